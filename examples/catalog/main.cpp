@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// catalog: keeps the SHA-256 of every file of a directory tree in a database. A real program, small enough to
+// read in one go, that uses each part of toto for what it is there for. Read scan.hpp next; file, walk, hash
+// and store, which do the work, know nothing of toto.
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <system_error>
+#include <toto/tasks.hpp>
+
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "progress.hpp"
+#include "report.hpp"
+#include "scan.hpp"
+#include "text.hpp"
+
+namespace {
+
+constexpr int exit_done = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_interrupted = 130;
+
+/// Brings the catalogue up to date. The progress line is gone when this returns.
+catalog::Summary update(catalog::Scan& scan, catalog::Progress& progress) {
+  toto::EventLoop loop;
+  if (progress.visible()) {
+    loop.spawn(scan.count_tree());
+    loop.spawn(scan.draw_progress());
+  }
+  const catalog::Summary summary = loop.run_sync(scan.run());
+  progress.clear();
+  return summary;  // and what was spawned ends with the loop
+}
+
+void print_results(const catalog::Options& options, catalog::Scan& scan, const catalog::Summary& summary) {
+  if (options.list || options.duplicates) {
+    const auto print = options.list ? catalog::print_list : catalog::print_duplicates;
+    scan.with_reader(
+        [&](catalog::Reader& reader, const catalog::PathRange& tree) { print(stdout, reader, tree); });
+    catalog::print_summary(stderr, options, scan.directory(), summary);
+  } else {
+    catalog::print_summary(stdout, options, scan.directory(), summary);
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const catalog::Options options = catalog::parse_options(argc, argv);
+  try {
+    catalog::catch_interrupts();
+    catalog::Progress progress;
+    catalog::Scan scan(options, progress);
+    print_results(options, scan, update(scan, progress));
+    return catalog::interrupted() ? exit_interrupted : exit_done;
+  } catch (const std::exception& error) {
+    catalog::write(stderr, fmt::format("catalog: {}\n", error.what()));
+    return exit_failed;
+  }
+}

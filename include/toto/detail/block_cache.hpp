@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// BlockCache: recycled memory for the states of tasks. A block allocated by one thread and freed by another
+// costs the general allocator tens of nanoseconds; here each thread keeps short chains of free blocks by
+// size, and whole chains travel between threads through a depot. The idea is Bonwick's magazines (Solaris,
+// 2001).
+
+#ifndef TOTO_DETAIL_BLOCK_CACHE_HPP
+#define TOTO_DETAIL_BLOCK_CACHE_HPP
+
+#include <cstddef>
+#include <new>
+
+#include "annotations.hpp"
+#include "lock.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> class BlockCache {
+ public:
+  /// Throws: std::bad_alloc. Thread-safe.
+  static void* allocate(std::size_t bytes) {
+    if constexpr (Runtime::recycles_memory) {
+      if (bytes <= kLargest) {
+        const std::size_t size = size_class(bytes);
+        if (Block* const block = take(size)) {
+          return block;
+        }
+        return ::operator new((size + 1) * kGrain);
+      }
+    }
+    return ::operator new(bytes);
+  }
+
+  /// Thread-safe. Does not allocate.
+  static void deallocate(void* memory, std::size_t bytes) noexcept {
+    if constexpr (Runtime::recycles_memory) {
+      if (bytes <= kLargest && give(size_class(bytes), static_cast<Block*>(memory))) {
+        return;
+      }
+    }
+    ::operator delete(memory);
+  }
+
+ private:
+  static constexpr std::size_t kGrain = 64;     // a cache line
+  static constexpr std::size_t kLargest = 512;  // bytes; more is left to the general allocator
+  static constexpr std::size_t kClasses = kLargest / kGrain;
+  static constexpr std::size_t kChain = 32;  // blocks that travel together
+  // What the depot keeps of one size; the rest is given back to the system's allocator.
+  static constexpr std::size_t kMostChains = 64;
+
+  struct Block {
+    Block* next;        // in its chain
+    Block* next_chain;  // in the depot; of the first block of a chain
+  };
+  struct Chain {
+    Block* first = nullptr;
+    std::size_t size = 0;
+  };
+  /// A thread's own blocks: one chain in use, and one in reserve so that a thread that swings around a full
+  /// or an empty chain does not go to the depot each time. Trivially destructible: usable until the thread is
+  /// gone.
+  struct Local {
+    Chain current[kClasses];
+    Chain reserve[kClasses];
+    bool watched = false;
+    bool closed = false;
+  };
+  /// Gives a thread's blocks back when the thread ends.
+  struct Guard {
+    bool armed = false;
+    ~Guard() {
+      if (armed) {
+        close_local();
+      }
+    }
+  };
+  struct Depot {
+    typename Runtime::Mutex mutex;
+    Block* chains[kClasses] TOTO_GUARDED_BY(mutex) = {};
+    std::size_t count[kClasses] TOTO_GUARDED_BY(mutex) = {};
+  };
+
+  static std::size_t size_class(std::size_t bytes) noexcept { return (bytes - 1) / kGrain; }
+  static Local& local() noexcept { return Runtime::template Local<Local, Local>::get(); }
+  static Depot& depot() { return Runtime::template global<Depot>(); }
+
+  static Block* take(std::size_t size) noexcept {
+    Local& mine = local();
+    Chain& chain = mine.current[size];
+    if (chain.first == nullptr && !refill(mine, size)) {
+      return nullptr;
+    }
+    Block* const block = chain.first;
+    chain.first = block->next;
+    --chain.size;
+    return block;
+  }
+
+  static bool give(std::size_t size, Block* block) noexcept {
+    Local& mine = local();
+    if (!mine.watched && !watch(mine)) {
+      return false;
+    }
+    Chain& chain = mine.current[size];
+    if (chain.size == kChain) {
+      if (mine.reserve[size].first != nullptr) {
+        store(size, mine.reserve[size].first);
+      }
+      mine.reserve[size] = chain;
+      chain = {};
+    }
+    block->next = chain.first;
+    chain.first = block;
+    ++chain.size;
+    return true;
+  }
+
+  TOTO_NOINLINE static bool refill(Local& mine, std::size_t size) noexcept {
+    if (mine.reserve[size].first != nullptr) {
+      mine.current[size] = mine.reserve[size];
+      mine.reserve[size] = {};
+      return true;
+    }
+    if (mine.closed) {
+      return false;
+    }
+    Depot& shared = depot();
+    const Lock lock(shared.mutex);
+    Block* const first = shared.chains[size];
+    if (first == nullptr) {
+      return false;
+    }
+    shared.chains[size] = first->next_chain;
+    --shared.count[size];
+    mine.current[size] = {first, kChain};
+    return true;
+  }
+
+  /// Puts a full chain into the depot.
+  TOTO_NOINLINE static void store(std::size_t size, Block* first) noexcept {
+    {
+      Depot& shared = depot();
+      const Lock lock(shared.mutex);
+      if (shared.count[size] < kMostChains) {
+        first->next_chain = shared.chains[size];
+        shared.chains[size] = first;
+        ++shared.count[size];
+        return;
+      }
+    }
+    free_chain(first);
+  }
+
+  static void free_chain(Block* block) noexcept {
+    while (block != nullptr) {
+      Block* const next = block->next;
+      ::operator delete(block);
+      block = next;
+    }
+  }
+
+  TOTO_NOINLINE static bool watch(Local& mine) noexcept {
+    if (mine.closed) {
+      return false;  // the thread is ending: its thread-locals are being destroyed
+    }
+    Runtime::template Local<Guard, Guard>::get().armed = true;
+    mine.watched = true;
+    return true;
+  }
+
+  static void close_local() noexcept {
+    Local& mine = local();
+    mine.closed = true;
+    mine.watched = false;
+    for (std::size_t size = 0; size < kClasses; ++size) {
+      if (mine.current[size].size == kChain) {
+        store(size, mine.current[size].first);
+      } else {
+        free_chain(mine.current[size].first);
+      }
+      if (mine.reserve[size].first != nullptr) {
+        store(size, mine.reserve[size].first);
+      }
+      mine.current[size] = {};
+      mine.reserve[size] = {};
+    }
+  }
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_BLOCK_CACHE_HPP

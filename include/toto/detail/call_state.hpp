@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+//
+// CallState: the state of a task made from a callable and its arguments. CoroutineState: the same for a
+// callable that returns a Task<R>, which is run to its end before the callable and the arguments are
+// destroyed. make_state() picks one. Read next: ../task_queue.hpp.
+
+#ifndef TOTO_DETAIL_CALL_STATE_HPP
+#define TOTO_DETAIL_CALL_STATE_HPP
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "../task.hpp"
+#include "block_cache.hpp"
+#include "task_state.hpp"
+
+namespace toto::inline v0::detail {
+
+/// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it
+/// cannot be called without one.
+template <class Runtime, class F, class... Args> struct CallTraits {
+  static constexpr bool kPlain = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
+  static constexpr bool kTakesToken = [] {
+    if constexpr (kPlain) {
+      return false;  // not even asked: a generic lambda's body would be instantiated with the token
+    } else {
+      return std::is_invocable_v<std::decay_t<F>, typename Runtime::StopToken, std::decay_t<Args>...>;
+    }
+  }();
+  static constexpr bool kValid = kPlain || kTakesToken;
+
+  static constexpr auto returned() {
+    if constexpr (kTakesToken) {
+      return std::type_identity<
+          std::invoke_result_t<std::decay_t<F>, typename Runtime::StopToken, std::decay_t<Args>...>>();
+    } else if constexpr (kPlain) {
+      return std::type_identity<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Returned = typename decltype(returned())::type;
+  static constexpr bool kCoroutine = IsTask<std::remove_cvref_t<Returned>>::value;
+  using Result = typename TaskResult<ResultOf<Returned>>::Type;
+};
+
+template <class F, class... Args> void check_callable(const F& function, const Args&... args) {
+  if constexpr (!std::is_function_v<F> && requires { function == nullptr; }) {
+    if (function == nullptr) {
+      throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
+    }
+  }
+  if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
+    const auto& object = std::get<0>(std::tie(args...));
+    if constexpr (requires { object == nullptr; }) {
+      if (object == nullptr) {
+        throw std::invalid_argument("toto: the object to call the member function on is null");
+      }
+    }
+  }
+}
+
+struct NoStop {};
+
+/// The callable, its arguments and, if it takes a token, what that listens to. All three cases of a call's
+/// end go through here, so that the captures are always gone before the result is published.
+template <class Runtime, class F, class... Args> class BoundCall {
+ public:
+  using Traits = CallTraits<Runtime, F, Args...>;
+
+  template <class Fn, class... As> explicit BoundCall(Fn&& function, As&&... args) {
+    ::new (static_cast<void*>(std::addressof(call_)))
+        Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    if constexpr (Traits::kTakesToken) {
+      // A token that nobody can stop would not need this state: it is made for a callable that takes one.
+      try {
+        ::new (static_cast<void*>(std::addressof(stop_))) Stop();
+      } catch (...) {
+        call_.~Call();
+        throw;
+      }
+    }
+  }
+  ~BoundCall() {
+    if (bound_) {
+      call_.~Call();
+    }
+    if constexpr (Traits::kTakesToken) {
+      stop_.~Stop();
+    }
+  }
+  BoundCall(const BoundCall&) = delete;
+  BoundCall& operator=(const BoundCall&) = delete;
+
+  /// Once.
+  decltype(auto) operator()() {
+    return std::apply(
+        [this](F& function, Args&... args) -> decltype(auto) {
+          if constexpr (Traits::kTakesToken) {
+            return std::invoke(std::move(function), stop_.get_token(), std::move(args)...);
+          } else {
+            return std::invoke(std::move(function), std::move(args)...);
+          }
+        },
+        call_);
+  }
+
+  /// Destroys the callable and its arguments. A destructor that throws gives its exception.
+  std::exception_ptr unbind() noexcept {
+    bound_ = false;
+    if constexpr (std::is_nothrow_destructible_v<Call>) {
+      call_.~Call();
+      return nullptr;
+    } else {
+      try {
+        call_.~Call();
+        return nullptr;
+      } catch (...) {
+        return std::current_exception();
+      }
+    }
+  }
+
+  void request_stop() noexcept {
+    if constexpr (Traits::kTakesToken) {
+      stop_.request_stop();
+    }
+  }
+
+ private:
+  using Call = std::tuple<F, Args...>;
+  using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
+
+  union {
+    Call call_;
+  };
+  union {
+    Stop stop_;
+  };
+  bool bound_ = true;
+};
+
+/// Memory for a state, recycled unless it is over-aligned.
+template <class State, class Runtime> void* allocate_state() {
+  if constexpr (alignof(State) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+    return ::operator new(sizeof(State), std::align_val_t(alignof(State)));
+  } else {
+    return BlockCache<Runtime>::allocate(sizeof(State));
+  }
+}
+
+template <class State, class Runtime> void deallocate_state(void* memory) noexcept {
+  if constexpr (alignof(State) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+    ::operator delete(memory, std::align_val_t(alignof(State)));
+  } else {
+    BlockCache<Runtime>::deallocate(memory, sizeof(State));
+  }
+}
+
+template <class Runtime, class F, class... Args>
+class CallState final : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+ public:
+  using Base = TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
+  using Worker = detail::Worker<Runtime>;
+
+  template <class... As>
+  explicit CallState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+
+  void run(Worker& worker) override {
+    worker.count(Tally::kBegun);
+    std::exception_ptr failure;
+    try {
+      this->result_.set_from([this]() -> decltype(auto) { return call_(); });
+    } catch (...) {
+      failure = std::current_exception();
+      if (!failure) {
+        unwound(worker);
+        throw;  // a forced unwind: the thread is ending
+      }
+    }
+    // Outside the handler: the exception object is now owned by the result alone, not by this thread too.
+    const bool failed = failure != nullptr;
+    if (failed) {
+      this->result_.set_exception(std::move(failure));
+    }
+    unbind();
+    worker.count(failed ? Tally::kFailed : Tally::kCompleted);
+    this->complete(&worker);
+  }
+
+  void discard() noexcept override {
+    this->result_.set_cancelled();
+    unbind();
+    this->complete(nullptr);
+  }
+
+  void destroy() noexcept override {
+    this->~CallState();
+    deallocate_state<CallState, Runtime>(this);
+  }
+
+ private:
+  ~CallState() = default;
+
+  void request_stop() noexcept override { call_.request_stop(); }
+
+  void unbind() noexcept {
+    if (const std::exception_ptr thrown = call_.unbind()) {
+      this->core().report(thrown);
+    }
+  }
+
+  void unwound(Worker& worker) noexcept {
+    worker.count(Tally::kFailed);
+    this->result_.set_cancelled();
+    unbind();
+    this->complete(nullptr);
+  }
+
+  BoundCall<Runtime, F, Args...> call_;
+};
+
+template <class Runtime, class F, class... Args>
+class CoroutineState final : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+ public:
+  using R = typename CallTraits<Runtime, F, Args...>::Result;
+  using Base = TaskState<R, Runtime>;
+  using Worker = detail::Worker<Runtime>;
+
+  template <class... As>
+  explicit CoroutineState(QueueCore<Runtime>& core, As&&... call)
+      : Base(core), call_(std::forward<As>(call)...) {}
+
+  void run(Worker& worker) override {
+    this->core().coroutine_began();
+    worker.in_coroutine.store(true, std::memory_order_relaxed);
+    std::exception_ptr failure;
+    try {
+      task_.emplace(call_());
+      TaskAccess::start(*task_, &CoroutineState::ended, this);  // after this the block may be gone
+    } catch (...) {
+      failure = std::current_exception();
+      if (!failure) {
+        this->result_.set_cancelled();
+        end(nullptr);
+        throw;
+      }
+    }
+    worker.in_coroutine.store(false, std::memory_order_relaxed);
+    if (failure) {
+      this->result_.set_exception(std::move(failure));
+      end(&worker);
+    }
+  }
+
+  void discard() noexcept override {
+    this->result_.set_cancelled();
+    unbind();
+    this->complete(nullptr);
+  }
+
+  void destroy() noexcept override {
+    this->~CoroutineState();
+    deallocate_state<CoroutineState, Runtime>(this);
+  }
+
+ private:
+  ~CoroutineState() = default;
+
+  void request_stop() noexcept override { call_.request_stop(); }
+
+  void unbind() noexcept {
+    task_.reset();
+    if (const std::exception_ptr thrown = call_.unbind()) {
+      this->core().report(thrown);
+    }
+  }
+
+  /// The coroutine has reached its end, on whatever thread, and is still on that thread's stack: the rest is
+  /// done from a worker of this queue.
+  static void ended(void* context) noexcept {
+    CoroutineState& state = *static_cast<CoroutineState*>(context);
+    state.node_.run = [](Continuation& node, Turn) noexcept {
+      static_cast<CoroutineState*>(static_cast<typename Base::Node&>(node).state)->collect();
+    };
+    state.node_.state = &state;
+    if (Worker* const worker = state.core().this_worker()) {
+      worker->local.push_back(state.node_);
+    } else {
+      state.core().post(state.node_);  // never refused: a queue with an open coroutine has not ended
+    }
+  }
+
+  void collect() noexcept {
+    std::exception_ptr failure;
+    try {
+      this->result_.set_from([this]() -> decltype(auto) { return TaskAccess::take(*task_); });
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      this->result_.set_exception(std::move(failure));
+    }
+    end(this->core().this_worker());
+  }
+
+  void end(Worker* worker) noexcept {
+    unbind();
+    this->core().coroutine_ended(this->result_.outcome() != Outcome::value);
+    this->complete(worker);
+  }
+
+  BoundCall<Runtime, F, Args...> call_;
+  std::optional<Task<R>> task_;
+};
+
+/// Makes the state of a task that calls `fn(args...)`, decay-copied, on `core`.
+/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
+template <class Runtime, class F, class... Args>
+TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>* make_state(QueueCore<Runtime>& core,
+                                                                                 F&& fn, Args&&... args) {
+  using Traits = CallTraits<Runtime, F, Args...>;
+  static_assert(
+      Traits::kValid,
+      "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: "
+      "use std::ref to pass a reference");
+  using State =
+      std::conditional_t<Traits::kCoroutine, CoroutineState<Runtime, std::decay_t<F>, std::decay_t<Args>...>,
+                         CallState<Runtime, std::decay_t<F>, std::decay_t<Args>...>>;
+  check_callable(fn, args...);
+  void* const memory = allocate_state<State, Runtime>();
+  try {
+    return ::new (memory) State(core, std::forward<F>(fn), std::forward<Args>(args)...);
+  } catch (...) {
+    deallocate_state<State, Runtime>(memory);
+    throw;
+  }
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_CALL_STATE_HPP

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor.
+// Waiting states own a reference to it, never a bare pointer to the queue or loop, so an executor that has
+// ended is noticed rather than touched. ThreadContext: which executor and worker this thread is, right now.
+
+#ifndef TOTO_DETAIL_EXECUTOR_CORE_HPP
+#define TOTO_DETAIL_EXECUTOR_CORE_HPP
+
+#include "continuation.hpp"
+#include "ref.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> struct TimerNode;
+
+template <class Runtime> class ExecutorCore : public RefCounted<Runtime> {
+ public:
+  /// Runs the node later, on this executor, in the order of posting. Does not allocate, does not run it now.
+  /// Returns false, and forgets the node, if this executor has ended.
+  /// Thread-safe.
+  virtual bool post(Continuation& node) noexcept = 0;
+
+  /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not
+  /// begin to run now.
+  /// Thread-safe.
+  virtual void withdraw(Continuation& node) noexcept = 0;
+
+  /// Posts the node here at its deadline.
+  /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
+  /// Thread-safe.
+  virtual void add_timer(TimerNode<Runtime>& node) = 0;
+
+  /// Takes back a timer that has not begun to run. The caller sees to it that it does not begin to run now.
+  /// Thread-safe.
+  virtual void remove_timer(TimerNode<Runtime>& node) noexcept = 0;
+
+  /// The EventLoop this is the core of, or null.
+  virtual void* event_loop() noexcept { return nullptr; }
+};
+
+template <class Runtime> class Worker;
+
+template <class Runtime> struct ThreadContext {
+  /// Where a coroutine that suspends on this thread continues; null: nowhere in particular.
+  ExecutorCore<Runtime>* executor = nullptr;
+  /// The worker this thread is; null: not a worker.
+  Worker<Runtime>* worker = nullptr;
+
+  static ThreadContext& current() noexcept {
+    return Runtime::template Local<ThreadContext, ThreadContext>::get();
+  }
+};
+
+/// Makes an executor the thread's current one for a scope.
+template <class Runtime> class ExecutorScope {
+ public:
+  explicit ExecutorScope(ExecutorCore<Runtime>* executor) noexcept
+      : before_(ThreadContext<Runtime>::current().executor) {
+    ThreadContext<Runtime>::current().executor = executor;
+  }
+  ~ExecutorScope() { ThreadContext<Runtime>::current().executor = before_; }
+  ExecutorScope(const ExecutorScope&) = delete;
+  ExecutorScope& operator=(const ExecutorScope&) = delete;
+
+ private:
+  ExecutorCore<Runtime>* before_;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_EXECUTOR_CORE_HPP

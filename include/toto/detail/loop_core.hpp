@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+//
+// LoopCore: the shared part of an EventLoop, which outlives it for as long as a coroutine may still want to
+// come back: what is posted, the timers, the coroutines it has spawned.
+
+#ifndef TOTO_DETAIL_LOOP_CORE_HPP
+#define TOTO_DETAIL_LOOP_CORE_HPP
+
+#include <exception>
+#include <functional>
+#include <stdexcept>
+#include <utility>
+
+#include "../task.hpp"
+#include "executor_core.hpp"
+#include "lock.hpp"
+#include "timer.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> class LoopCore final : public ExecutorCore<Runtime> {
+ public:
+  using Clock = typename Runtime::Clock;
+  using TimePoint = typename Clock::time_point;
+  using Timer = TimerNode<Runtime>;
+
+  explicit LoopCore(void* owner) noexcept : owner_(owner) {}
+
+  bool post(Continuation& node) noexcept override {
+    const Lock lock(mutex_);
+    if (gone_) {
+      return false;
+    }
+    nodes_.push_back(node);
+    wake_locked();
+    return true;
+  }
+
+  void withdraw(Continuation& node) noexcept override {
+    const Lock lock(mutex_);
+    nodes_.remove(node);
+  }
+
+  void add_timer(Timer& node) override {
+    const Lock lock(mutex_);
+    timers_.add(node);
+    if (&timers_.first() == &node) {
+      wake_locked();
+    }
+  }
+
+  void remove_timer(Timer& node) noexcept override {
+    {
+      const Lock lock(mutex_);
+      if (!gone_) {
+        if (node.place != Timer::kNotWaiting) {
+          timers_.remove(node);
+        } else {
+          nodes_.remove(node);  // due, and on its way
+        }
+        return;
+      }
+    }
+    TimerService<Runtime>::instance().remove(node, nullptr);
+  }
+
+  void* event_loop() noexcept override { return owner_; }
+
+  /// Posts a function object that the loop owns. Throws: std::bad_alloc.
+  template <class F> void post_function(F&& fn) {
+    auto* const posted = new Posted<std::decay_t<F>, Continuation>(*this, std::forward<F>(fn));
+    if (!post(*posted)) {
+      delete posted;
+    }
+  }
+
+  template <class F> void call_at(TimePoint when, F&& fn) {
+    auto* const posted = new Posted<std::decay_t<F>, Timer>(*this, std::forward<F>(fn));
+    posted->deadline = when;
+    try {
+      add_timer(*posted);
+    } catch (...) {
+      delete posted;
+      throw;
+    }
+  }
+
+  void spawn(Task<> task) {
+    auto* const spawned = new Spawned(*this, std::move(task));
+    const Lock lock(mutex_);
+    spawned->next_spawned = spawned_;
+    if (spawned_ != nullptr) {
+      spawned_->previous_spawned = spawned;
+    }
+    spawned_ = spawned;
+    spawned->queued = true;
+    nodes_.push_back(*spawned);
+    wake_locked();
+  }
+
+  void stop() noexcept {
+    const Lock lock(mutex_);
+    stopping_ = true;
+    wake_locked();
+  }
+
+  /// Runs until stop(), or until `done()`, which is called with the mutex held before each step.
+  /// False: it was stopped. Throws: what a posted function or a spawned coroutine threw; std::logic_error.
+  template <class Done> bool run(Done done) {
+    const ExecutorScope<Runtime> here(this);
+    Lock lock(mutex_);
+    if (running_) {
+      throw std::logic_error("toto: this event loop is running already");
+    }
+    const Running running(*this);
+    for (;;) {
+      if (std::exchange(stopping_, false)) {
+        return false;
+      }
+      collect_due_locked();
+      if (done()) {
+        return true;
+      }
+      if (!nodes_.empty()) {
+        Continuation& node = nodes_.pop_front();
+        lock.unlock();
+        node.run(node, Turn::on_executor);
+        lock.lock();
+        if (failure_) {
+          std::rethrow_exception(std::exchange(failure_, nullptr));
+        }
+      } else {
+        sleeping_ = true;
+        const TimePoint until = timers_.empty() ? TimePoint::max() : timers_.first().deadline;
+        lock.unlock();
+        parker_.park_until(until);
+        lock.lock();
+        sleeping_ = false;
+      }
+    }
+  }
+
+  /// Nothing is posted, waiting for its time, or spawned and not ended. Requires mutex_: called by run().
+  bool empty_locked() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    return nodes_.empty() && timers_.empty() && spawned_ == nullptr;
+  }
+
+  /// The end of the loop: destroys spawned coroutines that have not ended, drops posted functions, and lets
+  /// every other coroutine that would come back continue elsewhere.
+  void finish() noexcept {
+    mutex_.lock();
+    while (Spawned* const spawned = spawned_) {
+      unlink_locked(*spawned);
+      mutex_.unlock();
+      delete spawned;
+      mutex_.lock();
+    }
+    gone_ = true;
+    owner_ = nullptr;
+    while (!nodes_.empty()) {
+      Continuation& node = nodes_.pop_front();
+      mutex_.unlock();
+      node.run(node, Turn::homeless);
+      mutex_.lock();
+    }
+    while (!timers_.empty()) {
+      Timer& timer = timers_.first();
+      timers_.remove(timer);
+      mutex_.unlock();
+      timer.run(timer, Turn::homeless);
+      mutex_.lock();
+    }
+    mutex_.unlock();
+  }
+
+ private:
+  template <class F, class Node> struct Posted final : Node {
+    template <class Fn> Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
+      this->run = [](Continuation& node, Turn turn) noexcept {
+        auto& self = static_cast<Posted&>(node);
+        if (turn == Turn::on_executor) {
+          try {
+            std::invoke(self.function);
+          } catch (...) {
+            self.core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
+          }
+        }
+        delete &self;
+      };
+    }
+    LoopCore& core;
+    F function;
+  };
+
+  struct Spawned final : Continuation {
+    Spawned(LoopCore& loop, Task<> spawned) : core(loop), task(std::move(spawned)) {
+      this->run = [](Continuation& node, Turn) noexcept { static_cast<Spawned&>(node).start(); };
+    }
+
+    void start() noexcept {
+      queued = false;
+      try {
+        TaskAccess::start(task, &Spawned::ended, this);  // after this the object may be gone
+      } catch (...) {
+        core.failure_ = std::current_exception();
+        collect();
+      }
+    }
+
+    /// On the coroutine's own stack, on whatever thread: the rest is done by the loop.
+    static void ended(void* context) noexcept {
+      auto& self = *static_cast<Spawned*>(context);
+      self.run = [](Continuation& node, Turn) noexcept {
+        auto& spawned = static_cast<Spawned&>(node);
+        try {
+          TaskAccess::take(spawned.task);
+        } catch (...) {
+          spawned.core.failure_ = std::current_exception();
+        }
+        spawned.collect();
+      };
+      const Lock lock(self.core.mutex_);
+      self.queued = true;
+      self.core.nodes_.push_back(self);
+      self.core.wake_locked();
+    }
+
+    void collect() noexcept {
+      queued = false;
+      {
+        const Lock lock(core.mutex_);
+        core.unlink_locked(*this);
+      }
+      delete this;
+    }
+
+    LoopCore& core;
+    Task<> task;
+    bool queued = false;  // in core.nodes_
+    Spawned* next_spawned = nullptr;
+    Spawned* previous_spawned = nullptr;
+  };
+
+  struct Running {
+    explicit Running(LoopCore& loop) noexcept : core(loop) { core.running_ = true; }
+    ~Running() { core.running_ = false; }
+    LoopCore& core;
+  };
+
+  void wake_locked() noexcept TOTO_REQUIRES(mutex_) {
+    if (std::exchange(sleeping_, false)) {
+      parker_.unpark();
+    }
+  }
+
+  void collect_due_locked() noexcept TOTO_REQUIRES(mutex_) {
+    if (timers_.empty()) {
+      return;
+    }
+    for (const TimePoint now = Clock::now(); !timers_.empty() && timers_.first().deadline <= now;) {
+      Timer& timer = timers_.first();
+      timers_.remove(timer);
+      nodes_.push_back(timer);
+    }
+  }
+
+  void unlink_locked(Spawned& spawned) noexcept TOTO_REQUIRES(mutex_) {
+    (spawned.previous_spawned != nullptr ? spawned.previous_spawned->next_spawned : spawned_) =
+        spawned.next_spawned;
+    if (spawned.next_spawned != nullptr) {
+      spawned.next_spawned->previous_spawned = spawned.previous_spawned;
+    }
+    if (spawned.queued) {
+      nodes_.remove(spawned);
+    }
+  }
+
+  typename Runtime::Mutex mutex_;
+  ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
+  TimerHeap<Runtime> timers_ TOTO_GUARDED_BY(mutex_);
+  Spawned* spawned_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  bool running_ TOTO_GUARDED_BY(mutex_) = false;
+  bool stopping_ TOTO_GUARDED_BY(mutex_) = false;
+  bool sleeping_ TOTO_GUARDED_BY(mutex_) = false;
+  bool gone_ TOTO_GUARDED_BY(mutex_) = false;
+  void* owner_;                 // the EventLoop
+  std::exception_ptr failure_;  // the loop's thread only
+  typename Runtime::Parker parker_;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_LOOP_CORE_HPP

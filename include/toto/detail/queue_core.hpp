@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: MIT
+//
+// QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a
+// worker, a handle or a waiting coroutine refers to it. This file: what it holds, its invariants, adding and
+// handing over. The worker's life is in worker_loop.hpp, ending and observing in queue_ending.hpp.
+//
+// One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming
+// and running tasks happens without it (slot_queue.hpp).
+//
+// Invariants (docs/design.md argues them; I1 to I9 are cited by the tests):
+//  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
+//  I2  If there is work, then somebody is on the way (searching_), or no worker is idle and no more may be
+//      started, or the last start failed and a live worker will come back to look.
+//  I3  searching_ has one owner: the worker being woken, being started or taking its last look. Only the
+//  owner
+//      clears it, under the mutex, before it looks.
+//  I4  No task is accepted while no thread is known to exist (secured_ == 0).
+//  I5  live_ never exceeds thread_count, and counts a worker from the decision to start it to its leaving.
+//  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
+//  I7  A slot is claimed by exactly one compare-exchange on its chunk, a QueuedTask in it by exactly one on
+//  its slot. I8  After ended_ nothing is accepted, and everything accepted before has been completed. I9
+//  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own
+//  task
+//      lets that one thread go.
+
+#ifndef TOTO_DETAIL_QUEUE_CORE_HPP
+#define TOTO_DETAIL_QUEUE_CORE_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../duration.hpp"
+#include "../errors.hpp"
+#include "../options.hpp"
+#include "../stats.hpp"
+#include "continuation.hpp"
+#include "executor_core.hpp"
+#include "lock.hpp"
+#include "ref.hpp"
+#include "slot_queue.hpp"
+#include "timer.hpp"
+#include "wait_list.hpp"
+#include "worker.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
+ public:
+  using Clock = typename Runtime::Clock;
+  using TimePoint = typename Clock::time_point;
+  using Thread = typename Runtime::Thread;
+  using Worker = detail::Worker<Runtime>;
+  using Slot = detail::Slot<Runtime>;
+  using Chunk = detail::Chunk<Runtime>;
+  using QueuedTask = detail::QueuedTask<Runtime>;
+  using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
+
+  /// What a slot holds. Both keep one order; a hop is not a task: closing does not refuse it.
+  enum class Kind { task, hop };
+
+  explicit QueueCore(const QueueOptions& options)
+      : name_(options.name), thread_count_(options.thread_count), idle_timeout_(options.idle_timeout) {}
+
+  // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
+
+  /// Fills one slot. `fill(slot)` runs under the mutex: it copies trivial things and cannot fail.
+  /// Throws: QueueClosed, std::bad_alloc, std::system_error; then nothing has changed.
+  template <class Fill> void add(Kind kind, typename Slot::Run run, Fill fill) {
+    mutex_.lock();
+    if (closed_ || secured_ == 0 || !slots_.has_room()) [[unlikely]] {
+      prepare_add(kind);
+    }
+    Slot& slot = slots_.next();
+    fill(slot);
+    slots_.publish(slot, run);
+    ++(kind == Kind::task ? submitted_ : hops_);
+    const Wake wake = pick_locked();
+    mutex_.unlock();
+    deliver(wake);
+  }
+
+  /// Fills one slot with a task that is more than a closure, and makes the task an owner of this core.
+  void add(QueuedTask& task) {
+    add(Kind::task, &run_queued, [&](Slot& slot) {
+      QueuedTask* const pointer = &task;
+      std::memcpy(slot.closure, &pointer, sizeof(pointer));
+      task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
+      take_reference_locked();
+    });
+  }
+
+  /// Hands over a continuation: behind everything queued now. Not refused by closing.
+  bool post(Continuation& node) noexcept override { return post_node(node, false); }
+
+  /// The same, but ahead of everything queued.
+  bool post_front(Continuation& node) noexcept { return post_node(node, true); }
+
+  void withdraw(Continuation& node) noexcept override {
+    const Lock lock(mutex_);
+    nodes_.remove(node);
+    note_due_locked();
+    announce_quiet_locked();
+  }
+
+  void add_timer(TimerNode<Runtime>& node) override { TimerService<Runtime>::instance().add(node, this); }
+  void remove_timer(TimerNode<Runtime>& node) noexcept override {
+    TimerService<Runtime>::instance().remove(node, this);
+  }
+
+  /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
+  struct Hop : Continuation {
+    std::coroutine_handle<> coroutine;
+    /// Where it is queued; null: as a node, or not at all. Guarded by the queue's mutex.
+    Slot* slot = nullptr;
+  };
+
+  /// Queues a hop behind everything queued now.
+  /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
+  void add(Hop& hop) {
+    hop.run = [](Continuation& node, Turn) noexcept { static_cast<Hop&>(node).coroutine.resume(); };
+    add(Kind::hop, &run_hop, [&](Slot& slot) {
+      Hop* const pointer = &hop;
+      std::memcpy(slot.closure, &pointer, sizeof(pointer));
+      hop.slot = &slot;
+    });
+  }
+
+  /// Takes back a hop that is queued. The caller sees to it that it does not begin to run now.
+  void withdraw(Hop& hop) noexcept {
+    const Lock lock(mutex_);
+    if (hop.slot != nullptr) {
+      hop.slot->run.store(&run_nothing, std::memory_order_relaxed);
+      --hops_;
+    } else {
+      nodes_.remove(hop);
+      note_due_locked();
+    }
+    announce_quiet_locked();
+  }
+
+  /// Takes a task out of the queue and discards it, if no worker has claimed it.
+  bool cancel(QueuedTask& task) noexcept;
+
+  /// Declares that the calling worker is about to block on a task of this queue for as long as it takes.
+  /// Throws: DeadlockError if no worker would be left to run any of the tasks that they all wait for.
+  void block_on_locked(Worker& worker, const QueuedTask& task) TOTO_REQUIRES(mutex_);
+
+  /// A coroutine task has begun, and will end with coroutine_ended(), on whatever thread.
+  void coroutine_began() noexcept;
+  void coroutine_ended(bool failed) noexcept;
+
+  /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that
+  /// have ended on its thread.
+  void run_local(Worker& self) noexcept;
+
+  // The worker's life: worker_loop.hpp.
+
+  /// Starts one worker now, if fewer than thread_count live.
+  void start_one();
+
+  // Ending and observing: queue_ending.hpp.
+
+  void close(Pending pending);
+  /// Waits until everything is done, every thread has left and the last one was joined. On one of this
+  /// queue's own workers: until every other one has left.
+  void finish();
+  bool finish_until(TimePoint deadline);
+  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its
+  /// place is given to another, so that what is queued still runs.
+  void lose_this_thread() noexcept;
+  bool wait_idle_until(TimePoint deadline);
+  std::size_t cancel_queued();
+  QueueStats stats() const;
+  std::size_t size() const;
+  void on_error(ErrorHook hook);
+  /// Tells the error hook of a failure nobody will see. Not under the mutex; the hook may do anything.
+  void report(const std::exception_ptr& failure) noexcept;
+
+  const std::string& name() const noexcept { return name_; }
+  std::size_t thread_count() const noexcept { return thread_count_; }
+
+  /// The worker of this core that the calling thread is, or null.
+  Worker* this_worker() const noexcept {
+    Worker* const worker = ThreadContext<Runtime>::current().worker;
+    return worker != nullptr && &worker->core == this ? worker : nullptr;
+  }
+
+  /// Gives back the reference that a task took when it was added.
+  void return_reference() noexcept {
+    if (Worker* const worker = this_worker()) {
+      ++worker->returned_references;  // no atomic operation; handed over at the worker's next visit to the
+                                      // mutex
+    } else {
+      this->release();
+    }
+  }
+
+  /// Guards what is declared below, and the threads blocked on this queue's tasks.
+  typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
+  /// The TaskQueue that owns this core. Its own workers read it; null once that object is being destroyed.
+  void* owner = nullptr;
+
+ private:
+  struct Wake {
+    Worker* worker = nullptr;  // to wake; or to use for the new thread, if there is an unused one
+    bool start = false;
+  };
+
+  static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::size_t kCredit = 1024;
+
+  ~QueueCore() override;
+
+  static void run_queued(Slot& slot, Worker& worker);
+  static void run_hop(Slot& slot, Worker& worker);
+  static void run_nothing(Slot&, Worker&) {}
+
+  void prepare_add(Kind kind) TOTO_REQUIRES(mutex_);
+  std::exception_ptr secure_first_worker() TOTO_REQUIRES(mutex_);
+  bool post_node(Continuation& node, bool first) noexcept;
+  void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
+  void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
+  bool has_work_locked() noexcept TOTO_REQUIRES(mutex_);
+  Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
+  void deliver(Wake wake) noexcept;
+  void adopt_stranded() noexcept;
+
+  std::exception_ptr start(Worker* worker) noexcept;
+  Worker* new_worker();
+  void store_thread(Worker& worker, Thread thread) noexcept;
+  void secure_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
+  void work(Worker& self);
+  void drain(Worker& self, Chunk& chunk);
+  void run_node(Worker& self, Continuation& node) noexcept;
+  void settle(Worker& self) noexcept;
+  bool rest(Worker& self) TOTO_REQUIRES(mutex_);
+  void look_again(Worker& self) TOTO_REQUIRES(mutex_);
+  void leave(Worker& self) TOTO_RELEASE(mutex_);
+  void fold_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
+  void push_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
+  void remove_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
+  void rouse_idle_locked() noexcept TOTO_REQUIRES(mutex_);
+
+  bool quiet_locked() noexcept TOTO_REQUIRES(mutex_);
+  bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && open_coroutines_ == 0; }
+  void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
+  bool finished_locked() const noexcept TOTO_REQUIRES(mutex_);
+  std::uint64_t queued_tasks_locked() const noexcept TOTO_REQUIRES(mutex_);
+
+  const std::string name_;
+  const std::size_t thread_count_;
+  const Duration idle_timeout_;
+
+  mutable typename Runtime::Mutex mutex_;
+
+  // Work, in order.
+  SlotQueue<Runtime> slots_ TOTO_GUARDED_BY(mutex_);
+  ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
+  /// The ticket before which the first continuation stands, kNoneDue if there is none. Written under the
+  /// mutex; a draining worker reads it after the acquire load of the slot behind it.
+  typename Runtime::template Atomic<std::uint64_t> due_{kNoneDue};
+
+  // Workers.
+  std::size_t live_ TOTO_GUARDED_BY(mutex_) = 0;      // decided to start, and not left
+  std::size_t secured_ TOTO_GUARDED_BY(mutex_) = 0;   // of these: their thread exists
+  std::size_t starting_ TOTO_GUARDED_BY(mutex_) = 0;  // starts under way: their thread is not stored yet
+  std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;      // neither resting nor gone
+  bool searching_ TOTO_GUARDED_BY(mutex_) = false;
+  /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not
+  /// leave.
+  std::size_t promised_ TOTO_GUARDED_BY(mutex_) = 0;
+  Worker* idle_ TOTO_GUARDED_BY(mutex_) = nullptr;    // a stack: the most recently idle first
+  Worker* unused_ TOTO_GUARDED_BY(mutex_) = nullptr;  // objects whose thread has left
+  Worker* all_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  std::size_t worker_objects_ TOTO_GUARDED_BY(mutex_) = 0;
+  /// The thread that left last: whoever leaves next joins it, so at most one ended thread is unjoined.
+  Thread exited_ TOTO_GUARDED_BY(mutex_);
+  bool joining_ TOTO_GUARDED_BY(mutex_) = false;
+
+  // Ending.
+  bool closed_ TOTO_GUARDED_BY(mutex_) = false;
+  bool ended_ TOTO_GUARDED_BY(mutex_) = false;
+  bool orphaned_ TOTO_GUARDED_BY(mutex_) = false;   // the TaskQueue was destroyed by one of its own tasks
+  bool ownerless_ TOTO_GUARDED_BY(mutex_) = false;  // credit_ was given back: no more is kept
+  /// References to this object that were counted wholesale, to be given to tasks without an atomic operation.
+  std::size_t credit_ TOTO_GUARDED_BY(mutex_) = 0;
+  mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
+
+  // Counting. What workers did since their last visit is in their tallies.
+  std::uint64_t submitted_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t begun_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t completed_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t cancelled_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t hops_ TOTO_GUARDED_BY(mutex_) = 0;  // added and neither run (as far as folded) nor withdrawn
+  std::uint64_t open_coroutines_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t threads_started_ TOTO_GUARDED_BY(mutex_) = 0;
+
+  /// The error hook, shared with whoever is calling it.
+  struct SharedHook : RefCounted<Runtime> {
+    explicit SharedHook(ErrorHook function) : call(std::move(function)) {}
+    ErrorHook call;
+  };
+  Ref<SharedHook> hook_ TOTO_GUARDED_BY(mutex_);
+};
+
+// Adding.
+
+template <class Runtime> void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
+  QueuedTask* task;
+  std::memcpy(&task, slot.closure, sizeof(task));
+  auto expected = &run_queued;
+  // Against take_back(), which puts run_nothing here: one of the two wins. Relaxed: the claim has acquired
+  // the slot.
+  if (!slot.run.compare_exchange_strong(expected, nullptr, std::memory_order_relaxed)) {
+    return;
+  }
+  task->slot.store(nullptr, std::memory_order_relaxed);
+  task->run(worker);
+}
+
+template <class Runtime> void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
+  Hop* hop;
+  std::memcpy(&hop, slot.closure, sizeof(hop));
+  hop->slot = nullptr;  // its own: nobody else looks while it begins to run
+  worker.count(Tally::kHops);
+  worker.in_coroutine.store(true, std::memory_order_relaxed);
+  hop->run(*hop, Turn::on_executor);
+  worker.in_coroutine.store(false, std::memory_order_relaxed);
+}
+
+/// Makes sure that there is a slot to fill and a thread to run it. Lets go of the mutex on the way; throws
+/// without it.
+template <class Runtime> void QueueCore<Runtime>::prepare_add(Kind kind) {
+  for (;;) {
+    std::exception_ptr failure;
+    if (kind == Kind::task ? closed_ : ended_) {
+      failure = std::make_exception_ptr(
+          QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
+    } else if (!slots_.has_room()) {
+      mutex_.unlock();
+      Chunk* const chunk = new (std::nothrow) Chunk;
+      mutex_.lock();
+      if (chunk != nullptr) {
+        slots_.add_spare(chunk);
+      } else {
+        failure = std::make_exception_ptr(std::bad_alloc());
+      }
+    } else if (secured_ == 0) {
+      failure = secure_first_worker();
+    } else {
+      return;
+    }
+    if (failure) {
+      if (promised_ == 0) {
+        rouse_idle_locked();  // a worker may have stayed for this task alone
+      }
+      mutex_.unlock();
+      std::rethrow_exception(failure);
+    }
+  }
+}
+
+template <class Runtime> std::exception_ptr QueueCore<Runtime>::secure_first_worker() {
+  ++promised_;  // keeps the new worker from leaving before this adder has published
+  std::exception_ptr failure;
+  if (searching_) {
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return secured_ > 0 || !searching_ || closed_; });
+  } else {
+    searching_ = true;
+    ++live_;
+    ++starting_;
+    Worker* const unused = std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr);
+    mutex_.unlock();
+    failure = start(unused);
+    mutex_.lock();
+  }
+  --promised_;
+  return secured_ == 0 ? failure : nullptr;
+}
+
+template <class Runtime> bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
+  mutex_.lock();
+  if (ended_) {
+    mutex_.unlock();
+    return false;
+  }
+  if (first) {
+    node.ticket = 0;
+    nodes_.push_front(node);
+  } else {
+    node.ticket = slots_.end();
+    nodes_.push_back(node);
+  }
+  note_due_locked();
+  const Wake wake = pick_locked();
+  mutex_.unlock();
+  deliver(wake);
+  return true;
+}
+
+template <class Runtime> void QueueCore<Runtime>::note_due_locked() noexcept {
+  due_.store(nodes_.empty() ? kNoneDue : nodes_.front()->ticket, std::memory_order_relaxed);
+}
+
+template <class Runtime> void QueueCore<Runtime>::take_reference_locked() noexcept {
+  if (credit_ == 0) {
+    this->retain(kCredit);
+    credit_ = kCredit;
+  }
+  --credit_;
+}
+
+template <class Runtime> bool QueueCore<Runtime>::has_work_locked() noexcept {
+  return !nodes_.empty() || slots_.begin() != slots_.end();
+}
+
+/// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The
+/// caller delivers the choice after it has let go of the mutex.
+template <class Runtime> typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
+  if (searching_ || (idle_ == nullptr && live_ == thread_count_)) {
+    return {};
+  }
+  searching_ = true;
+  if (Worker* const worker = idle_) {
+    remove_idle_locked(*worker);
+    worker->signalled = true;
+    worker->searcher = true;
+    return {worker, false};
+  }
+  ++live_;
+  ++starting_;
+  return {std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr), true};
+}
+
+template <class Runtime> void QueueCore<Runtime>::deliver(Wake wake) noexcept {
+  if (wake.start) {
+    if (start(wake.worker)) {
+      adopt_stranded();  // the rest is left to the live workers, or to the next who comes by
+    }
+  } else if (wake.worker != nullptr) {
+    wake.worker->parker.unpark();
+  }
+}
+
+/// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it
+/// runs the continuations that wait here, after what it is doing now.
+template <class Runtime> void QueueCore<Runtime>::adopt_stranded() noexcept {
+  Worker* const worker = ThreadContext<Runtime>::current().worker;
+  const Lock lock(mutex_);
+  if (worker == nullptr || live_ > 0) {
+    return;
+  }
+  while (!nodes_.empty()) {
+    worker->local.push_back(nodes_.pop_front());
+  }
+  note_due_locked();
+  announce_quiet_locked();
+}
+
+template <class Runtime> bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
+  {
+    const Lock lock(mutex_);
+    Slot* const slot = task.slot.load(std::memory_order_relaxed);
+    auto expected = &run_queued;
+    if (slot == nullptr ||
+        !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
+      return false;  // claimed by a worker
+    }
+    task.slot.store(nullptr, std::memory_order_relaxed);
+    ++cancelled_;
+    ++busy_;  // the queue does not end while one of its tasks is being completed
+  }
+  task.discard();
+  const Lock lock(mutex_);
+  --busy_;
+  announce_quiet_locked();
+  return true;
+}
+
+template <class Runtime> void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
+  self.blocked_on = &task;
+  // Certain only if no further worker may start, nobody is completing a task from outside (busy_), and each
+  // worker waits for a task that is not over: every task of this queue needs one of its workers to end.
+  bool certain = live_ == thread_count_ && starting_ == 0 && busy_ == live_;
+  for (const Worker* worker = all_; certain && worker != nullptr; worker = worker->next_of_all) {
+    certain = !worker->secured || (worker->blocked_on != nullptr && !worker->blocked_on->ready());
+  }
+  if (certain) {
+    self.blocked_on = nullptr;
+    throw DeadlockError(
+        "toto: this wait could never end: it blocks the last of " + std::to_string(live_) +
+        " worker(s) of queue '" + name_ +
+        "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
+        "handle, or give the queue more threads");
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::coroutine_began() noexcept {
+  const Lock lock(mutex_);
+  ++open_coroutines_;
+  ++begun_;
+}
+
+template <class Runtime> void QueueCore<Runtime>::coroutine_ended(bool failed) noexcept {
+  const Lock lock(mutex_);
+  --open_coroutines_;
+  ++(failed ? failed_ : completed_);
+  announce_quiet_locked();
+}
+
+}  // namespace toto::inline v0::detail
+
+#include "queue_ending.hpp"
+#include "worker_loop.hpp"
+
+#endif  // TOTO_DETAIL_QUEUE_CORE_HPP

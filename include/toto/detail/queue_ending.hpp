@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+//
+// Closing, draining, joining and observing a queue. Part of QueueCore; include queue_core.hpp.
+
+#ifndef TOTO_DETAIL_QUEUE_ENDING_HPP
+#define TOTO_DETAIL_QUEUE_ENDING_HPP
+
+#include "queue_core.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> QueueCore<Runtime>::~QueueCore() {
+  while (Worker* const worker = all_) {
+    all_ = worker->next_of_all;
+    delete worker;
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::close(Pending pending) {
+  mutex_.lock();
+  closed_ = true;
+  if (over_locked()) {
+    rouse_idle_locked();
+  }
+  announce_quiet_locked();
+  changed_.notify_all();
+  mutex_.unlock();
+  if (pending == Pending::cancel) {
+    cancel_queued();
+  }
+}
+
+/// Nothing is queued, running or suspended.
+template <class Runtime> bool QueueCore<Runtime>::quiet_locked() noexcept {
+  return busy_ == 0 && open_coroutines_ == 0 && !has_work_locked();
+}
+
+template <class Runtime> void QueueCore<Runtime>::announce_quiet_locked() noexcept {
+  if (!quiet_locked()) {
+    return;
+  }
+  if (closed_) {
+    rouse_idle_locked();
+    ended_ = live_ == 0;
+  }
+  changed_.notify_all();
+}
+
+template <class Runtime> bool QueueCore<Runtime>::finished_locked() const noexcept {
+  return ended_ && starting_ == 0;
+}
+
+template <class Runtime> bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
+  constexpr Duration kRetry = std::chrono::milliseconds(10);
+  const Lock lock(mutex_);
+  while (!finished_locked()) {
+    const bool stranded = live_ == 0 && has_work_locked();
+    if (deadline != TimePoint::max() && Clock::now() >= deadline) {
+      return false;
+    }
+    if (!stranded) {
+      changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) {
+        return finished_locked() || (live_ == 0 && has_work_locked());
+      });
+      continue;
+    }
+    // Continuations wait for a thread that could not be started when they were posted: try again.
+    const Wake wake = pick_locked();
+    mutex_.unlock();
+    deliver(wake);
+    mutex_.lock();
+    const TimePoint retry = kRetry.after(Clock::now());
+    changed_.wait_until(mutex_, retry < deadline ? retry : deadline,
+                        [this]() TOTO_REQUIRES(mutex_) { return live_ > 0 || !has_work_locked(); });
+  }
+  while (joining_ || exited_.joinable()) {
+    if (joining_) {
+      changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return !joining_; });
+      continue;
+    }
+    joining_ = true;
+    Thread last = std::move(exited_);
+    mutex_.unlock();
+    last.join();
+    mutex_.lock();
+    joining_ = false;
+    changed_.notify_all();
+  }
+  return true;
+}
+
+template <class Runtime> void QueueCore<Runtime>::finish() {
+  if (this_worker() == nullptr) {
+    finish_until(TimePoint::max());
+  }
+  mutex_.lock();
+  if (!ended_) {
+    // One of the queue's own tasks destroys it: the other workers run what they can and go; this one runs
+    // what is left after the task, on this shared state, as a thread of its own.
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return live_ == 1 && starting_ == 0; });
+    orphaned_ = true;
+    if (exited_.joinable()) {
+      Thread last = std::move(exited_);
+      mutex_.unlock();
+      last.join();
+      mutex_.lock();
+    }
+  }
+  ownerless_ = true;
+  const std::size_t credit = std::exchange(credit_, 0);
+  mutex_.unlock();
+  if (credit > 0) {
+    this->release(credit);  // never the last: the caller owns one
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::lose_this_thread() noexcept {
+  Worker* const self = this_worker();
+  if (self == nullptr) {
+    return;
+  }
+  ThreadContext<Runtime>::current() = {};
+  mutex_.lock();
+  fold_locked(*self);
+  --live_;
+  --secured_;
+  --busy_;
+  self->secured = false;
+  const Wake next = has_work_locked() ? pick_locked() : Wake{};
+  mutex_.unlock();
+  deliver(next);
+}
+
+template <class Runtime> bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
+  const Lock lock(mutex_);
+  return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
+}
+
+template <class Runtime> std::size_t QueueCore<Runtime>::cancel_queued() {
+  std::size_t cancelled = 0;
+  Chunk* surplus = nullptr;
+  mutex_.lock();
+  const std::uint64_t end = slots_.end();
+  for (;;) {
+    Chunk* const chunk = slots_.front(surplus);
+    if (chunk == nullptr || slots_.begin() >= end) {
+      break;
+    }
+    // Claims the oldest slot as a worker would; the mutex keeps the chunk from being recycled.
+    std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed);
+    if (index == Chunk::kSlots ||
+        !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
+      continue;
+    }
+    Slot& slot = chunk->slots[index];
+    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
+    slot.run.store(nullptr, std::memory_order_relaxed);
+    if (run == &run_nothing) {
+      continue;
+    }
+    if (run == &run_hop) {  // not a task: it keeps its place among the continuations
+      Hop* hop;
+      std::memcpy(&hop, slot.closure, sizeof(hop));
+      hop->slot = nullptr;
+      hop->ticket = end;
+      --hops_;
+      nodes_.push_back(*hop);
+      note_due_locked();
+      continue;
+    }
+    ++cancelled_;
+    ++cancelled;
+    if (run == &run_queued) {
+      QueuedTask* task;
+      std::memcpy(&task, slot.closure, sizeof(task));
+      task->slot.store(nullptr, std::memory_order_relaxed);
+      ++busy_;
+      mutex_.unlock();
+      task->discard();
+      mutex_.lock();
+      --busy_;
+    }
+  }
+  const Wake wake = has_work_locked() ? pick_locked() : Wake{};
+  announce_quiet_locked();
+  mutex_.unlock();
+  SlotQueue<Runtime>::free_all(surplus);
+  deliver(wake);
+  return cancelled;
+}
+
+template <class Runtime> std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
+  // A worker's tally only grows while the mutex is held, and only by tasks counted in submitted_: never
+  // negative.
+  std::uint64_t begun = begun_;
+  for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
+    begun += Tally(worker->tally.load(std::memory_order_relaxed)).begun;
+  }
+  return submitted_ - cancelled_ - begun;
+}
+
+template <class Runtime> std::size_t QueueCore<Runtime>::size() const {
+  const Lock lock(mutex_);
+  std::uint64_t hops = hops_;
+  for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
+    hops -= Tally(worker->tally.load(std::memory_order_relaxed)).hops;
+  }
+  return static_cast<std::size_t>(live_ + queued_tasks_locked() + nodes_.size() + hops);
+}
+
+template <class Runtime> QueueStats QueueCore<Runtime>::stats() const {
+  const Lock lock(mutex_);
+  QueueStats stats;
+  stats.submitted = submitted_;
+  stats.completed = completed_;
+  stats.failed = failed_;
+  stats.cancelled = cancelled_;
+  stats.continuations = nodes_.size() + hops_;
+  stats.threads = live_;
+  stats.threads_started = threads_started_;
+  std::uint64_t begun = begun_;
+  std::uint64_t coroutines = 0;  // on a thread now
+  for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
+    // Each worker's word is read once: its numbers agree with each other.
+    const Tally tally(worker->tally.load(std::memory_order_relaxed));
+    begun += tally.begun;
+    stats.completed += tally.completed;
+    stats.failed += tally.failed;
+    stats.continuations -= tally.hops;
+    stats.running += tally.begun - tally.completed - tally.failed;
+    coroutines += worker->in_coroutine.load(std::memory_order_relaxed) ? 1U : 0U;
+    stats.idle += worker->idle ? 1U : 0U;
+  }
+  stats.queued = submitted_ - cancelled_ - begun;
+  const std::uint64_t open = open_coroutines_;
+  stats.suspended = open > coroutines ? open - coroutines : 0;
+  stats.running += open - stats.suspended;
+  return stats;
+}
+
+template <class Runtime> void QueueCore<Runtime>::on_error(ErrorHook hook) {
+  Ref<SharedHook> shared = hook ? Ref<SharedHook>::adopt(new SharedHook(std::move(hook))) : Ref<SharedHook>();
+  const Lock lock(mutex_);
+  std::swap(hook_, shared);  // the former one is destroyed after the lock
+}
+
+template <class Runtime> void QueueCore<Runtime>::report(const std::exception_ptr& failure) noexcept {
+  Ref<SharedHook> hook;
+  {
+    const Lock lock(mutex_);
+    hook = hook_;
+  }
+  try {
+    if (hook) {
+      hook->call(failure, TaskInfo{name_});
+      return;
+    }
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    if (!hook) {
+      std::fprintf(stderr, "toto: a task on queue '%s' failed: %s\n", name_.c_str(), error.what());
+    }
+  } catch (...) {
+    if (!hook) {
+      std::fprintf(stderr,
+                   "toto: a task on queue '%s' failed with an exception that is not a std::exception\n",
+                   name_.c_str());
+    }
+  }
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_QUEUE_ENDING_HPP

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//
+// Registry: the named queues of a process, made on demand and never destroyed. When the process exits they
+// are closed and drained.
+
+#ifndef TOTO_DETAIL_REGISTRY_HPP
+#define TOTO_DETAIL_REGISTRY_HPP
+
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../duration.hpp"
+#include "../options.hpp"
+#include "annotations.hpp"
+#include "lock.hpp"
+
+namespace toto::inline v0::detail {
+
+/// Queue is BasicTaskQueue<Runtime>; Access knows how to reach its core.
+template <class Runtime, class Queue, class Access> class Registry {
+ public:
+  using TimePoint = typename Runtime::Clock::time_point;
+
+  static Registry& instance() { return Runtime::template global<Registry>(); }
+
+  /// The queue of that name; made from `options`, which were checked, if there is none.
+  /// Throws: std::bad_alloc; then nothing was stored.
+  Queue& find_or_make(const QueueOptions& options) {
+    const Lock lock(mutex_);
+    const auto found = queues_.find(options.name);
+    if (found != queues_.end()) {
+      return *found->second;
+    }
+    // Built before it is stored: whatever fails leaves no half-made entry. No user code runs under this
+    // mutex.
+    auto made = std::make_unique<Queue>(options);
+    Queue& queue = *made;
+    queues_.emplace(std::string(options.name), std::move(made));
+    if (!drains_at_exit_) {
+      Runtime::at_exit([] { instance().drain_at_exit(); });
+      drains_at_exit_ = true;
+    }
+    return queue;
+  }
+
+  Queue* find(std::string_view name) noexcept {
+    const Lock lock(mutex_);
+    const auto found = queues_.find(name);
+    return found == queues_.end() ? nullptr : found->second.get();
+  }
+
+  /// Closes every queue, and waits until all are done or the time is up.
+  bool shutdown(Duration limit) {
+    const TimePoint deadline = limit.after(Runtime::Clock::now());
+    const std::vector<Queue*> queues = all();
+    for (Queue* const queue : queues) {
+      queue->close();
+    }
+    bool done = true;
+    for (Queue* const queue : queues) {
+      done = Access::core(*queue).finish_until(deadline) && done;
+    }
+    return done;
+  }
+
+  void set_exit_limit(Duration limit) {
+    const Lock lock(mutex_);
+    exit_limit_ = limit;
+  }
+
+ private:
+  std::vector<Queue*> all() {
+    const Lock lock(mutex_);
+    std::vector<Queue*> queues;
+    queues.reserve(queues_.size());
+    for (const auto& [name, queue] : queues_) {
+      queues.push_back(queue.get());
+    }
+    return queues;
+  }
+
+  void drain_at_exit() noexcept {
+    Duration limit;
+    {
+      const Lock lock(mutex_);
+      limit = exit_limit_;
+    }
+    try {
+      for (Queue* const queue : all()) {
+        Access::core(*queue).lose_this_thread();
+      }
+      if (!shutdown(limit)) {
+        std::fprintf(stderr,
+                     "toto: the process exits although a named queue is still busy; wait for it with "
+                     "TaskQueue::shutdown_instances() at the end of main\n");
+      }
+    } catch (...) {
+      std::fprintf(stderr, "toto: no memory to drain the named queues at exit\n");
+    }
+  }
+
+  typename Runtime::Mutex mutex_;
+  std::map<std::string, std::unique_ptr<Queue>, std::less<>> queues_ TOTO_GUARDED_BY(mutex_);
+  Duration exit_limit_ TOTO_GUARDED_BY(mutex_) = std::chrono::seconds(10);
+  bool drains_at_exit_ TOTO_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_REGISTRY_HPP

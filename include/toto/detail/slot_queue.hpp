@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+//
+// SlotQueue: the queue's tasks in order, in chunks of contiguous slots. Slots are filled under the queue's
+// mutex and claimed without it, by one compare-exchange on the chunk's counter: a worker that drains a chunk
+// and a producer that fills one do not meet at the lock. Read next: queue_core.hpp.
+//
+//   head_ -> [claimed=64 ....] -> [claimed=9 .........] -> [claimed=0, filled 3] <- tail_
+//
+// Order: slots are filled in order under the mutex, claims rise within a chunk, and the head moves on only
+// when its chunk is used up; so claims are first in, first out for any number of workers. Reuse: a chunk goes
+// to the spares only when it is not the head any more and nobody holds it, both decided under the mutex. A
+// worker holds every chunk it looks at, so no slot changes its meaning under a reader (no ABA).
+
+#ifndef TOTO_DETAIL_SLOT_QUEUE_HPP
+#define TOTO_DETAIL_SLOT_QUEUE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "annotations.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> class Worker;
+
+/// Room for one task: what to call, and 40 bytes for its closure or for a pointer to its state.
+template <class Runtime> struct Slot {
+  using Run = void (*)(Slot&, Worker<Runtime>&);
+  static constexpr std::size_t kClosureBytes = 40;
+
+  /// Null: empty. Filled by a release store under the mutex, which pairs with the worker's acquire load:
+  /// whoever sees the function sees the closure.
+  typename Runtime::template Atomic<Run> run{nullptr};
+  alignas(8) std::byte closure[kClosureBytes];
+};
+
+template <class Runtime> struct Chunk {
+  static constexpr std::uint32_t kSlots = 64;
+
+  // What workers write at each claim and what producers write are 128 bytes apart: adjacent cache lines are
+  // fetched in pairs.
+  /// Slots below are taken. Rises from 0 to kSlots; relaxed, because the slot's own word orders its content.
+  alignas(128) typename Runtime::template Atomic<std::uint32_t> claimed{0};
+  /// Workers that may look at the slots; guarded by the queue's mutex.
+  std::uint32_t holders = 0;
+  /// The chunk after this one; guarded by the queue's mutex.
+  Chunk* next = nullptr;
+  /// The ticket of slot 0: how many slots were filled before it. Constant while the chunk is in the queue.
+  std::uint64_t base = 0;
+  alignas(128) Slot<Runtime> slots[kSlots];
+};
+
+/// Everything here requires the queue's mutex, except reading a held chunk's slots and claiming them.
+template <class Runtime> class SlotQueue {
+ public:
+  using Chunk = detail::Chunk<Runtime>;
+  using Slot = detail::Slot<Runtime>;
+
+  SlotQueue() = default;
+  SlotQueue(const SlotQueue&) = delete;
+  SlotQueue& operator=(const SlotQueue&) = delete;
+
+  /// Every slot was claimed and run, or is not wanted any more.
+  ~SlotQueue() {
+    free_all(head_);
+    free_all(spares_);
+  }
+
+  /// True if next() may be called.
+  bool has_room() const noexcept {
+    return (tail_ != nullptr && filled_ < Chunk::kSlots) || spares_ != nullptr;
+  }
+
+  /// Gives the queue a chunk to fill, made without the mutex.
+  void add_spare(Chunk* chunk) noexcept {
+    chunk->next = spares_;
+    spares_ = chunk;
+    ++spare_count_;
+  }
+
+  /// The slot that publish() will add. Requires has_room().
+  Slot& next() noexcept {
+    if (tail_ == nullptr || filled_ == Chunk::kSlots) {
+      append();
+    }
+    return tail_->slots[filled_];
+  }
+
+  /// Adds the slot that next() gave, which runs `run`.
+  void publish(Slot& slot, typename Slot::Run run) noexcept {
+    slot.run.store(run, std::memory_order_release);  // pairs with the acquire load in a worker's claim
+    ++filled_;
+    end_.store(end() + 1, std::memory_order_relaxed);
+  }
+
+  /// The ticket of the next slot to be filled. May also be watched without the mutex: a hint then.
+  std::uint64_t end() const noexcept { return end_.load(std::memory_order_relaxed); }
+
+  /// The chunk with the oldest slot that nobody has claimed, or null if there is none: the queue is empty.
+  /// Moves the head past used-up chunks; those that nobody holds are kept for reuse or chained to `surplus`.
+  Chunk* front(Chunk*& surplus) noexcept {
+    if (head_ == nullptr) {
+      return nullptr;
+    }
+    for (;;) {
+      const std::uint32_t claimed = head_->claimed.load(std::memory_order_relaxed);
+      if (claimed < Chunk::kSlots) {
+        return head_ == tail_ && claimed == filled_ ? nullptr : head_;
+      }
+      if (head_ == tail_) {
+        return nullptr;
+      }
+      Chunk* const used = head_;
+      head_ = used->next;
+      if (used->holders == 0) {
+        recycle(used, surplus);
+      }
+    }
+  }
+
+  /// The head chunk, used up or not; null before the first slot was filled.
+  Chunk* head() const noexcept { return head_; }
+
+  /// The ticket of the oldest slot that nobody has claimed, or end().
+  std::uint64_t begin() const noexcept {
+    return head_ == nullptr ? end() : head_->base + head_->claimed.load(std::memory_order_relaxed);
+  }
+
+  static void hold(Chunk& chunk) noexcept { ++chunk.holders; }
+
+  /// A chunk that was passed by the head meanwhile is kept for reuse or chained to `surplus`.
+  void let_go(Chunk& chunk, Chunk*& surplus) noexcept {
+    if (--chunk.holders == 0 && chunk.base < head_->base) {
+      recycle(&chunk, surplus);
+    }
+  }
+
+  /// Without the mutex: gives surplus chunks back to the allocator.
+  static void free_all(Chunk* chunk) noexcept {
+    while (chunk != nullptr) {
+      Chunk* const next = chunk->next;
+      delete chunk;
+      chunk = next;
+    }
+  }
+
+ private:
+  // What a burst took beyond this is given back as soon as it has been used up.
+  static constexpr std::size_t kMostSpares = 4;
+
+  void append() noexcept {
+    Chunk* const chunk = spares_;
+    spares_ = chunk->next;
+    --spare_count_;
+    chunk->next = nullptr;
+    chunk->base = end();
+    (tail_ != nullptr ? tail_->next : head_) = chunk;
+    tail_ = chunk;
+    filled_ = 0;
+  }
+
+  void recycle(Chunk* chunk, Chunk*& surplus) noexcept {
+    if (spare_count_ == kMostSpares) {
+      chunk->next = surplus;
+      surplus = chunk;
+      return;
+    }
+    // Nobody looks at this chunk any more; whoever fills it next publishes under the mutex.
+    chunk->claimed.store(0, std::memory_order_relaxed);
+    add_spare(chunk);
+  }
+
+  Chunk* head_ = nullptr;
+  Chunk* tail_ = nullptr;
+  std::uint32_t filled_ = 0;
+  typename Runtime::template Atomic<std::uint64_t> end_{0};
+  Chunk* spares_ = nullptr;
+  std::size_t spare_count_ = 0;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_SLOT_QUEUE_HPP

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+//
+// TaskState: what a task and its handle share, in one block of recycled memory: the callable, the result, and
+// who waits for it. One atomic word says who owns the block and who has come first, the worker or the waiter.
+// Read next: call_state.hpp, ../task_handle.hpp.
+//
+// The word:
+//   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
+//   awaited    not over; a coroutine waits, and says in the block where it continues.
+//   observed   not over; an observer (when_all) waits to be told.
+//   blocked    not over; threads sleep on `blocked_`, which the queue's mutex guards.
+//   dropped    not over, and nobody will ask: the task owns the block and frees it at its end.
+//   done       over; the handle owns the block.
+//   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the
+//   handle. abandoned  over; the coroutine was destroyed while its continuation was on its way: that frees
+//   the block.
+//
+//   pending -> awaited | observed | blocked | dropped | done         blocked -> pending (the last wait timed
+//   out) awaited -> dropped | posted | done     observed -> dropped | done     blocked -> done     dropped ->
+//   freed posted  -> done | abandoned            done, abandoned -> freed
+//
+// Every transition is a compare-exchange with acquire and release: whoever comes second sees all that the
+// first one wrote, and resumes, once. After publishing, a side touches nothing that the other may free.
+
+#ifndef TOTO_DETAIL_TASK_STATE_HPP
+#define TOTO_DETAIL_TASK_STATE_HPP
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include "../errors.hpp"
+#include "queue_core.hpp"
+#include "result.hpp"
+
+namespace toto::inline v0::detail {
+
+/// Is told that a task is over.
+template <class Runtime> class Observer {
+ public:
+  /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of
+  /// a task. `queue` is the task's. Runs no user code.
+  virtual void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept = 0;
+  /// Instead of completed(), if the handle was dropped before the end.
+  virtual void forgotten() noexcept = 0;
+
+ protected:
+  ~Observer() = default;
+};
+
+/// Where a coroutine that awaits continues: on an executor, or nowhere in particular.
+template <class Runtime> class Home {
+ public:
+  using Executor = ExecutorCore<Runtime>;
+
+  Home() noexcept = default;
+  explicit Home(Ref<Executor> executor) noexcept : executor_(executor.leak()), owned_(executor_ != nullptr) {}
+  Home(Home&& other) noexcept
+      : executor_(std::exchange(other.executor_, nullptr)), owned_(std::exchange(other.owned_, false)) {}
+  Home& operator=(Home&& other) noexcept {
+    std::swap(executor_, other.executor_);
+    std::swap(owned_, other.owned_);
+    return *this;
+  }
+  ~Home() {
+    if (owned_) {
+      executor_->release();
+    }
+  }
+
+  /// The calling thread's executor. `known` lives as long as the home anyway: it needs no counting.
+  static Home current(const Executor* known) noexcept {
+    Executor* const executor = ThreadContext<Runtime>::current().executor;
+    if (executor != nullptr && executor != known) {
+      return Home(Ref<Executor>::share(executor));
+    }
+    Home home;
+    home.executor_ = executor;
+    return home;
+  }
+
+  /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
+  bool is_here(const Worker<Runtime>* worker) const noexcept {
+    return worker != nullptr && !worker->resume_next && (executor_ == nullptr || executor_ == &worker->core);
+  }
+
+  /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be
+  /// gone.
+  bool try_post(Continuation& node) noexcept {
+    Home home = std::move(*this);  // this may live in the node's block
+    if (home.executor_ != nullptr && home.executor_->post(node)) {
+      return true;
+    }
+    *this = std::move(home);
+    return false;
+  }
+
+  /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after
+  /// what it is doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this
+  /// may be gone.
+  void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {
+    if (try_post(node)) {
+      return;
+    }
+    if (worker != nullptr) {
+      worker->local.push_back(node);
+    } else if (!queue.post_front(node)) {
+      node.run(node, Turn::on_executor);  // nobody else is left to do it
+    }
+  }
+
+ private:
+  Executor* executor_ = nullptr;
+  bool owned_ = false;
+};
+
+template <class Runtime> class TaskStateBase : public QueuedTask<Runtime> {
+ public:
+  using Core = QueueCore<Runtime>;
+  using Worker = detail::Worker<Runtime>;
+  using TimePoint = typename Core::TimePoint;
+
+  Core& core() const noexcept { return *core_; }
+
+  /// Thread-safe.
+  bool ready() const noexcept final { return is_over(word_.load(std::memory_order_acquire)); }
+
+  /// Waits until the task is over or the deadline has passed; true if it is over. Several threads may wait.
+  /// Throws: DeadlockError.
+  bool wait_until(TimePoint deadline) const;
+
+  /// True: it will never run. False: a worker has claimed it, and it has been asked to stop, or it is over.
+  bool cancel() noexcept {
+    if (core_->cancel(*this)) {
+      return true;
+    }
+    request_stop();
+    return false;
+  }
+
+  /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter.
+  /// After true, the caller and this block may be gone.
+  bool await(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
+    waiter_.coroutine = coroutine;
+    home_ = std::move(home);
+    Word seen = Word::pending;
+    // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is
+    // over.
+    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel,
+                                         std::memory_order_acquire);
+  }
+
+  /// The same, but the coroutine is to continue on `home` also if the task is over. False: home has ended.
+  bool await_elsewhere(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
+    if (await(coroutine, std::move(home))) {
+      return true;
+    }
+    node_.run = &resume_posted;
+    node_.state = this;
+    word_.store(Word::posted, std::memory_order_relaxed);  // over, and the caller owns the block
+    if (home_.try_post(node_)) {
+      return true;
+    }
+    word_.store(Word::done, std::memory_order_relaxed);
+    return false;
+  }
+
+  /// The observer will be told when the task is over. False: it is over already, and it will not.
+  bool observe(Observer<Runtime>& observer) noexcept {
+    waiter_.observer = &observer;
+    Word seen = Word::pending;
+    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_acq_rel,
+                                         std::memory_order_acquire);
+  }
+
+  /// The end of the handle, or of the coroutine that awaits it.
+  void drop() noexcept;
+
+  /// Nobody has a handle: the task frees the block. Before it is queued.
+  void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
+
+  /// Frees the block of a task that was never queued.
+  virtual void destroy() noexcept = 0;
+
+ protected:
+  explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
+  ~TaskStateBase() = default;
+
+  /// The task's end: its result is stored and its captures are gone. `worker` if it ended on one. After this
+  /// the block may be gone.
+  void complete(Worker* worker) noexcept;
+
+  /// The task's own failure, if that is how it ended.
+  virtual std::exception_ptr failure() const noexcept = 0;
+  /// Tells the task's stop token, if it has one.
+  virtual void request_stop() noexcept {}
+
+  /// This block's place among an executor's continuations: of its coroutine, while the task is one, then of
+  /// the coroutine that awaits it.
+  struct Node : Continuation {
+    TaskStateBase* state = nullptr;
+  } node_;
+
+ private:
+  enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
+
+  static bool is_over(Word word) noexcept { return word >= Word::done; }
+
+  bool move(Word& from, Word to) noexcept {
+    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+  /// The end of a block that was queued.
+  void free() noexcept {
+    Core& core = *core_;
+    destroy();
+    core.return_reference();
+  }
+  bool wake_blocked() noexcept;
+  void report_unseen() const noexcept;
+  static void resume_posted(Continuation& node, Turn turn) noexcept;
+
+  mutable typename Runtime::template Atomic<Word> word_{Word::pending};
+  Core* core_;  // one reference, taken when the task was queued
+  mutable WaitList<Runtime> blocked_;
+  union {
+    std::coroutine_handle<> coroutine;
+    Observer<Runtime>* observer;
+  } waiter_{};
+  Home<Runtime> home_;
+};
+
+template <class Runtime> void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+  Word seen = word_.load(std::memory_order_acquire);
+  for (;;) {
+    switch (seen) {
+      case Word::pending:
+        if (move(seen, Word::done)) {
+          return;
+        }
+        break;
+      case Word::awaited:
+        if (home_.is_here(worker)) {
+          const std::coroutine_handle<> coroutine = waiter_.coroutine;
+          if (move(seen, Word::done)) {
+            worker->resume_next = coroutine;
+            return;
+          }
+        } else if (move(seen, Word::posted)) {
+          node_.run = &resume_posted;
+          node_.state = this;
+          home_.post(node_, worker, *core_);
+          return;
+        }
+        break;
+      case Word::observed: {
+        Observer<Runtime>* const observer = waiter_.observer;
+        Core& core = *core_;
+        if (move(seen, Word::done)) {
+          observer->completed(worker, core);
+          return;
+        }
+        break;
+      }
+      case Word::blocked:
+        if (wake_blocked()) {
+          return;
+        }
+        seen = word_.load(std::memory_order_acquire);
+        break;
+      case Word::dropped:
+        report_unseen();
+        free();
+        return;
+      case Word::done:
+      case Word::posted:
+      case Word::abandoned:
+        std::terminate();  // completed twice
+    }
+  }
+}
+
+/// Publishes the end to sleeping threads. False if the last of them has given up meanwhile.
+template <class Runtime> bool TaskStateBase<Runtime>::wake_blocked() noexcept {
+  const Lock lock(core_->mutex());
+  if (word_.load(std::memory_order_relaxed) != Word::blocked) {
+    return false;
+  }
+  blocked_.notify_all();
+  // Last: a thread that polls ready() may free this block as soon as it sees it. The sleepers come when the
+  // mutex is free.
+  word_.store(Word::done, std::memory_order_release);
+  return true;
+}
+
+template <class Runtime> bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
+  if (ready()) {
+    return true;
+  }
+  Worker* const worker = core_->this_worker();
+  if (worker != nullptr) {
+    core_->run_local(*worker);  // the task may be a coroutine that has ended on this very thread
+  }
+  const Lock lock(core_->mutex());
+  if (worker != nullptr && deadline == TimePoint::max() && !ready()) {
+    core_->block_on_locked(*worker, *this);
+  }
+  Word seen = Word::pending;
+  word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
+  const bool over = blocked_.wait_until(core_->mutex(), deadline, [this] { return ready(); });
+  if (worker != nullptr) {
+    worker->blocked_on = nullptr;
+  }
+  if (!over && blocked_.empty()) {
+    // The completer changes `blocked` only with the mutex, which is held here.
+    word_.store(Word::pending, std::memory_order_relaxed);
+  }
+  return over;
+}
+
+template <class Runtime> void TaskStateBase<Runtime>::drop() noexcept {
+  Word seen = word_.load(std::memory_order_acquire);
+  for (;;) {
+    switch (seen) {
+      case Word::pending:
+        if (move(seen, Word::dropped)) {
+          return;
+        }
+        break;
+      case Word::awaited:
+        if (move(seen, Word::dropped)) {
+          return;  // home_ is released with the block, by the task
+        }
+        break;
+      case Word::observed: {
+        Observer<Runtime>* const observer = waiter_.observer;
+        if (move(seen, Word::dropped)) {
+          observer->forgotten();
+          return;
+        }
+        break;
+      }
+      case Word::done:
+        report_unseen();
+        free();
+        return;
+      case Word::posted:
+        if (move(seen, Word::abandoned)) {
+          return;
+        }
+        break;
+      case Word::blocked:
+      case Word::dropped:
+      case Word::abandoned:
+        std::terminate();  // destroyed while a thread waits on it, or twice
+    }
+  }
+}
+
+template <class Runtime> void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
+  TaskStateBase& state = *static_cast<Node&>(node).state;
+  if (turn == Turn::homeless && state.core_->post_front(node)) {
+    return;
+  }
+  const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
+  Word seen = Word::posted;
+  if (state.move(seen, Word::done)) {
+    coroutine.resume();
+  } else {
+    state.report_unseen();
+    state.free();
+  }
+}
+
+template <class Runtime> void TaskStateBase<Runtime>::report_unseen() const noexcept {
+  if (const std::exception_ptr unseen = failure()) {
+    try {
+      std::rethrow_exception(unseen);
+    } catch (const TaskCancelled&) {
+    } catch (const QueueClosed&) {
+    } catch (const TimedOut&) {
+    } catch (...) {
+      core_->report(unseen);
+    }
+  }
+}
+
+/// A state with room for a result of type R.
+template <class R, class Runtime> class TaskState : public TaskStateBase<Runtime> {
+ public:
+  using TaskStateBase<Runtime>::TaskStateBase;
+
+  /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
+  R take() { return result_.take(this->core().name().c_str()); }
+
+ protected:
+  ~TaskState() = default;
+
+  std::exception_ptr failure() const noexcept final { return result_.failure(); }
+
+  Result<R> result_;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_TASK_STATE_HPP

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// GCC before 13 destroys twice every brace- or aggregate-initialised temporary with a non-trivial destructor
+// inside a co_await expression: a closure with such a capture, `Row{...}`. This header tells which callables
+// and arguments are of that kind, so that awaiting a handle made from them in the same expression is refused
+// at compile time rather than corrupting memory. On other compilers it lets everything through.
+
+#ifndef TOTO_DETAIL_TEMPORARIES_HPP
+#define TOTO_DETAIL_TEMPORARIES_HPP
+
+#include <functional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "annotations.hpp"
+
+#define TOTO_STORE_THE_HANDLE_FIRST                                                                        \
+  "toto: this compiler (GCC before 13) destroys such a temporary twice inside co_await; store the handle " \
+  "first: auto handle = ...; co_await handle;  (see docs/guide.md, GCC 12 and temporaries)"
+
+namespace toto::inline v0 {
+
+namespace detail {
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+template <class T> consteval bool is_closure() {
+  return std::string_view(__PRETTY_FUNCTION__).find("<lambda") != std::string_view::npos;
+}
+/// T is deduced as for a forwarding reference.
+template <class T>
+inline constexpr bool kDestroyedTwice =
+    !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&
+    (std::is_aggregate_v<T> || is_closure<T>());
+#else
+template <class T> inline constexpr bool kDestroyedTwice = false;
+#endif
+
+/// Holds an object in a class that has a constructor, which is what saves it from being destroyed twice.
+template <class T> class Named {
+ public:
+  explicit Named(T&& object) : object_(std::move(object)) {}
+  explicit Named(const T& object) : object_(object) {}
+
+  template <class... Args>
+  requires std::is_invocable_v<T, Args...>
+  decltype(auto) operator()(Args&&... args) && {
+    return std::invoke(std::move(object_), std::forward<Args>(args)...);
+  }
+  operator T() && { return std::move(object_); }  // NOLINT(google-explicit-constructor)
+
+ private:
+  T object_;
+};
+
+}  // namespace detail
+
+/// Insists that a moved object is a named one, which only looks like a temporary:
+/// `co_await queue.yield_task(toto::not_a_temporary(std::move(work)))`. Gives something that is called like
+/// `object`, or converts to it as an argument.
+template <class T> auto not_a_temporary(T&& object) {
+  return detail::Named<std::remove_cvref_t<T>>(std::forward<T>(object));
+}
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_DETAIL_TEMPORARIES_HPP

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+//
+// Timer nodes, the heap they wait in, and TimerService: the one thread of the process that watches the clock
+// for executors which have no thread to spare for it. It starts with the first timer and ends when there has
+// been none for a second. Read next: ../sleep_for.hpp, ../event_loop.hpp.
+
+#ifndef TOTO_DETAIL_TIMER_HPP
+#define TOTO_DETAIL_TIMER_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "executor_core.hpp"
+#include "lock.hpp"
+
+namespace toto::inline v0::detail {
+
+/// A continuation that is due at a point in time.
+template <class Runtime> struct TimerNode : Continuation {
+  static constexpr std::size_t kNotWaiting = std::numeric_limits<std::size_t>::max();
+
+  typename Runtime::Clock::time_point deadline{};
+  std::uint64_t sequence = 0;             // timers of one deadline fire in order
+  std::size_t place = kNotWaiting;        // in the heap
+  ExecutorCore<Runtime>* home = nullptr;  // TimerService: owned while waiting; null: the timer's own thread
+};
+
+/// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
+template <class Runtime> class TimerHeap {
+ public:
+  using Node = TimerNode<Runtime>;
+
+  bool empty() const noexcept { return nodes_.empty(); }
+  Node& first() const noexcept { return *nodes_.front(); }
+
+  /// Throws: std::bad_alloc.
+  void add(Node& node) {
+    nodes_.push_back(&node);
+    node.sequence = ++sequence_;
+    node.place = nodes_.size() - 1;
+    rise(node.place);
+  }
+
+  void remove(Node& node) noexcept {
+    const std::size_t place = node.place;
+    Node* const last = nodes_.back();
+    nodes_.pop_back();
+    node.place = Node::kNotWaiting;
+    if (last != &node) {
+      put(*last, place);
+      rise(place);
+      sink(last->place);
+    }
+    if (nodes_.empty()) {
+      std::vector<Node*>().swap(nodes_);  // what a burst took is given back
+    }
+  }
+
+ private:
+  static bool before(const Node& a, const Node& b) noexcept {
+    return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
+  }
+  void put(Node& node, std::size_t place) noexcept {
+    nodes_[place] = &node;
+    node.place = place;
+  }
+  void exchange(std::size_t a, std::size_t b) noexcept {
+    Node& moved = *nodes_[a];
+    put(*nodes_[b], a);
+    put(moved, b);
+  }
+  void rise(std::size_t place) noexcept {
+    while (place > 0 && before(*nodes_[place], *nodes_[(place - 1) / 2])) {
+      exchange(place, (place - 1) / 2);
+      place = (place - 1) / 2;
+    }
+  }
+  void sink(std::size_t place) noexcept {
+    for (;;) {
+      std::size_t least = place;
+      for (const std::size_t child : {2 * place + 1, 2 * place + 2}) {
+        if (child < nodes_.size() && before(*nodes_[child], *nodes_[least])) {
+          least = child;
+        }
+      }
+      if (least == place) {
+        return;
+      }
+      exchange(place, least);
+      place = least;
+    }
+  }
+
+  std::vector<Node*> nodes_;
+  std::uint64_t sequence_ = 0;
+};
+
+template <class Runtime> class TimerService {
+ public:
+  using Node = TimerNode<Runtime>;
+  using Clock = typename Runtime::Clock;
+  using TimePoint = typename Clock::time_point;
+
+  static TimerService& instance() { return Runtime::template global<TimerService>(); }
+
+  TimerService() {
+    Runtime::at_exit([] { instance().stop(); });
+  }
+
+  /// Posts `node` to `home` at node.deadline. Thread-safe.
+  /// Throws: std::bad_alloc, std::system_error if the thread cannot be started; then nothing has changed.
+  void add(Node& node, ExecutorCore<Runtime>* home) {
+    const Lock lock(mutex_);
+    node.home = home;
+    heap_.add(node);
+    try {
+      start_locked();
+    } catch (...) {
+      heap_.remove(node);
+      throw;
+    }
+    if (home != nullptr) {
+      home->retain();
+    }
+    if (&heap_.first() == &node) {
+      parker_.unpark();
+    }
+  }
+
+  /// Takes back a node that has not begun to run, from here or from its home. The caller sees to it that it
+  /// does not begin to run now. Thread-safe.
+  void remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
+    {
+      const Lock lock(mutex_);
+      if (node.place == Node::kNotWaiting) {
+        if (home != nullptr) {
+          home->withdraw(node);  // posting happens under this mutex: it is there
+        }
+        return;
+      }
+      heap_.remove(node);
+    }
+    if (home != nullptr) {
+      home->release();
+    }
+  }
+
+ private:
+  static constexpr std::chrono::seconds kLinger{1};
+
+  /// Starts the thread unless it runs.
+  void start_locked() TOTO_REQUIRES(mutex_) {
+    if (running_ || stopped_) {
+      return;
+    }
+    if (thread_.joinable()) {
+      thread_.join();  // it has left its last critical section
+    }
+    thread_ = typename Runtime::Thread("toto-timer", [this] { watch(); });
+    running_ = true;
+  }
+
+  void watch() noexcept {
+    mutex_.lock();
+    for (TimePoint idle_since = Clock::now(); !stopped_;) {
+      const TimePoint now = Clock::now();
+      if (heap_.empty() && now - idle_since >= kLinger) {
+        break;
+      }
+      if (!heap_.empty() && heap_.first().deadline <= now) {
+        fire_locked(heap_.first());
+        idle_since = now;
+        continue;
+      }
+      const TimePoint until = heap_.empty() ? idle_since + kLinger : heap_.first().deadline;
+      mutex_.unlock();
+      parker_.park_until(until);
+      mutex_.lock();
+    }
+    running_ = false;
+    mutex_.unlock();
+  }
+
+  void fire_locked(Node& node) noexcept TOTO_REQUIRES(mutex_) {
+    heap_.remove(node);
+    ExecutorCore<Runtime>* const home = node.home;
+    // Under the mutex, so that remove() finds the node either here or at its home.
+    const bool posted = home != nullptr && home->post(node);
+    mutex_.unlock();
+    if (!posted) {
+      node.run(node, Turn::on_executor);  // its executor has ended: it continues on this thread
+    }
+    if (home != nullptr) {
+      home->release();
+    }
+    mutex_.lock();
+  }
+
+  void stop() noexcept {
+    mutex_.lock();
+    stopped_ = true;
+    parker_.unpark();
+    mutex_.unlock();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  typename Runtime::Mutex mutex_;
+  TimerHeap<Runtime> heap_ TOTO_GUARDED_BY(mutex_);
+  bool running_ TOTO_GUARDED_BY(mutex_) = false;
+  bool stopped_ TOTO_GUARDED_BY(mutex_) = false;  // the process is ending
+  typename Runtime::Thread thread_;
+  typename Runtime::Parker parker_;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_TIMER_HPP

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+//
+// Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used
+// for one thread after another, so that a late wake-up meets at worst a spurious one. QueuedTask: a task that
+// is more than a closure in a slot: it has a handle, a result, or captures that need destroying. Read next:
+// queue_core.hpp.
+
+#ifndef TOTO_DETAIL_WORKER_HPP
+#define TOTO_DETAIL_WORKER_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+
+#include "annotations.hpp"
+#include "continuation.hpp"
+#include "slot_queue.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime> class QueueCore;
+
+template <class Runtime> class QueuedTask {
+ public:
+  QueuedTask(const QueuedTask&) = delete;
+  QueuedTask& operator=(const QueuedTask&) = delete;
+
+  /// Runs the task on a worker. Lets nothing through but a forced unwind (pthread_exit, pthread_cancel).
+  virtual void run(Worker<Runtime>& worker) = 0;
+
+  /// The task was taken out of its queue and will never run: destroys its captures and completes it.
+  virtual void discard() noexcept = 0;
+
+  /// It has ended: whoever waits for it is being told.
+  virtual bool ready() const noexcept = 0;
+
+  /// Where the task is queued; null once it has been claimed. Set and tested under the queue's mutex; cleared
+  /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
+  typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
+
+ protected:
+  QueuedTask() = default;
+  ~QueuedTask() = default;
+};
+
+/// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees
+/// half an update: plain tasks begun, completed and failed, and hops (`co_await schedule()`), 16 bits each.
+/// Only the worker writes it, and empties it under the mutex after a chunk of 64 slots at the latest, so no
+/// field overflows.
+struct Tally {
+  static constexpr std::uint64_t kBegun = 1;
+  static constexpr std::uint64_t kCompleted = std::uint64_t{1} << 16;
+  static constexpr std::uint64_t kFailed = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kHops = std::uint64_t{1} << 48;
+
+  explicit constexpr Tally(std::uint64_t word) noexcept
+      : begun(word & 0xffff),
+        completed((word >> 16) & 0xffff),
+        failed((word >> 32) & 0xffff),
+        hops(word >> 48) {}
+
+  std::uint64_t begun;
+  std::uint64_t completed;
+  std::uint64_t failed;
+  std::uint64_t hops;
+};
+
+template <class Runtime> class Worker {
+ public:
+  Worker(QueueCore<Runtime>& core_of_worker, std::size_t number_of_worker) noexcept
+      : core(core_of_worker), number(number_of_worker) {}
+
+  QueueCore<Runtime>& core;
+  const std::size_t number;
+
+  // Used by the worker's own thread only.
+  /// The coroutine that awaited the task just finished and lives on this queue: continues next, right here.
+  std::coroutine_handle<> resume_next;
+  /// Work that belongs to this thread and comes before anything queued: coroutine tasks that have just ended.
+  ContinuationList local;
+  /// References to the core that states destroyed on this thread gave back; handed over at the mutex.
+  std::size_t returned_references = 0;
+  /// Ran something since it last rested: the idle time starts anew.
+  bool worked = true;
+
+  // Written by the worker's own thread, read by anybody.
+  typename Runtime::template Atomic<std::uint64_t> tally{0};
+  /// Runs a coroutine task or a continuation, rather than a plain task.
+  typename Runtime::template Atomic<bool> in_coroutine{false};
+
+  // Guarded by the queue's mutex.
+  typename Runtime::Thread thread;
+  typename Runtime::Clock::time_point idle_since{};
+  /// The next worker in the stack of idle ones, in the list of unused ones; see `idle`, `attached`.
+  Worker* next = nullptr;
+  /// The next of all workers the queue ever had at the same time.
+  Worker* next_of_all = nullptr;
+  bool idle = false;
+  /// Popped from the idle stack by somebody who has sent, or is about to send, a wake-up.
+  bool signalled = false;
+  /// The task of this queue that this worker is blocked on, without a limit of time.
+  const QueuedTask<Runtime>* blocked_on = nullptr;
+  /// This worker is the one that the queue's `searching_` speaks of.
+  bool searcher = false;
+  /// Its thread is known to exist; counted in `secured_`.
+  bool secured = false;
+  /// Its thread has left although the thread that started it has not stored `thread` yet.
+  bool left_early = false;
+
+  typename Runtime::Parker parker;
+
+  void count(std::uint64_t what) noexcept {
+    // The only writer is this thread; relaxed: the numbers order nothing.
+    tally.store(tally.load(std::memory_order_relaxed) + what, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_WORKER_HPP

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+//
+// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants
+// I1 to I9 are listed in queue_core.hpp; include that.
+
+#ifndef TOTO_DETAIL_WORKER_LOOP_HPP
+#define TOTO_DETAIL_WORKER_LOOP_HPP
+
+#include "queue_core.hpp"
+
+namespace toto::inline v0::detail {
+
+/// What the system shows as the thread's name: the queue's, shortened where needed so that the number stays.
+inline std::string thread_name(const std::string& queue, std::size_t number) {
+  constexpr std::size_t kShown = 15;  // Linux shows no more
+  const std::string suffix = '-' + std::to_string(number);
+  const std::size_t kept = kShown > suffix.size() ? kShown - suffix.size() : 0;
+  return queue.substr(0, kept) + suffix;
+}
+
+/// The whole of a worker's thread.
+template <class Runtime> void QueueCore<Runtime>::work(Worker& self) {
+  ThreadContext<Runtime>::current() = {this, &self};
+  mutex_.lock();
+  secure_locked(self);
+  searching_ = false;  // its starter set it in this worker's name (I3)
+  ++busy_;
+  self.worked = true;
+  for (;;) {
+    fold_locked(self);
+    Chunk* surplus = nullptr;
+    if (!nodes_.empty() && nodes_.front()->ticket <= slots_.begin()) {
+      Continuation& node = nodes_.pop_front();
+      note_due_locked();
+      const Wake next = has_work_locked() ? pick_locked() : Wake{};
+      mutex_.unlock();
+      deliver(next);
+      run_node(self, node);
+    } else if (Chunk* const chunk = slots_.front(surplus)) {
+      slots_.hold(*chunk);
+      const Wake next = slots_.end() - slots_.begin() > 1 || !nodes_.empty() ? pick_locked() : Wake{};
+      mutex_.unlock();
+      deliver(next);
+      try {
+        drain(self, *chunk);
+      } catch (
+          ...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
+        mutex_.lock();
+        slots_.let_go(*chunk, surplus);
+        --busy_;
+        leave(self);
+        slots_.free_all(surplus);
+        throw;
+      }
+      mutex_.lock();
+      slots_.let_go(*chunk, surplus);
+      mutex_.unlock();
+    } else if (!rest(self)) {
+      break;
+    } else {
+      continue;
+    }
+    slots_.free_all(surplus);
+    mutex_.lock();
+  }
+  leave(self);
+}
+
+/// Claims and runs slots of a held chunk until none is left, none is filled, or a continuation stands before
+/// the next one. Without the mutex.
+template <class Runtime> void QueueCore<Runtime>::drain(Worker& self, Chunk& chunk) {
+  struct Running {
+    Slot& slot;
+    // The chunk is not recycled before this worker lets go of it under the mutex: relaxed.
+    ~Running() { slot.run.store(nullptr, std::memory_order_relaxed); }
+  };
+  for (;;) {
+    std::uint32_t index = chunk.claimed.load(std::memory_order_relaxed);
+    if (index == Chunk::kSlots) {
+      return;
+    }
+    Slot& slot = chunk.slots[index];
+    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
+    if (run == nullptr || due_.load(std::memory_order_relaxed) <= chunk.base + index) {
+      return;
+    }
+    if (!chunk.claimed.compare_exchange_weak(index, index + 1, std::memory_order_relaxed)) {
+      continue;
+    }
+    self.worked = true;
+    {
+      const Running running{slot};
+      run(slot, self);
+    }
+    settle(self);
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) noexcept {
+  self.worked = true;
+  self.in_coroutine.store(true, std::memory_order_relaxed);
+  node.run(node, Turn::on_executor);
+  self.in_coroutine.store(false, std::memory_order_relaxed);
+  settle(self);
+}
+
+/// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has
+/// just ended, and coroutine tasks that have just ended.
+template <class Runtime> void QueueCore<Runtime>::settle(Worker& self) noexcept {
+  for (;;) {
+    if (self.resume_next) {
+      self.in_coroutine.store(true, std::memory_order_relaxed);
+      std::exchange(self.resume_next, nullptr).resume();
+      self.in_coroutine.store(false, std::memory_order_relaxed);
+    } else if (!self.local.empty()) {
+      Continuation& node = self.local.pop_front();
+      node.run(node, Turn::on_executor);
+    } else {
+      return;
+    }
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::run_local(Worker& self) noexcept {
+  while (!self.local.empty()) {
+    Continuation& node = self.local.pop_front();
+    node.run(node, Turn::on_executor);
+  }
+}
+
+/// Waits for work. Returns true if there is some, false if the worker shall leave: both decided in the
+/// critical section in which it looked (I1). Enters and returns with the mutex held.
+template <class Runtime> bool QueueCore<Runtime>::rest(Worker& self) {
+  if (std::exchange(self.worked, false)) {
+    self.idle_since = Clock::now();  // a wake-up that finds nothing does not move the deadline
+  }
+  const TimePoint deadline = idle_timeout_.after(self.idle_since);
+  --busy_;
+  announce_quiet_locked();
+  look_again(self);
+  while (!has_work_locked()) {
+    if (promised_ == 0 && (over_locked() || Clock::now() >= deadline)) {
+      if (self.idle) {
+        remove_idle_locked(self);
+      }
+      return false;
+    }
+    if (!self.idle) {
+      push_idle_locked(self);
+    }
+    const TimePoint until = promised_ == 0 ? deadline : TimePoint::max();
+    mutex_.unlock();
+    self.parker.park_until(until);
+    mutex_.lock();
+    if (std::exchange(self.signalled, false) && std::exchange(self.searcher, false)) {
+      searching_ = false;
+    }
+  }
+  if (self.idle) {
+    remove_idle_locked(self);
+  }
+  ++busy_;
+  return true;
+}
+
+/// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not
+/// wake anybody. Enters and returns with the mutex held; the caller looks under it once more.
+template <class Runtime> void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+  if constexpr (Runtime::spins) {
+    if (searching_ || over_locked() || idle_timeout_ == Duration() || Runtime::processors() < 2) {
+      return;
+    }
+    constexpr int kLooks = 64;
+    searching_ = true;
+    const std::uint64_t end = slots_.end();
+    mutex_.unlock();
+    for (int look = 0; look < kLooks && slots_.end() == end; ++look) {
+      if (due_.load(std::memory_order_relaxed) != kNoneDue) {
+        break;
+      }
+      Runtime::relax();
+    }
+    mutex_.lock();
+    searching_ = false;
+  }
+}
+
+/// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Enters
+/// with the mutex held, returns without it.
+template <class Runtime> void QueueCore<Runtime>::leave(Worker& self) {
+  fold_locked(self);
+  ThreadContext<Runtime>::current() = {};
+  --live_;
+  --secured_;
+  self.secured = false;
+  Thread predecessor;
+  if (self.thread.joinable()) {
+    if (orphaned_) {
+      self.thread.detach();
+    } else {
+      predecessor = std::move(exited_);
+      exited_ = std::move(self.thread);
+    }
+    self.next = unused_;
+    unused_ = &self;
+  } else {
+    self.left_early = true;  // its starter, which is about to store the thread, does this instead
+  }
+  const Wake next = has_work_locked() ? pick_locked() : Wake{};  // after a forced unwind
+  announce_quiet_locked();
+  changed_.notify_all();
+  mutex_.unlock();
+  deliver(next);
+  if (predecessor.joinable()) {
+    predecessor.join();
+  }
+}
+
+/// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking
+/// everything back. `worker` may be null: then it is made.
+template <class Runtime> std::exception_ptr QueueCore<Runtime>::start(Worker* worker) noexcept {
+  std::exception_ptr failure;
+  try {
+    if (worker == nullptr) {
+      worker = new_worker();
+    }
+    Thread thread(thread_name(name_, worker->number),
+                  [core = Ref<QueueCore>::share(this), worker] { core->work(*worker); });
+    store_thread(*worker, std::move(thread));
+    return nullptr;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  mutex_.lock();
+  if (worker != nullptr) {
+    worker->next = unused_;
+    unused_ = worker;
+  }
+  --live_;
+  --starting_;
+  searching_ = false;
+  // Tasks that were added meanwhile relied on this worker: an idle one takes its place.
+  const Wake instead = idle_ != nullptr && has_work_locked() ? pick_locked() : Wake{};
+  announce_quiet_locked();
+  changed_.notify_all();
+  mutex_.unlock();
+  deliver(instead);
+  return failure;
+}
+
+template <class Runtime> typename QueueCore<Runtime>::Worker* QueueCore<Runtime>::new_worker() {
+  std::size_t number;
+  {
+    const Lock lock(mutex_);
+    number = ++worker_objects_;
+  }
+  Worker* const worker = new Worker(*this, number);
+  const Lock lock(mutex_);
+  worker->next_of_all = all_;
+  all_ = worker;
+  return worker;
+}
+
+/// Keeps a thread that was just started, so that it can be joined. It may have left already.
+template <class Runtime> void QueueCore<Runtime>::store_thread(Worker& worker, Thread thread) noexcept {
+  Thread predecessor;
+  mutex_.lock();
+  --starting_;
+  ++threads_started_;
+  if (!std::exchange(worker.left_early, false)) {
+    worker.thread = std::move(thread);
+    secure_locked(worker);
+  } else {
+    if (orphaned_) {
+      thread.detach();
+    } else {
+      predecessor = std::move(exited_);
+      exited_ = std::move(thread);
+    }
+    worker.next = unused_;
+    unused_ = &worker;
+  }
+  changed_.notify_all();
+  mutex_.unlock();
+  if (predecessor.joinable()) {
+    predecessor.join();
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::secure_locked(Worker& worker) noexcept {
+  if (!std::exchange(worker.secured, true)) {
+    ++secured_;
+    changed_.notify_all();
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::start_one() {
+  mutex_.lock();
+  if (closed_) {
+    mutex_.unlock();
+    throw QueueClosed("toto: queue '" + name_ + "' is closed and starts no more threads");
+  }
+  if (searching_ || live_ == thread_count_) {
+    mutex_.unlock();  // somebody is on the way
+    return;
+  }
+  searching_ = true;
+  ++live_;
+  ++starting_;
+  Worker* const unused = std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr);
+  mutex_.unlock();
+  if (const std::exception_ptr failure = start(unused)) {
+    std::rethrow_exception(failure);
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::fold_locked(Worker& self) noexcept {
+  const Tally tally(self.tally.load(std::memory_order_relaxed));
+  self.tally.store(0, std::memory_order_relaxed);
+  begun_ += tally.begun;
+  completed_ += tally.completed;
+  failed_ += tally.failed;
+  hops_ -= tally.hops;
+  if (const std::size_t references = std::exchange(self.returned_references, 0)) {
+    if (ownerless_) {
+      this->release(references);  // never the last: the worker's thread owns one
+    } else {
+      credit_ += references;
+    }
+  }
+}
+
+template <class Runtime> void QueueCore<Runtime>::push_idle_locked(Worker& worker) noexcept {
+  worker.idle = true;
+  worker.next = idle_;
+  idle_ = &worker;
+}
+
+template <class Runtime> void QueueCore<Runtime>::remove_idle_locked(Worker& worker) noexcept {
+  Worker** link = &idle_;
+  while (*link != &worker) {
+    link = &(*link)->next;
+  }
+  *link = worker.next;
+  worker.next = nullptr;
+  worker.idle = false;
+}
+
+template <class Runtime> void QueueCore<Runtime>::rouse_idle_locked() noexcept {
+  while (Worker* const worker = idle_) {
+    remove_idle_locked(*worker);
+    worker->signalled = true;
+    worker->parker.unpark();
+  }
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_WORKER_LOOP_HPP

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// EventLoop: one thread that runs coroutines, posted functions and timers, in order. Coroutines that suspend
+// on it come back to it. It has the part that Tornado's IOLoop has in the seed; a program with a loop of its
+// own uses ExecutorRef instead. Read next: sync_wait.hpp.
+
+#ifndef TOTO_EVENT_LOOP_HPP
+#define TOTO_EVENT_LOOP_HPP
+
+#include <utility>
+
+#include "detail/awaitable.hpp"
+#include "detail/loop_core.hpp"
+#include "duration.hpp"
+#include "executor.hpp"
+#include "options.hpp"
+#include "sleep_for.hpp"
+#include "task.hpp"
+
+namespace toto::inline v0 {
+
+/// A loop for one thread, which is whichever calls run() or run_sync().
+///
+/// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any
+/// other coroutine that would come back continues on the worker that finished what it waits for. Thread
+/// safety: post, spawn, call_later and stop are thread-safe; the rest one thread at a time.
+template <class Runtime = StdRuntime> class BasicEventLoop {
+ public:
+  BasicEventLoop() : core_(detail::Ref<Core>::adopt(new Core(this))) {}
+  BasicEventLoop(const BasicEventLoop&) = delete;
+  BasicEventLoop& operator=(const BasicEventLoop&) = delete;
+  ~BasicEventLoop() { core_->finish(); }
+
+  /// Runs what is posted, due and spawned until stop(), or until nothing is left: no posted function, no
+  /// timer, no spawned coroutine that has not ended. May be called again. Blocks: until then. Throws: what a
+  /// posted function or a spawned coroutine threw; what else is there waits for the next run().
+  /// std::logic_error if the loop is running already.
+  void run() {
+    core_->run([this] { return core_->empty_locked(); });
+  }
+
+  /// Makes run() return after what it is doing now; what is posted stays until it runs again. Thread-safe.
+  void stop() noexcept { core_->stop(); }
+
+  /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
+  /// Blocks: until then.
+  /// Throws: also toto::Error if the loop was stopped before, and what run() throws.
+  template <class Awaitable> detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
+    return run_root(detail::await_one(awaitable));
+  }
+
+  /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe. Throws: std::bad_alloc.
+  template <class F> void post(F&& fn) { core_->post_function(std::forward<F>(fn)); }
+
+  /// Calls `fn()` on the loop's thread after `delay`, 0 or more. Thread-safe.
+  /// Throws: std::invalid_argument, std::bad_alloc.
+  template <class F> void call_later(Duration delay, F&& fn) {
+    detail::check_duration(delay, "delay");
+    core_->call_at(delay.after(Runtime::Clock::now()), std::forward<F>(fn));
+  }
+
+  /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run().
+  /// Thread-safe. Throws: std::bad_alloc.
+  void spawn(Task<> task) { core_->spawn(std::move(task)); }
+
+  /// Where coroutines continue: `std::move(handle).resume_on(loop)`.
+  BasicExecutorRef<Runtime> executor() noexcept {
+    return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
+  }
+
+  /// The loop that is running on the calling thread, or null.
+  static BasicEventLoop* current() noexcept {
+    auto* const executor = detail::ThreadContext<Runtime>::current().executor;
+    return executor == nullptr ? nullptr : static_cast<BasicEventLoop*>(executor->event_loop());
+  }
+
+ private:
+  using Core = detail::LoopCore<Runtime>;
+
+  struct Root : detail::Continuation {
+    Core& core;
+    bool ended = false;
+    bool collected = false;  // the loop's thread only
+
+    explicit Root(Core& loop) noexcept : core(loop) {
+      this->run = [](detail::Continuation& node, detail::Turn) noexcept {
+        static_cast<Root&>(node).collected = true;
+      };
+    }
+    /// On the coroutine's own stack, on whatever thread: the loop has to be told.
+    static void end(void* context) noexcept {
+      auto& self = *static_cast<Root*>(context);
+      self.ended = true;
+      self.core.post(self);
+    }
+  };
+
+  template <class T> T run_root(Task<T> task) {
+    Root root(*core_);
+    struct Withdraw {
+      Root& root;
+      ~Withdraw() {
+        if (root.ended && !root.collected) {
+          root.core.withdraw(root);
+        }
+      }
+    };
+    {
+      const Withdraw when_stopped{root};
+      const detail::ExecutorScope<Runtime> here(core_.get());
+      detail::TaskAccess::start(task, &Root::end, &root);
+      if (!core_->run([&root] { return root.collected; })) {
+        throw Error("toto: the event loop was stopped before run_sync was done");
+      }
+    }
+    return detail::TaskAccess::take(task);
+  }
+
+  detail::Ref<Core> core_;
+};
+
+using EventLoop = BasicEventLoop<StdRuntime>;
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_EVENT_LOOP_HPP

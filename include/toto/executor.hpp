@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+//
+// ExecutorRef: a shared reference to anything coroutines can continue on: a queue, a loop, or an executor of
+// the user's own, such as a GUI toolkit's event thread. Read next: task_queue.hpp, event_loop.hpp.
+
+#ifndef TOTO_EXECUTOR_HPP
+#define TOTO_EXECUTOR_HPP
+
+#include <concepts>
+#include <utility>
+
+#include "detail/executor_core.hpp"
+#include "detail/lock.hpp"
+#include "detail/timer.hpp"
+#include "runtime.hpp"
+
+namespace toto::inline v0 {
+
+template <class Runtime> class BasicExecutorRef;
+
+namespace detail {
+
+template <class Runtime, class UserExecutor> class UserExecutorCore;
+
+struct ExecutorAccess;
+
+}  // namespace detail
+
+/// What a user's own executor is given to run: call it once, on the executor's thread, with no arguments.
+/// Copyable, so that it fits into a std::function; only the first call of all copies does something.
+template <class Runtime> class BasicResumption {
+ public:
+  /// Continues one coroutine that waits for this executor. Does nothing if that coroutine was destroyed
+  /// meanwhile.
+  void operator()() const noexcept { run_(*core_); }
+
+ private:
+  template <class R, class U> friend class detail::UserExecutorCore;
+  using Core = detail::ExecutorCore<Runtime>;
+
+  BasicResumption(detail::Ref<Core> core, void (*run)(Core&) noexcept) noexcept
+      : core_(std::move(core)), run_(run) {}
+
+  detail::Ref<Core> core_;
+  void (*run_)(Core&) noexcept;
+};
+using Resumption = BasicResumption<StdRuntime>;
+
+/// Anything that can be handed a callable to run later on a thread of its own, and does not fail at it.
+template <class E, class Runtime = StdRuntime>
+concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption) {
+  { executor.post(std::move(resumption)) }
+  noexcept;
+};
+
+namespace detail {
+
+/// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one
+/// whose coroutine dies can be taken back, and posts a callable that runs the oldest.
+template <class Runtime, class UserExecutor> class UserExecutorCore final : public ExecutorCore<Runtime> {
+ public:
+  explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
+
+  bool post(Continuation& node) noexcept override {
+    {
+      const Lock lock(mutex_);
+      nodes_.push_back(node);
+    }
+    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_oldest));
+    return true;
+  }
+
+  void withdraw(Continuation& node) noexcept override {
+    const Lock lock(mutex_);
+    nodes_.remove(node);
+  }
+
+  void add_timer(TimerNode<Runtime>& node) override { TimerService<Runtime>::instance().add(node, this); }
+  void remove_timer(TimerNode<Runtime>& node) noexcept override {
+    TimerService<Runtime>::instance().remove(node, this);
+  }
+
+ private:
+  static void run_oldest(ExecutorCore<Runtime>& core) noexcept {
+    auto& self = static_cast<UserExecutorCore&>(core);
+    Continuation* node = nullptr;
+    {
+      const Lock lock(self.mutex_);
+      if (!self.nodes_.empty()) {
+        node = &self.nodes_.pop_front();
+      }
+    }
+    if (node != nullptr) {
+      const ExecutorScope<Runtime> here(&core);
+      node->run(*node, Turn::on_executor);
+    }
+  }
+
+  UserExecutor& executor_;
+  typename Runtime::Mutex mutex_;
+  ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
+};
+
+}  // namespace detail
+
+/// A shared reference to an executor: where an awaiting coroutine continues.
+///
+/// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine
+/// continues as if it had no home.
+/// Lifetime: a user's own executor must outlive every wait that is to continue on it.
+/// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
+template <class Runtime> class BasicExecutorRef {
+ public:
+  /// No executor: "continue wherever the task ends".
+  BasicExecutorRef() noexcept = default;
+
+  /// From a queue or a loop: `handle.resume_on(loop)`.
+  template <class Executor>
+  requires requires(Executor& executor) {
+    { executor.executor() } -> std::same_as<BasicExecutorRef>;
+  }
+  BasicExecutorRef(Executor& executor) noexcept  // NOLINT(google-explicit-constructor)
+      : BasicExecutorRef(executor.executor()) {}
+
+  /// From a user's own executor, which has `void post(Callable) noexcept`.
+  /// Throws: std::bad_alloc.
+  template <UserExecutor<Runtime> Executor>
+  BasicExecutorRef(Executor& executor)  // NOLINT(google-explicit-constructor)
+      : core_(detail::Ref<Core>::adopt(new detail::UserExecutorCore<Runtime, Executor>(executor))) {}
+
+  explicit operator bool() const noexcept { return static_cast<bool>(core_); }
+  friend bool operator==(const BasicExecutorRef& a, const BasicExecutorRef& b) noexcept {
+    return a.core_.get() == b.core_.get();
+  }
+
+ private:
+  friend detail::ExecutorAccess;
+  using Core = detail::ExecutorCore<Runtime>;
+
+  explicit BasicExecutorRef(detail::Ref<Core> core) noexcept : core_(std::move(core)) {}
+
+  detail::Ref<Core> core_;
+};
+using ExecutorRef = BasicExecutorRef<StdRuntime>;
+
+namespace detail {
+
+struct ExecutorAccess {
+  template <class Runtime>
+  static const Ref<ExecutorCore<Runtime>>& core(const BasicExecutorRef<Runtime>& executor) noexcept {
+    return executor.core_;
+  }
+  template <class Runtime> static BasicExecutorRef<Runtime> make(Ref<ExecutorCore<Runtime>> core) noexcept {
+    return BasicExecutorRef<Runtime>(std::move(core));
+  }
+};
+
+}  // namespace detail
+
+/// The executor this thread is running on: a queue's worker's queue, a running loop, a user's executor that
+/// is continuing a coroutine; empty elsewhere.
+template <class Runtime = StdRuntime> BasicExecutorRef<Runtime> current_executor() noexcept {
+  return detail::ExecutorAccess::make(
+      detail::Ref<detail::ExecutorCore<Runtime>>::share(detail::ThreadContext<Runtime>::current().executor));
+}
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_EXECUTOR_HPP

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+//
+// StdRuntime: the only place where toto touches threads, locks, clocks, atomics and thread-local storage.
+// Every other header reaches them through a template parameter, the runtime policy, so that the very same
+// code runs on the operating system (StdRuntime) and under a deterministic scheduler with virtual time
+// (toto::testing::SimRuntime). The idea of such a seam is folly's Atom parameter and Rust's loom and shuttle.
+// Read next: executor.hpp, task_queue.hpp.
+
+#ifndef TOTO_RUNTIME_HPP
+#define TOTO_RUNTIME_HPP
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <version>
+
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#define TOTO_DETAIL_POSIX 1
+#include <pthread.h>
+#include <signal.h>
+#endif
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+#include "detail/annotations.hpp"
+#include "detail/stop_token.hpp"
+
+namespace toto::inline v0 {
+
+/// The runtime policy for real programs: a thin, inlined layer over the standard library.
+///
+/// A runtime policy is a class with the members of this one. The library uses nothing else that waits, orders
+/// memory or reads time.
+struct StdRuntime {
+  /// True where a freed block may be kept and handed out again without the allocator seeing it. Not under
+  /// AddressSanitizer, which then could not tell a use after free.
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr bool recycles_memory = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  static constexpr bool recycles_memory = false;
+#else
+  static constexpr bool recycles_memory = true;
+#endif
+#else
+  static constexpr bool recycles_memory = true;
+#endif
+  /// True where looking again for about a microsecond before going to sleep may pay.
+  static constexpr bool spins = true;
+
+  template <class T> using Atomic = std::atomic<T>;
+
+  /// A mutual exclusion lock, not recursive.
+  class TOTO_CAPABILITY("mutex") Mutex {
+   public:
+    void lock() TOTO_ACQUIRE() { mutex_.lock(); }
+    bool try_lock() TOTO_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
+    void unlock() noexcept TOTO_RELEASE() { mutex_.unlock(); }
+
+   private:
+    std::mutex mutex_;
+  };
+
+  /// A steady clock: setting the time of day does not move it.
+  struct Clock {
+    using duration = std::chrono::steady_clock::duration;
+    using time_point = std::chrono::steady_clock::time_point;
+    static time_point now() noexcept { return std::chrono::steady_clock::now(); }
+  };
+
+  /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it,
+  /// park() takes it. One thread parks; any number may unpark. Both ways of parking may also return for no
+  /// reason.
+  ///
+  /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc
+  /// before 2.41 can lose a signal among several (glibc bug 25847).
+  class Parker {
+   public:
+    void park() {
+      std::unique_lock lock(mutex_);
+      wakened_.wait(lock, [this] { return token_; });
+      token_ = false;
+    }
+
+    /// Returns true if a token was taken, false at the deadline. time_point::max() means no deadline.
+    bool park_until(Clock::time_point deadline) {
+      if (deadline == Clock::time_point::max()) {
+        park();
+        return true;
+      }
+      std::unique_lock lock(mutex_);
+      const bool taken = wakened_.wait_until(lock, deadline, [this] { return token_; });
+      token_ = false;
+      return taken;
+    }
+
+    /// The parker may be destroyed as soon as the woken thread has seen the token: signalling happens under
+    /// the parker's own lock, and the woken thread leaves only with that lock.
+    void unpark() noexcept {
+      const std::lock_guard lock(mutex_);
+      token_ = true;
+      wakened_.notify_one();
+    }
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable wakened_;
+    bool token_ = false;
+  };
+
+  /// A joinable thread. The destructor requires that it was joined, detached or moved from.
+  class Thread {
+   public:
+    Thread() noexcept = default;
+
+    /// Starts `body`, a callable without arguments. The name is cut to what the system shows (15 characters
+    /// on Linux) by the caller. The thread starts with asynchronous signals blocked: they are for the
+    /// program's own threads.
+    ///
+    /// Throws: std::system_error if the system has no thread to give.
+    template <class Body>
+    Thread(std::string name, Body body) : thread_(start(std::move(name), std::move(body))) {}
+
+    bool joinable() const noexcept { return thread_.joinable(); }
+    void join() { thread_.join(); }
+    void detach() { thread_.detach(); }
+
+   private:
+    template <class Body> static std::thread start(std::string name, Body body) {
+      const BlockedSignals while_starting;
+      return std::thread([name = std::move(name), body = std::move(body)]() mutable {
+        set_current_name(name);
+        body();
+      });
+    }
+
+    static void set_current_name([[maybe_unused]] const std::string& name) noexcept {
+#if defined(__linux__)
+      pthread_setname_np(pthread_self(), name.c_str());
+#elif defined(__APPLE__)
+      pthread_setname_np(name.c_str());
+#endif
+    }
+
+    // A new thread inherits the signal mask of the one that starts it. Faults of the thread's own stay open.
+    struct BlockedSignals {
+#if defined(TOTO_DETAIL_POSIX)
+      BlockedSignals() noexcept {
+        sigset_t blocked;
+        sigfillset(&blocked);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
+          sigdelset(&blocked, fault);
+        }
+        pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+      }
+      ~BlockedSignals() {
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+      }
+      BlockedSignals(const BlockedSignals&) = delete;
+      BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+     private:
+      sigset_t before_;
+#endif
+    };
+
+    std::thread thread_;
+  };
+
+  /// One T for each thread and Tag. T has a constexpr default constructor. Behind a function that is never
+  /// inlined: compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may
+  /// wake up on another thread (LLVM issues 47179 and 63022).
+  template <class T, class Tag> class Local {
+   public:
+    TOTO_NOINLINE static T& get() noexcept { return value_; }
+
+   private:
+    static inline constinit thread_local T value_{};
+  };
+
+  /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use
+  /// it.
+  template <class T> static T& global() {
+    static T* const object = new T;
+    return *object;
+  }
+
+#if defined(__cpp_lib_jthread)
+  using StopSource = std::stop_source;
+  using StopToken = std::stop_token;
+  template <class Callback> using StopCallback = std::stop_callback<Callback>;
+  using NoStopState = std::nostopstate_t;
+#else
+  using StopSource = detail::BasicStopSource<StdRuntime>;
+  using StopToken = detail::BasicStopToken<StdRuntime>;
+  template <class Callback> using StopCallback = detail::BasicStopCallback<StdRuntime, Callback>;
+  using NoStopState = detail::NoStopState;
+#endif
+
+  /// A named place in the library's code. Nothing here; a switch or a fault under a simulator.
+  static void point(const char* /*name*/) noexcept {}
+
+  /// Tells the processor that this thread only looks at a flag.
+  static void relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  static unsigned processors() noexcept {
+    static const unsigned count = std::thread::hardware_concurrency();
+    return count;
+  }
+
+  /// Runs `drain` when the process exits normally.
+  static void at_exit(void (*drain)()) {
+    std::atexit(drain);
+  }
+
+  /// Changes in the child of a fork, where no thread but the forking one exists. Always 0 where there is no
+  /// fork.
+  static unsigned fork_generation() noexcept {
+    return forks().load(std::memory_order_relaxed);
+  }
+
+  /// From now on a fork is noticed. Called before the first thread is started.
+  static void watch_forks() {
+#if defined(TOTO_DETAIL_POSIX)
+    static const int registered =
+        pthread_atfork(nullptr, nullptr, [] { forks().fetch_add(1, std::memory_order_relaxed); });
+    static_cast<void>(registered);
+#endif
+  }
+
+ private:
+  static std::atomic<unsigned>& forks() noexcept {
+    static constinit std::atomic<unsigned> count{0};
+    return count;
+  }
+};
+
+/// Asks a running task to stop: std::stop_token where the standard library has it, else one of the same
+/// shape.
+using StopToken = StdRuntime::StopToken;
+/// What a StopToken listens to: std::stop_source where the standard library has it.
+using StopSource = StdRuntime::StopSource;
+
+}  // namespace toto::inline v0
+
+#undef TOTO_DETAIL_POSIX
+
+#endif  // TOTO_RUNTIME_HPP

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// sync_wait(a): the way from a thread without a loop into coroutines and back.
+
+#ifndef TOTO_SYNC_WAIT_HPP
+#define TOTO_SYNC_WAIT_HPP
+
+#include "event_loop.hpp"
+
+namespace toto::inline v0 {
+
+/// Awaits `awaitable` on a private loop on the calling thread, and gives its result or throws what it threw.
+/// Blocks: until it is done.
+/// Throws: also DeadlockError if `awaitable` is a handle of the queue whose last free worker this is.
+/// Resumes on: the calling thread.
+template <class Runtime = StdRuntime, class Awaitable>
+detail::AwaitResult<Awaitable> sync_wait(Awaitable&& awaitable) {
+  if constexpr (detail::IsHandle<std::remove_cvref_t<Awaitable>>::value) {
+    return awaitable.get();  // there is no coroutine that would need a loop
+  } else {
+    BasicEventLoop<Runtime> loop;
+    return loop.run_sync(std::forward<Awaitable>(awaitable));
+  }
+}
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_SYNC_WAIT_HPP

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+//
+// TaskHandle<T>: what yield_task returns, the eager result of one task. It is awaited from a coroutine, or
+// waited for by a thread, or dropped; the task runs in any case. Read next: task_queue.hpp.
+
+#ifndef TOTO_TASK_HANDLE_HPP
+#define TOTO_TASK_HANDLE_HPP
+
+#include <chrono>
+#include <coroutine>
+#include <stdexcept>
+#include <utility>
+
+#include "detail/task_state.hpp"
+#include "detail/temporaries.hpp"
+#include "duration.hpp"
+#include "executor.hpp"
+#include "runtime.hpp"
+
+namespace toto::inline v0 {
+
+namespace detail {
+
+struct HandleAccess;
+
+/// Where the awaiter of a handle continues: where it was, on a given executor, or wherever the task ends.
+template <class Runtime> struct Whereto {
+  enum class Kind : unsigned char { back, executor, anywhere } kind = Kind::back;
+  BasicExecutorRef<Runtime> executor{};
+
+  Home<Runtime> home(const ExecutorCore<Runtime>* known) const noexcept {
+    switch (kind) {
+      case Kind::back:
+        return Home<Runtime>::current(known);
+      case Kind::executor:
+        return Home<Runtime>(ExecutorAccess::core(executor));
+      case Kind::anywhere:
+        break;
+    }
+    return {};
+  }
+  /// Nothing to do for a handle that is ready.
+  bool is_here() const noexcept {
+    return kind != Kind::executor ||
+           ExecutorAccess::core(executor).get() == ThreadContext<Runtime>::current().executor;
+  }
+};
+
+/// Awaits one task. Owns the task's state from the co_await on; destroyed while suspended, it lets go of the
+/// task.
+template <class T, class Runtime> class HandleAwaiter {
+ public:
+  HandleAwaiter(TaskState<T, Runtime>* state, Whereto<Runtime> whereto) noexcept
+      : state_(state), whereto_(std::move(whereto)) {}
+  HandleAwaiter(HandleAwaiter&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), whereto_(std::move(other.whereto_)) {}
+  HandleAwaiter& operator=(HandleAwaiter&&) = delete;
+  ~HandleAwaiter() {
+    if (state_ != nullptr) {
+      state_->drop();
+    }
+  }
+
+  bool await_ready() const {
+    if (state_ == nullptr) {
+      throw NoState(
+          "toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+    }
+    return state_->ready() && whereto_.is_here();
+  }
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    TaskState<T, Runtime>& state = *state_;
+    const bool must_move = !whereto_.is_here();
+    Home<Runtime> home = whereto_.home(&state.core());
+    // After this the coroutine may run on another thread, and *this be gone: only locals from here.
+    return must_move ? state.await_elsewhere(coroutine, std::move(home))
+                     : state.await(coroutine, std::move(home));
+  }
+  T await_resume() { return state_->take(); }
+
+ private:
+  TaskState<T, Runtime>* state_;
+  [[no_unique_address]] Whereto<Runtime> whereto_;
+};
+
+/// What resume_on() and resume_inline() give: to be awaited, once.
+template <class T, class Runtime, bool kTemporary>
+class [[nodiscard("nothing continues elsewhere unless this is awaited")]] HandleAwaitable {
+ public:
+  explicit HandleAwaitable(HandleAwaiter<T, Runtime> awaiter) noexcept : awaiter_(std::move(awaiter)) {}
+
+  HandleAwaiter<T, Runtime> operator co_await()& noexcept {
+    return std::move(awaiter_);
+  }
+  template <class Self = HandleAwaitable> HandleAwaiter<T, Runtime> operator co_await()&& noexcept {
+    static_assert(!kTemporary || !std::is_same_v<Self, HandleAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
+    return std::move(awaiter_);
+  }
+
+ private:
+  HandleAwaiter<T, Runtime> awaiter_;
+};
+
+}  // namespace detail
+
+/// The result of one task that was given to a queue. Move-only; the task is running or queued already.
+///
+/// Dropping the handle detaches it: the task runs, its result is destroyed, and a failure goes to the queue's
+/// on_error. A handle may outlive its queue.
+/// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against
+/// the task; not against moving, awaiting or destroying the handle.
+template <class T = void, class Runtime = StdRuntime>
+class [[nodiscard(
+    "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {
+ public:
+  using value_type = T;
+
+  /// A handle without a task.
+  TaskHandle() noexcept = default;
+  TaskHandle(TaskHandle && other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  TaskHandle& operator=(TaskHandle&& other) noexcept {
+    TaskHandle moved(std::move(other));
+    std::swap(state_, moved.state_);
+    return *this;
+  }
+  ~TaskHandle() {
+    if (state_ != nullptr) {
+      state_->drop();
+    }
+  }
+
+  /// Gives the task's result, or throws what it threw. Takes the task out of the handle: one consumer.
+  ///
+  /// Does not suspend if the task is over. Otherwise the coroutine is resumed once.
+  /// Throws: what the task threw; TaskCancelled; NoState if there is no task any more.
+  /// Resumes on: the loop or queue on which the coroutine was running (on the very worker that finished the
+  /// task if it is the same queue); without one, on that worker.
+  auto operator co_await() noexcept {
+    return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {});
+  }
+
+  /// To be awaited instead: the coroutine continues on `executor`, also if the task is over already.
+  auto resume_on(BasicExecutorRef<Runtime> executor)&& {
+    return relocate<false>(on(std::move(executor)));
+  }
+
+  /// To be awaited instead: the coroutine continues on the worker that finishes the task, without a hop.
+  auto resume_inline()&& {
+    return relocate<false>(inline_());
+  }
+
+  /// Waits for the task and gives its result. The handle has no task afterwards.
+  ///
+  /// Blocks: until the task is over.
+  /// Throws: what the task threw; TaskCancelled; NoState; DeadlockError on a worker of the task's own queue
+  /// if no worker would be left to run it (the handle keeps its task then).
+  T get() {
+    wait();
+    struct Drop {
+      State* state;
+      ~Drop() { state->drop(); }
+    } taken{std::exchange(state_, nullptr)};
+    return taken.state->take();
+  }
+
+  /// Blocks: until the task is over. Throws: NoState, DeadlockError (see get).
+  void wait() const {
+    state().wait_until(TimePoint::max());
+  }
+
+  /// True if the task is over, false after `limit`; 0 or less only looks.
+  /// Blocks: for `limit` at the most. Throws: NoState; std::invalid_argument for NaN.
+  bool wait_for(Duration limit) const {
+    if (limit.is_nan()) {
+      detail::check_duration(limit, "limit");
+    }
+    if (limit == Duration() || limit.is_negative()) {
+      return state().ready();
+    }
+    return state().wait_until(limit.after(Runtime::Clock::now()));
+  }
+
+  /// The same with a point in time, of any clock; a clock other than the steady one is read once, now.
+  template <class Clock, class Length>
+  bool wait_until(std::chrono::time_point<Clock, Length> deadline) const {
+    if constexpr (std::is_same_v<std::chrono::time_point<Clock, Length>, TimePoint>) {
+      return state().wait_until(deadline);
+    } else {
+      return wait_for(Duration(deadline - Clock::now()));
+    }
+  }
+
+  /// Whether the task is over. False without a task.
+  bool ready() const noexcept {
+    return state_ != nullptr && state_->ready();
+  }
+
+  /// Whether there is a task: its result was neither taken nor moved away.
+  bool valid() const noexcept {
+    return state_ != nullptr;
+  }
+
+  /// True: the task will never run; its captures are destroyed, and whoever waits for it gets TaskCancelled.
+  /// False: it was asked to stop through its StopToken, if it took one, and its result still arrives; or it
+  /// is over.
+  bool cancel() noexcept {
+    return state_ != nullptr && state_->cancel();
+  }
+
+  /// The same as destroying the handle, but says so.
+  void detach()&& noexcept {
+    *this = TaskHandle();
+  }
+
+ protected:
+  using State = detail::TaskState<T, Runtime>;
+  using TimePoint = typename Runtime::Clock::time_point;
+  using Whereto = detail::Whereto<Runtime>;
+
+  explicit TaskHandle(State * state) noexcept : state_(state) {}
+
+  static Whereto on(BasicExecutorRef<Runtime> executor) noexcept {
+    return {executor ? Whereto::Kind::executor : Whereto::Kind::anywhere, std::move(executor)};
+  }
+  static Whereto inline_() noexcept {
+    return {Whereto::Kind::anywhere, {}};
+  }
+
+  template <bool kTemporary> auto relocate(Whereto whereto) noexcept {
+    return detail::HandleAwaitable<T, Runtime, kTemporary>(
+        detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), std::move(whereto)));
+  }
+
+ private:
+  friend detail::HandleAccess;
+
+  State& state() const {
+    if (state_ == nullptr) {
+      throw NoState(
+          "toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+    }
+    return *state_;
+  }
+
+  State* state_ = nullptr;
+};
+
+namespace detail {
+
+/// A handle made from a callable or arguments that the compiler would destroy twice if this were awaited in
+/// the same expression; see temporaries.hpp.
+template <class T, class Runtime>
+class [[nodiscard(
+    "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] UnstoredHandle
+    : public TaskHandle<T, Runtime> {
+ public:
+  using TaskHandle<T, Runtime>::TaskHandle;
+
+  auto operator co_await()& noexcept {
+    return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
+  }
+  template <class Self = UnstoredHandle> auto operator co_await()&& noexcept {
+    static_assert(!std::is_same_v<Self, UnstoredHandle>, TOTO_STORE_THE_HANDLE_FIRST);
+    return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
+  }
+  auto resume_on(BasicExecutorRef<Runtime> executor)&& {
+    return this->template relocate<true>(this->on(std::move(executor)));
+  }
+  auto resume_inline()&& {
+    return this->template relocate<true>(this->inline_());
+  }
+
+ private:
+  friend HandleAccess;
+};
+
+struct HandleAccess {
+  template <class Handle, class T, class Runtime> static Handle make(TaskState<T, Runtime>* state) noexcept {
+    return Handle(state);
+  }
+  template <class T, class Runtime>
+  static TaskState<T, Runtime>* take(TaskHandle<T, Runtime>& handle) noexcept {
+    return std::exchange(handle.state_, nullptr);
+  }
+};
+
+template <class T> struct IsHandle : std::false_type {};
+template <class T, class Runtime> struct IsHandle<TaskHandle<T, Runtime>> : std::true_type {};
+template <class T, class Runtime> struct IsHandle<UnstoredHandle<T, Runtime>> : std::true_type {};
+
+}  // namespace detail
+}  // namespace toto::inline v0
+
+#endif  // TOTO_TASK_HANDLE_HPP

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// toto: a task queue for C++20 coroutines. An event loop, or any coroutine, hands short blocking jobs to a
+// bounded set of threads that vanish when idle, and awaits the result back where it was.
+//
+//   #include <toto/tasks.hpp>
+//
+//   int add(int a, int b) { return a + b; }
+//
+//   toto::Task<> caller() {
+//     const int sum = co_await toto::TaskQueue::instance("myqueue").yield_task(add, 1, 2);
+//     std::printf("%d\n", sum);                       // back on the event loop's thread
+//   }
+//
+//   int main() {
+//     toto::EventLoop loop;
+//     loop.spawn(caller());
+//     loop.run();
+//   }
+//
+// Words: a task is a callable you add to a queue; a worker is one of the queue's threads; a handle is the
+// result of a task to come; a coroutine's home is the loop or queue it runs on, to which it comes back after
+// each co_await; an executor is anything a coroutine can continue on; a continuation is a coroutine on its
+// way back; a lease is an instance taken from a pool until it is given back.
+//
+// Read in this order: the headers below, then detail/queue_core.hpp and detail/task_state.hpp, where the work
+// is done.
+
+#ifndef TOTO_TASKS_HPP
+#define TOTO_TASKS_HPP
+
+#include "version.hpp"
+
+#include "duration.hpp"
+#include "errors.hpp"
+#include "event_loop.hpp"
+#include "executor.hpp"
+#include "options.hpp"
+#include "runtime.hpp"
+#include "sleep_for.hpp"
+#include "stats.hpp"
+#include "sync_wait.hpp"
+#include "task.hpp"
+#include "task_handle.hpp"
+#include "task_queue.hpp"
+#include "when_all.hpp"
+
+#endif  // TOTO_TASKS_HPP

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+//
+// SimRuntime: the runtime policy under which code built on toto, and toto itself, runs in a deterministic simulation
+// instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in runtime.hpp.
+// Read next: simulation.hpp.
+
+#ifndef TOTO_TESTING_SIM_RUNTIME_HPP
+#define TOTO_TESTING_SIM_RUNTIME_HPP
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "../detail/annotations.hpp"
+#include "../detail/stop_token.hpp"
+#include "primitives.hpp"
+#include "scheduler.hpp"
+#include "thread_operations.hpp"
+
+namespace toto::inline v0::testing {
+
+/// The runtime policy for simulate(). After each operation another simulated thread may go on.
+///
+/// Mutexes, parkers, atomics and thread-local objects may also be used outside a simulation, by one thread: then
+/// nothing waits.
+struct SimRuntime {
+  static constexpr bool recycles_memory = false;
+  static constexpr bool spins = false;
+
+  /// std::atomic's members, sequentially consistent whatever the memory order.
+  template <class T>
+  class Atomic : private detail::AtomicState {
+   public:
+    using value_type = T;
+    static constexpr bool is_always_lock_free = true;
+
+    constexpr Atomic() noexcept(std::is_nothrow_default_constructible_v<T>) : value_() {}
+    constexpr Atomic(T value) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor): as std::atomic
+
+    T load(std::memory_order /*order*/ = std::memory_order_seq_cst) const noexcept {
+      detail::Scheduler* const scheduler = begin();
+      const T value = value_;
+      end(scheduler, detail::Operation::load, value);
+      return value;
+    }
+    void store(T value, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
+      detail::Scheduler* const scheduler = begin();
+      value_ = value;
+      end(scheduler, detail::Operation::store, value);
+    }
+    T exchange(T value, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
+      return update(detail::Operation::exchange, value);
+    }
+
+    /// May fail for no reason, up to SimulationOptions::weak_failures times in a schedule.
+    bool compare_exchange_weak(T& expected, T desired,
+                               std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
+      return compare_exchange(expected, desired, true);
+    }
+    bool compare_exchange_weak(T& expected, T desired, std::memory_order /*success*/,
+                               std::memory_order /*failure*/) noexcept {
+      return compare_exchange(expected, desired, true);
+    }
+    bool compare_exchange_strong(T& expected, T desired,
+                                 std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
+      return compare_exchange(expected, desired, false);
+    }
+    bool compare_exchange_strong(T& expected, T desired, std::memory_order /*success*/,
+                                 std::memory_order /*failure*/) noexcept {
+      return compare_exchange(expected, desired, false);
+    }
+
+    T fetch_add(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
+      requires std::integral<T>
+    {
+      return update(detail::Operation::fetch_add, static_cast<T>(value_ + operand));
+    }
+    T fetch_sub(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
+      requires std::integral<T>
+    {
+      return update(detail::Operation::fetch_sub, static_cast<T>(value_ - operand));
+    }
+    T fetch_and(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
+      requires std::integral<T>
+    {
+      return update(detail::Operation::fetch_and, static_cast<T>(value_ & operand));
+    }
+    T fetch_or(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
+      requires std::integral<T>
+    {
+      return update(detail::Operation::fetch_or, static_cast<T>(value_ | operand));
+    }
+
+   private:
+    static bool same(const T& left, const T& right) noexcept {
+      if constexpr (std::equality_comparable<T>) {
+        return left == right;
+      } else {
+        return std::memcmp(&left, &right, sizeof left) == 0;
+      }
+    }
+
+    T update(detail::Operation operation, T value) noexcept {
+      detail::Scheduler* const scheduler = begin();
+      const T before = std::exchange(value_, value);
+      end(scheduler, operation, value);
+      return before;
+    }
+
+    bool compare_exchange(T& expected, T desired, bool weak) noexcept {
+      detail::Scheduler* const scheduler = begin();
+      const bool equal = same(value_, expected);
+      const bool fault =
+          equal && weak && scheduler != nullptr && scheduler->choose_fault(scheduler->faults().weak_exchanges);
+      if (equal && !fault) {
+        value_ = desired;
+        end(scheduler, detail::Operation::compare_exchange, desired);
+        return true;
+      }
+      expected = value_;
+      end(scheduler, detail::Operation::compare_exchange, expected, detail::Outcome::refused);
+      return false;
+    }
+
+    T value_;
+  };
+
+  /// Not recursive; no order among those that wait for it.
+  class TOTO_CAPABILITY("mutex") Mutex {
+   public:
+    constexpr Mutex() noexcept = default;
+    void lock() TOTO_ACQUIRE() { state_.lock(); }
+    bool try_lock() TOTO_TRY_ACQUIRE(true) { return state_.try_lock(); }
+    void unlock() noexcept TOTO_RELEASE() { state_.unlock(); }
+
+   private:
+    detail::MutexState state_;
+  };
+
+  /// Virtual time. It starts anew with each schedule.
+  struct Clock {
+    using duration = std::chrono::steady_clock::duration;
+    using time_point = std::chrono::steady_clock::time_point;
+    static time_point now() noexcept {
+      detail::Scheduler* const scheduler = detail::Scheduler::current();
+      if (scheduler == nullptr) {
+        return detail::origin;
+      }
+      const time_point now = scheduler->now();
+      scheduler->step({.operation = detail::Operation::now});
+      return now;
+    }
+  };
+
+  /// As StdRuntime::Parker. A wait that ends for no reason, of which there may be SimulationOptions::spurious_wakeups
+  /// in a schedule, returns true without a token: false means the deadline.
+  class Parker {
+   public:
+    constexpr Parker() noexcept = default;
+    void park() { state_.park_until(Clock::time_point::max()); }
+    bool park_until(Clock::time_point deadline) { return state_.park_until(deadline); }
+    void unpark() noexcept { state_.unpark(); }
+
+   private:
+    detail::ParkerState state_;
+  };
+
+  /// A simulated thread. The destructor fails the schedule unless the thread was joined, detached or moved from.
+  class Thread {
+   public:
+    Thread() noexcept = default;
+
+    /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a simulation.
+    template <class Body>
+    Thread(std::string name, Body body);
+
+    Thread(Thread&& other) noexcept
+        : number_(std::exchange(other.number_, 0)), schedule_(std::exchange(other.schedule_, 0)) {}
+    Thread& operator=(Thread&& other) noexcept {
+      require_not_joinable("a thread is assigned to while it is joinable");
+      number_ = std::exchange(other.number_, 0);
+      schedule_ = std::exchange(other.schedule_, 0);
+      return *this;
+    }
+    ~Thread() { require_not_joinable("a thread is destroyed while it is joinable"); }
+
+    bool joinable() const noexcept { return number_ != 0; }
+    void join() {
+      detail::join(owner_of("a thread is joined that is not joinable"), number_);
+      number_ = 0;
+    }
+    void detach() {
+      detail::Scheduler& scheduler = owner_of("a thread is detached that is not joinable");
+      detail::detach(scheduler, std::exchange(number_, 0));  // *this may be gone after this line
+    }
+
+   private:
+    detail::Scheduler& owner_of(const char* text) const noexcept {
+      detail::Scheduler* const scheduler = detail::Scheduler::current();
+      if (scheduler == nullptr || number_ == 0 || schedule_ != scheduler->schedule()) {
+        detail::fail_anywhere(text);
+      }
+      return *scheduler;
+    }
+    void require_not_joinable(const char* text) const noexcept {
+      detail::Scheduler* const scheduler = detail::Scheduler::current();
+      if (scheduler != nullptr && number_ != 0 && schedule_ == scheduler->schedule()) {
+        scheduler->fail(text);
+      }
+    }
+
+    std::uint32_t number_ = 0;  ///< 0: not joinable
+    std::uint64_t schedule_ = 0;
+  };
+
+  /// One T for each simulated thread and Tag, destroyed at the end of the thread.
+  template <class T, class Tag>
+  class Local {
+   public:
+    static T& get() noexcept;
+
+   private:
+    static inline constinit thread_local T outside_{};
+    static inline char key_ = 0;
+  };
+
+  /// The one T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the schedule's
+  /// end, when no thread but the main one is left.
+  template <class T>
+  static T& global();
+
+  using StopSource = ::toto::detail::BasicStopSource<SimRuntime>;
+  using StopToken = ::toto::detail::BasicStopToken<SimRuntime>;
+  template <class Callback>
+  using StopCallback = ::toto::detail::BasicStopCallback<SimRuntime, Callback>;
+  using NoStopState = ::toto::detail::NoStopState;
+
+  /// Another thread may go on here; reports name the last point that each thread reached.
+  static void point(const char* name) noexcept {
+    if (detail::Scheduler* const scheduler = detail::Scheduler::current(); scheduler && !scheduler->quiet()) {
+      scheduler->running().point = name;
+      scheduler->step({.operation = detail::Operation::point, .name = name});
+    }
+  }
+
+  /// Lets every thread that can run go first. A loop that waits for a flag without it never ends.
+  static void relax() noexcept {
+    if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
+      scheduler->yield();
+    }
+  }
+
+  static unsigned processors() noexcept { return 2; }
+
+  /// Runs `drain` at the end of the schedule, after the scenario and before the global objects go.
+  static void at_exit(void (*drain)()) {
+    if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
+      const detail::Scheduler::Quiet quiet(*scheduler);
+      scheduler->exit_functions().push_back(drain);
+    }
+  }
+
+  static unsigned fork_generation() noexcept { return 0; }
+  static void watch_forks() {}
+
+  // Beyond StdRuntime.
+
+  /// How many mutexes the present simulated thread holds.
+  static unsigned locks_held() noexcept {
+    const detail::Scheduler* const scheduler = detail::Scheduler::current();
+    return scheduler == nullptr ? 0 : scheduler->running().locks_held;
+  }
+  /// True within a check of Simulation::on_step().
+  static bool in_observer() noexcept {
+    const detail::Scheduler* const scheduler = detail::Scheduler::current();
+    return scheduler != nullptr && scheduler->observing();
+  }
+};
+
+template <class Body>
+SimRuntime::Thread::Thread(std::string name, Body body) {
+  detail::Scheduler* const scheduler = detail::Scheduler::current();
+  if (scheduler == nullptr) {
+    throw std::logic_error("SimRuntime::Thread: there is no simulation to run in");
+  }
+  detail::maybe_refuse_start(*scheduler);
+  std::unique_ptr<detail::ThreadBody> callable;
+  {
+    const detail::Scheduler::Quiet quiet(*scheduler);
+    callable = std::make_unique<detail::CallableBody<Body>>(std::move(body));
+  }
+  number_ = scheduler->start(std::move(name), std::move(callable));
+  schedule_ = scheduler->schedule();
+  scheduler->step({.operation = detail::Operation::start, .object = number_});
+}
+
+template <class T, class Tag>
+T& SimRuntime::Local<T, Tag>::get() noexcept {
+  detail::Scheduler* const scheduler = detail::Scheduler::current();
+  if (scheduler == nullptr) {
+    return outside_;
+  }
+  detail::ObjectTable& locals = scheduler->running().locals;
+  if (void* const found = locals.find(&key_)) {
+    return *static_cast<T*>(found);
+  }
+  const detail::Scheduler::Quiet quiet(*scheduler);
+  return locals.add(&key_, std::make_unique<T>());
+}
+
+template <class T>
+T& SimRuntime::global() {
+  static char key = 0;
+  detail::Scheduler* const scheduler = detail::Scheduler::current();
+  if (scheduler == nullptr) {
+    static T* const outside = new T;
+    return *outside;
+  }
+  if (void* const found = scheduler->globals().find(&key)) {
+    return *static_cast<T*>(found);
+  }
+  const detail::Scheduler::Quiet quiet(*scheduler);
+  return scheduler->globals().add(&key, std::make_unique<T>());
+}
+
+}  // namespace toto::inline v0::testing
+
+#endif  // TOTO_TESTING_SIM_RUNTIME_HPP

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+//
+// simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with virtual
+// time, and says which order breaks it. For code written against toto's runtime policy, toto's own included:
+//
+//   auto result = simulate({.name = "two adders", .strategy = Exhaustive{.deviations = 2}}, [](Simulation& sim) {
+//     int ran = 0;
+//     {
+//       BasicTaskQueue<SimRuntime> queue({.thread_count = 1});
+//       const auto add = [&] { queue.add_task([&] { ++ran; }); };
+//       sim.run_threads({{"first", add}, {"second", add}});
+//     }
+//     require(ran == 2, "both tasks ran");
+//   });
+//   if (!result) std::cerr << result;  // the failure, the choices that lead to it, and a trace
+//
+// It explores sequentially consistent executions only; weak memory is left to ThreadSanitizer.
+// Read next: options.hpp, sim_runtime.hpp; then scheduler.hpp for how it works.
+
+#ifndef TOTO_TESTING_SIMULATION_HPP
+#define TOTO_TESTING_SIMULATION_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "../duration.hpp"
+#include "options.hpp"
+#include "scheduler.hpp"
+#include "sim_runtime.hpp"
+#include "strategies.hpp"
+#include "thread_operations.hpp"
+
+namespace toto::inline v0::testing {
+
+/// A check that is made after every operation, until this object is destroyed. Declare it behind what it looks at.
+class [[nodiscard("the check ends with this object")]] StepCheck {
+ public:
+  StepCheck(StepCheck&& other) noexcept : observers_(std::exchange(other.observers_, nullptr)), id_(other.id_) {}
+  StepCheck& operator=(StepCheck&&) = delete;
+  ~StepCheck() {
+    if (observers_ != nullptr) {
+      observers_->remove(id_);
+    }
+  }
+
+ private:
+  friend class Simulation;
+  StepCheck(detail::Observers& observers, std::size_t id) noexcept : observers_(&observers), id_(id) {}
+
+  detail::Observers* observers_;
+  std::size_t id_;
+};
+
+/// One schedule, as the scenario sees it.
+///
+/// A failure abandons the schedule on the spot: no destructor runs, and what its threads had allocated stays
+/// allocated. simulate() then returns.
+/// Thread safety: from simulated threads of this schedule, Thread-safe.
+class Simulation {
+ public:
+  explicit Simulation(detail::Scheduler& scheduler) noexcept : scheduler_(scheduler) {}
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  /// Starts a simulated thread. It is joined by join_all(), or when the scenario returns: call join_all() before
+  /// anything goes that the thread refers to.
+  template <class Body>
+  void spawn(std::string name, Body body) {
+    const std::uint32_t thread = start(std::move(name), std::move(body));
+    scheduler_.step({.operation = detail::Operation::start, .object = thread});
+  }
+
+  /// Blocks: until the threads that were spawned so far have ended. Not from one of those.
+  void join_all() {
+    if (unfinished_ != 0) {
+      scheduler_.block({.kind = detail::Wait::Kind::spawned, .word = &unfinished_}, "join all");
+    }
+    while (joined_ < spawned_.size()) {
+      detail::join(scheduler_, spawned_[joined_++]);
+    }
+  }
+
+  /// Starts a thread for each pair of a name and a callable, and joins them. Fewer schedules than with as many
+  /// spawn(): the main thread takes no part.
+  void run_threads(std::initializer_list<std::pair<std::string_view, std::function<void()>>> threads) {
+    for (const auto& [name, body] : threads) {
+      start(std::string(name), body);
+    }
+    join_all();
+  }
+
+  /// Fails the schedule unless the condition holds.
+  void check(bool condition, std::string_view text) {
+    if (!condition) {
+      fail(text);
+    }
+  }
+  [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
+
+  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so that `look` may lock
+  /// and read whatever it likes. While it runs no other thread does, and what it does is no operation.
+  StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
+
+  /// The same after each operation. `look` must not lock a mutex that may be held; try_lock() tells.
+  StepCheck on_every_step(std::function<void()> look) { return observe(std::move(look), true); }
+
+  /// Blocks: for that long, in virtual time.
+  void sleep_for(Duration length) { detail::sleep_until(scheduler_, length.after(scheduler_.now())); }
+
+  /// Virtual time since the start of the schedule.
+  Duration elapsed() const noexcept { return scheduler_.now() - detail::origin; }
+
+  /// How many SimRuntime::Threads with a name that begins like this are alive.
+  std::size_t threads_alive(std::string_view name = {}) const { return count_threads(name, true); }
+  /// The same for those that were started in this schedule, whether alive or not.
+  std::size_t threads_started(std::string_view name = {}) const { return count_threads(name, false); }
+
+  /// From now on the nth call of allocation_should_fail() says yes, counted from 1; 0: none.
+  void fail_allocation(std::size_t nth) noexcept { scheduler_.fail_allocation(nth); }
+  /// How many calls of allocation_should_fail() there were in this schedule.
+  std::size_t allocations() const noexcept { return scheduler_.allocations(); }
+
+ private:
+  template <class Body>
+  std::uint32_t start(std::string name, Body body) {
+    const detail::Scheduler::Quiet quiet(scheduler_);
+    auto run = [this, body = std::move(body)]() mutable {
+      body();
+      --unfinished_;
+    };
+    const std::uint32_t thread =
+        scheduler_.start(std::move(name), std::make_unique<detail::CallableBody<decltype(run)>>(std::move(run)));
+    scheduler_.threads()[thread].of_scenario = true;
+    spawned_.push_back(thread);
+    ++unfinished_;
+    return thread;
+  }
+
+  StepCheck observe(std::function<void()> look, bool always) {
+    const detail::Scheduler::Quiet quiet(scheduler_);
+    return {scheduler_.observers(), scheduler_.observers().add(std::move(look), always)};
+  }
+
+  std::size_t count_threads(std::string_view name, bool only_alive) const {
+    const auto& threads = scheduler_.threads().all();
+    return static_cast<std::size_t>(std::count_if(threads.begin(), threads.end(), [&](const auto& thread) {
+      return !thread->of_scenario && thread->name.starts_with(name) && (thread->alive != 0 || !only_alive);
+    }));
+  }
+
+  detail::Scheduler& scheduler_;
+  std::vector<std::uint32_t> spawned_;
+  std::size_t joined_ = 0;
+  std::uint32_t unfinished_ = 0;  ///< spawned, and the body has not returned
+};
+
+/// Fails the present schedule unless the condition holds. For code that has no Simulation at hand.
+///
+/// Throws: std::logic_error with that text outside a simulation.
+inline void require(bool condition, std::string_view text) {
+  if (condition) {
+    return;
+  }
+  if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
+    scheduler->fail(std::string(text));
+  }
+  throw std::logic_error(std::string(text));
+}
+
+/// For callables that a scenario hands over: they must not be called, moved or destroyed under a lock.
+inline void assert_no_lock_held() { require(SimRuntime::locks_held() == 0, "user code runs under a lock"); }
+
+/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does for the allocation that
+/// Simulation::fail_allocation() named, and where the environment chooses to, up to
+/// SimulationOptions::failing_allocations times in a schedule; never outside a simulation, nor within the simulator.
+///
+/// Thread safety: Thread-safe.
+inline bool allocation_should_fail() noexcept {
+  detail::Scheduler* const scheduler = detail::Scheduler::current();
+  return scheduler != nullptr && scheduler->allocation_should_fail();
+}
+
+namespace detail {
+
+/// What the main thread of a schedule does: the scenario, and then what a process does at its end.
+inline void run_scenario(Scheduler& scheduler, const std::function<void(Simulation&)>& scenario) {
+  scheduler.running().of_scenario = true;
+  {
+    Simulation simulation(scheduler);
+    scenario(simulation);
+    simulation.join_all();
+  }
+  while (!scheduler.exit_functions().empty()) {
+    const auto drain = scheduler.exit_functions().back();
+    scheduler.exit_functions().pop_back();
+    drain();
+  }
+  wait_for_others(scheduler);
+  scheduler.globals().destroy_all();
+  wait_for_others(scheduler);
+}
+
+/// Where failed schedules stay; see Scheduler.
+inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
+  static auto& kept = *new std::vector<std::unique_ptr<Scheduler>>;
+  kept.push_back(std::move(scheduler));
+}
+
+}  // namespace detail
+
+/// Runs the scenario under one schedule after the other, until one fails, none is left, or there were enough.
+///
+/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever go on (deadlock); it does
+/// not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or used
+/// after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the same
+/// choices. The scenario has to make anew whatever it uses: nothing may survive from one schedule to the next.
+///
+/// The scenario runs as the main simulated thread. When it has returned, the threads it spawned are joined, the
+/// functions given to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.
+///
+/// Blocks: until done; it runs on the calling thread alone.
+/// Throws: std::invalid_argument if Replay::choices is malformed; std::logic_error within a simulation.
+/// Thread safety: Thread-safe: each thread of the system may run a simulation of its own.
+inline SimulationResult simulate(const SimulationOptions& options, const std::function<void(Simulation&)>& scenario) {
+  if (detail::Scheduler::current() != nullptr) {
+    throw std::logic_error("simulate: called within a simulation");
+  }
+  SimulationResult result;
+  result.name = options.name;
+  result.seed = options.seed;
+  const std::unique_ptr<detail::Explorer> explorer = detail::make_explorer(options.strategy, options.seed);
+  auto scheduler = std::make_unique<detail::Scheduler>(options, *explorer);
+  const auto run_once = [&scenario, scheduler = scheduler.get()] { detail::run_scenario(*scheduler, scenario); };
+
+  while (!result.failed) {
+    if (!explorer->next_schedule()) {
+      result.exhausted = true;
+      break;
+    }
+    if (result.schedules == options.schedules) {
+      break;
+    }
+    result.failed = !scheduler->run(std::make_unique<detail::CallableBody<decltype(run_once)>>(run_once));
+    ++result.schedules;
+    result.steps += scheduler->steps();
+  }
+  result.choices = scheduler->choices();
+  if (result.failed || std::holds_alternative<Replay>(options.strategy)) {
+    result.trace = scheduler->trace();
+  }
+  if (result.failed) {
+    result.failure = scheduler->failure();
+    detail::keep_for_ever(std::move(scheduler));
+  }
+  return result;
+}
+
+}  // namespace toto::inline v0::testing
+
+#endif  // TOTO_TESTING_SIMULATION_HPP

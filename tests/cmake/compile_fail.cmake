@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+#
+# Runs as a script: compiles SOURCE with COMPILER and FLAGS. A file whose name ends in _ok has to compile. Any other
+# has to be refused, and the diagnostics have to match each "// expect: <regular expression>" in it.
+
+get_filename_component(name ${SOURCE} NAME_WE)
+file(STRINGS ${SOURCE} expectations REGEX "^// expect: ")
+file(STRINGS ${SOURCE} extra_flags REGEX "^// flags: ")
+string(REPLACE "// flags: " "" extra_flags "${extra_flags}")
+separate_arguments(extra_flags UNIX_COMMAND "${extra_flags}")
+
+# In English, so that the expressions match on every machine.
+execute_process(COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} ${FLAGS} ${extra_flags} ${SOURCE}
+  RESULT_VARIABLE status OUTPUT_VARIABLE diagnostics ERROR_VARIABLE diagnostics)
+
+if(name MATCHES "_ok$")
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "This has to compile, but:\n${diagnostics}")
+  endif()
+  return()
+endif()
+
+if(NOT expectations)
+  message(FATAL_ERROR "There is no \"// expect: \" in this file: any error at all would pass")
+endif()
+if(status EQUAL 0)
+  message(FATAL_ERROR "This compiles, but has to be refused")
+endif()
+foreach(expectation IN LISTS expectations)
+  string(REPLACE "// expect: " "" expectation "${expectation}")
+  if(NOT diagnostics MATCHES "${expectation}")
+    message(FATAL_ERROR "This is refused, but nothing matches \"${expectation}\":\n${diagnostics}")
+  endif()
+endforeach()

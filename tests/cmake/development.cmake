@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+#
+# What tests, examples and benchmarks need and users of the library do not: warnings, sanitizers, and third-party
+# libraries, found or fetched.
+
+include_guard(GLOBAL)
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# --- Warnings: link toto_warnings to what is ours, so that fetched libraries do not see it.
+
+add_library(toto_warnings INTERFACE)
+if(MSVC)
+  target_compile_options(toto_warnings INTERFACE /W4 /permissive- /utf-8 /bigobj)
+else()
+  target_compile_options(toto_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+    -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Woverloaded-virtual -Wextra-semi)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(toto_warnings INTERFACE -Wthread-safety) # checks TOTO_GUARDED_BY and its family
+  elseif(TOTO_SANITIZE)
+    target_compile_options(toto_warnings INTERFACE -Wno-maybe-uninitialized) # GCC guesses wrong when instrumenting
+  endif()
+endif()
+if(TOTO_WARNINGS_AS_ERRORS)
+  target_compile_options(toto_warnings INTERFACE $<IF:$<BOOL:${MSVC}>,/WX,-Werror>)
+endif()
+
+# --- Sanitizers: for everything below this directory, fetched libraries included.
+
+if(TOTO_SANITIZE)
+  set(toto_sanitizer_flags -fsanitize=${TOTO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options(${toto_sanitizer_flags})
+  add_link_options(${toto_sanitizer_flags})
+  unset(toto_sanitizer_flags)
+endif()
+
+# --- Third-party libraries: the system's if it has them, else fetched at a fixed version. Nothing is fetched that
+# needs a build system of its own (OpenSSL, SQLite): then what needs them is left out, and the message says why.
+
+if(CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+" AND NOT APPLE)
+  set(TOTO_FOREIGN_STDLIB ON) # the system's C++ libraries are compiled against libstdc++: only headers can be used
+endif()
+
+# toto_fetch(<name> <git repository> <tag> <Debian package>)
+function(toto_fetch name repository tag package)
+  message(STATUS "${name} is not installed (Debian, Ubuntu: apt-get install ${package}): fetching ${tag}")
+  include(FetchContent)
+  FetchContent_Declare(${name} GIT_REPOSITORY ${repository} GIT_TAG ${tag} GIT_SHALLOW ON SYSTEM)
+  FetchContent_MakeAvailable(${name})
+endfunction()
+
+# Makes Catch2::Catch2 (version 2, headers only) or Catch2::Catch2WithMain (version 3), and catch_discover_tests.
+macro(toto_find_catch2)
+  if(NOT TOTO_FOREIGN_STDLIB)
+    find_package(Catch2 3 CONFIG QUIET)
+  endif()
+  if(NOT Catch2_FOUND)
+    find_package(Catch2 2.13 CONFIG QUIET)
+  endif()
+  if(NOT Catch2_FOUND)
+    toto_fetch(Catch2 https://github.com/catchorg/Catch2.git v3.7.1 catch2)
+    FetchContent_GetProperties(Catch2)
+    list(APPEND CMAKE_MODULE_PATH ${catch2_SOURCE_DIR}/extras)
+  endif()
+  include(Catch)
+endmacro()
+
+# toto_find_library(<result> <name>): sets <result> to the targets to link, or to "" after saying why there are none.
+function(toto_find_library result name)
+  set(targets "")
+  set(package "")
+  if(name STREQUAL "fmt")
+    if(NOT TARGET fmt::fmt-header-only)
+      find_package(fmt 9 CONFIG QUIET GLOBAL)
+      if(NOT fmt_FOUND)
+        toto_fetch(fmt https://github.com/fmtlib/fmt.git 11.0.2 libfmt-dev)
+      endif()
+    endif()
+    set(targets fmt::fmt-header-only) # works with any standard library
+  elseif(name STREQUAL "CLI11")
+    if(NOT TARGET CLI11::CLI11)
+      find_package(CLI11 CONFIG QUIET GLOBAL)
+      if(NOT CLI11_FOUND)
+        toto_fetch(CLI11 https://github.com/CLIUtils/CLI11.git v2.4.2 libcli11-dev)
+      endif()
+    endif()
+    set(targets CLI11::CLI11)
+  elseif(name STREQUAL "OpenSSL")
+    set(package libssl-dev)
+    find_package(OpenSSL QUIET GLOBAL)
+    if(OpenSSL_FOUND)
+      set(targets OpenSSL::Crypto)
+    endif()
+  elseif(name STREQUAL "SQLite3")
+    set(package libsqlite3-dev)
+    find_package(SQLite3 QUIET GLOBAL)
+    if(SQLite3_FOUND)
+      set(targets SQLite::SQLite3)
+    endif()
+  elseif(name STREQUAL "SQLiteCpp" AND TOTO_FOREIGN_STDLIB)
+    message(STATUS "SQLiteCpp was compiled against another standard library")
+  elseif(name STREQUAL "SQLiteCpp")
+    set(package libsqlitecpp-dev)
+    find_package(SQLiteCpp CONFIG QUIET GLOBAL)
+    if(SQLiteCpp_FOUND)
+      set(targets SQLiteCpp)
+    endif()
+  else()
+    message(FATAL_ERROR "toto_find_library: unknown library ${name}")
+  endif()
+  if(NOT targets AND package)
+    message(STATUS "${name} is not installed (Debian, Ubuntu: apt-get install ${package})")
+  endif()
+  set(${result} "${targets}" PARENT_SCOPE)
+endfunction()
+
+# toto_add_program(<target> <source>...): an executable linked with toto and with whatever libraries its sources
+# include. Without one of them there is no target, and a message says so: ask if(TARGET ...).
+function(toto_add_program target)
+  set(libraries "")
+  foreach(source IN LISTS ARGN)
+    file(STRINGS ${source} includes REGEX "^#include [<\"]")
+    foreach(name pattern IN ZIP_LISTS toto_library_names toto_library_patterns)
+      if(includes MATCHES "${pattern}")
+        toto_find_library(found ${name})
+        if(NOT found)
+          message(STATUS "${target} is left out: it needs ${name}")
+          return()
+        endif()
+        list(APPEND libraries ${found})
+      endif()
+    endforeach()
+  endforeach()
+  list(REMOVE_DUPLICATES libraries)
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE toto::toto toto_warnings ${libraries})
+endfunction()
+set(toto_library_names fmt CLI11 OpenSSL SQLite3 SQLiteCpp)
+set(toto_library_patterns "<fmt/|toto/fmt\\.hpp" "<CLI/" "<openssl/" "<sqlite3\\.h" "<SQLiteCpp/")

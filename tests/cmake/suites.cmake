@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+#
+# How a file under tests/ becomes a CTest test. Every test is named "<directory>/<name>" and labelled with the
+# directory: ctest -L unit, ctest -LE 'stress|consume', ctest -R B4.
+
+include_guard(GLOBAL)
+if(TOTO_SANITIZE)
+  set(toto_timeout_factor 4)
+else()
+  set(toto_timeout_factor 1)
+endif()
+
+# toto_add_suite(<directory> TIMEOUT <seconds> [ALONE]): all of <directory>/*.cpp is one executable,
+# toto_<directory>_tests, and each Catch2 test case in it a test. ALONE: while one of them runs, nothing else does.
+function(toto_add_suite directory)
+  cmake_parse_arguments(PARSE_ARGV 1 suite "ALONE" "TIMEOUT" "")
+  file(GLOB sources CONFIGURE_DEPENDS ${directory}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  set(target toto_${directory}_tests)
+  toto_add_program(${target} ${sources})
+  if(NOT TARGET ${target})
+    return()
+  endif()
+  target_link_libraries(${target} PRIVATE toto_test_main)
+  math(EXPR timeout "${suite_TIMEOUT} * ${toto_timeout_factor}")
+  # Catch2 2 exits with 0 if the name of a test matches nothing (a semicolon in it does that), hence the first
+  # expression. A test case that skips itself says so (support/catch.hpp); Catch2 3 exits with 4, too.
+  catch_discover_tests(${target} TEST_PREFIX ${directory}/
+    PROPERTIES LABELS ${directory} TIMEOUT ${timeout} RUN_SERIAL $<BOOL:${suite_ALONE}>
+    FAIL_REGULAR_EXPRESSION "No test cases matched" SKIP_REGULAR_EXPRESSION "SKIPPED: " SKIP_RETURN_CODE 4)
+endfunction()
+
+# toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
+# each library_*.cpp becomes a shared library of its own that the program is linked with.
+function(toto_add_process_tests)
+  cmake_parse_arguments(PARSE_ARGV 0 process "" "TIMEOUT" "")
+  math(EXPR timeout "${process_TIMEOUT} * ${toto_timeout_factor}")
+  file(GLOB entries CONFIGURE_DEPENDS process/*.cpp process/*/main.cpp)
+  foreach(entry IN LISTS entries)
+    get_filename_component(name ${entry} NAME_WE)
+    set(sources ${entry})
+    set(library_sources "")
+    if(name STREQUAL "main")
+      get_filename_component(directory ${entry} DIRECTORY)
+      get_filename_component(name ${directory} NAME)
+      file(GLOB sources CONFIGURE_DEPENDS ${directory}/*.cpp)
+      file(GLOB library_sources CONFIGURE_DEPENDS ${directory}/library_*.cpp)
+      list(REMOVE_ITEM sources ${library_sources} "")
+    endif()
+    set(target toto_process_${name})
+    toto_add_program(${target} ${sources})
+    if(NOT TARGET ${target})
+      continue()
+    endif()
+    target_sources(${target} PRIVATE support/sanitizers.cpp)
+    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
+    set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
+    foreach(source IN LISTS library_sources)
+      get_filename_component(library ${source} NAME_WE)
+      set(library toto_process_${name}_${library})
+      add_library(${library} SHARED ${source})
+      target_link_libraries(${library} PRIVATE toto::toto toto_warnings)
+      target_link_libraries(${target} PRIVATE ${library})
+    endforeach()
+    add_test(NAME process/${name} COMMAND ${target})
+    set_tests_properties(process/${name} PROPERTIES LABELS process TIMEOUT ${timeout})
+  endforeach()
+endfunction()
+
+# toto_add_script(<label> TIMEOUT <seconds> COMMAND <script> [<argument>...]): a shell script that passes by exiting
+# with 0. It gets the compiler in CXX and CXXFLAGS.
+function(toto_add_script label)
+  cmake_parse_arguments(PARSE_ARGV 1 script "" "TIMEOUT" "COMMAND")
+  if(NOT UNIX)
+    return()
+  endif()
+  list(POP_FRONT script_COMMAND file)
+  add_test(NAME "${label}" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${script_COMMAND})
+  set_tests_properties("${label}" PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT}
+    ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER};CXXFLAGS=${CMAKE_CXX_FLAGS}")
+endfunction()
+
+# toto_add_compile_tests(): each compile_fail/*.cpp has to be refused with the words it expects, and each
+# compile_fail/*_ok.cpp accepted. compile_fail/README.md describes the comments that say so.
+function(toto_add_compile_tests)
+  file(GLOB sources CONFIGURE_DEPENDS compile_fail/*.cpp)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+  separate_arguments(flags NATIVE_COMMAND "${CMAKE_CXX_FLAGS}")
+  if(MSVC)
+    list(APPEND flags /nologo /std:c++20 /EHsc /permissive- /Zs /I${CMAKE_CURRENT_SOURCE_DIR}/../include)
+  else()
+    list(APPEND flags -std=c++20 -fsyntax-only -Wall -Wextra -I${CMAKE_CURRENT_SOURCE_DIR}/../include)
+  endif()
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    file(STRINGS ${source} only REGEX "^// only: ")
+    if(only)
+      string(REPLACE "// only: " "" only "${only}")
+      toto_is_this_compiler(applies "${only}")
+      if(NOT applies)
+        continue()
+      endif()
+    endif()
+    add_test(NAME compile_fail/${name} COMMAND ${CMAKE_COMMAND} -D "COMPILER=${CMAKE_CXX_COMPILER}"
+      -D "FLAGS=${flags}" -D SOURCE=${source} -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/compile_fail.cmake)
+    set_tests_properties(compile_fail/${name} PROPERTIES LABELS compile_fail TIMEOUT 120)
+  endforeach()
+endfunction()
+
+# toto_is_this_compiler(<result> "gcc<13, clang, msvc>=19.30"): whether one of them is the compiler in use.
+function(toto_is_this_compiler result list)
+  set(${result} OFF PARENT_SCOPE)
+  set(id_gcc "GNU")
+  set(id_clang "Clang|AppleClang")
+  set(id_msvc "MSVC")
+  string(REGEX REPLACE "[ ,]+" ";" list "${list}")
+  foreach(condition IN LISTS list)
+    if(NOT condition MATCHES "^(gcc|clang|msvc)((<|>=)([0-9.]+))?$")
+      message(FATAL_ERROR "\"// only: ${condition}\" is not one of gcc, clang, msvc, with <N or >=N after it or not")
+    endif()
+    set(family ${CMAKE_MATCH_1})
+    set(operator "${CMAKE_MATCH_3}")
+    set(version "${CMAKE_MATCH_4}")
+    if(CMAKE_CXX_COMPILER_ID MATCHES "^(${id_${family}})$")
+      if(NOT operator
+         OR (operator STREQUAL "<" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS version)
+         OR (operator STREQUAL ">=" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL version))
+        set(${result} ON PARENT_SCOPE)
+      endif()
+    endif()
+  endforeach()
+endfunction()

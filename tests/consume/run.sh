@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Uses the library in every way that the README offers, from a user's project in a temporary folder: one line for each
+# way, and an exit code other than 0 if one of them failed. CXX and CXXFLAGS choose the compiler.
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+source=$(cd "$here/../.." && pwd)
+CXX=${CXX:-c++}
+export CXX
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# The newest version this copy satisfies, as find_package would be asked for it: 0.1.
+major_minor=$(awk '$2 ~ /^TOTO_VERSION_(MAJOR|MINOR)$/ { printf "%s%s", dot, $3; dot = "." }' \
+  "$source/include/toto/version.hpp")
+
+failed=0
+
+# way DESCRIPTION FUNCTION [ARGUMENT...]: runs it in a shell of its own that stops at the first failure.
+way() {
+  description=$1
+  shift
+  # Not `if (...)`: in a condition, -e would have no effect inside.
+  set +e
+  (
+    set -e
+    "$@"
+  ) > "$work/log" 2>&1
+  status=$?
+  set -e
+  if [ $status -eq 0 ]; then
+    echo "ok      $description"
+  else
+    echo "FAILED  $description"
+    sed 's/^/        | /' "$work/log"
+    failed=1
+  fi
+}
+
+# build NAME CMAKE-ARGUMENT...: configures, builds and runs the user's project.
+build() {
+  name=$1
+  shift
+  cmake -S "$here/user" -B "$work/$name" "$@"
+  cmake --build "$work/$name"
+  "$work/$name/user"
+}
+
+install_the_library() {
+  cmake -S "$source" -B "$work/library" -D CMAKE_INSTALL_PREFIX="$work/prefix" -D TOTO_BUILD_TESTS=OFF \
+    -D TOTO_BUILD_EXAMPLES=OFF
+  cmake --install "$work/library"
+  # Every header is there, and nothing else is in the include directory.
+  diff -r "$source/include" "$work/prefix/include"
+}
+
+find_package_finds_it() {
+  build found -D HOW=find_package -D CMAKE_PREFIX_PATH="$work/prefix" -D TOTO_WANTED="$major_minor"
+}
+
+# A version that is not compatible is refused, and the message says that it is the version.
+find_package_refuses() {
+  if cmake -S "$here/user" -B "$work/refused-$1" -D HOW=find_package -D CMAKE_PREFIX_PATH="$work/prefix" \
+    -D TOTO_WANTED="$1" > "$work/refusal" 2>&1; then
+    echo "find_package(toto $1) was satisfied"
+    return 1
+  fi
+  cat "$work/refusal"
+  tr -s '[:space:]' ' ' < "$work/refusal" | grep -q "compatible with requested version \"$1\""
+}
+
+vendored_copy() {
+  mkdir -p "$work/vendored/vendor"
+  cp -r "$source/include/toto" "$work/vendored/vendor/toto"
+  cp "$here/vendored.cpp" "$work/vendored/main.cpp"
+  cd "$work/vendored"
+  # shellcheck disable=SC2086 # flags are a list
+  "$CXX" ${CXXFLAGS:-} -std=c++20 main.cpp -pthread -o main
+  ./main
+}
+
+two_translation_units() {
+  cd "$here/user"
+  # shellcheck disable=SC2086 # flags are a list
+  "$CXX" ${CXXFLAGS:-} -std=c++20 -I"$source/include" main.cpp other.cpp -pthread -o "$work/two_units"
+  "$work/two_units"
+}
+
+way "install" install_the_library
+way "find_package(toto $major_minor) of the installed copy" find_package_finds_it
+way "find_package(toto 9) is refused" find_package_refuses 9
+way "find_package(toto ${major_minor%.*}.999) is refused" find_package_refuses "${major_minor%.*}.999"
+way "add_subdirectory" build subdirectory -D HOW=add_subdirectory -D TOTO_SOURCE="$source"
+way "FetchContent" build fetched -D HOW=fetch_content -D FETCHCONTENT_SOURCE_DIR_TOTO="$source"
+way "a vendored copy, no build system, no include path" vendored_copy
+way "two translation units in one program" two_translation_units
+exit $failed

@@ -1,0 +1,194 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Compiles every C++ block in README.md, docs/*.md and the comments of the headers, and runs those that are complete
+# programs.
+#
+#   tests/snippets.sh [--list] [FILE...]    the default is all of them; --list shows what the compiler would get
+#
+# In a comment of a header, a program is a run of indented lines ("//   int main() {") that has a main. In a document,
+# a block fenced with ```cpp is one of these:
+#
+#   - a complete program, if it has a main: compiled, linked, run; it has 20 seconds to exit with 0;
+#   - namespace-scope code, if its info string is ```cpp declarations: compiled;
+#   - otherwise the inside of a function, a coroutine if it awaits: compiled.
+#
+# What a block takes for granted is given in an HTML comment right before it, which readers do not see:
+#
+#   <!-- given: toto::TaskQueue queue(4); -->
+#
+# "given" text that is a whole number of lines may begin with #include lines. A block that cannot be compiled says why:
+# ```cpp no-compile: shows the error. Other info strings that begin with cpp or c++ are refused.
+#
+# CXX and CXXFLAGS choose the compiler, JOBS how many run at once.
+
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+CXX=${CXX:-c++}
+
+# compile_one FILE: the worker. What it has to do stands in the first line of FILE: "// ACTION PLACE".
+compile_one() {
+  snippet=$1
+  action=$(sed -n '1s|^// \([a-z]*\) .*|\1|p' "$snippet")
+  place=$(sed -n '1s|^// [a-z]* ||p' "$snippet")
+  log=${snippet%.cpp}.log
+  program=${snippet%.cpp}.out
+  # A result that is ignored has no place in documentation; a variable that is not used again may have one.
+  flags="-std=c++20 -Wall -Wextra -Werror -Wno-unused-variable -Wno-unused-but-set-variable -I$root/include"
+  status=0
+  # shellcheck disable=SC2086 # flags are lists
+  if [ "$action" = run ]; then
+    libraries=
+    if grep -q '<fmt/\|toto/fmt\.hpp' "$snippet"; then
+      flags="$flags -DFMT_HEADER_ONLY"
+    fi
+    if grep -q '<sqlite3\.h>' "$snippet"; then
+      libraries="$libraries -lsqlite3"
+    fi
+    if ! "$CXX" ${CXXFLAGS:-} $flags "$snippet" -pthread $libraries -o "$program" > "$log" 2>&1; then
+      status=1
+    else
+      (cd "$(dirname "$program")" && exec timeout 20 "$program") > "$log" 2>&1 < /dev/null || status=$?
+      [ $status -ne 124 ] || echo "still running after 20 seconds" >> "$log"
+      [ $status -eq 0 ] || echo "exit code $status" >> "$log"
+    fi
+  else
+    "$CXX" ${CXXFLAGS:-} $flags -fsyntax-only "$snippet" > "$log" 2>&1 || status=1
+  fi
+  if [ $status -eq 0 ]; then
+    echo "ok      $place ($action)"
+  else
+    { echo "FAILED  $place ($action)"; sed 's/^/        | /' "$log"; } > "$log.failed"
+    cat "$log.failed"
+    return 1
+  fi
+}
+
+if [ "${1:-}" = --one ]; then
+  compile_one "$2"
+  exit
+fi
+
+list=0
+if [ "${1:-}" = --list ]; then
+  list=1
+  shift
+fi
+if [ $# -eq 0 ]; then
+  cd "$root"
+  for file in README.md docs/*.md include/toto/*.hpp include/toto/testing/*.hpp; do
+    [ ! -f "$file" ] || set -- "$@" "$file"
+  done
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+[ $# -gt 0 ] || {
+  echo "no documents"
+  exit 0
+}
+
+# Writes each block into a file of its own that the compiler can take. Line numbers in diagnostics are those of the
+# document.
+awk -v work="$work" '
+  function flush_block(   file, action, coroutine, name) {
+    name = sprintf("%s/%03d.cpp", work, ++blocks)
+    if (info ~ /^cpp no-compile: ./) { skipped++; blocks--; return }
+    if (info != "cpp" && info != "cpp declarations") {
+      printf "%s: \"%s\" is neither \"cpp\" nor \"cpp declarations\" nor \"cpp no-compile: REASON\"\n", place, info \
+        > "/dev/stderr"
+      bad = 1
+      return
+    }
+    action = body ~ /(^|\n)int main\(/ ? "run" : "compile"
+    printf "// %s %s\n", action, place > name
+    if (action == "compile") {
+      # Complete programs include what they need, and show it; the others get all of this.
+      printf "%s", prelude > name
+      while (match(given, /(^|\n)[ ]*#include [^\n]*\n/)) {
+        print substr(given, RSTART, RLENGTH) > name
+        given = substr(given, 1, RSTART - 1) "\n" substr(given, RSTART + RLENGTH)
+      }
+      while (match(body, /(^|\n)#include [^\n]*\n/)) {
+        print substr(body, RSTART, RLENGTH) > name
+        body = substr(body, 1, RSTART - 1) "\n\n" substr(body, RSTART + RLENGTH)
+      }
+    }
+    if (action == "compile" && info == "cpp") {
+      coroutine = (given body) ~ /co_await|co_return/
+      printf "%s snippet();\n%s snippet() {\n", coroutine ? "toto::Task<>" : "void",
+        coroutine ? "toto::Task<>" : "void" > name
+    }
+    printf "%s\n#line %d \"%s\"\n%s", given, first_line, source, body > name
+    if (action == "compile" && info == "cpp") printf "%s}\n", coroutine ? "co_return;\n" : "" > name
+    close(name)
+  }
+  BEGIN {
+    split("algorithm atomic chrono cstdio exception filesystem functional iostream memory mutex optional stdexcept " \
+          "string string_view thread tuple utility variant vector", headers, " ")
+    prelude = "#include <toto/tasks.hpp>\n"
+    for (i = 1; i in headers; i++) prelude = prelude "#include <" headers[i] ">\n"
+    prelude = prelude "using namespace std::chrono_literals;\n"
+  }
+  FNR == 1 {
+    if (inside) { print source ": a block is not closed" > "/dev/stderr"; bad = 1 }
+    inside = 0; in_given = 0; given = ""; source = FILENAME
+    header = FILENAME ~ /\.hpp$/; body = ""; info = "cpp"
+  }
+  header && /^[ ]*\/\/\/?(   .*)?$/ {
+    if (body == "") { place = FILENAME ":" FNR; first_line = FNR }
+    sub(/^[ ]*\/\/\/?/, "")
+    sub(/^   /, "")
+    body = body $0 "\n"
+    next
+  }
+  header {
+    if (body ~ /(^|\n)int main\(/) flush_block()
+    body = ""
+    next
+  }
+  # A fence may be indented (in a list); its indentation is taken off the block.
+  !inside && /^[ ]*```[ ]*(cpp|c\+\+|C\+\+|cxx)/ {
+    match($0, /^[ ]*/); indentation = RLENGTH
+    info = $0; sub(/^[ ]*```[ ]*/, "", info); sub(/[ ]+$/, "", info)
+    place = FILENAME ":" FNR; first_line = FNR + 1; body = ""; inside = 1
+    next
+  }
+  !inside && /^[ ]*```[ ]*[^ ]/ { other = 1; given = ""; next }
+  !inside && other && /^[ ]*```[ ]*$/ { other = 0; next }
+  !inside && !other && /^[ ]*```[ ]*$/ { other = 1; next }
+  other { next }
+  inside && /^[ ]*```[ ]*$/ { flush_block(); inside = 0; given = ""; next }
+  inside {
+    line = $0
+    for (i = 0; i < indentation && line ~ /^ /; i++) line = substr(line, 2)
+    body = body line "\n"
+    next
+  }
+  # <!-- given: ... -->, on one line or several.
+  /^[ ]*<!-- given:/ { in_given = 1; sub(/^[ ]*<!-- given:[ ]*/, "") }
+  in_given {
+    if (sub(/[ ]*-->[ ]*$/, "")) in_given = 0
+    given = given $0 "\n"
+    next
+  }
+  # Anything else but blank lines between a comment and its block separates them.
+  !/^[ ]*$/ { given = "" }
+  END {
+    if (inside) { print source ": a block is not closed" > "/dev/stderr"; bad = 1 }
+    printf "%d blocks, %d of them said not to compile\n", blocks + skipped, skipped
+    exit bad
+  }' "$@"
+
+if [ $list -eq 1 ]; then
+  find "$work" -name '*.cpp' | LC_ALL=C sort | while read -r snippet; do
+    echo "=== $(head -n 1 "$snippet")"
+    tail -n +2 "$snippet"
+  done
+  exit 0
+fi
+
+[ -n "$(find "$work" -name '*.cpp')" ] || exit 0
+jobs=${JOBS:-2}
+find "$work" -name '*.cpp' | LC_ALL=C sort | xargs -P "$jobs" -n 1 "$0" --one
