@@ -26,8 +26,7 @@ int main() {
   Journal journal;
   std::string complaint;
 
-  toto::TaskQueue queue(
-      {.name = "journal"});  // one thread: tasks never overlap, so the journal needs no lock
+  toto::TaskQueue queue({.name = "journal"});  // one thread: tasks never overlap, so the journal needs no lock
   queue.on_error([&](std::exception_ptr error, const toto::TaskInfo&) {
     try {
       std::rethrow_exception(error);

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <latch>
 #include <string>
-#include <thread>
 #include <toto/tasks.hpp>
 
 #include "expect.hpp"
@@ -66,9 +65,11 @@ void close_and_cancel() {
 }
 
 void wait_until_idle() {
-  toto::TaskQueue queue({.idle_timeout = 0ms, .name = "busy"});
-  queue.add_task([] { std::this_thread::sleep_for(30ms); });
-  expect(!queue.wait_idle_for(1ms), "wait_idle_for says whether it came to an end in time");
+  toto::TaskQueue queue({.name = "busy"});
+  std::latch go_on(1);
+  queue.add_task([&] { go_on.wait(); });
+  expect(!queue.wait_idle_for(1ms), "wait_idle_for says whether the queue became idle in time");
+  go_on.count_down();
   queue.wait_idle();
   expect(queue.stats().completed == 1, "wait_idle waits for as long as it takes");
 }

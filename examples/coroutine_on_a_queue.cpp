@@ -32,7 +32,7 @@ toto::Task<std::size_t> total_length(std::vector<std::string> names, toto::TaskQ
 }
 
 toto::Task<int> nap(int number) {
-  co_await toto::sleep_for(50ms);  // the worker is free meanwhile
+  co_await toto::sleep_for(100ms);  // the worker is free meanwhile
   co_return number;
 }
 
@@ -61,7 +61,7 @@ int main() {
     sum += handle.get();
   }
   expect(sum == 190, "twenty coroutines have slept on one thread");
-  expect(std::chrono::steady_clock::now() - start < 500ms, "at the same time");
+  expect(std::chrono::steady_clock::now() - start < 1500ms, "at the same time");
 
   toto::sync_wait(change_queue(disk, logic));
 }

@@ -18,7 +18,8 @@
 /// The main loop of an imaginary GUI: runs messages on the thread that calls run().
 class Window {
  public:
-  template <class Message> void post(Message message) noexcept {
+  template <class Message>
+  void post(Message message) noexcept {
     const std::lock_guard lock(mutex_);
     messages_.emplace(std::move(message));
     posted_.notify_one();

@@ -27,8 +27,7 @@ class Duration {
 
   /// From any duration, integral or floating; not explicit, so that `queue.wait_idle_for(250ms)` reads well.
   template <class Rep, class Period>
-  constexpr Duration(
-      std::chrono::duration<Rep, Period> length) noexcept  // NOLINT(google-explicit-constructor)
+  constexpr Duration(std::chrono::duration<Rep, Period> length) noexcept  // NOLINT(google-explicit-constructor)
       : count_(to_nanoseconds<Rep, Period>(length.count())) {}
 
   /// Longer than any wait: hours::max() and infinity give this too.
@@ -44,7 +43,8 @@ class Duration {
   }
 
   /// `from` plus this length, or TimePoint::max() if that is never or cannot be represented.
-  template <class TimePoint> constexpr TimePoint after(TimePoint from) const noexcept {
+  template <class TimePoint>
+  constexpr TimePoint after(TimePoint from) const noexcept {
     if (is_never()) {
       return TimePoint::max();
     }
@@ -67,7 +67,8 @@ class Duration {
 
   explicit constexpr Duration(std::int64_t count) noexcept : count_(count) {}
 
-  template <class Rep, class Period> static constexpr std::int64_t to_nanoseconds(Rep count) noexcept {
+  template <class Rep, class Period>
+  static constexpr std::int64_t to_nanoseconds(Rep count) noexcept {
     if constexpr (std::is_floating_point_v<Rep>) {
       if (count != count) {
         return kNan;

@@ -24,7 +24,8 @@ namespace toto::inline v0 {
 /// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any
 /// other coroutine that would come back continues on the worker that finished what it waits for. Thread
 /// safety: post, spawn, call_later and stop are thread-safe; the rest one thread at a time.
-template <class Runtime = StdRuntime> class BasicEventLoop {
+template <class Runtime = StdRuntime>
+class BasicEventLoop {
  public:
   BasicEventLoop() : core_(detail::Ref<Core>::adopt(new Core(this))) {}
   BasicEventLoop(const BasicEventLoop&) = delete;
@@ -45,16 +46,21 @@ template <class Runtime = StdRuntime> class BasicEventLoop {
   /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
   /// Blocks: until then.
   /// Throws: also toto::Error if the loop was stopped before, and what run() throws.
-  template <class Awaitable> detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
+  template <class Awaitable>
+  detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     return run_root(detail::await_one(awaitable));
   }
 
   /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe. Throws: std::bad_alloc.
-  template <class F> void post(F&& fn) { core_->post_function(std::forward<F>(fn)); }
+  template <class F>
+  void post(F&& fn) {
+    core_->post_function(std::forward<F>(fn));
+  }
 
   /// Calls `fn()` on the loop's thread after `delay`, 0 or more. Thread-safe.
   /// Throws: std::invalid_argument, std::bad_alloc.
-  template <class F> void call_later(Duration delay, F&& fn) {
+  template <class F>
+  void call_later(Duration delay, F&& fn) {
     detail::check_duration(delay, "delay");
     core_->call_at(delay.after(Runtime::Clock::now()), std::forward<F>(fn));
   }
@@ -95,7 +101,8 @@ template <class Runtime = StdRuntime> class BasicEventLoop {
     }
   };
 
-  template <class T> T run_root(Task<T> task) {
+  template <class T>
+  T run_root(Task<T> task) {
     Root root(*core_);
     struct Withdraw {
       Root& root;

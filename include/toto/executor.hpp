@@ -16,11 +16,13 @@
 
 namespace toto::inline v0 {
 
-template <class Runtime> class BasicExecutorRef;
+template <class Runtime>
+class BasicExecutorRef;
 
 namespace detail {
 
-template <class Runtime, class UserExecutor> class UserExecutorCore;
+template <class Runtime, class UserExecutor>
+class UserExecutorCore;
 
 struct ExecutorAccess;
 
@@ -28,14 +30,16 @@ struct ExecutorAccess;
 
 /// What a user's own executor is given to run: call it once, on the executor's thread, with no arguments.
 /// Copyable, so that it fits into a std::function; only the first call of all copies does something.
-template <class Runtime> class BasicResumption {
+template <class Runtime>
+class BasicResumption {
  public:
   /// Continues one coroutine that waits for this executor. Does nothing if that coroutine was destroyed
   /// meanwhile.
   void operator()() const noexcept { run_(*core_); }
 
  private:
-  template <class R, class U> friend class detail::UserExecutorCore;
+  template <class R, class U>
+  friend class detail::UserExecutorCore;
   using Core = detail::ExecutorCore<Runtime>;
 
   BasicResumption(detail::Ref<Core> core, void (*run)(Core&) noexcept) noexcept
@@ -57,7 +61,8 @@ namespace detail {
 
 /// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one
 /// whose coroutine dies can be taken back, and posts a callable that runs the oldest.
-template <class Runtime, class UserExecutor> class UserExecutorCore final : public ExecutorCore<Runtime> {
+template <class Runtime, class UserExecutor>
+class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
   explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
 
@@ -109,7 +114,8 @@ template <class Runtime, class UserExecutor> class UserExecutorCore final : publ
 /// continues as if it had no home.
 /// Lifetime: a user's own executor must outlive every wait that is to continue on it.
 /// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
-template <class Runtime> class BasicExecutorRef {
+template <class Runtime>
+class BasicExecutorRef {
  public:
   /// No executor: "continue wherever the task ends".
   BasicExecutorRef() noexcept = default;
@@ -150,7 +156,8 @@ struct ExecutorAccess {
   static const Ref<ExecutorCore<Runtime>>& core(const BasicExecutorRef<Runtime>& executor) noexcept {
     return executor.core_;
   }
-  template <class Runtime> static BasicExecutorRef<Runtime> make(Ref<ExecutorCore<Runtime>> core) noexcept {
+  template <class Runtime>
+  static BasicExecutorRef<Runtime> make(Ref<ExecutorCore<Runtime>> core) noexcept {
     return BasicExecutorRef<Runtime>(std::move(core));
   }
 };
@@ -159,7 +166,8 @@ struct ExecutorAccess {
 
 /// The executor this thread is running on: a queue's worker's queue, a running loop, a user's executor that
 /// is continuing a coroutine; empty elsewhere.
-template <class Runtime = StdRuntime> BasicExecutorRef<Runtime> current_executor() noexcept {
+template <class Runtime = StdRuntime>
+BasicExecutorRef<Runtime> current_executor() noexcept {
   return detail::ExecutorAccess::make(
       detail::Ref<detail::ExecutorCore<Runtime>>::share(detail::ThreadContext<Runtime>::current().executor));
 }

@@ -51,8 +51,7 @@ inline void check_duration(Duration value, const char* parameter) {
 
 inline void check_name(std::string_view value, const char* parameter) {
   if (value.empty()) {
-    throw std::invalid_argument(std::string("toto: ") + parameter +
-                                " is empty (\"\"); give the queue a name");
+    throw std::invalid_argument(std::string("toto: ") + parameter + " is empty (\"\"); give the queue a name");
   }
 }
 

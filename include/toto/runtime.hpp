@@ -58,7 +58,8 @@ struct StdRuntime {
   /// True where looking again for about a microsecond before going to sleep may pay.
   static constexpr bool spins = true;
 
-  template <class T> using Atomic = std::atomic<T>;
+  template <class T>
+  using Atomic = std::atomic<T>;
 
   /// A mutual exclusion lock, not recursive.
   class TOTO_CAPABILITY("mutex") Mutex {
@@ -136,7 +137,8 @@ struct StdRuntime {
     void detach() { thread_.detach(); }
 
    private:
-    template <class Body> static std::thread start(std::string name, Body body) {
+    template <class Body>
+    static std::thread start(std::string name, Body body) {
       const BlockedSignals while_starting;
       return std::thread([name = std::move(name), body = std::move(body)]() mutable {
         set_current_name(name);
@@ -180,7 +182,8 @@ struct StdRuntime {
   /// One T for each thread and Tag. T has a constexpr default constructor. Behind a function that is never
   /// inlined: compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may
   /// wake up on another thread (LLVM issues 47179 and 63022).
-  template <class T, class Tag> class Local {
+  template <class T, class Tag>
+  class Local {
    public:
     TOTO_NOINLINE static T& get() noexcept { return value_; }
 
@@ -190,7 +193,8 @@ struct StdRuntime {
 
   /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use
   /// it.
-  template <class T> static T& global() {
+  template <class T>
+  static T& global() {
     static T* const object = new T;
     return *object;
   }
@@ -198,12 +202,14 @@ struct StdRuntime {
 #if defined(__cpp_lib_jthread)
   using StopSource = std::stop_source;
   using StopToken = std::stop_token;
-  template <class Callback> using StopCallback = std::stop_callback<Callback>;
+  template <class Callback>
+  using StopCallback = std::stop_callback<Callback>;
   using NoStopState = std::nostopstate_t;
 #else
   using StopSource = detail::BasicStopSource<StdRuntime>;
   using StopToken = detail::BasicStopToken<StdRuntime>;
-  template <class Callback> using StopCallback = detail::BasicStopCallback<StdRuntime, Callback>;
+  template <class Callback>
+  using StopCallback = detail::BasicStopCallback<StdRuntime, Callback>;
   using NoStopState = detail::NoStopState;
 #endif
 

@@ -32,7 +32,8 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
   static bool await_ready() noexcept {
     return false;
   }
-  template <class Promise> TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+  template <class Promise>
+  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     ExecutorCore<Runtime>* const executor = ThreadContext<Runtime>::current().executor;
     if (executor == nullptr) {
       throw std::logic_error("toto: sleep_for needs a loop or a queue to come back to; await it on one");

@@ -19,16 +19,25 @@
 
 namespace toto::inline v0 {
 
-template <class T = void> class Task;
+template <class T = void>
+class Task;
 
 namespace detail {
 
-template <class T> struct IsTask : std::false_type {};
-template <class T> struct IsTask<Task<T>> : std::true_type {};
+template <class T>
+struct IsTask : std::false_type {};
+template <class T>
+struct IsTask<Task<T>> : std::true_type {};
 
 /// What a callable that returns T gives in the end: for a Task<U>, what the coroutine gives.
-template <class T> struct TaskResult { using Type = T; };
-template <class T> struct TaskResult<Task<T>> { using Type = T; };
+template <class T>
+struct TaskResult {
+  using Type = T;
+};
+template <class T>
+struct TaskResult<Task<T>> {
+  using Type = T;
+};
 
 // GCC makes symmetric transfer a jump only when it optimises; at -O0 a loop that awaits tasks would pile up
 // stack frames. There the awaiter runs the child inside await_suspend and goes on itself if the child has
@@ -94,7 +103,8 @@ class TaskPromiseBase {
   StdRuntime::Atomic<Phase> phase_{Phase::suspended};
 };
 
-template <class T> class TaskPromise final : public TaskPromiseBase {
+template <class T>
+class TaskPromise final : public TaskPromiseBase {
  public:
   Task<T> get_return_object() noexcept;
   void unhandled_exception() {
@@ -104,7 +114,8 @@ template <class T> class TaskPromise final : public TaskPromiseBase {
     }
     result_.set_exception(std::move(failure));
   }
-  template <class U = T> void return_value(U&& value) requires std::is_convertible_v<U&&, T> {
+  template <class U = T>
+  void return_value(U&& value) requires std::is_convertible_v<U&&, T> {
     result_.set_from([&]() -> T { return std::forward<U>(value); });
   }
 
@@ -114,7 +125,8 @@ template <class T> class TaskPromise final : public TaskPromiseBase {
   Result<T> result_;
 };
 
-template <> class TaskPromise<void> final : public TaskPromiseBase {
+template <>
+class TaskPromise<void> final : public TaskPromiseBase {
  public:
   Task<void> get_return_object() noexcept;
   void unhandled_exception() {
@@ -189,7 +201,8 @@ class [[nodiscard("a Task does nothing until it is awaited, spawned or given to 
       }
       return coroutine_.done();
     }
-    template <class Parent> TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Parent> parent) {
+    template <class Parent>
+    TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Parent> parent) {
       if constexpr (detail::kTransfers) {
         return coroutine_.promise().start_for(parent, coroutine_);
       } else {
@@ -209,7 +222,8 @@ class [[nodiscard("a Task does nothing until it is awaited, spawned or given to 
 
 namespace detail {
 
-template <class T> Task<T> TaskPromise<T>::get_return_object() noexcept {
+template <class T>
+Task<T> TaskPromise<T>::get_return_object() noexcept {
   return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
 }
 
@@ -221,7 +235,8 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the
   /// stack: the frame is to be destroyed later.
-  template <class T> static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
+  template <class T>
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
     if (!task.valid()) {
       throw NoState("toto: this Task is empty: it was default-constructed or moved from");
     }
@@ -229,7 +244,10 @@ struct TaskAccess {
     task.coroutine_.resume();
   }
   /// The result of a coroutine that has ended.
-  template <class T> static T take(Task<T>& task) { return task.coroutine_.promise().take(); }
+  template <class T>
+  static T take(Task<T>& task) {
+    return task.coroutine_.promise().take();
+  }
 };
 
 }  // namespace detail

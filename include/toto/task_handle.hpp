@@ -24,7 +24,8 @@ namespace detail {
 struct HandleAccess;
 
 /// Where the awaiter of a handle continues: where it was, on a given executor, or wherever the task ends.
-template <class Runtime> struct Whereto {
+template <class Runtime>
+struct Whereto {
   enum class Kind : unsigned char { back, executor, anywhere } kind = Kind::back;
   BasicExecutorRef<Runtime> executor{};
 
@@ -48,7 +49,8 @@ template <class Runtime> struct Whereto {
 
 /// Awaits one task. Owns the task's state from the co_await on; destroyed while suspended, it lets go of the
 /// task.
-template <class T, class Runtime> class HandleAwaiter {
+template <class T, class Runtime>
+class HandleAwaiter {
  public:
   HandleAwaiter(TaskState<T, Runtime>* state, Whereto<Runtime> whereto) noexcept
       : state_(state), whereto_(std::move(whereto)) {}
@@ -63,8 +65,7 @@ template <class T, class Runtime> class HandleAwaiter {
 
   bool await_ready() const {
     if (state_ == nullptr) {
-      throw NoState(
-          "toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+      throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
     }
     return state_->ready() && whereto_.is_here();
   }
@@ -93,7 +94,8 @@ class [[nodiscard("nothing continues elsewhere unless this is awaited")]] Handle
   HandleAwaiter<T, Runtime> operator co_await()& noexcept {
     return std::move(awaiter_);
   }
-  template <class Self = HandleAwaitable> HandleAwaiter<T, Runtime> operator co_await()&& noexcept {
+  template <class Self = HandleAwaitable>
+  HandleAwaiter<T, Runtime> operator co_await()&& noexcept {
     static_assert(!kTemporary || !std::is_same_v<Self, HandleAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
     return std::move(awaiter_);
   }
@@ -227,7 +229,8 @@ class [[nodiscard(
     return {Whereto::Kind::anywhere, {}};
   }
 
-  template <bool kTemporary> auto relocate(Whereto whereto) noexcept {
+  template <bool kTemporary>
+  auto relocate(Whereto whereto) noexcept {
     return detail::HandleAwaitable<T, Runtime, kTemporary>(
         detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), std::move(whereto)));
   }
@@ -237,8 +240,7 @@ class [[nodiscard(
 
   State& state() const {
     if (state_ == nullptr) {
-      throw NoState(
-          "toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+      throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
     }
     return *state_;
   }
@@ -260,7 +262,8 @@ class [[nodiscard(
   auto operator co_await()& noexcept {
     return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
   }
-  template <class Self = UnstoredHandle> auto operator co_await()&& noexcept {
+  template <class Self = UnstoredHandle>
+  auto operator co_await()&& noexcept {
     static_assert(!std::is_same_v<Self, UnstoredHandle>, TOTO_STORE_THE_HANDLE_FIRST);
     return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
   }
@@ -276,7 +279,8 @@ class [[nodiscard(
 };
 
 struct HandleAccess {
-  template <class Handle, class T, class Runtime> static Handle make(TaskState<T, Runtime>* state) noexcept {
+  template <class Handle, class T, class Runtime>
+  static Handle make(TaskState<T, Runtime>* state) noexcept {
     return Handle(state);
   }
   template <class T, class Runtime>
@@ -285,9 +289,12 @@ struct HandleAccess {
   }
 };
 
-template <class T> struct IsHandle : std::false_type {};
-template <class T, class Runtime> struct IsHandle<TaskHandle<T, Runtime>> : std::true_type {};
-template <class T, class Runtime> struct IsHandle<UnstoredHandle<T, Runtime>> : std::true_type {};
+template <class T>
+struct IsHandle : std::false_type {};
+template <class T, class Runtime>
+struct IsHandle<TaskHandle<T, Runtime>> : std::true_type {};
+template <class T, class Runtime>
+struct IsHandle<UnstoredHandle<T, Runtime>> : std::true_type {};
 
 }  // namespace detail
 }  // namespace toto::inline v0

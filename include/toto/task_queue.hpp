@@ -32,10 +32,9 @@ struct QueueAccess;
 
 /// The handle type for a call: one that must be stored before it is awaited, where the compiler demands it.
 template <class Runtime, class F, class... Args>
-using HandleFor =
-    std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>),
-                       UnstoredHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
-                       TaskHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>>;
+using HandleFor = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>),
+                                     UnstoredHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
+                                     TaskHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>>;
 
 }  // namespace detail
 
@@ -45,7 +44,8 @@ using HandleFor =
 /// reused before a new one is started. A task that was accepted is always run. Lifetime: the destructor
 /// closes the queue, runs everything accepted, and joins the threads. Thread safety: Thread-safe, except with
 /// construction and destruction. A task may destroy its own queue.
-template <class Runtime = StdRuntime> class BasicTaskQueue {
+template <class Runtime = StdRuntime>
+class BasicTaskQueue {
  public:
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
@@ -116,7 +116,8 @@ template <class Runtime = StdRuntime> class BasicTaskQueue {
   /// thread right after the call. What it returns is dropped, unless it is a Task, which is run to its end.
   /// An exception goes to on_error. Throws: QueueClosed; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
-  template <class F, class... Args> void add_task(F&& fn, Args&&... args) {
+  template <class F, class... Args>
+  void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
       detail::check_callable(fn, args...);
       detail::add_inline(*core_, detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...));
@@ -211,7 +212,8 @@ template <class Runtime = StdRuntime> class BasicTaskQueue {
   using Registry = detail::Registry<Runtime, BasicTaskQueue, detail::QueueAccess>;
   friend detail::QueueAccess;
 
-  template <class R> void add(detail::TaskState<R, Runtime>* state) {
+  template <class R>
+  void add(detail::TaskState<R, Runtime>* state) {
     try {
       core_->add(*state);
     } catch (...) {
@@ -233,14 +235,16 @@ template <class Runtime = StdRuntime> class BasicTaskQueue {
 using TaskQueue = BasicTaskQueue<StdRuntime>;
 
 /// The seed's len(queue): the same as queue.size().
-template <class Runtime> std::size_t len(const BasicTaskQueue<Runtime>& queue) {
+template <class Runtime>
+std::size_t len(const BasicTaskQueue<Runtime>& queue) {
   return queue.size();
 }
 
 namespace detail {
 
 struct QueueAccess {
-  template <class Runtime> static QueueCore<Runtime>& core(BasicTaskQueue<Runtime>& queue) noexcept {
+  template <class Runtime>
+  static QueueCore<Runtime>& core(BasicTaskQueue<Runtime>& queue) noexcept {
     return *queue.core_;
   }
 };

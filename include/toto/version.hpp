@@ -7,8 +7,7 @@
 #define TOTO_VERSION_HPP
 
 #if defined(TOTO_VERSION) && TOTO_VERSION != 100
-#error \
-    "toto: two different versions of the library meet in this translation unit; keep one on the include path"
+#error "toto: two different versions of the library meet in this translation unit; keep one on the include path"
 #endif
 
 #if defined(_MSVC_LANG)

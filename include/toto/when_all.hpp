@@ -32,7 +32,8 @@ using Element = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
-template <class Child> Element<typename Child::Result> take_element(Child& child) {
+template <class Child>
+Element<typename Child::Result> take_element(Child& child) {
   if constexpr (std::is_void_v<typename Child::Result>) {
     child.take();
     return {};
@@ -42,39 +43,56 @@ template <class Child> Element<typename Child::Result> take_element(Child& child
 }
 
 /// Which kind of child an argument of a combinator becomes.
-template <class A> struct ChildOf;
-template <class T, class Runtime> struct ChildOf<TaskHandle<T, Runtime>> {
-  template <class Default> using RuntimeOr = Runtime;
-  template <class Default> using Type = HandleChild<T, Runtime>;
+template <class A>
+struct ChildOf;
+template <class T, class Runtime>
+struct ChildOf<TaskHandle<T, Runtime>> {
+  template <class Default>
+  using RuntimeOr = Runtime;
+  template <class Default>
+  using Type = HandleChild<T, Runtime>;
 };
 template <class T, class Runtime>
 struct ChildOf<UnstoredHandle<T, Runtime>> : ChildOf<TaskHandle<T, Runtime>> {};
-template <class T> struct ChildOf<Task<T>> {
-  template <class Default> using RuntimeOr = Default;
-  template <class Default> using Type = TaskChild<T, Default>;
+template <class T>
+struct ChildOf<Task<T>> {
+  template <class Default>
+  using RuntimeOr = Default;
+  template <class Default>
+  using Type = TaskChild<T, Default>;
 };
 
 /// The runtime of the first handle; StdRuntime if there are only tasks.
-template <class... As> struct RuntimeOf { using Type = StdRuntime; };
-template <class A, class... As> struct RuntimeOf<A, As...> {
+template <class... As>
+struct RuntimeOf {
+  using Type = StdRuntime;
+};
+template <class A, class... As>
+struct RuntimeOf<A, As...> {
   using Type = typename ChildOf<A>::template RuntimeOr<typename RuntimeOf<As...>::Type>;
 };
 
-template <class A> inline constexpr bool kIsChild = IsHandle<A>::value || IsTask<A>::value;
+template <class A>
+inline constexpr bool kIsChild = IsHandle<A>::value || IsTask<A>::value;
 
-template <class A> inline constexpr bool kUnstored = false;
-template <class T, class Runtime> inline constexpr bool kUnstored<UnstoredHandle<T, Runtime>> = true;
+template <class A>
+inline constexpr bool kUnstored = false;
+template <class T, class Runtime>
+inline constexpr bool kUnstored<UnstoredHandle<T, Runtime>> = true;
 
 /// How an argument is handed to its child: a handle is emptied in place, a task is moved.
-template <class T, class Runtime> TaskHandle<T, Runtime>& as_child(TaskHandle<T, Runtime>& handle) noexcept {
+template <class T, class Runtime>
+TaskHandle<T, Runtime>& as_child(TaskHandle<T, Runtime>& handle) noexcept {
   return handle;
 }
-template <class T> Task<T>&& as_child(Task<T>& task) noexcept {
+template <class T>
+Task<T>&& as_child(Task<T>& task) noexcept {
   return std::move(task);
 }
 
 /// The part of when_all that does not depend on how the children are kept. `Children` has for_each(function).
-template <class Runtime, class Children> class WhenAllAwaiter {
+template <class Runtime, class Children>
+class WhenAllAwaiter {
  public:
   explicit WhenAllAwaiter(Children children) noexcept : children_(std::move(children)) {}
   WhenAllAwaiter(WhenAllAwaiter&& other) noexcept : children_(std::move(other.children_)) {}
@@ -90,7 +108,8 @@ template <class Runtime, class Children> class WhenAllAwaiter {
     children_.for_each([&](const auto& child) { ready = ready && child.ready(); });
     return ready;
   }
-  template <class Promise> TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     const std::size_t count = children_.size();
     Join<Runtime>* const join = new Join<Runtime>(coroutine, count);
     join_ = join;
@@ -112,15 +131,18 @@ template <class Runtime, class Children> class WhenAllAwaiter {
 };
 
 /// All results, or the first failure in the order of the arguments. Every child is over.
-template <class... Children> class TupleOfChildren {
+template <class... Children>
+class TupleOfChildren {
  public:
   explicit TupleOfChildren(Children&&... children) noexcept : children_(std::move(children)...) {}
 
   static constexpr std::size_t size() noexcept { return sizeof...(Children); }
-  template <class Function> void for_each(Function function) {
+  template <class Function>
+  void for_each(Function function) {
     std::apply([&](auto&... child) { (function(child), ...); }, children_);
   }
-  template <class Function> void for_each(Function function) const {
+  template <class Function>
+  void for_each(Function function) const {
     std::apply([&](const auto&... child) { (function(child), ...); }, children_);
   }
   auto take() {
@@ -137,17 +159,20 @@ template <class... Children> class TupleOfChildren {
   std::tuple<Children...> children_;
 };
 
-template <class Child> class VectorOfChildren {
+template <class Child>
+class VectorOfChildren {
  public:
   explicit VectorOfChildren(std::vector<Child> children) noexcept : children_(std::move(children)) {}
 
   std::size_t size() const noexcept { return children_.size(); }
-  template <class Function> void for_each(Function function) {
+  template <class Function>
+  void for_each(Function function) {
     for (Child& child : children_) {
       function(child);
     }
   }
-  template <class Function> void for_each(Function function) const {
+  template <class Function>
+  void for_each(Function function) const {
     for (const Child& child : children_) {
       function(child);
     }
@@ -179,7 +204,8 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
   auto operator co_await()& noexcept {
     return std::move(awaiter_);
   }
-  template <class Self = WhenAll> auto operator co_await()&& noexcept {
+  template <class Self = WhenAll>
+  auto operator co_await()&& noexcept {
     static_assert(!kTemporary || !std::is_same_v<Self, WhenAll>, TOTO_STORE_THE_HANDLE_FIRST);
     return std::move(awaiter_);
   }

@@ -72,13 +72,14 @@ find_package_refuses() {
   tr -s '[:space:]' ' ' < "$work/refusal" | grep -q "compatible with requested version \"$1\""
 }
 
+# Headers that are not the system's: a warning in them is one in the user's build.
 vendored_copy() {
   mkdir -p "$work/vendored/vendor"
   cp -r "$source/include/toto" "$work/vendored/vendor/toto"
   cp "$here/vendored.cpp" "$work/vendored/main.cpp"
   cd "$work/vendored"
   # shellcheck disable=SC2086 # flags are a list
-  "$CXX" ${CXXFLAGS:-} -std=c++20 main.cpp -pthread -o main
+  "$CXX" ${CXXFLAGS:-} -std=c++20 -Wall -Wextra -Werror main.cpp -pthread -o main
   ./main
 }
 

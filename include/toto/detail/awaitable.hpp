@@ -13,7 +13,8 @@
 
 namespace toto::inline v0::detail {
 
-template <class A> decltype(auto) get_awaiter(A&& awaitable) {
+template <class A>
+decltype(auto) get_awaiter(A&& awaitable) {
   if constexpr (requires { std::forward<A>(awaitable).operator co_await(); }) {
     return std::forward<A>(awaitable).operator co_await();
   } else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); }) {
@@ -24,7 +25,8 @@ template <class A> decltype(auto) get_awaiter(A&& awaitable) {
 }
 
 /// A handle that had to be stored is stored, wherever the library itself awaits it.
-template <class A> decltype(auto) as_stored(A& awaitable) noexcept {
+template <class A>
+decltype(auto) as_stored(A& awaitable) noexcept {
   if constexpr (IsHandle<std::remove_cv_t<A>>::value) {
     return (awaitable);  // awaited as an lvalue
   } else {
@@ -33,14 +35,17 @@ template <class A> decltype(auto) as_stored(A& awaitable) noexcept {
 }
 
 /// The result type of `co_await` on an A, with an rvalue reference turned into a value.
-template <class A> struct AwaitTraits {
+template <class A>
+struct AwaitTraits {
   using Awaiter = decltype(get_awaiter(as_stored(std::declval<std::remove_reference_t<A>&>())));
   using Result = ResultOf<decltype(std::declval<std::remove_reference_t<Awaiter>&>().await_resume())>;
 };
-template <class A> using AwaitResult = typename AwaitTraits<A>::Result;
+template <class A>
+using AwaitResult = typename AwaitTraits<A>::Result;
 
 /// A task that awaits `awaitable`, which outlives it.
-template <class A> Task<AwaitResult<A>> await_one(A& awaitable) {
+template <class A>
+Task<AwaitResult<A>> await_one(A& awaitable) {
   co_return co_await as_stored(awaitable);
 }
 

@@ -16,7 +16,8 @@
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> class BlockCache {
+template <class Runtime>
+class BlockCache {
  public:
   /// Throws: std::bad_alloc. Thread-safe.
   static void* allocate(std::size_t bytes) {

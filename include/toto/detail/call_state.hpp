@@ -26,7 +26,8 @@ namespace toto::inline v0::detail {
 
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it
 /// cannot be called without one.
-template <class Runtime, class F, class... Args> struct CallTraits {
+template <class Runtime, class F, class... Args>
+struct CallTraits {
   static constexpr bool kPlain = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
   static constexpr bool kTakesToken = [] {
     if constexpr (kPlain) {
@@ -52,7 +53,8 @@ template <class Runtime, class F, class... Args> struct CallTraits {
   using Result = typename TaskResult<ResultOf<Returned>>::Type;
 };
 
-template <class F, class... Args> void check_callable(const F& function, const Args&... args) {
+template <class F, class... Args>
+void check_callable(const F& function, const Args&... args) {
   if constexpr (!std::is_function_v<F> && requires { function == nullptr; }) {
     if (function == nullptr) {
       throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
@@ -72,11 +74,13 @@ struct NoStop {};
 
 /// The callable, its arguments and, if it takes a token, what that listens to. All three cases of a call's
 /// end go through here, so that the captures are always gone before the result is published.
-template <class Runtime, class F, class... Args> class BoundCall {
+template <class Runtime, class F, class... Args>
+class BoundCall {
  public:
   using Traits = CallTraits<Runtime, F, Args...>;
 
-  template <class Fn, class... As> explicit BoundCall(Fn&& function, As&&... args) {
+  template <class Fn, class... As>
+  explicit BoundCall(Fn&& function, As&&... args) {
     ::new (static_cast<void*>(std::addressof(call_)))
         Call(std::forward<Fn>(function), std::forward<As>(args)...);
     if constexpr (Traits::kTakesToken) {
@@ -103,7 +107,7 @@ template <class Runtime, class F, class... Args> class BoundCall {
   /// Once.
   decltype(auto) operator()() {
     return std::apply(
-        [this](F& function, Args&... args) -> decltype(auto) {
+        [&](F& function, Args&... args) -> decltype(auto) {
           if constexpr (Traits::kTakesToken) {
             return std::invoke(std::move(function), stop_.get_token(), std::move(args)...);
           } else {
@@ -149,7 +153,8 @@ template <class Runtime, class F, class... Args> class BoundCall {
 };
 
 /// Memory for a state, recycled unless it is over-aligned.
-template <class State, class Runtime> void* allocate_state() {
+template <class State, class Runtime>
+void* allocate_state() {
   if constexpr (alignof(State) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
     return ::operator new(sizeof(State), std::align_val_t(alignof(State)));
   } else {
@@ -157,7 +162,8 @@ template <class State, class Runtime> void* allocate_state() {
   }
 }
 
-template <class State, class Runtime> void deallocate_state(void* memory) noexcept {
+template <class State, class Runtime>
+void deallocate_state(void* memory) noexcept {
   if constexpr (alignof(State) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
     ::operator delete(memory, std::align_val_t(alignof(State)));
   } else {
@@ -174,7 +180,7 @@ class CallState final : public TaskState<typename CallTraits<Runtime, F, Args...
   template <class... As>
   explicit CallState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
-  void run(Worker& worker) override {
+  void run_on(Worker& worker) override {
     worker.count(Tally::kBegun);
     std::exception_ptr failure;
     try {
@@ -239,7 +245,7 @@ class CoroutineState final : public TaskState<typename CallTraits<Runtime, F, Ar
   explicit CoroutineState(QueueCore<Runtime>& core, As&&... call)
       : Base(core), call_(std::forward<As>(call)...) {}
 
-  void run(Worker& worker) override {
+  void run_on(Worker& worker) override {
     this->core().coroutine_began();
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
@@ -288,14 +294,11 @@ class CoroutineState final : public TaskState<typename CallTraits<Runtime, F, Ar
   /// done from a worker of this queue.
   static void ended(void* context) noexcept {
     CoroutineState& state = *static_cast<CoroutineState*>(context);
-    state.node_.run = [](Continuation& node, Turn) noexcept {
-      static_cast<CoroutineState*>(static_cast<typename Base::Node&>(node).state)->collect();
-    };
-    state.node_.state = &state;
+    state.run = [](Continuation& node, Turn) noexcept { static_cast<CoroutineState&>(node).collect(); };
     if (Worker* const worker = state.core().this_worker()) {
-      worker->local.push_back(state.node_);
+      worker->local.push_back(state);
     } else {
-      state.core().post(state.node_);  // never refused: a queue with an open coroutine has not ended
+      state.core().post(state);  // never refused: a queue with an open coroutine has not ended
     }
   }
 

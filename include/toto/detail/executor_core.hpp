@@ -12,9 +12,11 @@
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> struct TimerNode;
+template <class Runtime>
+struct TimerNode;
 
-template <class Runtime> class ExecutorCore : public RefCounted<Runtime> {
+template <class Runtime>
+class ExecutorCore : public RefCounted<Runtime> {
  public:
   /// Runs the node later, on this executor, in the order of posting. Does not allocate, does not run it now.
   /// Returns false, and forgets the node, if this executor has ended.
@@ -39,9 +41,11 @@ template <class Runtime> class ExecutorCore : public RefCounted<Runtime> {
   virtual void* event_loop() noexcept { return nullptr; }
 };
 
-template <class Runtime> class Worker;
+template <class Runtime>
+class Worker;
 
-template <class Runtime> struct ThreadContext {
+template <class Runtime>
+struct ThreadContext {
   /// Where a coroutine that suspends on this thread continues; null: nowhere in particular.
   ExecutorCore<Runtime>* executor = nullptr;
   /// The worker this thread is; null: not a worker.
@@ -53,7 +57,8 @@ template <class Runtime> struct ThreadContext {
 };
 
 /// Makes an executor the thread's current one for a scope.
-template <class Runtime> class ExecutorScope {
+template <class Runtime>
+class ExecutorScope {
  public:
   explicit ExecutorScope(ExecutorCore<Runtime>* executor) noexcept
       : before_(ThreadContext<Runtime>::current().executor) {

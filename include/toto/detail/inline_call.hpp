@@ -19,14 +19,16 @@
 namespace toto::inline v0::detail {
 
 /// Binds by capturing the pack: unlike a std::tuple, the closure is trivially copyable if its parts are.
-template <class F, class... Args> auto bind_inline(F&& fn, Args&&... args) {
+template <class F, class... Args>
+auto bind_inline(F&& fn, Args&&... args) {
   return [function = std::decay_t<F>(std::forward<F>(fn)),
           ... bound = std::decay_t<Args>(std::forward<Args>(args))]() mutable {
     std::invoke(std::move(function), std::move(bound)...);
   };
 }
 
-template <class Runtime, class F, class... Args> constexpr bool fits_inline() {
+template <class Runtime, class F, class... Args>
+constexpr bool fits_inline() {
   using Traits = CallTraits<Runtime, F, Args...>;
   if constexpr (Traits::kPlain && !Traits::kCoroutine &&
                 (std::is_trivially_copyable_v<std::decay_t<F>> && ... &&
@@ -39,7 +41,8 @@ template <class Runtime, class F, class... Args> constexpr bool fits_inline() {
   }
 }
 
-template <class Runtime, class Closure> void run_inline(Slot<Runtime>& slot, Worker<Runtime>& worker) {
+template <class Runtime, class Closure>
+void run_inline(Slot<Runtime>& slot, Worker<Runtime>& worker) {
   Closure& closure = *std::launder(reinterpret_cast<Closure*>(slot.closure));
   worker.count(Tally::kBegun);
   std::exception_ptr failure;
@@ -58,8 +61,9 @@ template <class Runtime, class Closure> void run_inline(Slot<Runtime>& slot, Wor
   worker.count(failure ? Tally::kFailed : Tally::kCompleted);
 }
 
-template <class Runtime, class Closure> void add_inline(QueueCore<Runtime>& core, const Closure& closure) {
-  core.add(QueueCore<Runtime>::Kind::task, &run_inline<Runtime, Closure>, [&](Slot<Runtime>& slot) {
+template <class Runtime, class Closure>
+void add_inline(QueueCore<Runtime>& core, const Closure& closure) {
+  core.add(QueueCore<Runtime>::Kind::closure, &run_inline<Runtime, Closure>, [&](Slot<Runtime>& slot) {
     ::new (static_cast<void*>(slot.closure)) Closure(closure);  // a trivial copy: nothing of the user's runs
   });
 }

@@ -20,7 +20,8 @@ namespace toto::inline v0::detail {
 /// Its word: waiting -> done (the coroutine is being resumed) | posted (its continuation is on its way) |
 /// abandoned (it was destroyed); posted -> done | abandoned. Compare-exchanges with acquire and release, as
 /// in task_state.hpp.
-template <class Runtime> class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
+template <class Runtime>
+class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
  public:
   using Worker = detail::Worker<Runtime>;
 
@@ -118,7 +119,8 @@ template <class Runtime> class Join final : public RefCounted<Runtime>, public O
 };
 
 /// One child of a combinator: a handle's task, which runs already, or a Task, which is started.
-template <class T, class Runtime> class HandleChild {
+template <class T, class Runtime>
+class HandleChild {
  public:
   using Result = T;
   explicit HandleChild(TaskHandle<T, Runtime>& handle) : state_(HandleAccess::take(handle)) {
@@ -151,7 +153,8 @@ template <class T, class Runtime> class HandleChild {
   TaskState<T, Runtime>* state_;
 };
 
-template <class T, class Runtime> class TaskChild {
+template <class T, class Runtime>
+class TaskChild {
  public:
   using Result = T;
   explicit TaskChild(Task<T>&& task) : task_(std::move(task)) {

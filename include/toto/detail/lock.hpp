@@ -10,7 +10,8 @@
 
 namespace toto::inline v0::detail {
 
-template <class Mutex> class TOTO_SCOPED_CAPABILITY Lock {
+template <class Mutex>
+class TOTO_SCOPED_CAPABILITY Lock {
  public:
   explicit Lock(Mutex& mutex) TOTO_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
   ~Lock() TOTO_RELEASE() {

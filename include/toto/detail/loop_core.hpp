@@ -18,7 +18,8 @@
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> class LoopCore final : public ExecutorCore<Runtime> {
+template <class Runtime>
+class LoopCore final : public ExecutorCore<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
@@ -67,14 +68,16 @@ template <class Runtime> class LoopCore final : public ExecutorCore<Runtime> {
   void* event_loop() noexcept override { return owner_; }
 
   /// Posts a function object that the loop owns. Throws: std::bad_alloc.
-  template <class F> void post_function(F&& fn) {
+  template <class F>
+  void post_function(F&& fn) {
     auto* const posted = new Posted<std::decay_t<F>, Continuation>(*this, std::forward<F>(fn));
     if (!post(*posted)) {
       delete posted;
     }
   }
 
-  template <class F> void call_at(TimePoint when, F&& fn) {
+  template <class F>
+  void call_at(TimePoint when, F&& fn) {
     auto* const posted = new Posted<std::decay_t<F>, Timer>(*this, std::forward<F>(fn));
     posted->deadline = when;
     try {
@@ -106,7 +109,8 @@ template <class Runtime> class LoopCore final : public ExecutorCore<Runtime> {
 
   /// Runs until stop(), or until `done()`, which is called with the mutex held before each step.
   /// False: it was stopped. Throws: what a posted function or a spawned coroutine threw; std::logic_error.
-  template <class Done> bool run(Done done) {
+  template <class Done>
+  bool run(Done done) {
     const ExecutorScope<Runtime> here(this);
     Lock lock(mutex_);
     if (running_) {
@@ -174,8 +178,10 @@ template <class Runtime> class LoopCore final : public ExecutorCore<Runtime> {
   }
 
  private:
-  template <class F, class Node> struct Posted final : Node {
-    template <class Fn> Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
+  template <class F, class Node>
+  struct Posted final : Node {
+    template <class Fn>
+    Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
       this->run = [](Continuation& node, Turn turn) noexcept {
         auto& self = static_cast<Posted&>(node);
         if (turn == Turn::on_executor) {

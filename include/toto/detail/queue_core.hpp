@@ -54,7 +54,8 @@
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
+template <class Runtime>
+class QueueCore final : public ExecutorCore<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
@@ -65,8 +66,9 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
   using QueuedTask = detail::QueuedTask<Runtime>;
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
-  /// What a slot holds. Both keep one order; a hop is not a task: closing does not refuse it.
-  enum class Kind { task, hop };
+  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing does
+  /// not refuse it.
+  enum class Kind { closure, task, hop };
 
   explicit QueueCore(const QueueOptions& options)
       : name_(options.name), thread_count_(options.thread_count), idle_timeout_(options.idle_timeout) {}
@@ -75,7 +77,8 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
 
   /// Fills one slot. `fill(slot)` runs under the mutex: it copies trivial things and cannot fail.
   /// Throws: QueueClosed, std::bad_alloc, std::system_error; then nothing has changed.
-  template <class Fill> void add(Kind kind, typename Slot::Run run, Fill fill) {
+  template <class Fill>
+  void add(Kind kind, typename Slot::Run run, Fill fill) {
     mutex_.lock();
     if (closed_ || secured_ == 0 || !slots_.has_room()) [[unlikely]] {
       prepare_add(kind);
@@ -83,21 +86,17 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
     Slot& slot = slots_.next();
     fill(slot);
     slots_.publish(slot, run);
-    ++(kind == Kind::task ? submitted_ : hops_);
+    ++(kind == Kind::hop ? hops_ : submitted_);
+    if (kind == Kind::task) {
+      take_reference_locked();
+    }
     const Wake wake = pick_locked();
     mutex_.unlock();
     deliver(wake);
   }
 
-  /// Fills one slot with a task that is more than a closure, and makes the task an owner of this core.
-  void add(QueuedTask& task) {
-    add(Kind::task, &run_queued, [&](Slot& slot) {
-      QueuedTask* const pointer = &task;
-      std::memcpy(slot.closure, &pointer, sizeof(pointer));
-      task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
-      take_reference_locked();
-    });
-  }
+  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
+  void add(QueuedTask& task);
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
@@ -147,6 +146,9 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
     }
     announce_quiet_locked();
   }
+
+  /// A task has ended: the next one that waits in its lane joins the queue, if there is one.
+  void leave_lane(QueuedTask& task) noexcept;
 
   /// Takes a task out of the queue and discards it, if no worker has claimed it.
   bool cancel(QueuedTask& task) noexcept;
@@ -223,12 +225,14 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
   ~QueueCore() override;
 
   static void run_queued(Slot& slot, Worker& worker);
+  static void run_task_node(Continuation&, Turn) noexcept {}  // tells a task among the nodes; see run_node
   static void run_hop(Slot& slot, Worker& worker);
   static void run_nothing(Slot&, Worker&) {}
 
   void prepare_add(Kind kind) TOTO_REQUIRES(mutex_);
   std::exception_ptr secure_first_worker() TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
+  Continuation& pop_node_locked() noexcept TOTO_REQUIRES(mutex_);
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
   void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
   bool has_work_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -242,7 +246,8 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
   void secure_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void work(Worker& self);
   void drain(Worker& self, Chunk& chunk);
-  void run_node(Worker& self, Continuation& node) noexcept;
+  void run_node(Worker& self, Continuation& node);
+  void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
   void settle(Worker& self) noexcept;
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
   void look_again(Worker& self) TOTO_REQUIRES(mutex_);
@@ -252,6 +257,8 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
   void remove_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void rouse_idle_locked() noexcept TOTO_REQUIRES(mutex_);
 
+  std::size_t empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept TOTO_REQUIRES(mutex_);
+  void empty_lanes_locked(ContinuationList& tasks) noexcept TOTO_REQUIRES(mutex_);
   bool quiet_locked() noexcept TOTO_REQUIRES(mutex_);
   bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && open_coroutines_ == 0; }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -267,6 +274,8 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
   // Work, in order.
   SlotQueue<Runtime> slots_ TOTO_GUARDED_BY(mutex_);
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
+  std::size_t node_tasks_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: tasks that have come out of a lane
+  ContinuationList lanes_ TOTO_GUARDED_BY(mutex_);      // those in which tasks wait
   /// The ticket before which the first continuation stands, kNoneDue if there is none. Written under the
   /// mutex; a draining worker reads it after the acquire load of the slot behind it.
   typename Runtime::template Atomic<std::uint64_t> due_{kNoneDue};
@@ -317,7 +326,8 @@ template <class Runtime> class QueueCore final : public ExecutorCore<Runtime> {
 
 // Adding.
 
-template <class Runtime> void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
+template <class Runtime>
+void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
   QueuedTask* task;
   std::memcpy(&task, slot.closure, sizeof(task));
   auto expected = &run_queued;
@@ -327,10 +337,68 @@ template <class Runtime> void QueueCore<Runtime>::run_queued(Slot& slot, Worker&
     return;
   }
   task->slot.store(nullptr, std::memory_order_relaxed);
-  task->run(worker);
+  task->run_on(worker);
 }
 
-template <class Runtime> void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
+template <class Runtime>
+void QueueCore<Runtime>::add(QueuedTask& task) {
+  if (task.lane) {
+    mutex_.lock();
+    if (task.lane->admitted == task.lane->limit && !closed_) {
+      if (task.lane->waiting.empty()) {
+        lanes_.push_back(*task.lane);
+      }
+      task.place = QueuedTask::Place::lane;
+      task.lane->waiting.push_back(task);
+      ++submitted_;
+      take_reference_locked();
+      mutex_.unlock();
+      return;
+    }
+    ++task.lane->admitted;  // the following ones wait behind it; a closed queue is refused below
+    mutex_.unlock();
+  }
+  try {
+    add(Kind::task, &run_queued, [&](Slot& slot) {
+      QueuedTask* const pointer = &task;
+      std::memcpy(slot.closure, &pointer, sizeof(pointer));
+      task.place = QueuedTask::Place::slot;
+      task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
+    });
+  } catch (...) {
+    if (task.lane) {
+      leave_lane(task);
+    }
+    throw;
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
+  const Ref<Lane<Runtime>> lane = std::move(task.lane);
+  mutex_.lock();
+  if (lane->waiting.empty()) {
+    --lane->admitted;
+    mutex_.unlock();
+    return;
+  }
+  auto& next = static_cast<QueuedTask&>(lane->waiting.pop_front());
+  if (lane->waiting.empty()) {
+    lanes_.remove(*lane);
+  }
+  next.place = QueuedTask::Place::node;
+  next.run = &run_task_node;
+  next.ticket = slots_.end();
+  nodes_.push_back(next);
+  ++node_tasks_;
+  note_due_locked();
+  const Wake wake = pick_locked();
+  mutex_.unlock();
+  deliver(wake);
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
   Hop* hop;
   std::memcpy(&hop, slot.closure, sizeof(hop));
   hop->slot = nullptr;  // its own: nobody else looks while it begins to run
@@ -342,12 +410,13 @@ template <class Runtime> void QueueCore<Runtime>::run_hop(Slot& slot, Worker& wo
 
 /// Makes sure that there is a slot to fill and a thread to run it. Lets go of the mutex on the way; throws
 /// without it.
-template <class Runtime> void QueueCore<Runtime>::prepare_add(Kind kind) {
+template <class Runtime>
+void QueueCore<Runtime>::prepare_add(Kind kind) {
   for (;;) {
     std::exception_ptr failure;
-    if (kind == Kind::task ? closed_ : ended_) {
-      failure = std::make_exception_ptr(
-          QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
+    if (kind == Kind::hop ? ended_ : closed_) {
+      failure =
+          std::make_exception_ptr(QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
     } else if (!slots_.has_room()) {
       mutex_.unlock();
       Chunk* const chunk = new (std::nothrow) Chunk;
@@ -372,7 +441,8 @@ template <class Runtime> void QueueCore<Runtime>::prepare_add(Kind kind) {
   }
 }
 
-template <class Runtime> std::exception_ptr QueueCore<Runtime>::secure_first_worker() {
+template <class Runtime>
+std::exception_ptr QueueCore<Runtime>::secure_first_worker() {
   ++promised_;  // keeps the new worker from leaving before this adder has published
   std::exception_ptr failure;
   if (searching_) {
@@ -390,7 +460,8 @@ template <class Runtime> std::exception_ptr QueueCore<Runtime>::secure_first_wor
   return secured_ == 0 ? failure : nullptr;
 }
 
-template <class Runtime> bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
+template <class Runtime>
+bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
   mutex_.lock();
   if (ended_) {
     mutex_.unlock();
@@ -410,11 +481,24 @@ template <class Runtime> bool QueueCore<Runtime>::post_node(Continuation& node, 
   return true;
 }
 
-template <class Runtime> void QueueCore<Runtime>::note_due_locked() noexcept {
+template <class Runtime>
+Continuation& QueueCore<Runtime>::pop_node_locked() noexcept {
+  Continuation& node = nodes_.pop_front();
+  if (node.run == &run_task_node) {
+    static_cast<QueuedTask&>(node).place = QueuedTask::Place::nowhere;
+    --node_tasks_;
+  }
+  note_due_locked();
+  return node;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::note_due_locked() noexcept {
   due_.store(nodes_.empty() ? kNoneDue : nodes_.front()->ticket, std::memory_order_relaxed);
 }
 
-template <class Runtime> void QueueCore<Runtime>::take_reference_locked() noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::take_reference_locked() noexcept {
   if (credit_ == 0) {
     this->retain(kCredit);
     credit_ = kCredit;
@@ -422,13 +506,15 @@ template <class Runtime> void QueueCore<Runtime>::take_reference_locked() noexce
   --credit_;
 }
 
-template <class Runtime> bool QueueCore<Runtime>::has_work_locked() noexcept {
+template <class Runtime>
+bool QueueCore<Runtime>::has_work_locked() noexcept {
   return !nodes_.empty() || slots_.begin() != slots_.end();
 }
 
 /// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The
 /// caller delivers the choice after it has let go of the mutex.
-template <class Runtime> typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
+template <class Runtime>
+typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
   if (searching_ || (idle_ == nullptr && live_ == thread_count_)) {
     return {};
   }
@@ -444,7 +530,8 @@ template <class Runtime> typename QueueCore<Runtime>::Wake QueueCore<Runtime>::p
   return {std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr), true};
 }
 
-template <class Runtime> void QueueCore<Runtime>::deliver(Wake wake) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::deliver(Wake wake) noexcept {
   if (wake.start) {
     if (start(wake.worker)) {
       adopt_stranded();  // the rest is left to the live workers, or to the next who comes by
@@ -456,29 +543,50 @@ template <class Runtime> void QueueCore<Runtime>::deliver(Wake wake) noexcept {
 
 /// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it
 /// runs the continuations that wait here, after what it is doing now.
-template <class Runtime> void QueueCore<Runtime>::adopt_stranded() noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::adopt_stranded() noexcept {
   Worker* const worker = ThreadContext<Runtime>::current().worker;
   const Lock lock(mutex_);
   if (worker == nullptr || live_ > 0) {
     return;
   }
-  while (!nodes_.empty()) {
-    worker->local.push_back(nodes_.pop_front());
+  while (!nodes_.empty() && nodes_.front()->run != &run_task_node) {
+    worker->local.push_back(pop_node_locked());
   }
-  note_due_locked();
   announce_quiet_locked();
 }
 
-template <class Runtime> bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
+template <class Runtime>
+bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
   {
     const Lock lock(mutex_);
-    Slot* const slot = task.slot.load(std::memory_order_relaxed);
-    auto expected = &run_queued;
-    if (slot == nullptr ||
-        !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
-      return false;  // claimed by a worker
+    switch (task.place) {
+      case QueuedTask::Place::nowhere:
+        return false;
+      case QueuedTask::Place::slot: {
+        Slot* const slot = task.slot.load(std::memory_order_relaxed);
+        auto expected = &run_queued;
+        if (slot == nullptr ||
+            !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
+          return false;  // claimed by a worker
+        }
+        task.slot.store(nullptr, std::memory_order_relaxed);
+        break;
+      }
+      case QueuedTask::Place::lane:
+        task.lane->waiting.remove(task);
+        if (task.lane->waiting.empty()) {
+          lanes_.remove(*task.lane);
+        }
+        task.lane = {};  // it had no turn to pass on
+        break;
+      case QueuedTask::Place::node:
+        nodes_.remove(task);
+        --node_tasks_;
+        note_due_locked();
+        break;
     }
-    task.slot.store(nullptr, std::memory_order_relaxed);
+    task.place = QueuedTask::Place::nowhere;
     ++cancelled_;
     ++busy_;  // the queue does not end while one of its tasks is being completed
   }
@@ -489,7 +597,8 @@ template <class Runtime> bool QueueCore<Runtime>::cancel(QueuedTask& task) noexc
   return true;
 }
 
-template <class Runtime> void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
+template <class Runtime>
+void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
   self.blocked_on = &task;
   // Certain only if no further worker may start, nobody is completing a task from outside (busy_), and each
   // worker waits for a task that is not over: every task of this queue needs one of its workers to end.
@@ -499,21 +608,22 @@ template <class Runtime> void QueueCore<Runtime>::block_on_locked(Worker& self, 
   }
   if (certain) {
     self.blocked_on = nullptr;
-    throw DeadlockError(
-        "toto: this wait could never end: it blocks the last of " + std::to_string(live_) +
-        " worker(s) of queue '" + name_ +
-        "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
-        "handle, or give the queue more threads");
+    throw DeadlockError("toto: this wait could never end: it blocks the last of " + std::to_string(live_) +
+                        " worker(s) of queue '" + name_ +
+                        "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
+                        "handle, or give the queue more threads");
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::coroutine_began() noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::coroutine_began() noexcept {
   const Lock lock(mutex_);
   ++open_coroutines_;
   ++begun_;
 }
 
-template <class Runtime> void QueueCore<Runtime>::coroutine_ended(bool failed) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::coroutine_ended(bool failed) noexcept {
   const Lock lock(mutex_);
   --open_coroutines_;
   ++(failed ? failed_ : completed_);

@@ -9,14 +9,16 @@
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> QueueCore<Runtime>::~QueueCore() {
+template <class Runtime>
+QueueCore<Runtime>::~QueueCore() {
   while (Worker* const worker = all_) {
     all_ = worker->next_of_all;
     delete worker;
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::close(Pending pending) {
+template <class Runtime>
+void QueueCore<Runtime>::close(Pending pending) {
   mutex_.lock();
   closed_ = true;
   if (over_locked()) {
@@ -31,11 +33,13 @@ template <class Runtime> void QueueCore<Runtime>::close(Pending pending) {
 }
 
 /// Nothing is queued, running or suspended.
-template <class Runtime> bool QueueCore<Runtime>::quiet_locked() noexcept {
+template <class Runtime>
+bool QueueCore<Runtime>::quiet_locked() noexcept {
   return busy_ == 0 && open_coroutines_ == 0 && !has_work_locked();
 }
 
-template <class Runtime> void QueueCore<Runtime>::announce_quiet_locked() noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::announce_quiet_locked() noexcept {
   if (!quiet_locked()) {
     return;
   }
@@ -46,11 +50,13 @@ template <class Runtime> void QueueCore<Runtime>::announce_quiet_locked() noexce
   changed_.notify_all();
 }
 
-template <class Runtime> bool QueueCore<Runtime>::finished_locked() const noexcept {
+template <class Runtime>
+bool QueueCore<Runtime>::finished_locked() const noexcept {
   return ended_ && starting_ == 0;
 }
 
-template <class Runtime> bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
+template <class Runtime>
+bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
   constexpr Duration kRetry = std::chrono::milliseconds(10);
   const Lock lock(mutex_);
   while (!finished_locked()) {
@@ -89,7 +95,8 @@ template <class Runtime> bool QueueCore<Runtime>::finish_until(TimePoint deadlin
   return true;
 }
 
-template <class Runtime> void QueueCore<Runtime>::finish() {
+template <class Runtime>
+void QueueCore<Runtime>::finish() {
   if (this_worker() == nullptr) {
     finish_until(TimePoint::max());
   }
@@ -114,7 +121,8 @@ template <class Runtime> void QueueCore<Runtime>::finish() {
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::lose_this_thread() noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::lose_this_thread() noexcept {
   Worker* const self = this_worker();
   if (self == nullptr) {
     return;
@@ -131,22 +139,17 @@ template <class Runtime> void QueueCore<Runtime>::lose_this_thread() noexcept {
   deliver(next);
 }
 
-template <class Runtime> bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
+template <class Runtime>
+bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
   const Lock lock(mutex_);
   return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
 }
 
-template <class Runtime> std::size_t QueueCore<Runtime>::cancel_queued() {
-  std::size_t cancelled = 0;
-  Chunk* surplus = nullptr;
-  mutex_.lock();
-  const std::uint64_t end = slots_.end();
-  for (;;) {
-    Chunk* const chunk = slots_.front(surplus);
-    if (chunk == nullptr || slots_.begin() >= end) {
-      break;
-    }
-    // Claims the oldest slot as a worker would; the mutex keeps the chunk from being recycled.
+/// Takes every slot that is filled now, as a worker would claim it: closures are dropped, tasks collected, hops kept.
+template <class Runtime>
+std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept {
+  std::size_t dropped = 0;
+  while (Chunk* const chunk = slots_.front(surplus)) {
     std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed);
     if (index == Chunk::kSlots ||
         !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
@@ -155,41 +158,79 @@ template <class Runtime> std::size_t QueueCore<Runtime>::cancel_queued() {
     Slot& slot = chunk->slots[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
     slot.run.store(nullptr, std::memory_order_relaxed);
-    if (run == &run_nothing) {
-      continue;
-    }
-    if (run == &run_hop) {  // not a task: it keeps its place among the continuations
-      Hop* hop;
-      std::memcpy(&hop, slot.closure, sizeof(hop));
-      hop->slot = nullptr;
-      hop->ticket = end;
-      --hops_;
-      nodes_.push_back(*hop);
-      note_due_locked();
-      continue;
-    }
-    ++cancelled_;
-    ++cancelled;
     if (run == &run_queued) {
       QueuedTask* task;
       std::memcpy(&task, slot.closure, sizeof(task));
       task->slot.store(nullptr, std::memory_order_relaxed);
-      ++busy_;
-      mutex_.unlock();
-      task->discard();
-      mutex_.lock();
-      --busy_;
+      task->place = QueuedTask::Place::nowhere;
+      tasks.push_back(*task);
+    } else if (run == &run_hop) {  // not a task: it keeps its place among the continuations
+      Hop* hop;
+      std::memcpy(&hop, slot.closure, sizeof(hop));
+      hop->slot = nullptr;
+      hop->ticket = slots_.end();
+      --hops_;
+      nodes_.push_back(*hop);
+    } else if (run != &run_nothing) {
+      ++dropped;
     }
   }
+  return dropped;
+}
+
+/// Takes the tasks that wait in lanes, or have come out of one and have not begun.
+template <class Runtime>
+void QueueCore<Runtime>::empty_lanes_locked(ContinuationList& tasks) noexcept {
+  for (Continuation* node = nodes_.front(); node != nullptr;) {
+    Continuation* const next = node->next;
+    if (node->run == &run_task_node) {
+      nodes_.remove(*node);
+      tasks.push_back(*node);
+    }
+    node = next;
+  }
+  node_tasks_ = 0;
+  while (!lanes_.empty()) {
+    auto& lane = static_cast<Lane<Runtime>&>(lanes_.pop_front());
+    while (!lane.waiting.empty()) {
+      auto& task = static_cast<QueuedTask&>(lane.waiting.pop_front());
+      tasks.push_back(task);
+      // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before these in `tasks`.
+      task.lane = {};
+    }
+  }
+  for (Continuation* node = tasks.front(); node != nullptr; node = node->next) {
+    static_cast<QueuedTask&>(*node).place = QueuedTask::Place::nowhere;
+  }
+}
+
+template <class Runtime>
+std::size_t QueueCore<Runtime>::cancel_queued() {
+  ContinuationList tasks;
+  Chunk* surplus = nullptr;
+  mutex_.lock();
+  const std::size_t dropped = empty_slots_locked(tasks, surplus);
+  empty_lanes_locked(tasks);
+  note_due_locked();
+  const std::size_t cancelled = dropped + tasks.size();
+  cancelled_ += cancelled;
+  ++busy_;  // the queue does not end while its tasks are being completed
+  mutex_.unlock();
+  SlotQueue<Runtime>::free_all(surplus);
+  while (!tasks.empty()) {
+    static_cast<QueuedTask&>(tasks.pop_front()).discard();
+  }
+  mutex_.lock();
+  --busy_;
   const Wake wake = has_work_locked() ? pick_locked() : Wake{};
   announce_quiet_locked();
   mutex_.unlock();
-  SlotQueue<Runtime>::free_all(surplus);
   deliver(wake);
   return cancelled;
 }
 
-template <class Runtime> std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
+template <class Runtime>
+std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
   // A worker's tally only grows while the mutex is held, and only by tasks counted in submitted_: never
   // negative.
   std::uint64_t begun = begun_;
@@ -199,23 +240,25 @@ template <class Runtime> std::uint64_t QueueCore<Runtime>::queued_tasks_locked()
   return submitted_ - cancelled_ - begun;
 }
 
-template <class Runtime> std::size_t QueueCore<Runtime>::size() const {
+template <class Runtime>
+std::size_t QueueCore<Runtime>::size() const {
   const Lock lock(mutex_);
   std::uint64_t hops = hops_;
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
     hops -= Tally(worker->tally.load(std::memory_order_relaxed)).hops;
   }
-  return static_cast<std::size_t>(live_ + queued_tasks_locked() + nodes_.size() + hops);
+  return static_cast<std::size_t>(live_ + queued_tasks_locked() + nodes_.size() - node_tasks_ + hops);
 }
 
-template <class Runtime> QueueStats QueueCore<Runtime>::stats() const {
+template <class Runtime>
+QueueStats QueueCore<Runtime>::stats() const {
   const Lock lock(mutex_);
   QueueStats stats;
   stats.submitted = submitted_;
   stats.completed = completed_;
   stats.failed = failed_;
   stats.cancelled = cancelled_;
-  stats.continuations = nodes_.size() + hops_;
+  stats.continuations = nodes_.size() - node_tasks_ + hops_;
   stats.threads = live_;
   stats.threads_started = threads_started_;
   std::uint64_t begun = begun_;
@@ -238,13 +281,15 @@ template <class Runtime> QueueStats QueueCore<Runtime>::stats() const {
   return stats;
 }
 
-template <class Runtime> void QueueCore<Runtime>::on_error(ErrorHook hook) {
+template <class Runtime>
+void QueueCore<Runtime>::on_error(ErrorHook hook) {
   Ref<SharedHook> shared = hook ? Ref<SharedHook>::adopt(new SharedHook(std::move(hook))) : Ref<SharedHook>();
   const Lock lock(mutex_);
   std::swap(hook_, shared);  // the former one is destroyed after the lock
 }
 
-template <class Runtime> void QueueCore<Runtime>::report(const std::exception_ptr& failure) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::report(const std::exception_ptr& failure) noexcept {
   Ref<SharedHook> hook;
   {
     const Lock lock(mutex_);
@@ -262,8 +307,7 @@ template <class Runtime> void QueueCore<Runtime>::report(const std::exception_pt
     }
   } catch (...) {
     if (!hook) {
-      std::fprintf(stderr,
-                   "toto: a task on queue '%s' failed with an exception that is not a std::exception\n",
+      std::fprintf(stderr, "toto: a task on queue '%s' failed with an exception that is not a std::exception\n",
                    name_.c_str());
     }
   }

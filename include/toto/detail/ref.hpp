@@ -14,7 +14,8 @@
 namespace toto::inline v0::detail {
 
 /// Base of an object that counts its owners and deletes itself with the last one. Starts with one owner.
-template <class Runtime> class RefCounted {
+template <class Runtime>
+class RefCounted {
  public:
   RefCounted(const RefCounted&) = delete;
   RefCounted& operator=(const RefCounted&) = delete;
@@ -41,7 +42,8 @@ template <class Runtime> class RefCounted {
 };
 
 /// One owner of a RefCounted object, or none.
-template <class T> class Ref {
+template <class T>
+class Ref {
  public:
   Ref() noexcept = default;
   /// Takes over an ownership that exists already.

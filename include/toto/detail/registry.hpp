@@ -22,7 +22,8 @@
 namespace toto::inline v0::detail {
 
 /// Queue is BasicTaskQueue<Runtime>; Access knows how to reach its core.
-template <class Runtime, class Queue, class Access> class Registry {
+template <class Runtime, class Queue, class Access>
+class Registry {
  public:
   using TimePoint = typename Runtime::Clock::time_point;
 

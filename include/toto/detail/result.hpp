@@ -28,14 +28,22 @@ using ResultOf =
     std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
 
 /// How a result of type R is kept.
-template <class R> struct Kept { using Type = R; };
-template <> struct Kept<void> {
+template <class R>
+struct Kept {
+  using Type = R;
+};
+template <>
+struct Kept<void> {
   struct Type {};
 };
-template <class R> struct Kept<R&> { using Type = R*; };
+template <class R>
+struct Kept<R&> {
+  using Type = R*;
+};
 
 /// One thread at a time; whoever publishes and takes it orders the accesses.
-template <class R> class Result {
+template <class R>
+class Result {
  public:
   using Value = typename Kept<R>::Type;
 
@@ -48,7 +56,8 @@ template <class R> class Result {
 
   /// Keeps what `function` returns, constructed in place. Throws: what `function` throws; then nothing is
   /// kept.
-  template <class F> void set_from(F&& function) {
+  template <class F>
+  void set_from(F&& function) {
     if constexpr (std::is_void_v<R>) {
       std::forward<F>(function)();
       ::new (static_cast<void*>(std::addressof(value_))) Value{};

@@ -27,7 +27,8 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   static bool await_ready() noexcept {
     return false;
   }
-  template <class Promise> TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+  template <class Promise>
+  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
     waiting_ = true;
     try {

@@ -22,10 +22,12 @@
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> class Worker;
+template <class Runtime>
+class Worker;
 
 /// Room for one task: what to call, and 40 bytes for its closure or for a pointer to its state.
-template <class Runtime> struct Slot {
+template <class Runtime>
+struct Slot {
   using Run = void (*)(Slot&, Worker<Runtime>&);
   static constexpr std::size_t kClosureBytes = 40;
 
@@ -35,7 +37,8 @@ template <class Runtime> struct Slot {
   alignas(8) std::byte closure[kClosureBytes];
 };
 
-template <class Runtime> struct Chunk {
+template <class Runtime>
+struct Chunk {
   static constexpr std::uint32_t kSlots = 64;
 
   // What workers write at each claim and what producers write are 128 bytes apart: adjacent cache lines are
@@ -52,7 +55,8 @@ template <class Runtime> struct Chunk {
 };
 
 /// Everything here requires the queue's mutex, except reading a held chunk's slots and claiming them.
-template <class Runtime> class SlotQueue {
+template <class Runtime>
+class SlotQueue {
  public:
   using Chunk = detail::Chunk<Runtime>;
   using Slot = detail::Slot<Runtime>;
@@ -68,9 +72,7 @@ template <class Runtime> class SlotQueue {
   }
 
   /// True if next() may be called.
-  bool has_room() const noexcept {
-    return (tail_ != nullptr && filled_ < Chunk::kSlots) || spares_ != nullptr;
-  }
+  bool has_room() const noexcept { return (tail_ != nullptr && filled_ < Chunk::kSlots) || spares_ != nullptr; }
 
   /// Gives the queue a chunk to fill, made without the mutex.
   void add_spare(Chunk* chunk) noexcept {

@@ -37,7 +37,8 @@
 namespace toto::inline v0::detail {
 
 /// Is told that a task is over.
-template <class Runtime> class Observer {
+template <class Runtime>
+class Observer {
  public:
   /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of
   /// a task. `queue` is the task's. Runs no user code.
@@ -50,7 +51,8 @@ template <class Runtime> class Observer {
 };
 
 /// Where a coroutine that awaits continues: on an executor, or nowhere in particular.
-template <class Runtime> class Home {
+template <class Runtime>
+class Home {
  public:
   using Executor = ExecutorCore<Runtime>;
 
@@ -115,7 +117,8 @@ template <class Runtime> class Home {
   bool owned_ = false;
 };
 
-template <class Runtime> class TaskStateBase : public QueuedTask<Runtime> {
+template <class Runtime>
+class TaskStateBase : public QueuedTask<Runtime> {
  public:
   using Core = QueueCore<Runtime>;
   using Worker = detail::Worker<Runtime>;
@@ -156,10 +159,9 @@ template <class Runtime> class TaskStateBase : public QueuedTask<Runtime> {
     if (await(coroutine, std::move(home))) {
       return true;
     }
-    node_.run = &resume_posted;
-    node_.state = this;
+    this->run = &resume_posted;
     word_.store(Word::posted, std::memory_order_relaxed);  // over, and the caller owns the block
-    if (home_.try_post(node_)) {
+    if (home_.try_post(*this)) {
       return true;
     }
     word_.store(Word::done, std::memory_order_relaxed);
@@ -196,12 +198,6 @@ template <class Runtime> class TaskStateBase : public QueuedTask<Runtime> {
   /// Tells the task's stop token, if it has one.
   virtual void request_stop() noexcept {}
 
-  /// This block's place among an executor's continuations: of its coroutine, while the task is one, then of
-  /// the coroutine that awaits it.
-  struct Node : Continuation {
-    TaskStateBase* state = nullptr;
-  } node_;
-
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
 
@@ -230,7 +226,11 @@ template <class Runtime> class TaskStateBase : public QueuedTask<Runtime> {
   Home<Runtime> home_;
 };
 
-template <class Runtime> void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+template <class Runtime>
+void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+  if (this->lane) {
+    core_->leave_lane(*this);
+  }
   Word seen = word_.load(std::memory_order_acquire);
   for (;;) {
     switch (seen) {
@@ -247,9 +247,8 @@ template <class Runtime> void TaskStateBase<Runtime>::complete(Worker* worker) n
             return;
           }
         } else if (move(seen, Word::posted)) {
-          node_.run = &resume_posted;
-          node_.state = this;
-          home_.post(node_, worker, *core_);
+          this->run = &resume_posted;
+          home_.post(*this, worker, *core_);
           return;
         }
         break;
@@ -281,7 +280,8 @@ template <class Runtime> void TaskStateBase<Runtime>::complete(Worker* worker) n
 }
 
 /// Publishes the end to sleeping threads. False if the last of them has given up meanwhile.
-template <class Runtime> bool TaskStateBase<Runtime>::wake_blocked() noexcept {
+template <class Runtime>
+bool TaskStateBase<Runtime>::wake_blocked() noexcept {
   const Lock lock(core_->mutex());
   if (word_.load(std::memory_order_relaxed) != Word::blocked) {
     return false;
@@ -293,7 +293,8 @@ template <class Runtime> bool TaskStateBase<Runtime>::wake_blocked() noexcept {
   return true;
 }
 
-template <class Runtime> bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
+template <class Runtime>
+bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
   if (ready()) {
     return true;
   }
@@ -318,7 +319,8 @@ template <class Runtime> bool TaskStateBase<Runtime>::wait_until(TimePoint deadl
   return over;
 }
 
-template <class Runtime> void TaskStateBase<Runtime>::drop() noexcept {
+template <class Runtime>
+void TaskStateBase<Runtime>::drop() noexcept {
   Word seen = word_.load(std::memory_order_acquire);
   for (;;) {
     switch (seen) {
@@ -357,8 +359,9 @@ template <class Runtime> void TaskStateBase<Runtime>::drop() noexcept {
   }
 }
 
-template <class Runtime> void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
-  TaskStateBase& state = *static_cast<Node&>(node).state;
+template <class Runtime>
+void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
+  auto& state = static_cast<TaskStateBase&>(node);
   if (turn == Turn::homeless && state.core_->post_front(node)) {
     return;
   }
@@ -372,7 +375,8 @@ template <class Runtime> void TaskStateBase<Runtime>::resume_posted(Continuation
   }
 }
 
-template <class Runtime> void TaskStateBase<Runtime>::report_unseen() const noexcept {
+template <class Runtime>
+void TaskStateBase<Runtime>::report_unseen() const noexcept {
   if (const std::exception_ptr unseen = failure()) {
     try {
       std::rethrow_exception(unseen);
@@ -386,7 +390,8 @@ template <class Runtime> void TaskStateBase<Runtime>::report_unseen() const noex
 }
 
 /// A state with room for a result of type R.
-template <class R, class Runtime> class TaskState : public TaskStateBase<Runtime> {
+template <class R, class Runtime>
+class TaskState : public TaskStateBase<Runtime> {
  public:
   using TaskStateBase<Runtime>::TaskStateBase;
 

@@ -24,7 +24,8 @@ namespace toto::inline v0 {
 namespace detail {
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-template <class T> consteval bool is_closure() {
+template <class T>
+consteval bool is_closure() {
   return std::string_view(__PRETTY_FUNCTION__).find("<lambda") != std::string_view::npos;
 }
 /// T is deduced as for a forwarding reference.
@@ -33,11 +34,13 @@ inline constexpr bool kDestroyedTwice =
     !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&
     (std::is_aggregate_v<T> || is_closure<T>());
 #else
-template <class T> inline constexpr bool kDestroyedTwice = false;
+template <class T>
+inline constexpr bool kDestroyedTwice = false;
 #endif
 
 /// Holds an object in a class that has a constructor, which is what saves it from being destroyed twice.
-template <class T> class Named {
+template <class T>
+class Named {
  public:
   explicit Named(T&& object) : object_(std::move(object)) {}
   explicit Named(const T& object) : object_(object) {}
@@ -58,7 +61,8 @@ template <class T> class Named {
 /// Insists that a moved object is a named one, which only looks like a temporary:
 /// `co_await queue.yield_task(toto::not_a_temporary(std::move(work)))`. Gives something that is called like
 /// `object`, or converts to it as an argument.
-template <class T> auto not_a_temporary(T&& object) {
+template <class T>
+auto not_a_temporary(T&& object) {
   return detail::Named<std::remove_cvref_t<T>>(std::forward<T>(object));
 }
 

@@ -21,7 +21,8 @@
 namespace toto::inline v0::detail {
 
 /// A continuation that is due at a point in time.
-template <class Runtime> struct TimerNode : Continuation {
+template <class Runtime>
+struct TimerNode : Continuation {
   static constexpr std::size_t kNotWaiting = std::numeric_limits<std::size_t>::max();
 
   typename Runtime::Clock::time_point deadline{};
@@ -31,7 +32,8 @@ template <class Runtime> struct TimerNode : Continuation {
 };
 
 /// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
-template <class Runtime> class TimerHeap {
+template <class Runtime>
+class TimerHeap {
  public:
   using Node = TimerNode<Runtime>;
 
@@ -100,7 +102,8 @@ template <class Runtime> class TimerHeap {
   std::uint64_t sequence_ = 0;
 };
 
-template <class Runtime> class TimerService {
+template <class Runtime>
+class TimerService {
  public:
   using Node = TimerNode<Runtime>;
   using Clock = typename Runtime::Clock;

@@ -11,7 +11,8 @@
 namespace toto::inline v0::detail {
 
 /// Guarded by the mutex that guards what the threads wait for. Trivial, so that it fits where space is short.
-template <class Runtime> class WaitList {
+template <class Runtime>
+class WaitList {
  public:
   using TimePoint = typename Runtime::Clock::time_point;
 
@@ -42,7 +43,8 @@ template <class Runtime> class WaitList {
     }
   }
 
-  template <class Predicate> void wait(typename Runtime::Mutex& mutex, Predicate done) TOTO_REQUIRES(mutex) {
+  template <class Predicate>
+  void wait(typename Runtime::Mutex& mutex, Predicate done) TOTO_REQUIRES(mutex) {
     wait_until(mutex, TimePoint::max(), done);
   }
 

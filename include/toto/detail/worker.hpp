@@ -14,19 +14,24 @@
 
 #include "annotations.hpp"
 #include "continuation.hpp"
+#include "lane.hpp"
 #include "slot_queue.hpp"
 
 namespace toto::inline v0::detail {
 
-template <class Runtime> class QueueCore;
+template <class Runtime>
+class QueueCore;
 
-template <class Runtime> class QueuedTask {
+/// As a Continuation it stands in a list of tasks, while it waits in a lane or has come out of one; afterwards its
+/// node serves the coroutine that awaits it.
+template <class Runtime>
+class QueuedTask : public Continuation {
  public:
   QueuedTask(const QueuedTask&) = delete;
   QueuedTask& operator=(const QueuedTask&) = delete;
 
   /// Runs the task on a worker. Lets nothing through but a forced unwind (pthread_exit, pthread_cancel).
-  virtual void run(Worker<Runtime>& worker) = 0;
+  virtual void run_on(Worker<Runtime>& worker) = 0;
 
   /// The task was taken out of its queue and will never run: destroys its captures and completes it.
   virtual void discard() noexcept = 0;
@@ -34,9 +39,15 @@ template <class Runtime> class QueuedTask {
   /// It has ended: whoever waits for it is being told.
   virtual bool ready() const noexcept = 0;
 
-  /// Where the task is queued; null once it has been claimed. Set and tested under the queue's mutex; cleared
+  /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears `slot`.
+  enum class Place : unsigned char { nowhere, slot, lane, node } place = Place::nowhere;
+
+  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
   /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
   typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
+
+  /// The lane whose bound it counts against, or none.
+  Ref<Lane<Runtime>> lane;
 
  protected:
   QueuedTask() = default;
@@ -65,7 +76,8 @@ struct Tally {
   std::uint64_t hops;
 };
 
-template <class Runtime> class Worker {
+template <class Runtime>
+class Worker {
  public:
   Worker(QueueCore<Runtime>& core_of_worker, std::size_t number_of_worker) noexcept
       : core(core_of_worker), number(number_of_worker) {}

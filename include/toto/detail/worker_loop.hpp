@@ -19,7 +19,8 @@ inline std::string thread_name(const std::string& queue, std::size_t number) {
 }
 
 /// The whole of a worker's thread.
-template <class Runtime> void QueueCore<Runtime>::work(Worker& self) {
+template <class Runtime>
+void QueueCore<Runtime>::work(Worker& self) {
   ThreadContext<Runtime>::current() = {this, &self};
   mutex_.lock();
   secure_locked(self);
@@ -30,12 +31,17 @@ template <class Runtime> void QueueCore<Runtime>::work(Worker& self) {
     fold_locked(self);
     Chunk* surplus = nullptr;
     if (!nodes_.empty() && nodes_.front()->ticket <= slots_.begin()) {
-      Continuation& node = nodes_.pop_front();
-      note_due_locked();
+      Continuation& node = pop_node_locked();
       const Wake next = has_work_locked() ? pick_locked() : Wake{};
       mutex_.unlock();
       deliver(next);
-      run_node(self, node);
+      try {
+        run_node(self, node);
+      } catch (...) {  // a forced unwind, as below
+        mutex_.lock();
+        lose(self);
+        throw;
+      }
     } else if (Chunk* const chunk = slots_.front(surplus)) {
       slots_.hold(*chunk);
       const Wake next = slots_.end() - slots_.begin() > 1 || !nodes_.empty() ? pick_locked() : Wake{};
@@ -47,8 +53,7 @@ template <class Runtime> void QueueCore<Runtime>::work(Worker& self) {
           ...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
         mutex_.lock();
         slots_.let_go(*chunk, surplus);
-        --busy_;
-        leave(self);
+        lose(self);
         slots_.free_all(surplus);
         throw;
       }
@@ -68,7 +73,8 @@ template <class Runtime> void QueueCore<Runtime>::work(Worker& self) {
 
 /// Claims and runs slots of a held chunk until none is left, none is filled, or a continuation stands before
 /// the next one. Without the mutex.
-template <class Runtime> void QueueCore<Runtime>::drain(Worker& self, Chunk& chunk) {
+template <class Runtime>
+void QueueCore<Runtime>::drain(Worker& self, Chunk& chunk) {
   struct Running {
     Slot& slot;
     // The chunk is not recycled before this worker lets go of it under the mutex: relaxed.
@@ -96,8 +102,14 @@ template <class Runtime> void QueueCore<Runtime>::drain(Worker& self, Chunk& chu
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) {
   self.worked = true;
+  if (node.run == &run_task_node) {
+    static_cast<QueuedTask&>(node).run_on(self);
+    settle(self);
+    return;
+  }
   self.in_coroutine.store(true, std::memory_order_relaxed);
   node.run(node, Turn::on_executor);
   self.in_coroutine.store(false, std::memory_order_relaxed);
@@ -106,7 +118,8 @@ template <class Runtime> void QueueCore<Runtime>::run_node(Worker& self, Continu
 
 /// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has
 /// just ended, and coroutine tasks that have just ended.
-template <class Runtime> void QueueCore<Runtime>::settle(Worker& self) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::settle(Worker& self) noexcept {
   for (;;) {
     if (self.resume_next) {
       self.in_coroutine.store(true, std::memory_order_relaxed);
@@ -121,7 +134,8 @@ template <class Runtime> void QueueCore<Runtime>::settle(Worker& self) noexcept 
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::run_local(Worker& self) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::run_local(Worker& self) noexcept {
   while (!self.local.empty()) {
     Continuation& node = self.local.pop_front();
     node.run(node, Turn::on_executor);
@@ -130,7 +144,8 @@ template <class Runtime> void QueueCore<Runtime>::run_local(Worker& self) noexce
 
 /// Waits for work. Returns true if there is some, false if the worker shall leave: both decided in the
 /// critical section in which it looked (I1). Enters and returns with the mutex held.
-template <class Runtime> bool QueueCore<Runtime>::rest(Worker& self) {
+template <class Runtime>
+bool QueueCore<Runtime>::rest(Worker& self) {
   if (std::exchange(self.worked, false)) {
     self.idle_since = Clock::now();  // a wake-up that finds nothing does not move the deadline
   }
@@ -165,7 +180,8 @@ template <class Runtime> bool QueueCore<Runtime>::rest(Worker& self) {
 
 /// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not
 /// wake anybody. Enters and returns with the mutex held; the caller looks under it once more.
-template <class Runtime> void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+template <class Runtime>
+void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
   if constexpr (Runtime::spins) {
     if (searching_ || over_locked() || idle_timeout_ == Duration() || Runtime::processors() < 2) {
       return;
@@ -187,7 +203,8 @@ template <class Runtime> void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_TH
 
 /// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Enters
 /// with the mutex held, returns without it.
-template <class Runtime> void QueueCore<Runtime>::leave(Worker& self) {
+template <class Runtime>
+void QueueCore<Runtime>::leave(Worker& self) {
   fold_locked(self);
   ThreadContext<Runtime>::current() = {};
   --live_;
@@ -216,9 +233,17 @@ template <class Runtime> void QueueCore<Runtime>::leave(Worker& self) {
   }
 }
 
+/// The thread of a busy worker is being unwound by force.
+template <class Runtime>
+void QueueCore<Runtime>::lose(Worker& self) noexcept {
+  --busy_;
+  leave(self);
+}
+
 /// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking
 /// everything back. `worker` may be null: then it is made.
-template <class Runtime> std::exception_ptr QueueCore<Runtime>::start(Worker* worker) noexcept {
+template <class Runtime>
+std::exception_ptr QueueCore<Runtime>::start(Worker* worker) noexcept {
   std::exception_ptr failure;
   try {
     if (worker == nullptr) {
@@ -248,7 +273,8 @@ template <class Runtime> std::exception_ptr QueueCore<Runtime>::start(Worker* wo
   return failure;
 }
 
-template <class Runtime> typename QueueCore<Runtime>::Worker* QueueCore<Runtime>::new_worker() {
+template <class Runtime>
+typename QueueCore<Runtime>::Worker* QueueCore<Runtime>::new_worker() {
   std::size_t number;
   {
     const Lock lock(mutex_);
@@ -262,7 +288,8 @@ template <class Runtime> typename QueueCore<Runtime>::Worker* QueueCore<Runtime>
 }
 
 /// Keeps a thread that was just started, so that it can be joined. It may have left already.
-template <class Runtime> void QueueCore<Runtime>::store_thread(Worker& worker, Thread thread) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::store_thread(Worker& worker, Thread thread) noexcept {
   Thread predecessor;
   mutex_.lock();
   --starting_;
@@ -287,14 +314,16 @@ template <class Runtime> void QueueCore<Runtime>::store_thread(Worker& worker, T
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::secure_locked(Worker& worker) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::secure_locked(Worker& worker) noexcept {
   if (!std::exchange(worker.secured, true)) {
     ++secured_;
     changed_.notify_all();
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::start_one() {
+template <class Runtime>
+void QueueCore<Runtime>::start_one() {
   mutex_.lock();
   if (closed_) {
     mutex_.unlock();
@@ -314,7 +343,8 @@ template <class Runtime> void QueueCore<Runtime>::start_one() {
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::fold_locked(Worker& self) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::fold_locked(Worker& self) noexcept {
   const Tally tally(self.tally.load(std::memory_order_relaxed));
   self.tally.store(0, std::memory_order_relaxed);
   begun_ += tally.begun;
@@ -330,13 +360,15 @@ template <class Runtime> void QueueCore<Runtime>::fold_locked(Worker& self) noex
   }
 }
 
-template <class Runtime> void QueueCore<Runtime>::push_idle_locked(Worker& worker) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::push_idle_locked(Worker& worker) noexcept {
   worker.idle = true;
   worker.next = idle_;
   idle_ = &worker;
 }
 
-template <class Runtime> void QueueCore<Runtime>::remove_idle_locked(Worker& worker) noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::remove_idle_locked(Worker& worker) noexcept {
   Worker** link = &idle_;
   while (*link != &worker) {
     link = &(*link)->next;
@@ -346,7 +378,8 @@ template <class Runtime> void QueueCore<Runtime>::remove_idle_locked(Worker& wor
   worker.idle = false;
 }
 
-template <class Runtime> void QueueCore<Runtime>::rouse_idle_locked() noexcept {
+template <class Runtime>
+void QueueCore<Runtime>::rouse_idle_locked() noexcept {
   while (Worker* const worker = idle_) {
     remove_idle_locked(*worker);
     worker->signalled = true;

@@ -234,10 +234,7 @@ inline std::string write_choices(std::span<const std::uint32_t> choices) {
 /// Throws: std::invalid_argument if the text is not one that write_choices() makes.
 inline std::vector<std::uint32_t> read_choices(std::string_view text) {
   std::vector<std::uint32_t> choices;
-  const std::string_view whole = text;
-  const auto refuse = [&] [[noreturn]] {
-    throw std::invalid_argument("Replay: choices is not a list of gap:choice: \"" + std::string(whole) + "\"");
-  };
+  const std::invalid_argument refusal("Replay: choices is not a list of gap:choice: \"" + std::string(text) + "\"");
   const auto number = [&] {
     std::uint32_t value = 0;
     std::size_t digits = 0;
@@ -245,14 +242,14 @@ inline std::vector<std::uint32_t> read_choices(std::string_view text) {
       value = value * 10 + static_cast<std::uint32_t>(text[digits] - '0');
     }
     if (digits == 0 || digits > 8) {
-      refuse();
+      throw refusal;
     }
     text.remove_prefix(digits);
     return value;
   };
   const auto skip = [&](char expected) {
     if (text.empty() || text.front() != expected) {
-      refuse();
+      throw refusal;
     }
     text.remove_prefix(1);
   };

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+//
+// Lane: a bound of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time;
+// the others wait in the lane, in order, and hold no thread. An AwaitableInstance is a lane of one.
+
+#ifndef TOTO_DETAIL_LANE_HPP
+#define TOTO_DETAIL_LANE_HPP
+
+#include <cstddef>
+
+#include "continuation.hpp"
+#include "ref.hpp"
+
+namespace toto::inline v0::detail {
+
+/// Its queue's mutex guards what can change. As a Continuation it stands in the queue's list of lanes in which
+/// tasks wait; it is never run.
+template <class Runtime>
+class Lane final : public RefCounted<Runtime>, public Continuation {
+ public:
+  explicit Lane(std::size_t limit_of_lane) noexcept : limit(limit_of_lane) {}
+
+  const std::size_t limit;
+  std::size_t admitted = 0;
+  ContinuationList waiting;
+
+ private:
+  ~Lane() override = default;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_LANE_HPP
