@@ -36,6 +36,24 @@ using HandleFor = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwi
                                      UnstoredHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
                                      TaskHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>>;
 
+/// Adds a state that was just made to its queue. Throws: what adding throws; the state is freed then.
+template <class Runtime>
+void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state) {
+  try {
+    core.add(state);
+  } catch (...) {
+    state.destroy();
+    throw;
+  }
+}
+
+/// The same, and gives its handle.
+template <class Handle, class Runtime, class R>
+Handle submit(QueueCore<Runtime>& core, TaskState<R, Runtime>* state) {
+  submit(core, *state);
+  return HandleAccess::make<Handle>(state);
+}
+
 }  // namespace detail
 
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
@@ -124,7 +142,7 @@ class BasicTaskQueue {
     } else {
       auto* const state = detail::make_state(*core_, std::forward<F>(fn), std::forward<Args>(args)...);
       state->let_go();
-      add(state);
+      detail::submit(*core_, *state);
     }
   }
 
@@ -138,9 +156,8 @@ class BasicTaskQueue {
       "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
       HandleFor<Runtime, F, Args...>
       yield_task(F&& fn, Args&&... args) {
-    auto* const state = detail::make_state(*core_, std::forward<F>(fn), std::forward<Args>(args)...);
-    add(state);
-    return detail::HandleAccess::make<detail::HandleFor<Runtime, F, Args...>>(state);
+    return detail::submit<detail::HandleFor<Runtime, F, Args...>>(
+        *core_, detail::make_state(*core_, std::forward<F>(fn), std::forward<Args>(args)...));
   }
 
   /// To be awaited: the coroutine continues on this queue, behind what is queued now. Allocates nothing.
@@ -211,16 +228,6 @@ class BasicTaskQueue {
   using TimePoint = typename Core::TimePoint;
   using Registry = detail::Registry<Runtime, BasicTaskQueue, detail::QueueAccess>;
   friend detail::QueueAccess;
-
-  template <class R>
-  void add(detail::TaskState<R, Runtime>* state) {
-    try {
-      core_->add(*state);
-    } catch (...) {
-      state->destroy();
-      throw;
-    }
-  }
 
   void refuse_on_own_thread() const {
     if (core_->this_worker() != nullptr) {

@@ -31,6 +31,7 @@
 
 #include "version.hpp"
 
+#include "awaitable_instance.hpp"
 #include "duration.hpp"
 #include "errors.hpp"
 #include "event_loop.hpp"

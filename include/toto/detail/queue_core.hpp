@@ -66,8 +66,8 @@ class QueueCore final : public ExecutorCore<Runtime> {
   using QueuedTask = detail::QueuedTask<Runtime>;
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
-  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing does
-  /// not refuse it.
+  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing
+  /// does not refuse it.
   enum class Kind { closure, task, hop };
 
   explicit QueueCore(const QueueOptions& options)
@@ -95,7 +95,8 @@ class QueueCore final : public ExecutorCore<Runtime> {
     deliver(wake);
   }
 
-  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
+  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits
+  /// there.
   void add(QueuedTask& task);
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.

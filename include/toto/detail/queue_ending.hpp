@@ -145,7 +145,8 @@ bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
   return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
 }
 
-/// Takes every slot that is filled now, as a worker would claim it: closures are dropped, tasks collected, hops kept.
+/// Takes every slot that is filled now, as a worker would claim it: closures are dropped, tasks collected, hops
+/// kept.
 template <class Runtime>
 std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept {
   std::size_t dropped = 0;
@@ -195,7 +196,8 @@ void QueueCore<Runtime>::empty_lanes_locked(ContinuationList& tasks) noexcept {
     while (!lane.waiting.empty()) {
       auto& task = static_cast<QueuedTask&>(lane.waiting.pop_front());
       tasks.push_back(task);
-      // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before these in `tasks`.
+      // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before these in
+      // `tasks`.
       task.lane = {};
     }
   }

@@ -40,7 +40,8 @@ struct StopNode {
 ///  2. The requester touches a node again only if running_ still points to it when it has the lock back.
 ///  3. A callback runs without the lock.
 /// Thread safety: Thread-safe.
-template <class Runtime> class StopState {
+template <class Runtime>
+class StopState {
  public:
   StopState() = default;
   StopState(const StopState&) = delete;
@@ -165,7 +166,8 @@ template <class Runtime> class StopState {
 };
 
 /// A counted reference to a stop state, or none.
-template <class Runtime> class StopStateRef {
+template <class Runtime>
+class StopStateRef {
  public:
   StopStateRef() noexcept = default;
   /// Takes over the reference that a new state is born with.
@@ -194,11 +196,13 @@ template <class Runtime> class StopStateRef {
   StopState<Runtime>* state_ = nullptr;
 };
 
-template <class Runtime, class Callback> class BasicStopCallback;
+template <class Runtime, class Callback>
+class BasicStopCallback;
 
 /// Tells whether a stop was requested. Default-constructed: never.
 /// Thread safety: a value; different tokens of one state may be used by different threads.
-template <class Runtime> class BasicStopToken {
+template <class Runtime>
+class BasicStopToken {
  public:
   BasicStopToken() noexcept = default;
 
@@ -209,8 +213,10 @@ template <class Runtime> class BasicStopToken {
   [[nodiscard]] friend bool operator==(const BasicStopToken&, const BasicStopToken&) noexcept = default;
 
  private:
-  template <class> friend class BasicStopSource;
-  template <class, class> friend class BasicStopCallback;
+  template <class>
+  friend class BasicStopSource;
+  template <class, class>
+  friend class BasicStopCallback;
 
   explicit BasicStopToken(StopStateRef<Runtime> state) noexcept : state_(std::move(state)) {}
 
@@ -219,7 +225,8 @@ template <class Runtime> class BasicStopToken {
 
 /// Requests a stop.
 /// Thread safety: a value; different sources of one state may be used by different threads.
-template <class Runtime> class BasicStopSource {
+template <class Runtime>
+class BasicStopSource {
  public:
   /// Throws: std::bad_alloc.
   BasicStopSource() : state_(new StopState<Runtime>) { state_->add_source(); }
@@ -261,7 +268,8 @@ template <class Runtime> class BasicStopSource {
 /// already.
 ///
 /// Blocks: the destructor, while another thread runs this very callback.
-template <class Runtime, class Callback> class BasicStopCallback : private StopNode {
+template <class Runtime, class Callback>
+class BasicStopCallback : private StopNode {
  public:
   using callback_type = Callback;
 

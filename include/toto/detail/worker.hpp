@@ -22,8 +22,8 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class QueueCore;
 
-/// As a Continuation it stands in a list of tasks, while it waits in a lane or has come out of one; afterwards its
-/// node serves the coroutine that awaits it.
+/// As a Continuation it stands in a list of tasks, while it waits in a lane or has come out of one; afterwards
+/// its node serves the coroutine that awaits it.
 template <class Runtime>
 class QueuedTask : public Continuation {
  public:
@@ -39,11 +39,13 @@ class QueuedTask : public Continuation {
   /// It has ended: whoever waits for it is being told.
   virtual bool ready() const noexcept = 0;
 
-  /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears `slot`.
+  /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears
+  /// `slot`.
   enum class Place : unsigned char { nowhere, slot, lane, node } place = Place::nowhere;
 
-  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
-  /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
+  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex;
+  /// cleared by the worker without it, while it holds the chunk, so the slot cannot have been given to another
+  /// task.
   typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
 
   /// The lane whose bound it counts against, or none.

@@ -62,7 +62,7 @@ class [[nodiscard("the check ends with this object")]] StepCheck {
   std::size_t id_;
 };
 
-/// One schedule, as the scenario sees it.
+/// One schedule, as the scenario sees it. Lives as long as the schedule, detached threads included.
 ///
 /// A failure abandons the schedule on the spot: no destructor runs, and what its threads had allocated stays
 /// allocated. simulate() then returns.
@@ -196,11 +196,9 @@ namespace detail {
 /// What the main thread of a schedule does: the scenario, and then what a process does at its end.
 inline void run_scenario(Scheduler& scheduler, const std::function<void(Simulation&)>& scenario) {
   scheduler.running().of_scenario = true;
-  {
-    Simulation simulation(scheduler);
-    scenario(simulation);
-    simulation.join_all();
-  }
+  Simulation simulation(scheduler);
+  scenario(simulation);
+  simulation.join_all();
   while (!scheduler.exit_functions().empty()) {
     const auto drain = scheduler.exit_functions().back();
     scheduler.exit_functions().pop_back();
