@@ -58,6 +58,13 @@ struct StdRuntime {
   /// True where looking again for about a microsecond before going to sleep may pay.
   static constexpr bool spins = true;
 
+  /// True where the process can fork.
+#if defined(TOTO_DETAIL_POSIX)
+  static constexpr bool forks = true;
+#else
+  static constexpr bool forks = false;
+#endif
+
   template <class T>
   using Atomic = std::atomic<T>;
 
@@ -235,25 +242,13 @@ struct StdRuntime {
     std::atexit(drain);
   }
 
-  /// Changes in the child of a fork, where no thread but the forking one exists. Always 0 where there is no
-  /// fork.
-  static unsigned fork_generation() noexcept {
-    return forks().load(std::memory_order_relaxed);
-  }
-
-  /// From now on a fork is noticed. Called before the first thread is started.
-  static void watch_forks() {
+  /// Calls the first function before each fork of this process, the second after it in the parent, the third in
+  /// the child.
+  static void at_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
+                      [[maybe_unused]] void (*in_child)()) {
 #if defined(TOTO_DETAIL_POSIX)
-    static const int registered =
-        pthread_atfork(nullptr, nullptr, [] { forks().fetch_add(1, std::memory_order_relaxed); });
-    static_cast<void>(registered);
+    pthread_atfork(before, in_parent, in_child);
 #endif
-  }
-
- private:
-  static std::atomic<unsigned>& forks() noexcept {
-    static constinit std::atomic<unsigned> count{0};
-    return count;
   }
 };
 

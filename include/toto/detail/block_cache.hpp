@@ -12,6 +12,7 @@
 #include <new>
 
 #include "annotations.hpp"
+#include "fork.hpp"
 #include "lock.hpp"
 
 namespace toto::inline v0::detail {
@@ -77,7 +78,11 @@ class BlockCache {
       }
     }
   };
-  struct Depot {
+  struct Depot final : private ForkAware<Runtime> {
+    Depot() : ForkAware<Runtime>(ForkRank::memory) {}
+    void before_fork() noexcept override TOTO_ACQUIRE(mutex) { mutex.lock(); }
+    void after_fork(bool) noexcept override TOTO_RELEASE(mutex) { mutex.unlock(); }
+
     typename Runtime::Mutex mutex;
     Block* chains[kClasses] TOTO_GUARDED_BY(mutex) = {};
     std::size_t count[kClasses] TOTO_GUARDED_BY(mutex) = {};

@@ -13,19 +13,20 @@
 
 #include "../task.hpp"
 #include "executor_core.hpp"
+#include "fork.hpp"
 #include "lock.hpp"
 #include "timer.hpp"
 
 namespace toto::inline v0::detail {
 
 template <class Runtime>
-class LoopCore final : public ExecutorCore<Runtime> {
+class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
   using Timer = TimerNode<Runtime>;
 
-  explicit LoopCore(void* owner) noexcept : owner_(owner) {}
+  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {}
 
   bool post(Continuation& node) noexcept override {
     const Lock lock(mutex_);
@@ -252,6 +253,9 @@ class LoopCore final : public ExecutorCore<Runtime> {
     ~Running() { core.running_ = false; }
     LoopCore& core;
   };
+
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void after_fork(bool) noexcept override TOTO_RELEASE(mutex_) { mutex_.unlock(); }
 
   void wake_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(sleeping_, false)) {

@@ -45,6 +45,7 @@
 #include "../stats.hpp"
 #include "continuation.hpp"
 #include "executor_core.hpp"
+#include "fork.hpp"
 #include "lock.hpp"
 #include "ref.hpp"
 #include "slot_queue.hpp"
@@ -55,7 +56,7 @@
 namespace toto::inline v0::detail {
 
 template <class Runtime>
-class QueueCore final : public ExecutorCore<Runtime> {
+class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
@@ -71,7 +72,10 @@ class QueueCore final : public ExecutorCore<Runtime> {
   enum class Kind { closure, task, hop };
 
   explicit QueueCore(const QueueOptions& options)
-      : name_(options.name), thread_count_(options.thread_count), idle_timeout_(options.idle_timeout) {}
+      : ForkAware<Runtime>(ForkRank::executors),
+        name_(options.name),
+        thread_count_(options.thread_count),
+        idle_timeout_(options.idle_timeout) {}
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 
@@ -260,6 +264,8 @@ class QueueCore final : public ExecutorCore<Runtime> {
 
   std::size_t empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept TOTO_REQUIRES(mutex_);
   void empty_lanes_locked(ContinuationList& tasks) noexcept TOTO_REQUIRES(mutex_);
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
   bool quiet_locked() noexcept TOTO_REQUIRES(mutex_);
   bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && open_coroutines_ == 0; }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);

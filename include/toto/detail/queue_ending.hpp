@@ -139,6 +139,40 @@ void QueueCore<Runtime>::lose_this_thread() noexcept {
   deliver(next);
 }
 
+/// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker.
+/// What the lost threads and tasks owned is left alone: nobody knows in what state it is.
+template <class Runtime>
+void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
+  if (in_child) {
+    Worker* const self = this_worker();
+    const std::size_t mine = self != nullptr ? 1 : 0;
+    slots_.forget();
+    nodes_ = {};
+    lanes_ = {};
+    node_tasks_ = 0;
+    note_due_locked();
+    live_ = secured_ = busy_ = mine;
+    starting_ = promised_ = 0;
+    searching_ = joining_ = false;
+    idle_ = unused_ = nullptr;
+    all_ = self;
+    if (self != nullptr) {
+      self->next_of_all = nullptr;
+    }
+    if (exited_.joinable()) {
+      static_cast<void>(new (std::nothrow) Thread(std::move(exited_)));  // of the parent: not to be joined
+    }
+    changed_ = {};
+    open_coroutines_ = self != nullptr && self->in_coroutine.load(std::memory_order_relaxed) ? 1 : 0;
+    completed_ = failed_ = cancelled_ = hops_ = 0;
+    begun_ = open_coroutines_;
+    submitted_ = begun_ + (self != nullptr ? Tally(self->tally.load(std::memory_order_relaxed)).begun
+                                           : std::uint64_t{0});
+    ended_ = closed_ && mine == 0;
+  }
+  mutex_.unlock();
+}
+
 template <class Runtime>
 bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
   const Lock lock(mutex_);

@@ -17,15 +17,18 @@
 #include "../duration.hpp"
 #include "../options.hpp"
 #include "annotations.hpp"
+#include "fork.hpp"
 #include "lock.hpp"
 
 namespace toto::inline v0::detail {
 
 /// Queue is BasicTaskQueue<Runtime>; Access knows how to reach its core.
 template <class Runtime, class Queue, class Access>
-class Registry {
+class Registry final : private ForkAware<Runtime> {
  public:
   using TimePoint = typename Runtime::Clock::time_point;
+
+  Registry() : ForkAware<Runtime>(ForkRank::registry) {}
 
   static Registry& instance() { return Runtime::template global<Registry>(); }
 
@@ -75,6 +78,9 @@ class Registry {
   }
 
  private:
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void after_fork(bool) noexcept override TOTO_RELEASE(mutex_) { mutex_.unlock(); }
+
   std::vector<Queue*> all() {
     const Lock lock(mutex_);
     std::vector<Queue*> queues;

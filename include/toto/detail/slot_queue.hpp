@@ -138,6 +138,17 @@ class SlotQueue {
     }
   }
 
+  /// Empties the queue without looking at what is in it: nobody is left to run it.
+  void forget() noexcept {
+    for (Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
+      const std::uint32_t filled = chunk == tail_ ? filled_ : Chunk::kSlots;
+      for (std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed); index < filled; ++index) {
+        chunk->slots[index].run.store(nullptr, std::memory_order_relaxed);
+      }
+      chunk->claimed.store(filled, std::memory_order_relaxed);
+    }
+  }
+
   /// Without the mutex: gives surplus chunks back to the allocator.
   static void free_all(Chunk* chunk) noexcept {
     while (chunk != nullptr) {

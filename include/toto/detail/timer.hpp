@@ -11,11 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "executor_core.hpp"
+#include "fork.hpp"
 #include "lock.hpp"
 
 namespace toto::inline v0::detail {
@@ -63,6 +65,9 @@ class TimerHeap {
     }
   }
 
+  /// Leaves every timer where it is: nobody waits any more.
+  void forget() noexcept { nodes_.clear(); }
+
  private:
   static bool before(const Node& a, const Node& b) noexcept {
     return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
@@ -103,7 +108,7 @@ class TimerHeap {
 };
 
 template <class Runtime>
-class TimerService {
+class TimerService final : private ForkAware<Runtime> {
  public:
   using Node = TimerNode<Runtime>;
   using Clock = typename Runtime::Clock;
@@ -111,7 +116,7 @@ class TimerService {
 
   static TimerService& instance() { return Runtime::template global<TimerService>(); }
 
-  TimerService() {
+  TimerService() : ForkAware<Runtime>(ForkRank::timers) {
     Runtime::at_exit([] { instance().stop(); });
   }
 
@@ -155,6 +160,18 @@ class TimerService {
 
  private:
   static constexpr std::chrono::seconds kLinger{1};
+
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+    if (in_child) {  // the sleepers were homed on threads that are gone
+      heap_.forget();
+      running_ = false;
+      if (thread_.joinable()) {
+        static_cast<void>(new (std::nothrow) typename Runtime::Thread(std::move(thread_)));  // not to be joined
+      }
+    }
+    mutex_.unlock();
+  }
 
   /// Starts the thread unless it runs.
   void start_locked() TOTO_REQUIRES(mutex_) {

@@ -32,6 +32,7 @@ namespace toto::inline v0::testing {
 struct SimRuntime {
   static constexpr bool recycles_memory = false;
   static constexpr bool spins = false;
+  static constexpr bool forks = false;
 
   /// std::atomic's members, sequentially consistent whatever the memory order.
   template <class T>
@@ -266,8 +267,7 @@ struct SimRuntime {
     }
   }
 
-  static unsigned fork_generation() noexcept { return 0; }
-  static void watch_forks() {}
+  static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
   // Beyond StdRuntime.
 
