@@ -42,7 +42,7 @@ toto::Task<> use_an_account() {
 
 toto::Task<> outlive_the_account() {
   auto account = std::make_shared<Account>();
-  toto::AwaitableInstance watching(std::weak_ptr(account), "accounts");
+  toto::AwaitableInstance watching(std::weak_ptr<Account>(account), "accounts");
   expect(co_await watching(&Account::deposit, 1) == 1, "a weak_ptr works while the object lives");
 
   account.reset();

@@ -64,7 +64,7 @@ int exits = 0;
 }  // namespace
 
 TEST_CASE("a thread that nobody joins or detaches is a leak", "[simulator]") {
-  CHECK_THAT(failure_of([](Simulation&) { new Thread("lost", [] {}); }), contains("leaked thread: lost (2)"));
+  CHECK_THAT(failure_of([](Simulation&) { SimRuntime::global<Thread>() = Thread("lost", [] {}); }), contains("leaked thread: lost (2)"));
   CHECK_THAT(failure_of([](Simulation&) {
                auto& parker = SimRuntime::global<SimRuntime::Parker>();
                Thread("stuck", [&parker] { parker.park(); }).detach();

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// CallSite: the source line a call came from, for reports about who holds what. std::source_location would do,
+// but Clang before 16 does not have it.
+
+#ifndef TOTO_CALL_SITE_HPP
+#define TOTO_CALL_SITE_HPP
+
+#include <string>
+
+#include "version.hpp"
+
+namespace toto::inline v0 {
+
+/// A line of source code. As a defaulted parameter, `CallSite where = CallSite::current()`, it is the caller's.
+/// Trivially copyable; the name lives as long as the program.
+struct CallSite {
+  const char* file = "";
+  unsigned line = 0;  ///< 0: not known
+
+  static constexpr CallSite current(const char* file = __builtin_FILE(),
+                                    unsigned line = static_cast<unsigned>(__builtin_LINE())) noexcept {
+    return {file, line};
+  }
+
+  /// "src/main.cpp:12", or "" if it is not known.
+  std::string text() const { return line == 0 ? std::string() : std::string(file) + ':' + std::to_string(line); }
+};
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_CALL_SITE_HPP
