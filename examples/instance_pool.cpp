@@ -61,7 +61,7 @@ int main() {
   for (int i = 0; i < 3; ++i) {
     connections.push_back(std::make_unique<Connection>());
   }
-  toto::InstancePool<Connection> pool(std::move(connections));
+  toto::InstancePool pool(std::move(connections));
   expect(pool.size() == 3, "a pool of three");
 
   toto::EventLoop loop;

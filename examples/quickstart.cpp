@@ -42,7 +42,7 @@ toto::Task<> await_an_instance() {
 // ------------------------------------------------------------------------------------------------
 
 toto::Task<> use_a_pool() {
-  toto::InstancePool<MyClass> pool(MyClass{});
+  toto::InstancePool pool(MyClass{});
 
   // Removes an instance from the pool, invokes the method, returns the instance to the pool.
   std::cout << pool(&MyClass::do_something, "a pool") << '\n';

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <exception>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <toto/runtime.hpp>
 
@@ -99,21 +98,22 @@ struct Sweep {
   std::string complaint;
 };
 
-/// Calls `call()` again and again, with its 1st, 2nd, 3rd ... allocation failing, until it needs no more of them.
-/// Each time it has to throw std::bad_alloc, or to have done without that memory. `unchanged()` is asked after each
-/// std::bad_alloc, and returns what is wrong, or "".
-template <class Call, class Unchanged>
-Sweep sweep(Call call, Unchanged unchanged) {
+/// Calls `call(fixture)` again and again, each time with a new `fixture = prepare()`, and with its 1st, 2nd, 3rd ...
+/// allocation failing, until it needs no more of them. Each time the call has to throw std::bad_alloc, or to do
+/// without that memory. Then `check(fixture, threw)` returns what is wrong, or "".
+template <class Prepare, class Call, class Check>
+Sweep sweep(Prepare prepare, Call call, Check check) {
   constexpr std::size_t kMost = 1000;
   Sweep result;
   for (std::size_t nth = 1; nth <= kMost; ++nth) {
+    auto fixture = prepare();
     bool failed = false;
     bool threw = false;
     std::string other;
     {
       const FailingAllocation failing(nth);
       try {
-        call();
+        call(fixture);
       } catch (const std::bad_alloc&) {
         threw = true;
       } catch (const std::exception& error) {
@@ -121,23 +121,22 @@ Sweep sweep(Call call, Unchanged unchanged) {
       }
       failed = failing.failed();
     }
-    if (!failed) {
-      if (threw || !other.empty()) {
-        result.complaint = "failed although there was memory: " + other;
-      }
-      return result;
-    }
-    ++result.points;
-    note_fault("allocation");
     if (!other.empty()) {
       result.complaint = "threw something else than std::bad_alloc: " + other;
-    } else if (threw) {
-      result.complaint = unchanged();
+    } else if (threw && !failed) {
+      result.complaint = "threw std::bad_alloc although there was memory";
+    } else {
+      result.complaint = check(fixture, threw);
     }
     if (!result.complaint.empty()) {
       result.complaint = "allocation " + std::to_string(nth) + ": " + result.complaint;
       return result;
     }
+    if (!failed) {
+      return result;
+    }
+    ++result.points;
+    note_fault("allocation");
   }
   result.complaint = "does not come to an end";
   return result;

@@ -5,14 +5,27 @@
 #include "faults/injection.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #include "support/catch.hpp"
 
 using namespace toto_tests;
+
+namespace {
+
+void* volatile seen = nullptr;
+
+/// An allocation that the optimiser cannot leave out.
+std::unique_ptr<int> allocate_one(int value) {
+  auto memory = std::make_unique<int>(value);
+  seen = memory.get();
+  return memory;
+}
+
+}  // namespace
 
 TEST_CASE("an injected fault makes the chosen allocation of this thread fail, and no other", "[injection]") {
   const FailingAllocation failing(2);
@@ -20,15 +33,15 @@ TEST_CASE("an injected fault makes the chosen allocation of this thread fail, an
   std::unique_ptr<int> second;
   std::unique_ptr<int> third;
   bool refused = false;
-  std::thread other([] { std::vector<int> elsewhere(100); });  // the first allocation is the thread's own state
+  std::thread other([] { const auto elsewhere = allocate_one(0); });  // the first allocation is the thread's own state
   try {
-    first = std::make_unique<int>(1);
+    first = allocate_one(1);
   } catch (const std::bad_alloc&) {
     refused = true;
   }
   other.join();
-  second = std::make_unique<int>(2);
-  third = std::make_unique<int>(3);
+  second = allocate_one(2);
+  third = allocate_one(3);
   REQUIRE(refused);
   REQUIRE(failing.failed());
   REQUIRE(first == nullptr);
@@ -36,46 +49,53 @@ TEST_CASE("an injected fault makes the chosen allocation of this thread fail, an
 }
 
 TEST_CASE("an injected fault also fails the aligned and the non-throwing forms", "[injection]") {
-  struct alignas(128) Wide {
-    char content[128];
-  };
+  constexpr std::align_val_t kWide{128};
+  bool refused = false;
   {
     const FailingAllocation failing(1);
-    REQUIRE_THROWS_AS(static_cast<void>(std::make_unique<Wide>()), std::bad_alloc);
+    try {
+      ::operator delete(::operator new(128, kWide), kWide);
+    } catch (const std::bad_alloc&) {
+      refused = true;
+    }
   }
+  REQUIRE(refused);
+  void* memory = &refused;
   {
     const FailingAllocation failing(1);
-    const std::unique_ptr<Wide> wide(new (std::nothrow) Wide);
-    REQUIRE(wide == nullptr);
+    memory = ::operator new(128, kWide, std::nothrow);
   }
-  const auto wide = std::make_unique<Wide>();
-  REQUIRE(reinterpret_cast<std::uintptr_t>(wide.get()) % 128 == 0);
+  REQUIRE(memory == nullptr);
+  memory = ::operator new(128, kWide, std::nothrow);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  ::operator delete(memory, kWide);
+  REQUIRE(address % 128 == 0);
+  REQUIRE(address != 0);
 }
 
 TEST_CASE("a sweep tries each allocation once and stops when the call is through", "[injection]") {
   int calls = 0;
-  const Sweep swept = sweep(
-      [&] {
-        ++calls;
-        const auto first = std::make_unique<int>(1);
-        const auto second = std::make_unique<int>(2);
-        const auto third = std::make_unique<int>(3);
-      },
-      [] { return ""; });
+  const Sweep swept = sweep([] { return 0; },
+                            [&](int) {
+                              ++calls;
+                              const auto first = allocate_one(1);
+                              const auto second = allocate_one(2);
+                              const auto third = allocate_one(3);
+                            },
+                            [](int, bool) { return ""; });
   REQUIRE(swept.complaint.empty());
   REQUIRE(swept.points == 3);
   REQUIRE(calls == 4);
 }
 
-TEST_CASE("a sweep complains of a call that has changed something", "[injection]") {
-  int changes = 0;
-  const Sweep swept = sweep(
-      [&] {
-        ++changes;
-        const auto memory = std::make_unique<int>(1);
-        --changes;
-      },
-      [&] { return changes == 0 ? "" : "changed"; });
+TEST_CASE("a sweep complains of a call that leaves something changed", "[injection]") {
+  const Sweep swept = sweep([] { return 0; },
+                            [](int& changes) {
+                              ++changes;
+                              const auto memory = allocate_one(1);
+                              --changes;
+                            },
+                            [](int changes, bool) { return changes == 0 ? "" : "changed"; });
   REQUIRE_THAT(swept.complaint, contains("changed"));
 }
 
@@ -94,14 +114,14 @@ TEST_CASE("while there is no memory elsewhere, other threads get none and this o
   std::thread other([&] {
     go.wait(false);
     try {
-      const auto memory = std::make_unique<int>(1);
+      const auto memory = allocate_one(1);
     } catch (const std::bad_alloc&) {
       refused = true;
     }
   });
   {
     const NoMemoryElsewhere none;
-    const auto memory = std::make_unique<int>(1);
+    const auto memory = allocate_one(1);
     go = true;
     go.notify_all();
     other.join();

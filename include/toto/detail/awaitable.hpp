@@ -24,10 +24,11 @@ decltype(auto) get_awaiter(A&& awaitable) {
   }
 }
 
-/// A handle that had to be stored is stored, wherever the library itself awaits it.
+/// A handle that had to be stored is stored, wherever the library itself awaits it; and what is its own awaiter is
+/// awaited in place, where GCC 12 would move it.
 template <class A>
 decltype(auto) as_stored(A& awaitable) noexcept {
-  if constexpr (IsHandle<std::remove_cv_t<A>>::value) {
+  if constexpr (IsHandle<std::remove_cv_t<A>>::value || requires { awaitable.await_ready(); }) {
     return (awaitable);  // awaited as an lvalue
   } else {
     return std::move(awaitable);

@@ -172,7 +172,7 @@ void deallocate_state(void* memory) noexcept {
 }
 
 template <class Runtime, class F, class... Args>
-class CallState final : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
  public:
   using Base = TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
   using Worker = detail::Worker<Runtime>;
@@ -209,20 +209,22 @@ class CallState final : public TaskState<typename CallTraits<Runtime, F, Args...
   }
 
   void destroy() noexcept override {
-    this->~CallState();
+    this->CallState::~CallState();  // not a derived one
     deallocate_state<CallState, Runtime>(this);
   }
 
- private:
+ protected:
   ~CallState() = default;
 
-  void request_stop() noexcept override { call_.request_stop(); }
-
+  /// Destroys the captures.
   void unbind() noexcept {
     if (const std::exception_ptr thrown = call_.unbind()) {
       this->core().report(thrown);
     }
   }
+
+ private:
+  void request_stop() noexcept override { call_.request_stop(); }
 
   void unwound(Worker& worker) noexcept {
     worker.count(Tally::kFailed);
@@ -235,7 +237,7 @@ class CallState final : public TaskState<typename CallTraits<Runtime, F, Args...
 };
 
 template <class Runtime, class F, class... Args>
-class CoroutineState final : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
  public:
   using R = typename CallTraits<Runtime, F, Args...>::Result;
   using Base = TaskState<R, Runtime>;
@@ -274,21 +276,23 @@ class CoroutineState final : public TaskState<typename CallTraits<Runtime, F, Ar
   }
 
   void destroy() noexcept override {
-    this->~CoroutineState();
+    this->CoroutineState::~CoroutineState();
     deallocate_state<CoroutineState, Runtime>(this);
   }
 
- private:
+ protected:
   ~CoroutineState() = default;
 
-  void request_stop() noexcept override { call_.request_stop(); }
-
+  /// Destroys the coroutine, then the captures.
   void unbind() noexcept {
     task_.reset();
     if (const std::exception_ptr thrown = call_.unbind()) {
       this->core().report(thrown);
     }
   }
+
+ private:
+  void request_stop() noexcept override { call_.request_stop(); }
 
   /// The coroutine has reached its end, on whatever thread, and is still on that thread's stack: the rest is
   /// done from a worker of this queue.
@@ -325,6 +329,11 @@ class CoroutineState final : public TaskState<typename CallTraits<Runtime, F, Ar
   std::optional<Task<R>> task_;
 };
 
+/// The state of a task that calls an F with Args, both decayed.
+template <class Runtime, class F, class... Args>
+using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine, CoroutineState<Runtime, F, Args...>,
+                                    CallState<Runtime, F, Args...>>;
+
 /// Makes the state of a task that calls `fn(args...)`, decay-copied, on `core`.
 /// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
 template <class Runtime, class F, class... Args>
@@ -335,9 +344,7 @@ TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>* make_state
       Traits::kValid,
       "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: "
       "use std::ref to pass a reference");
-  using State =
-      std::conditional_t<Traits::kCoroutine, CoroutineState<Runtime, std::decay_t<F>, std::decay_t<Args>...>,
-                         CallState<Runtime, std::decay_t<F>, std::decay_t<Args>...>>;
+  using State = StateFor<Runtime, std::decay_t<F>, std::decay_t<Args>...>;
   check_callable(fn, args...);
   void* const memory = allocate_state<State, Runtime>();
   try {

@@ -186,12 +186,16 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
   std::size_t dropped = 0;
   while (Chunk* const chunk = slots_.front(surplus)) {
     std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed);
-    if (index == Chunk::kSlots ||
-        !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
+    if (index == Chunk::kSlots) {
       continue;
     }
     Slot& slot = chunk->slots[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
+    // Null: a worker has claimed the last filled slot since front() looked.
+    if (run == nullptr ||
+        !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
+      continue;
+    }
     slot.run.store(nullptr, std::memory_order_relaxed);
     if (run == &run_queued) {
       QueuedTask* task;

@@ -135,7 +135,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// True: it will never run. False: a worker has claimed it, and it has been asked to stop, or it is over.
   bool cancel() noexcept {
-    if (core_->cancel(*this)) {
+    if (withdraw() || core_->cancel(*this)) {
       return true;
     }
     request_stop();
@@ -197,6 +197,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual std::exception_ptr failure() const noexcept = 0;
   /// Tells the task's stop token, if it has one.
   virtual void request_stop() noexcept {}
+  /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
+  virtual bool withdraw() noexcept { return false; }
 
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };

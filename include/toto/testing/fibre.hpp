@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -43,7 +44,6 @@
 #if defined(TOTO_DETAIL_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#include <sanitizer/lsan_interface.h>
 #endif
 #if defined(TOTO_DETAIL_TSAN)
 #include <sanitizer/tsan_interface.h>
@@ -139,8 +139,9 @@ class Fibre {
   /// Leaves this fibre, the running one, for `next`. Returns when somebody switches back.
   void switch_to(Fibre& next) noexcept;
 
-  /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak.
-  void abandon() noexcept;
+  /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as long
+  /// as this object lives.
+  void abandon();
 
  private:
   [[noreturn]] static void enter(void* unused, void* unused_too, Fibre* self) noexcept;
@@ -163,6 +164,7 @@ class Fibre {
   const void* bottom_ = nullptr;
   std::size_t size_ = 0;
   void* fake_stack_ = nullptr;
+  std::vector<void*> remembered_;  ///< what an abandoned stack refers to: the leak detector does not look there
 #endif
 #if defined(TOTO_DETAIL_TSAN)
   void* tsan_fibre_ = nullptr;
@@ -332,16 +334,22 @@ inline void Fibre::arrive() noexcept {
   exceptions_.restore();
 }
 
-inline void Fibre::abandon() noexcept {
-#if defined(TOTO_DETAIL_ASAN) && defined(__linux__)
-  __lsan_register_root_region(stack_->bottom(), Stack::size());
-  // Locals may be in frames that AddressSanitizer keeps elsewhere; the stack then holds the address of each frame.
-  for (const std::byte* word = stack_->bottom(); fake_stack_ != nullptr && word != stack_->top();
-       word += sizeof(void*)) {
-    void* begin = nullptr;
-    void* end = nullptr;
-    if (__asan_addr_is_in_fake_stack(fake_stack_, read_unchecked(word), &begin, &end) != nullptr) {
-      __lsan_register_root_region(begin, static_cast<std::size_t>(static_cast<char*>(end) - static_cast<char*>(begin)));
+inline void Fibre::abandon() {
+#if defined(TOTO_DETAIL_ASAN)
+  std::vector<void*> frames;
+  for (std::byte* word = stack_->bottom(); word != stack_->top(); word += sizeof(void*)) {
+    if (void* const value = read_unchecked(word)) {
+      remembered_.push_back(value);
+      // Locals may be in a frame that AddressSanitizer keeps elsewhere; the stack then holds the frame's address.
+      void* begin = nullptr;
+      void* end = nullptr;
+      if (fake_stack_ != nullptr && __asan_addr_is_in_fake_stack(fake_stack_, value, &begin, &end) != nullptr &&
+          std::find(frames.begin(), frames.end(), begin) == frames.end()) {
+        frames.push_back(begin);
+        for (auto* local = static_cast<std::byte*>(begin); local < end; local += sizeof(void*)) {
+          remembered_.push_back(read_unchecked(local));
+        }
+      }
     }
   }
 #endif

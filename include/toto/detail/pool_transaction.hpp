@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+//
+// A transaction in a queue: a task that has its instance before it joins the queue, and keeps it until its
+// captures are gone. Without an instance it waits in the pool's line, where it is in nobody's way. Read next:
+// ../instance_pool.hpp.
+
+#ifndef TOTO_DETAIL_POOL_TRANSACTION_HPP
+#define TOTO_DETAIL_POOL_TRANSACTION_HPP
+
+#include <exception>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "../call_site.hpp"
+#include "../task_handle.hpp"
+#include "call_state.hpp"
+#include "pool_core.hpp"
+#include "temporaries.hpp"
+
+namespace toto::inline v0::detail {
+
+/// What a call with an instance gives: a value, because what a reference refers to may be part of an instance
+/// that has gone back to the pool.
+template <class R>
+struct PooledValue {
+  static_assert(std::is_void_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
+                "toto: fn returns a reference, and what it refers to cannot be copied; the instance goes back to "
+                "the pool when fn returns, so return a value, or use pool.instance()");
+  using Type = std::remove_cvref_t<R>;
+};
+template <>
+struct PooledValue<void> {
+  using Type = void;
+};
+template <class F, class... Args>
+using PooledResult = typename PooledValue<std::invoke_result_t<F, Args...>>::Type;
+
+/// A place in the pool's line whose owner does not move: the base of a transaction's state.
+template <class Runtime>
+class PoolSlot : public PoolWaiter<Runtime> {
+ public:
+  PoolSlot(Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who) noexcept
+      : PoolWaiter<Runtime>(who), pool_(std::move(pool)) {}
+
+  bool tell_locked() noexcept final { return false; }
+
+  /// The instance; made now, if the place is vacant. Throws: what the factory throws.
+  PooledInstance<Runtime>& furnished() {
+    if (this->instance->object == nullptr) {
+      PooledInstance<Runtime>* const place = std::exchange(this->instance, nullptr);
+      pool_->furnish(*place);
+      this->instance = place;
+    }
+    return *this->instance;
+  }
+  void give_back() noexcept {
+    if (this->instance != nullptr) {
+      pool_->give_back(*std::exchange(this->instance, nullptr));
+    }
+  }
+
+ protected:
+  ~PoolSlot() = default;
+
+  const Ref<PoolCore<Runtime>> pool_;
+};
+
+/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front if it cannot be
+/// called without. Gives the instance back when it is destroyed, after everything else.
+template <class T, class Runtime, class F, class... Args>
+class Transaction {
+ public:
+  using Token = typename Runtime::StopToken;
+
+  template <class Fn, class... As>
+  explicit Transaction(PoolSlot<Runtime>& slot, Fn&& fn, As&&... args)
+      : slot_{&slot}, call_(std::forward<Fn>(fn), std::forward<As>(args)...) {}
+
+  template <class Fn = F>
+  requires std::is_invocable_v<Fn, T&, Args...>
+  PooledResult<Fn, T&, Args...> operator()() {
+    return call();
+  }
+  template <class Fn = F>
+  requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
+  PooledResult<Fn, Token, T&, Args...> operator()(Token token) {
+    return call(std::move(token));
+  }
+
+ private:
+  struct Slot {
+    PoolSlot<Runtime>* slot;
+    explicit Slot(PoolSlot<Runtime>* of_state) noexcept : slot(of_state) {}
+    Slot(Slot&& other) noexcept : slot(std::exchange(other.slot, nullptr)) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
+      if (slot != nullptr) {
+        slot->give_back();
+      }
+    }
+  };
+
+  template <class... Tokens>
+  decltype(auto) call(Tokens... token) {
+    PooledInstance<Runtime>& instance = slot_.slot->furnished();
+    T& object = *static_cast<T*>(instance.object);
+    return std::apply(
+        [&](F& fn, Args&... args) -> decltype(auto) {
+          using Returned = std::invoke_result_t<F, Tokens..., T&, Args...>;
+          if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
+            instance.bind(nullptr);  // fn runs in this very frame
+          }
+          return std::invoke(std::move(fn), std::move(token)..., object, std::move(args)...);
+        },
+        call_);
+  }
+
+  Slot slot_;  // the last to be destroyed
+  std::tuple<F, Args...> call_;
+};
+
+template <class T, class Runtime, class F, class... Args>
+using TransactionOf = Transaction<T, Runtime, std::decay_t<F>, std::decay_t<Args>...>;
+
+/// How the handle of a transaction is typed; see HandleFor.
+template <class T, class Runtime, class F, class... Args>
+struct TransactionHandle {
+  using Result = typename CallTraits<Runtime, TransactionOf<T, Runtime, F, Args...>>::Result;
+  using Type = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>),
+                                  UnstoredHandle<Result, Runtime>, TaskHandle<Result, Runtime>>;
+};
+
+/// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does
+/// when it is queued.
+template <class Runtime, class Call>
+class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime, Call> {
+ public:
+  using Base = StateFor<Runtime, Call>;
+  using Queue = QueueCore<Runtime>;
+  using Instance = PooledInstance<Runtime>;
+
+  template <class... As>
+  TransactionState(Queue& queue, Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who, As&&... call)
+      : PoolSlot<Runtime>(std::move(pool), who),
+        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {}
+
+  /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the
+  /// state may be gone. Throws: PoolClosed, what adding a task throws; the state was freed then.
+  void begin(PoolCore<Runtime>& pool, bool forgotten) {
+    if (forgotten) {
+      forgotten_ = true;
+      this->let_go();
+    }
+    try {
+      Instance* taken = pool.try_take(this->claim);
+      if (taken == nullptr) {
+        Ref<Queue> queue = Ref<Queue>::share(&this->core());
+        taken = pool.take_or_wait(*this);
+        if (taken == nullptr) {
+          queue.leak();  // to the state, which has got it by now
+          return;
+        }
+      }
+      this->instance = taken;
+      this->core().add(*this);
+    } catch (...) {
+      destroy();  // gives the instance back
+      throw;
+    }
+  }
+
+  Instance* proceed() noexcept override {
+    Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
+    std::exception_ptr failure;
+    try {
+      queue->add(*this);  // this may be gone after this line
+      return nullptr;
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    queue.leak();
+    Instance* const unused = std::exchange(this->instance, nullptr);
+    fail(std::move(failure));
+    return unused;
+  }
+
+  void refuse() noexcept override {
+    std::exception_ptr failure;
+    try {
+      throw this->pool_->closed_error();
+    } catch (...) {  // that, or no memory for it
+      failure = std::current_exception();
+    }
+    fail(std::move(failure));
+  }
+
+  void destroy() noexcept override {
+    this->~TransactionState();
+    deallocate_state<TransactionState, Runtime>(this);
+  }
+
+ private:
+  ~TransactionState() = default;
+
+  bool withdraw() noexcept override {
+    if (!this->pool_->withdraw(*this)) {
+      return false;
+    }
+    this->discard();
+    return true;
+  }
+
+  /// The end of a transaction that has never been in the queue.
+  void fail(std::exception_ptr failure) noexcept {
+    if (forgotten_) {
+      this->core().report(failure);
+      this->result_.set_cancelled();
+    } else {
+      this->result_.set_exception(std::move(failure));
+    }
+    this->unbind();
+    this->complete(nullptr);
+  }
+
+  bool forgotten_ = false;
+};
+
+/// Makes the state of a transaction. Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null
+/// callable.
+template <class T, class Runtime, class F, class... Args>
+auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& pool, CallSite where, F&& fn,
+                       Args&&... args) {
+  using Call = TransactionOf<T, Runtime, F, Args...>;
+  static_assert(CallTraits<Runtime, Call>::kValid,
+                "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
+                "moved as std::thread does it: use std::ref to pass a reference");
+  using State = TransactionState<Runtime, Call>;
+  check_callable(fn);
+  void* const memory = allocate_state<State, Runtime>();
+  try {
+    return ::new (memory) State(queue, pool, Claim<Runtime>::in_queue(queue.name(), where), std::forward<F>(fn),
+                                std::forward<Args>(args)...);
+  } catch (...) {
+    deallocate_state<State, Runtime>(memory);
+    throw;
+  }
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_POOL_TRANSACTION_HPP

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+//
+// InstancePool: lends objects that are not thread-safe to one user at a time: to a call, to a block of code, to a
+// coroutine, or to a transaction in a task queue. How it works is in detail/pool_core.hpp. Read next: lease.hpp,
+// pool_options.hpp.
+
+#ifndef TOTO_INSTANCE_POOL_HPP
+#define TOTO_INSTANCE_POOL_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "call_site.hpp"
+#include "detail/lease_awaiter.hpp"
+#include "detail/pool_core.hpp"
+#include "detail/pool_sources.hpp"
+#include "detail/pool_transaction.hpp"
+#include "duration.hpp"
+#include "lease.hpp"
+#include "options.hpp"
+#include "pool_options.hpp"
+#include "runtime.hpp"
+#include "task_handle.hpp"
+#include "task_queue.hpp"
+
+namespace toto::inline v0 {
+
+template <class T, class Runtime = StdRuntime>
+class InstancePool;
+
+/// The queue that a transaction is to run in: a queue, its name, or, without either, the pool's default queue.
+template <class Runtime = StdRuntime>
+class QueueChoice {
+ public:
+  QueueChoice() noexcept = default;
+  QueueChoice(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
+      : queue_(&detail::QueueAccess::core(queue)) {}
+  /// A name that is not empty. A queue of that name is made, with one thread for each instance, if there is none.
+  template <std::convertible_to<std::string_view> Name>
+  QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
+    detail::check_name(name_, "queue");
+  }
+
+ private:
+  template <class T, class R>
+  friend class InstancePool;
+
+  detail::QueueCore<Runtime>& in(detail::PoolCore<Runtime>& pool) const {
+    return queue_ != nullptr ? *queue_ : name_.empty() ? pool.default_queue() : pool.queue_named(name_);
+  }
+
+  detail::QueueCore<Runtime>* queue_ = nullptr;
+  std::string_view name_;
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool kIsPool = false;
+template <class T, class Runtime>
+inline constexpr bool kIsPool<InstancePool<T, Runtime>> = true;
+
+/// What a blocking call gives, checked in words.
+template <class F, class... Args>
+struct BlockingCall {
+  static_assert(std::is_invocable_v<F, Args...>,
+                "toto: fn cannot be called with an instance of the pool and these arguments");
+  using Returned = typename std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>,
+                                               std::type_identity<void>>::type;
+  static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
+                "toto: fn returns a Task, which would go on when the instance is back in the pool; use "
+                "pool.await_transaction(fn), which keeps the instance until the coroutine has ended");
+  using Type = typename PooledValue<Returned>::Type;
+};
+template <class F, class... Args>
+using BlockingResult = typename BlockingCall<F, Args...>::Type;
+
+/// An instance in the hands of a function that is running.
+template <class T, class Runtime>
+class HeldInstance {
+ public:
+  using Kind = typename Claim<Runtime>::Kind;
+
+  HeldInstance(Ref<PoolCore<Runtime>> pool, Kind kind, CallSite where)
+      : pool_(std::move(pool)),
+        instance_(take(*pool_, Claim<Runtime>::here(kind, where), Runtime::Clock::time_point::max())) {
+    instance_->bind(nullptr);
+  }
+  HeldInstance(const HeldInstance&) = delete;
+  HeldInstance& operator=(const HeldInstance&) = delete;
+  ~HeldInstance() { pool_->give_back(*instance_); }
+
+  T& operator*() const noexcept { return *static_cast<T*>(instance_->object); }
+
+  /// An instance that has been made. Null: not before the deadline.
+  static PooledInstance<Runtime>* take(PoolCore<Runtime>& pool, const Claim<Runtime>& claim,
+                                       typename Runtime::Clock::time_point deadline) {
+    PooledInstance<Runtime>* const instance = pool.take_until(claim, deadline);
+    if (instance != nullptr && instance->object == nullptr) {
+      pool.furnish(*instance);
+    }
+    return instance;
+  }
+
+ private:
+  const Ref<PoolCore<Runtime>> pool_;
+  PooledInstance<Runtime>* const instance_;
+};
+
+}  // namespace detail
+
+/// What pool.await() gives: calls methods of a pool's instances in a task queue.
+///
+///   auto awaitable = pool.await();
+///   const int value = co_await awaitable(&Counter::increment);
+///
+/// Each call takes the instance that has been free for the longest time; calls overlap as far as there are
+/// instances, and begin in the order in which they were made. Copies are equal. Lifetime: may outlive the pool,
+/// which is closed then, but not a queue that it was given. Thread safety: Thread-safe, except with assignment
+/// and destruction.
+template <class T, class Runtime = StdRuntime>
+class PooledCalls {
+ public:
+  /// Calls `std::invoke(fn, instance, args...)` in the queue; see InstancePool::await_transaction.
+  template <class F, class... Args>
+  auto operator()(F&& fn, Args&&... args) const {
+    auto* const state = detail::make_transaction<T>(*queue_, pool_, CallSite(), std::forward<F>(fn),
+                                                    std::forward<Args>(args)...);
+    state->begin(*pool_, false);
+    return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F, Args...>::Type>(state);
+  }
+
+ private:
+  friend InstancePool<T, Runtime>;
+  using Core = detail::PoolCore<Runtime>;
+  using Queue = detail::QueueCore<Runtime>;
+
+  PooledCalls(detail::Ref<Core> pool, Queue& queue) noexcept
+      : pool_(std::move(pool)), queue_(detail::Ref<Queue>::share(&queue)) {}
+
+  detail::Ref<Core> pool_;
+  detail::Ref<Queue> queue_;
+};
+
+/// A pool of instances, each of which is used by one holder at a time.
+///
+///   toto::InstancePool pool(connections);                 // a vector of unique_ptr<Connection>, moved in
+///   pool(&Connection::ping);                              // one call on one instance
+///   {
+///     auto connection = pool.instance();                  // several calls on the same one
+///     connection->execute("begin");
+///     connection->execute("commit");
+///   }
+///   const int rows = co_await pool.await_transaction([](Connection& c) { return c.count(); });
+///
+/// Instances are lent in turn, the one that has been free longest first. Whoever finds none waits in line, and an
+/// instance that comes back goes to whoever has waited longest, be it a thread, a coroutine or a transaction;
+/// nobody overtakes. An instance comes back when the call has returned or thrown.
+///
+/// Blocks: calls that say so wait for an instance. One that could never get one because the calling thread itself
+/// holds them all, in frames of transaction() and of calls through the pool, or by leases that it has taken by a
+/// blocking call and never moved, throws DeadlockError. Do not wait in this way on a thread of a queue in which
+/// transactions of the same pool wait: they have their instance already.
+/// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given
+/// back. Instances given as T* have to outlive all that. Thread safety: Thread-safe, except with construction and
+/// destruction.
+template <class T, class Runtime>
+class InstancePool {
+ public:
+  using value_type = T;
+
+  /// A pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied in;
+  /// a std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a range that is
+  /// moved are moved.
+  ///
+  /// Deduction: a range is a collection of instances; name T to make a pool of one range.
+  /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
+  template <class Source>
+  requires(!detail::kIsPool<std::remove_cvref_t<Source>>) explicit InstancePool(Source&& source,
+                                                                                const PoolOptions& options = {})
+      : InstancePool(given<Source>(std::forward<Source>(source)), nullptr, 0, options) {}
+
+  /// The same for a list: `InstancePool pool({&one, &other});`
+  template <class Element>
+  requires(!std::ranges::range<Element>) InstancePool(std::initializer_list<Element> instances,
+                                                      const PoolOptions& options = {})
+      : InstancePool(detail::make_places<T, Runtime>(instances), nullptr, 0, options) {}
+
+  /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
+  /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on
+  /// the thread that needs the instance: the blocked one, or the transaction's; for a coroutine that awaits
+  /// lease(), in the pool's default queue. What it throws goes to whoever needed the instance.
+  /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
+  template <class F>
+  requires std::invocable<std::decay_t<F>&> InstancePool(F&& factory, std::size_t max, const PoolOptions& options = {})
+      : InstancePool({}, detail::make_factory<T, Runtime>(std::forward<F>(factory), max), max, options) {}
+
+  InstancePool(const InstancePool&) = delete;
+  InstancePool& operator=(const InstancePool&) = delete;
+
+  /// Closes the pool; see close().
+  ~InstancePool() { core_->close(); }
+
+  // On the calling thread.
+
+  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that
+  /// throws. Returns: the result, by value. Blocks: until there is an instance. Throws: what the call throws;
+  /// PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory throws.
+  template <class F, class... Args>
+  auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
+    detail::check_callable(fn);
+    const Held instance(core_, Held::Kind::call, CallSite());
+    return std::invoke(std::forward<F>(fn), *instance, std::forward<Args>(args)...);
+  }
+
+  /// The same for `fn(instance)`: several uses of one instance.
+  template <class F>
+  auto transaction(F&& fn, CallSite where = CallSite::current()) -> detail::BlockingResult<F, T&> {
+    detail::check_callable(fn);
+    const Held instance(core_, Held::Kind::transaction, where);
+    return std::invoke(std::forward<F>(fn), *instance);
+  }
+
+  /// Takes an instance until the lease ends. Blocks: until there is an instance.
+  /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
+  Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
+    const detail::Ref<Core> core = core_;
+    Instance* const taken = Held::take(*core, here(where), TimePoint::max());
+    return Lease<T, Runtime>(detail::LeaseKey(), core, *taken, detail::LeaseKind::blocking);
+  }
+
+  /// The same if there is an instance now, or room to make one; otherwise empty.
+  /// Throws: PoolClosed; what the factory throws; std::bad_alloc.
+  std::optional<Lease<T, Runtime>> try_instance(CallSite where = CallSite::current()) {
+    return instance_for(Duration(), where);
+  }
+
+  /// The same; empty if there is no instance within `limit`. What the factory takes is not limited.
+  /// dump() tells who holds the instances. Blocks: for `limit` at the most; 0 or less only looks.
+  /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
+  std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
+    if (limit.is_nan()) {
+      detail::check_duration(limit, "limit");
+    }
+    const detail::Ref<Core> core = core_;
+    const Claim claim = here(where);
+    Instance* const taken = Held::take(*core, claim, limit.after(claim.since));
+    if (taken == nullptr) {
+      return std::nullopt;
+    }
+    return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKey(), core, *taken,
+                                            detail::LeaseKind::blocking);
+  }
+
+  // In coroutines.
+
+  /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free.
+  /// A coroutine that is destroyed while it waits leaves the line, or passes on what it was to get.
+  /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
+  /// std::bad_alloc. Resumes on: the loop or queue on which the coroutine was running; without one, on the worker
+  /// that gave the instance back, or else in the pool's default queue.
+  [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(
+      CallSite where = CallSite::current()) {
+    return detail::LeaseAwaiter<T, Runtime>(core_, where);
+  }
+
+  // In a queue.
+
+  /// Runs `fn(instance)` in the queue and gives a handle to its result, which is a value. The callable is copied
+  /// or moved as std::thread does it; one that cannot be called with an instance alone is given a StopToken in
+  /// front of it.
+  ///
+  /// The transaction takes its instance before it takes a thread. If there is none, it waits in the pool's line:
+  /// until it gets one it is not in the queue, and counts there neither for size() nor for wait_idle(). If the
+  /// queue takes no tasks by then, the handle completes with that error. An `fn` that returns a Task<R> keeps its
+  /// instance until that coroutine has ended. The instance is back, or with the next one, before the handle is
+  /// ready. Cancelling a transaction that waits takes it out of the line.
+  /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name;
+  /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then there is no transaction.
+  template <class F>
+  [[nodiscard("dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
+              "async_transaction")]] auto
+  await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) ->
+      typename detail::TransactionHandle<T, Runtime, F>::Type {
+    auto* const state = detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn));
+    state->begin(*core_, false);
+    return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F>::Type>(state);
+  }
+
+  /// The same without a handle. What it throws, and what keeps it from joining its queue later, goes to that
+  /// queue's on_error.
+  template <class F>
+  void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
+    detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn))->begin(*core_, true);
+  }
+
+  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`.
+  PooledCalls<T, Runtime> await(QueueChoice<Runtime> queue = {}) {
+    return PooledCalls<T, Runtime>(core_, queue.in(*core_));
+  }
+
+  // Ending and observing.
+
+  /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now,
+  /// leased ones when they come back. Transactions that have an instance run. Does not block; may be repeated.
+  void close() noexcept { core_->close(); }
+
+  /// How many instances there are; with a factory, how many were made and not discarded. Snapshot: may be stale
+  /// on return.
+  std::size_t size() const { return core_->size(); }
+
+  /// Counts that agree with each other. Snapshot: may be stale on return.
+  PoolStats stats() const { return core_->stats(); }
+
+  /// A text of several lines: who holds the instances, since when, from which source line, and who waits.
+  /// Throws: std::bad_alloc. Snapshot: may be stale on return.
+  std::string dump() const { return core_->dump(); }
+
+ private:
+  using Core = detail::PoolCore<Runtime>;
+  using Instance = detail::PooledInstance<Runtime>;
+  using Held = detail::HeldInstance<T, Runtime>;
+  using Claim = detail::Claim<Runtime>;
+  using TimePoint = typename Runtime::Clock::time_point;
+
+  InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory,
+               std::size_t max, const PoolOptions& options) {
+    detail::check_name(options.default_queue, "default_queue");
+    const std::size_t capacity = factory == nullptr ? instances.size() : max;
+    core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
+  }
+
+  template <class Source>
+  static typename Core::Instances given(Source&& source) {
+    if constexpr (detail::RangeOfInstances<Source, T>) {
+      return detail::make_places<T, Runtime>(std::forward<Source>(source));
+    } else {
+      static_assert(detail::OneInstance<std::remove_cvref_t<Source>, T>,
+                    "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of "
+                    "one of these; or of a factory and the number of instances it may make");
+      typename Core::Instances one;
+      one.push_back(detail::make_place<T, Runtime>(std::forward<Source>(source), "instance"));
+      return one;
+    }
+  }
+
+  static Claim here(CallSite where) noexcept { return Claim::here(Claim::Kind::lease, where); }
+
+  detail::Ref<Core> core_;
+};
+
+template <class Source>
+InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<typename detail::PooledIn<Source>::Type>;
+template <class Element>
+requires(!std::ranges::range<Element>) InstancePool(std::initializer_list<Element>, const PoolOptions& = {})
+->InstancePool<typename detail::PointedTo<Element>::Type>;
+template <class F>
+requires std::invocable<std::decay_t<F>&> InstancePool(F&&, std::size_t, const PoolOptions& = {})
+->InstancePool<typename detail::PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type>;
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_INSTANCE_POOL_HPP

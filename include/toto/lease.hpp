@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+//
+// Lease: an instance taken from a pool, which goes back when the lease ends. Read next: instance_pool.hpp.
+
+#ifndef TOTO_LEASE_HPP
+#define TOTO_LEASE_HPP
+
+#include <type_traits>
+#include <utility>
+
+#include "detail/pool_core.hpp"
+#include "detail/ref.hpp"
+#include "errors.hpp"
+#include "runtime.hpp"
+
+namespace toto::inline v0 {
+
+namespace detail {
+
+/// Only the library can name one.
+struct LeaseKey {
+  explicit LeaseKey() = default;
+};
+
+/// Whether the lease was taken by a blocking call: then it is known to end on the thread that took it, until it
+/// is moved.
+enum class LeaseKind { blocking, awaited };
+
+}  // namespace detail
+
+/// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
+///
+///   auto connection = pool.instance();
+///   connection->execute("begin");
+///   connection->execute("commit");
+///
+/// Move-only. Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
+/// Thread safety: One thread at a time. It may end on another thread than the one that took it; a lease that
+/// another thread is to end while its taker may wait for the same pool has to be moved there (see
+/// InstancePool::instance, DeadlockError).
+template <class T, class Runtime = StdRuntime>
+class [[nodiscard("an instance goes back to its pool when its lease is dropped")]] Lease {
+ public:
+  using element_type = T;
+
+  /// A lease without an instance, to assign to.
+  Lease() noexcept = default;
+  Lease(Lease&& other) noexcept
+      : pool_(std::move(other.pool_)), instance_(std::exchange(other.instance_, nullptr)) {
+    if (instance_ != nullptr) {
+      instance_->unbind();
+    }
+  }
+  /// Gives back what this lease held before.
+  Lease& operator=(Lease&& other) noexcept {
+    Lease moved(std::move(other));
+    std::swap(pool_, moved.pool_);
+    std::swap(instance_, moved.instance_);
+    return *this;
+  }
+  ~Lease() {
+    if (instance_ != nullptr) {
+      pool_->give_back(*instance_);
+    }
+  }
+
+  /// The instance. Throws: NoState if there is none: moved from, released or discarded.
+  T* operator->() const { return &**this; }
+  T& operator*() const {
+    require();
+    return *static_cast<T*>(instance_->object);
+  }
+  /// The instance, or null.
+  T* get() const noexcept { return instance_ == nullptr ? nullptr : static_cast<T*>(instance_->object); }
+  /// Whether there is an instance.
+  explicit operator bool() const noexcept { return instance_ != nullptr; }
+
+  /// Gives the instance back now: to whoever has waited longest, or to the end of the free ones.
+  /// Throws: NoState if there is none.
+  void release() {
+    require();
+    pool_->give_back(*std::exchange(instance_, nullptr));
+    pool_ = {};
+  }
+
+  /// The instance is broken: destroys it here and now (one the pool does not own is only forgotten) instead of
+  /// giving it back. A pool with a factory makes another when it needs one. Without one the pool is smaller from
+  /// now on, and after its last instance it is closed: whoever waits or comes gets PoolClosed.
+  /// Throws: NoState if there is none.
+  void discard() {
+    require();
+    pool_->discard(*std::exchange(instance_, nullptr));
+    pool_ = {};
+  }
+
+  /// For the pool only.
+  Lease(detail::LeaseKey, detail::Ref<detail::PoolCore<Runtime>> pool, detail::PooledInstance<Runtime>& instance,
+        detail::LeaseKind kind) noexcept
+      : pool_(std::move(pool)), instance_(&instance) {
+    if (kind == detail::LeaseKind::blocking) {
+      instance.bind(this);
+    }
+  }
+
+ private:
+  void require() const {
+    if (instance_ == nullptr) {
+      throw NoState("toto: this Lease holds no instance: it was moved from, released or discarded");
+    }
+  }
+
+  detail::Ref<detail::PoolCore<Runtime>> pool_;
+  detail::PooledInstance<Runtime>* instance_ = nullptr;
+};
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_LEASE_HPP

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: MIT
+//
+// Models of a queue's life: adding, the idle timeout, reuse, closing, destruction. Each is explored
+// exhaustively with two deviations; see support/explore.hpp.
+
+#include "support/explore.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+using toto::testing::require;
+
+TEST_CASE("one thread runs tasks in the order of adding", "[simulation][A1][A10]") {
+  explore("one thread, order of adding", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      queue.add_task([&] { order += '1'; });
+      auto second = queue.yield_task([&] { order += '2'; });
+      queue.add_task([&] { order += '3'; });
+      std::move(second).detach();
+    }
+    require(order == "123", "tasks ran in order");
+  });
+}
+
+TEST_CASE("two producers on one queue each keep their own order", "[simulation][A2]") {
+  explore("two producers", {.random_schedules = 8'000}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      sim.run_threads({{"a",
+                        [&] {
+                          queue.add_task([&] { order += 'a'; });
+                          queue.add_task([&] { order += 'b'; });
+                        }},
+                       {"b", [&] { queue.add_task([&] { order += 'x'; }); }}});
+    }
+    require(order.size() == 3 && order.find('a') < order.find('b'), "each producer's tasks ran in its order");
+  });
+}
+
+TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation][A3][I7]") {
+  explore("two threads claim in order", {}, [](Simulation&) {
+    SimRuntime::Atomic<int> stamp{0};
+    int stamps[3] = {};
+    {
+      SimQueue queue(2, 5ms);
+      for (int i = 0; i < 3; ++i) {
+        queue.add_task([&stamp, mine = &stamps[i]] { *mine = stamp.fetch_add(1) + 1; });
+      }
+    }
+    // A worker may pause between its claim and its stamp, but the other one cannot claim the third task before
+    // the second.
+    require(stamps[0] + stamps[1] + stamps[2] == 6 && stamps[2] >= 2, "claims ascend");
+  });
+}
+
+TEST_CASE("never more tasks run at once than there are threads", "[simulation][A4][A5]") {
+  explore("bound of running tasks", {}, [](Simulation& sim) {
+    int running = 0;
+    int most = 0;
+    {
+      SimQueue queue(2, toto::Duration());
+      const auto checks = watch(sim, queue);
+      for (int i = 0; i < 3; ++i) {
+        queue.add_task([&] {
+          most = std::max(most, ++running);
+          SimRuntime::point("inside a task");
+          --running;
+        });
+      }
+    }
+    require(most >= 1 && most <= 2 && running == 0, "at most two at once");
+  });
+}
+
+TEST_CASE("two tasks of a one-thread queue never overlap across the replacement of its thread",
+          "[simulation][A5][B5]") {
+  explore("no overlap at timeout 0", {}, [](Simulation& sim) {
+    bool inside = false;
+    int ran = 0;
+    {
+      SimQueue queue(1, toto::Duration());
+      const auto task = [&] {
+        require(!inside, "one task at a time");
+        inside = true;
+        SimRuntime::point("inside a task");
+        inside = false;
+        ++ran;
+      };
+      queue.add_task(task);
+      sim.sleep_for(1ms);
+      queue.add_task(task);
+      queue.add_task(task);
+    }
+    require(ran == 3, "all ran");
+  });
+}
+
+TEST_CASE("a task may add a task to its own queue", "[simulation][A7]") {
+  explore("task adds a task", {}, [](Simulation&) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      queue.add_task([&] {
+        queue.add_task([&] { order += 'c'; });
+        order += 'a';
+      });
+      queue.yield_task([&] { order += 'b'; }).get();
+      queue.wait_idle();
+    }
+    require(order.size() == 3 && order.find('a') < order.find('c'), "it ran, after the one that added it");
+  });
+}
+
+TEST_CASE("an idle thread leaves exactly at its timeout after the end of the task",
+          "[simulation][B1][B16][O1]") {
+  explore("exact expiry", {.deviations = 1, .random_schedules = 0, .eager = false}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    require(queue.size() == 0 && sim.threads_started() == 0, "no thread before the first task");
+    queue.yield_task([&] { sim.sleep_for(7ms); }).get();  // longer than the timeout: a busy thread is not idle
+    const toto::Duration end = sim.elapsed();
+    require(end == toto::Duration(7ms), "the task took its time");
+    sim.sleep_for(4999us);
+    require(queue.size() == 1, "alive just before the timeout");
+    sim.sleep_for(2us);
+    require(queue.size() == 0, "gone just after it");
+    queue.yield_task([] {}).get();
+    require(sim.threads_started() == 2, "a fresh thread ran the next task");
+  });
+}
+
+TEST_CASE("a task added while the last worker times out still runs", "[simulation][B2][B3][B4][B14][I1][I2]") {
+  explore("expiry against add", {.random_schedules = 40'000}, [](Simulation& sim) {
+    int ran = 0;
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    queue.yield_task([&] { ++ran; }).get();
+    sim.sleep_for(5ms);
+    queue.yield_task([&] { ++ran; }).get();
+    require(ran == 2, "both tasks ran");
+    require(sim.threads_started() <= 2, "at most one further thread");
+  });
+}
+
+TEST_CASE("no task is lost at the idle timeout with two adders and two threads", "[simulation][A8][B3][B4]") {
+  explore("expiry against two adders", {.deviations = 0, .random_schedules = 60'000}, [](Simulation& sim) {
+    SimRuntime::Atomic<int> ran{0};
+    {
+      SimQueue queue(2, 5ms);
+      const auto add = [&] {
+        queue.add_task([&] { ran.fetch_add(1); });
+        sim.sleep_for(5ms);
+        queue.add_task([&] { ran.fetch_add(1); });
+      };
+      sim.run_threads({{"a", add}, {"b", add}});
+      queue.wait_idle();
+      require(ran.load() == 4, "all ran");
+    }
+  });
+}
+
+TEST_CASE("with an idle timeout of 0 every task runs and every thread leaves", "[simulation][B5][B12]") {
+  explore("timeout 0", {.random_schedules = 8'000}, [](Simulation& sim) {
+    int ran = 0;
+    SimQueue queue(1, toto::Duration());
+    const auto checks = watch(sim, queue);
+    for (int i = 0; i < 3; ++i) {
+      queue.yield_task([&] { ++ran; }).get();
+    }
+    require(ran == 3, "all ran");
+    while (queue.size() != 0) {  // a livelock if a thread stays
+      sim.sleep_for(1ms);
+    }
+  });
+}
+
+TEST_CASE("a thread with an unlimited idle timeout stays", "[simulation][B6]") {
+  explore("unlimited timeout", {.deviations = 1, .random_schedules = 0, .eager = false}, [](Simulation& sim) {
+    SimQueue queue(1, std::chrono::hours::max());
+    queue.yield_task([] {}).get();
+    sim.sleep_for(std::chrono::hours(24 * 365));
+    require(queue.size() == 1, "still there after a year");
+  });
+}
+
+TEST_CASE("a spurious wake-up neither ends a thread early nor extends its deadline", "[simulation][B7]") {
+  explore("spurious wake-ups", {.spurious_wakeups = 2, .random_schedules = 2'000, .eager = false},
+          [](Simulation& sim) {
+            SimQueue queue(1, 5ms);
+            queue.yield_task([] {}).get();
+            sim.sleep_for(4999us);
+            require(queue.size() == 1, "alive just before the timeout");
+            sim.sleep_for(2us);
+            require(queue.size() == 0, "gone just after it");
+          });
+}
+
+TEST_CASE("a worker whose task was taken by another keeps its remaining idle time", "[simulation][B8]") {
+  explore("stolen wake-up", {.random_schedules = 4'000, .eager = false}, [](Simulation& sim) {
+    SimQueue queue(2, 5ms);
+    SimBarrier both(2);
+    queue.add_task([&] { both.arrive_and_wait(); });
+    queue.add_task([&] { both.arrive_and_wait(); });
+    queue.wait_idle();  // two idle threads, since 0 ms
+    sim.sleep_for(3ms);
+    queue.add_task([] {});
+    queue.add_task([] {});
+    queue.wait_idle();
+    sim.sleep_for(1999us);
+    require(queue.size() >= 1, "whoever ran something now is alive");
+    sim.sleep_for(2us);
+    require(queue.size() >= 1 && queue.size() <= 2, "nobody left before its own deadline");
+    sim.sleep_for(3ms);
+    require(queue.size() == 0, "all have left at 5 ms after the last task");
+  });
+}
+
+TEST_CASE("surplus threads expire while one is kept busy", "[simulation][B9][B10]") {
+  explore("surplus expires", {.deviations = 1, .random_schedules = 1'000, .eager = false}, [](Simulation& sim) {
+    SimQueue queue(3, 4ms);
+    SimBarrier all(3);
+    for (int i = 0; i < 3; ++i) {
+      queue.add_task([&] { all.arrive_and_wait(); });
+    }
+    queue.wait_idle();
+    require(queue.size() == 3, "three threads");
+    for (int i = 0; i < 6; ++i) {
+      sim.sleep_for(1500us);  // never at the moment of a deadline, when either side may be first
+      queue.yield_task([] {}).get();
+    }
+    require(queue.size() == 1, "exactly one is left");
+  });
+}
+
+TEST_CASE("an idle thread is reused before one is started", "[simulation][C1][C2][C6]") {
+  explore("reuse", {.random_schedules = 4'000, .eager = false}, [](Simulation& sim) {
+    SimQueue queue(3, 1s);
+    for (int i = 0; i < 3; ++i) {
+      queue.yield_task([] {}).get();
+      queue.wait_idle();
+    }
+    require(sim.threads_started() == 1, "one thread served three tasks, one after another");
+  });
+}
+
+TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4]") {
+  explore("barrier of two", {.deviations = 1, .random_schedules = 20'000}, [](Simulation& sim) {
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    SimBarrier both(2);
+    queue.add_task([&] { both.arrive_and_wait(); });
+    queue.add_task([&] { both.arrive_and_wait(); });
+    queue.wait_idle();
+    // Once more, with idle threads to be woken: the idle count must be taken by the notifier.
+    SimBarrier again(2);
+    queue.add_task([&] { again.arrive_and_wait(); });
+    queue.add_task([&] { again.arrive_and_wait(); });
+    queue.wait_idle();
+  });
+}
+
+TEST_CASE("three tasks that wait for each other are each given a thread", "[simulation][C4]") {
+  explore("barrier of three", {.deviations = 0, .random_schedules = 20'000}, [](Simulation&) {
+    SimQueue queue(3, 5ms);
+    SimBarrier all(3);
+    for (int i = 0; i < 3; ++i) {
+      queue.add_task([&] { all.arrive_and_wait(); });
+    }
+    queue.wait_idle();
+  });
+}
+
+TEST_CASE("a long task takes no other task hostage", "[simulation][C3][C4]") {
+  explore("no hostages", {.random_schedules = 6'000}, [](Simulation&) {
+    SimQueue queue(2, 5ms);
+    SimGate gate;
+    queue.add_task([&] { gate.wait(); });
+    queue.add_task([] {});
+    auto opener = queue.yield_task([&] { gate.open(); });
+    opener.get();
+    queue.wait_idle();
+  });
+}
+
+TEST_CASE("run() starts one worker, and no more than thread_count", "[simulation][C5]") {
+  explore("run()", {}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    queue.run();
+    queue.run();
+    require(queue.size() <= 1, "one thread at the most");
+    queue.yield_task([] {}).get();
+    require(sim.threads_started() >= 1 && sim.threads_started() <= 3, "a thread a call at the most");
+  });
+}
+
+TEST_CASE("the destructor runs everything that was accepted", "[simulation][L1][L2]") {
+  explore("destructor drains", {.random_schedules = 6'000}, [](Simulation& sim) {
+    SimRuntime::Atomic<int> ran{0};
+    {
+      SimQueue queue(2, 5ms);
+      const auto checks = watch(sim, queue);
+      for (int i = 0; i < 3; ++i) {
+        queue.add_task([&] { ran.fetch_add(1); });
+      }
+    }
+    require(ran.load() == 3, "all ran");
+  });
+}
+
+TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L12][L13][L14]") {
+  explore("destructor against expiry", {.random_schedules = 8'000}, [](Simulation& sim) {
+    int ran = 0;
+    {
+      SimQueue queue(1, 5ms);
+      queue.yield_task([&] { ++ran; }).get();
+      sim.sleep_for(5ms);
+    }
+    { SimQueue never_used(2, 5ms); }
+    require(ran == 1, "it ran");
+  });
+}
+
+TEST_CASE("an add that races with close is refused or runs", "[simulation][L4][L5][L6]") {
+  explore("add against close", {.random_schedules = 10'000}, [](Simulation& sim) {
+    SimRuntime::Atomic<int> ran{0};
+    SimRuntime::Atomic<int> accepted{0};
+    {
+      SimQueue queue(1, 5ms);
+      sim.run_threads({{"adder",
+                        [&] {
+                          for (int i = 0; i < 2; ++i) {
+                            try {
+                              queue.add_task([&] { ran.fetch_add(1); });
+                              accepted.fetch_add(1);
+                            } catch (const toto::QueueClosed&) {
+                            }
+                          }
+                        }},
+                       {"closer", [&] {
+                          queue.close();
+                          queue.close();
+                        }}});
+      bool refused = false;
+      try {
+        queue.add_task([] {});
+      } catch (const toto::QueueClosed&) {
+        refused = true;
+      }
+      require(refused, "adding after close is refused");
+    }
+    require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
+  });
+}
+
+TEST_CASE("a task that adds during the drain is refused", "[simulation][L7][L8]") {
+  explore("add during drain", {}, [](Simulation&) {
+    int ran = 0;
+    int refused = 0;
+    {
+      SimQueue queue(1, 5ms);
+      queue.add_task([&] {
+        try {
+          queue.add_task([&] { ++ran; });
+          ++ran;
+        } catch (const toto::QueueClosed&) {
+          ++refused;
+        }
+      });
+    }
+    require((ran == 2 && refused == 0) || (ran == 0 && refused == 1), "accepted and run, or refused");
+  });
+}
+
+TEST_CASE("closing with cancel completes what has not begun", "[simulation][L3][K7]") {
+  explore("close and cancel", {.random_schedules = 8'000}, [](Simulation& sim) {
+    int ran = 0;
+    int cancelled = 0;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      SimHandle<void> handles[3];
+      for (auto& handle : handles) {
+        handle = queue.yield_task([&ran] { ++ran; });
+      }
+      queue.close(toto::Pending::cancel);
+      for (auto& handle : handles) {
+        try {
+          handle.get();
+        } catch (const toto::TaskCancelled&) {
+          ++cancelled;
+        }
+      }
+    }
+    require(ran + cancelled == 3, "each ran or was cancelled");
+  });
+}
+
+TEST_CASE("a queue may be destroyed by its own task", "[simulation][L9][L10]") {
+  explore("destroyed by its own task", {.random_schedules = 8'000}, [](Simulation& sim) {
+    int ran = 0;
+    auto* const queue = new SimQueue(1, 5ms);
+    SimGate gate;
+    queue->add_task([&, queue] {
+      gate.wait();
+      delete queue;
+      ++ran;
+    });
+    auto last = queue->yield_task([&] { ++ran; });
+    gate.open();
+    last.get();
+    require(ran == 2, "what was left ran afterwards");
+    sim.sleep_for(10ms);
+  });
+}
+
+TEST_CASE("a queue of two may be destroyed by its own task while the other works", "[simulation][L9]") {
+  explore("destroyed by one of two", {.random_schedules = 6'000}, [](Simulation& sim) {
+    SimRuntime::Atomic<int> ran{0};
+    auto* const queue = new SimQueue(2, 5ms);
+    SimGate gate;
+    SimGate done;
+    queue->add_task([&, queue] {
+      gate.wait();
+      delete queue;
+      ran.fetch_add(1);
+      done.open();
+    });
+    queue->add_task([&] { ran.fetch_add(1); });
+    queue->add_task([&] { ran.fetch_add(1); });
+    gate.open();
+    done.wait();
+    sim.sleep_for(10ms);
+    require(ran.load() == 3, "all ran");
+  });
+}
+
+TEST_CASE("waiting until idle ends when everything is done", "[simulation][L11][O5]") {
+  explore("wait_idle", {}, [](Simulation& sim) {
+    int ran = 0;
+    SimQueue queue(1, 5ms);
+    SimGate gate;
+    queue.add_task([&] {
+      gate.wait();
+      ++ran;
+    });
+    require(!queue.wait_idle_for(1ms), "busy");
+    gate.open();
+    queue.wait_idle();
+    require(ran == 1 && queue.stats().running == 0, "done");
+    static_cast<void>(sim);
+  });
+}
