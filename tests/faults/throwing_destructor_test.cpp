@@ -205,18 +205,13 @@ TEST_CASE("a callable whose destructor adds a task finds no lock held, and the t
 }
 
 TEST_CASE("a callable whose destructor destroys its own queue is allowed to", "[task_queue][faults][E7]") {
+  Gate gate;
   Gate ended;
   std::atomic<int> runs = 0;
   {
     auto queue = std::make_shared<toto::TaskQueue>();
     toto::TaskQueue& raw = *queue;
-    Gate gate;
     raw.add_task([&] { gate.wait(); });
-    struct Last {
-      std::shared_ptr<toto::TaskQueue> queue;
-      std::shared_ptr<void> after;  // destroyed later than the queue: members go in reverse order
-      void operator()() const {}
-    };
     const std::shared_ptr<void> signal(nullptr, [&](void*) { ended.open(); });
     struct Captures {
       explicit Captures(std::shared_ptr<void> s, std::shared_ptr<toto::TaskQueue> q)

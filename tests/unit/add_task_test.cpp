@@ -19,8 +19,10 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/eventually.hpp"
 #include "support/gate.hpp"
 #include "support/lifetime_counter.hpp"
+#include "support/process_info.hpp"
 
 using namespace std::chrono_literals;
 using toto::TaskQueue;
@@ -340,14 +342,25 @@ TEST_CASE("a capture whose destructor throws is reported and does no harm", "[ta
   REQUIRE(reported == 2);
 }
 
-TEST_CASE("a capture may destroy the last reference to its own queue", "[task_queue][E7]") {
+TEST_CASE("a capture may destroy the last reference to its own queue", "[task_queue][E7][L9]") {
   Gate destroyed;
-  auto queue = std::make_shared<TaskQueue>(1, 0s, "e7");
-  TaskQueue& reference = *queue;
-  reference.add_task([queue = std::move(queue), opens = std::shared_ptr<void>(nullptr, [&destroyed](void*) {
-                                                   destroyed.open();
-                                                 })] {});
-  REQUIRE(destroyed.wait());
+  bool next_ran = false;
+  {
+    auto owner = std::make_shared<TaskQueue>(1, 0s, "e7");
+    ScopedGate gate;
+    TaskQueue& queue = *owner;
+    queue.add_task([&gate] { gate.wait(); });
+    auto open = [&destroyed]() noexcept { destroyed.open(); };
+    // Members are destroyed from the last to the first: the queue, then `at_end`.
+    queue.add_task([at_end = AtEnd<decltype(open)>(open), owner = std::move(owner)] {});
+    queue.add_task([&next_ran] { next_ran = true; });  // accepted, so it runs
+    gate.open();
+    REQUIRE(destroyed.wait());
+  }
+  if (toto_tests::kProcessInfo) {
+    REQUIRE(toto_tests::eventually([] { return toto_tests::threads_named("e7-") == 0; }));
+    REQUIRE(next_ran);
+  }
 }
 
 namespace {

@@ -95,7 +95,8 @@ TEST_CASE("a transaction runs in the named queue and gives its result", "[instan
   TaskHandle<std::pair<int, TaskQueue*>> handle = pool.await_transaction(where);
   REQUIRE(handle.get() == std::pair(5, TaskQueue::find("Q16")));
   REQUIRE(pool.await_transaction(where, own).get() == std::pair(6, &own));
-  REQUIRE(pool.await_transaction(where, "Q16 other").get() == std::pair(7, TaskQueue::find("Q16 other")));
+  const auto by_name = pool.await_transaction(where, "Q16 other").get();
+  REQUIRE(by_name == std::pair(7, TaskQueue::find("Q16 other")));
   REQUIRE(pool.await_transaction(where, std::string("Q16 other")).get().first == 8);
   REQUIRE_THROWS_WITH(pool.await_transaction(where, ""), contains("queue is empty"));
   auto failing = pool.await_transaction(&Counter::fail);
@@ -467,9 +468,11 @@ TEST_CASE("methods of a pool's instances are awaited like those of one", "[insta
   auto awaitable = pool.await();
   sync_wait([](auto calls) -> Task<> {
     for (const int expected : {1, 1, 2, 2, 3, 3}) {
-      REQUIRE(co_await calls(&Counter::increment) == expected);
+      const int value = co_await calls(&Counter::increment);
+      REQUIRE(value == expected);
     }
-    REQUIRE(co_await calls(&Counter::add, 2, 3) == 8);
+    const int sum = co_await calls(&Counter::add, 2, 3);
+    REQUIRE(sum == 8);
   }(awaitable));
   TaskQueue queue(1);
   auto elsewhere = pool.await(queue);

@@ -24,11 +24,10 @@ decltype(auto) get_awaiter(A&& awaitable) {
   }
 }
 
-/// A handle that had to be stored is stored, wherever the library itself awaits it; and what is its own awaiter is
-/// awaited in place, where GCC 12 would move it.
+/// A handle that had to be stored is stored, wherever the library itself awaits it.
 template <class A>
 decltype(auto) as_stored(A& awaitable) noexcept {
-  if constexpr (IsHandle<std::remove_cv_t<A>>::value || requires { awaitable.await_ready(); }) {
+  if constexpr (IsHandle<std::remove_cv_t<A>>::value) {
     return (awaitable);  // awaited as an lvalue
   } else {
     return std::move(awaitable);
@@ -47,7 +46,11 @@ using AwaitResult = typename AwaitTraits<A>::Result;
 /// A task that awaits `awaitable`, which outlives it.
 template <class A>
 Task<AwaitResult<A>> await_one(A& awaitable) {
-  co_return co_await as_stored(awaitable);
+  if constexpr (requires { awaitable.await_ready(); }) {
+    co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to
+  } else {
+    co_return co_await as_stored(awaitable);
+  }
 }
 
 }  // namespace toto::inline v0::detail

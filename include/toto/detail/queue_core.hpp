@@ -609,7 +609,7 @@ void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
   self.blocked_on = &task;
   // Certain only if no further worker may start, nobody is completing a task from outside (busy_), and each
   // worker waits for a task that is not over: every task of this queue needs one of its workers to end.
-  bool certain = live_ == thread_count_ && starting_ == 0 && busy_ == live_;
+  bool certain = live_ == thread_count_ && secured_ == live_ && busy_ == live_;
   for (const Worker* worker = all_; certain && worker != nullptr; worker = worker->next_of_all) {
     certain = !worker->secured || (worker->blocked_on != nullptr && !worker->blocked_on->ready());
   }

@@ -275,7 +275,7 @@ class BasicStopCallback : private StopNode {
 
   /// Throws: what constructing the callback throws.
   template <class Init>
-  requires std::is_constructible_v<Callback, Init>
+    requires std::is_constructible_v<Callback, Init>
   explicit BasicStopCallback(BasicStopToken<Runtime> token,
                              Init&& callback) noexcept(std::is_nothrow_constructible_v<Callback, Init>)
       : StopNode(&run_callback), callback_(std::forward<Init>(callback)), state_(std::move(token.state_)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What SimRuntime's mutexes, parkers and atomics are made of: their state, and the operations on it that the
-// scheduler sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never end
-// aborts the program. Read next: sim_runtime.hpp.
+// scheduler sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never
+// end aborts the program. Read next: sim_runtime.hpp.
 
 #ifndef TOTO_TESTING_PRIMITIVES_HPP
 #define TOTO_TESTING_PRIMITIVES_HPP
@@ -194,7 +194,8 @@ class ParkerState : public Primitive {
     Scheduler* const scheduler = begin();
     token_ = 1;
     if (scheduler != nullptr) {
-      scheduler->step({.operation = Operation::unpark, .object = number()});  // *this may be gone after this line
+      scheduler->step(
+          {.operation = Operation::unpark, .object = number()});  // *this may be gone after this line
     }
   }
 
@@ -233,7 +234,8 @@ class AtomicState : public Primitive {
 
   /// After it: the atomic has `value` now. *this may be gone on return.
   template <class T>
-  void end(Scheduler* scheduler, Operation operation, const T& value, Outcome outcome = Outcome::plain) const noexcept {
+  void end(Scheduler* scheduler, Operation operation, const T& value,
+           Outcome outcome = Outcome::plain) const noexcept {
     if (scheduler == nullptr) {
       return;
     }

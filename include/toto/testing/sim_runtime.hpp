@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// SimRuntime: the runtime policy under which code built on toto, and toto itself, runs in a deterministic simulation
-// instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in runtime.hpp.
-// Read next: simulation.hpp.
+// SimRuntime: the runtime policy under which code built on toto, and toto itself, runs in a deterministic
+// simulation instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in
+// runtime.hpp. Read next: simulation.hpp.
 
 #ifndef TOTO_TESTING_SIM_RUNTIME_HPP
 #define TOTO_TESTING_SIM_RUNTIME_HPP
@@ -27,8 +27,8 @@ namespace toto::inline v0::testing {
 
 /// The runtime policy for simulate(). After each operation another simulated thread may go on.
 ///
-/// Mutexes, parkers, atomics and thread-local objects may also be used outside a simulation, by one thread: then
-/// nothing waits.
+/// Mutexes, parkers, atomics and thread-local objects may also be used outside a simulation, by one thread:
+/// then nothing waits.
 struct SimRuntime {
   static constexpr bool recycles_memory = false;
   static constexpr bool spins = false;
@@ -42,7 +42,8 @@ struct SimRuntime {
     static constexpr bool is_always_lock_free = true;
 
     constexpr Atomic() noexcept(std::is_nothrow_default_constructible_v<T>) : value_() {}
-    constexpr Atomic(T value) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor): as std::atomic
+    // NOLINTNEXTLINE(google-explicit-constructor): as std::atomic
+    constexpr Atomic(T value) noexcept : value_(value) {}
 
     T load(std::memory_order /*order*/ = std::memory_order_seq_cst) const noexcept {
       detail::Scheduler* const scheduler = begin();
@@ -159,8 +160,8 @@ struct SimRuntime {
     }
   };
 
-  /// As StdRuntime::Parker. A wait that ends for no reason, of which there may be SimulationOptions::spurious_wakeups
-  /// in a schedule, returns true without a token: false means the deadline.
+  /// As StdRuntime::Parker. A wait that ends for no reason, of which there may be
+  /// SimulationOptions::spurious_wakeups in a schedule, returns true without a token: false means the deadline.
   class Parker {
    public:
     constexpr Parker() noexcept = default;
@@ -172,12 +173,14 @@ struct SimRuntime {
     detail::ParkerState state_;
   };
 
-  /// A simulated thread. The destructor fails the schedule unless the thread was joined, detached or moved from.
+  /// A simulated thread. The destructor fails the schedule unless the thread was joined, detached or moved
+  /// from.
   class Thread {
    public:
     Thread() noexcept = default;
 
-    /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a simulation.
+    /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a
+    /// simulation.
     template <class Body>
     Thread(std::string name, Body body);
 
@@ -231,8 +234,8 @@ struct SimRuntime {
     static inline char key_ = 0;
   };
 
-  /// The one T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the schedule's
-  /// end, when no thread but the main one is left.
+  /// The one T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the
+  /// schedule's end, when no thread but the main one is left.
   template <class T>
   static T& global();
 
@@ -242,7 +245,8 @@ struct SimRuntime {
   using StopCallback = ::toto::detail::BasicStopCallback<SimRuntime, Callback>;
   using NoStopState = ::toto::detail::NoStopState;
 
-  /// Another thread may go on here; reports name the last point that each thread reached.
+  /// Another thread may go on here; reports name the last point that each thread reached. `name` is a string
+  /// literal.
   static void point(const char* name) noexcept {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current(); scheduler && !scheduler->quiet()) {
       scheduler->running().point = name;
@@ -250,7 +254,8 @@ struct SimRuntime {
     }
   }
 
-  /// Lets every thread that can run go first. A loop that waits for a flag without it never ends.
+  /// Lets every thread that can run go first. A loop that looks for a change without it never ends; with it,
+  /// virtual time passes only if no more than one thread is in such a loop.
   static void relax() noexcept {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
       scheduler->yield();

@@ -70,7 +70,8 @@ class ThreadList {
   std::string waits_text() const {
     std::string text;
     for (const ThreadRecord* const thread : living_) {
-      text += (text.empty() ? "" : "; ") + wait_text(*thread, [this](std::uint32_t one) { return name_of(one); });
+      text +=
+          (text.empty() ? "" : "; ") + wait_text(*thread, [this](std::uint32_t one) { return name_of(one); });
     }
     return text;
   }

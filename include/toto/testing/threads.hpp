@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the scheduler keeps of a simulated thread: ThreadRecord, the condition it waits for, its thread-local objects.
-// Read next: scheduler.hpp.
+// What the scheduler keeps of a simulated thread: ThreadRecord, the condition it waits for, its thread-local
+// objects. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_THREADS_HPP
 #define TOTO_TESTING_THREADS_HPP
@@ -100,6 +100,7 @@ struct ThreadRecord {
   bool of_scenario = false;  ///< the main thread, or one that Simulation::spawn() started
   const char* point = nullptr;
   std::uint32_t locks_held = 0;
+  std::uint32_t sheltered = 0;  ///< not zero: the environment refuses it nothing
   std::uint64_t place = 0;      ///< one bit that no other living thread has
   std::uint64_t yields_to = 0;  ///< places of the threads that are to go first, if they can
   Wait wait;
@@ -118,7 +119,8 @@ std::string wait_text(const ThreadRecord& thread, NameOf name_of) {
   } else {
     switch (thread.wait.kind) {
       case Wait::Kind::mutex:
-        text += " waits for mutex " + std::to_string(thread.wait.object) + ", held by " + name_of(*thread.wait.word);
+        text += " waits for mutex " + std::to_string(thread.wait.object) + ", held by " +
+                name_of(*thread.wait.word);
         break;
       case Wait::Kind::parker:
         text += " is parked on parker " + std::to_string(thread.wait.object);

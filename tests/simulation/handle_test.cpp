@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+//
+// Models of a task and its handle: completion against awaiting, dropping, destroying, cancelling, blocking.
+
+#include <memory>
+#include <optional>
+
+#include "support/explore.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+using toto::testing::require;
+
+namespace {
+
+/// Counts its living objects.
+class Counted {
+ public:
+  explicit Counted(int& living) : living_(&living) { ++*living_; }
+  Counted(Counted&& other) noexcept : living_(other.living_) { ++*living_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --*living_; }
+
+ private:
+  int* living_;
+};
+
+toto::Task<> await_into(SimHandle<int> handle, int& result, int& resumed) {
+  const int value = co_await handle;
+  ++resumed;
+  result = value;
+}
+
+toto::Task<> sleep_then(toto::Duration length, int& steps) {
+  co_await toto::sleep_for<SimRuntime>(length);
+  ++steps;
+}
+
+}  // namespace
+
+TEST_CASE("completion that races with awaiting resumes the coroutine exactly once",
+          "[simulation][G1][G2][G3][I10]") {
+  explore("completion against await", {.deviations = 2}, [](Simulation&) {
+    SimQueue queue(1, 5ms);
+    SimLoop loop;
+    int result = 0;
+    int resumed = 0;
+    loop.run_sync(await_into(queue.yield_task([] { return 7; }), result, resumed));
+    require(result == 7 && resumed == 1, "resumed once, with the result");
+  });
+}
+
+TEST_CASE("a coroutine on the queue continues on the worker that finished the task", "[simulation][H1][M3]") {
+  explore("await inside the queue", {}, [](Simulation&) {
+    SimQueue queue(1, 5ms);
+    const int value = queue
+                          .yield_task(
+                              [](SimQueue& own) -> toto::Task<int> {
+                                const int inner = co_await own.yield_task([] { return 20; });
+                                require(SimQueue::current() == &own, "back on the queue");
+                                co_return inner + 1;
+                              },
+                              std::ref(queue))
+                          .get();
+    require(value == 21, "the result came through");
+  });
+}
+
+TEST_CASE("a coroutine of one queue that awaits a task of another comes back", "[simulation][H1][H2]") {
+  explore("await across queues", {.random_schedules = 8'000}, [](Simulation&) {
+    SimQueue home(1, 5ms);
+    SimQueue away(1, 5ms);
+    const int value = home.yield_task(
+                              [](SimQueue& here, SimQueue& there) -> toto::Task<int> {
+                                const int inner = co_await there.yield_task([] { return 20; });
+                                require(SimQueue::current() == &here, "back at home");
+                                co_return inner + 1;
+                              },
+                              std::ref(home), std::ref(away))
+                          .get();
+    require(value == 21, "the result came through");
+  });
+}
+
+TEST_CASE("a handle dropped at any moment lets the task run and destroys the result once",
+          "[simulation][G4][G5][G7][G23]") {
+  explore("drop against completion", {.deviations = 2}, [](Simulation&) {
+    int living = 0;
+    int ran = 0;
+    {
+      SimQueue queue(1, 5ms);
+      auto handle = queue.yield_task([&] {
+        ++ran;
+        return Counted(living);
+      });
+      SimRuntime::point("before the drop");
+      handle = SimHandle<Counted>();
+    }
+    require(ran == 1 && living == 0, "it ran, and its result is gone");
+  });
+}
+
+TEST_CASE("a coroutine destroyed on its loop while the task runs is never resumed",
+          "[simulation][G8][G9][Q19]") {
+  explore("destruction against completion", {.deviations = 2}, [](Simulation& sim) {
+    int result = 0;
+    int resumed = 0;
+    {
+      SimQueue queue(1, 5ms);
+      {
+        SimLoop loop;
+        loop.spawn(await_into(queue.yield_task([] { return 7; }), result, resumed));
+        loop.post([&] { loop.stop(); });
+        loop.run();
+        SimRuntime::point("before the destruction");
+      }  // destroys the coroutine wherever its continuation is
+      require(resumed <= 1, "at most once");
+      const int before = resumed;
+      queue.wait_idle();
+      sim.sleep_for(1ms);
+      require(resumed == before, "never after its destruction");
+    }
+  });
+}
+
+TEST_CASE("a coroutine whose loop is gone continues without a home", "[simulation][H2]") {
+  explore("loop gone", {}, [](Simulation&) {
+    int steps = 0;
+    {
+      SimQueue queue(1, 5ms);
+      auto loop = std::make_unique<SimLoop>();
+      const auto home = loop->executor();
+      auto outer = queue.yield_task(
+          [](SimQueue& own, auto executor, int& count) -> toto::Task<> {
+            auto inner = own.yield_task([] {});
+            co_await std::move(inner).resume_on(executor);
+            ++count;
+          },
+          std::ref(queue), home, std::ref(steps));
+      SimRuntime::point("before the loop goes");
+      loop.reset();
+      outer.get();
+    }
+    require(steps == 1, "it went on");
+  });
+}
+
+TEST_CASE("a blocking wait races with completion and the handle's destruction", "[simulation][J1][J5][J7]") {
+  explore("get against completion", {.spurious_wakeups = 1}, [](Simulation&) {
+    SimQueue queue(1, 5ms);
+    int value = 0;
+    {
+      auto handle = queue.yield_task([] { return 5; });
+      value = handle.get();  // the state is destroyed as soon as the waiter has it
+    }
+    require(value == 5, "the value");
+  });
+}
+
+TEST_CASE("a wait with a limit that races with completion leaves the handle whole",
+          "[simulation][J2][J3][J4]") {
+  explore("wait_for against completion", {.random_schedules = 6'000}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    auto handle = queue.yield_task([&] {
+      sim.sleep_for(2ms);
+      return 5;
+    });
+    static_cast<void>(handle.wait_for(0s));  // only looks
+    const bool over = handle.wait_for(2ms);
+    require(!over || handle.ready(), "true means over");
+    require(handle.get() == 5, "the result is there in any case");
+  });
+}
+
+TEST_CASE("a task polled by ready() may be freed the moment it is seen to be over", "[simulation][J4][J5]") {
+  explore("ready against completion", {}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    auto handle = std::make_unique<SimHandle<int>>(queue.yield_task([] { return 5; }));
+    static_cast<void>(handle->wait_for(1us));  // leaves the state's word as it was, or over
+    while (!handle->ready()) {
+      sim.sleep_for(1us);
+    }
+    handle.reset();
+  });
+}
+
+TEST_CASE("several threads wait for one handle", "[simulation][J6]") {
+  explore("two waiters", {.random_schedules = 8'000}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    const auto handle = queue.yield_task([] {});
+    sim.run_threads({{"a", [&] { handle.wait(); }}, {"b", [&] { handle.wait(); }}});
+    require(handle.ready(), "over");
+  });
+}
+
+TEST_CASE("cancelling races with the dequeue: exactly one wins", "[simulation][K1][K2][K3][K4][J8]") {
+  explore("cancel against dequeue", {.deviations = 2}, [](Simulation& sim) {
+    int living = 0;
+    bool ran = false;
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    auto handle = queue.yield_task([&ran, captured = Counted(living)] { ran = true; });
+    const bool cancelled = handle.cancel();
+    if (cancelled) {
+      require(living == 0, "the captures are destroyed at once");
+      bool thrown = false;
+      try {
+        handle.get();
+      } catch (const toto::TaskCancelled&) {
+        thrown = true;
+      }
+      require(thrown && !ran, "it will never run");
+    } else {
+      handle.get();
+      require(ran, "its result arrives");
+    }
+    queue.wait_idle();
+    require(ran != cancelled, "exactly one of the two");
+  });
+}
+
+TEST_CASE("cancelling a task in the middle leaves the others alone", "[simulation][K1][K9]") {
+  explore("cancel in the middle", {.random_schedules = 6'000}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimGate gate;
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      queue.add_task([&] { gate.wait(); });
+      queue.add_task([&] { order += 'a'; });
+      auto middle = queue.yield_task([&] { order += 'b'; });
+      queue.add_task([&] { order += 'c'; });
+      require(middle.cancel(), "it is queued behind a blocked task");
+      require(queue.size() == 3 + (queue.stats().running == 1 ? 0U : 1U), "gone from the size at once");
+      gate.open();
+    }
+    require(order == "ac", "the others ran, in order");
+  });
+}
+
+TEST_CASE("the last child of when_all resumes the coroutine once, in all orders", "[simulation][I2][I6][I11]") {
+  explore("when_all", {.random_schedules = 8'000}, [](Simulation&) {
+    SimQueue queue(2, 5ms);
+    SimLoop loop;
+    int resumed = 0;
+    const auto both = [](SimQueue& on, int& times) -> toto::Task<int> {
+      const auto [one, two] =
+          co_await toto::when_all(on.yield_task([] { return 1; }), on.yield_task([] { return 2; }));
+      ++times;
+      co_return one * 10 + two;
+    };
+    require(loop.run_sync(both(queue, resumed)) == 12 && resumed == 1, "both, in order, once");
+  });
+}
+
+TEST_CASE("when_all destroyed while its tasks run touches nothing afterwards", "[simulation][I10][G8]") {
+  explore("when_all destroyed", {.random_schedules = 8'000}, [](Simulation&) {
+    int living = 0;
+    {
+      SimQueue queue(1, 5ms);
+      SimLoop loop;
+      const auto both = [](SimQueue& on, int& count) -> toto::Task<> {
+        auto first = on.yield_task([&count] { return Counted(count); });
+        auto second = on.yield_task([&count] { return Counted(count); });
+        co_await toto::when_all(first, second);
+      };
+      loop.spawn(both(queue, living));
+      loop.post([&] { loop.stop(); });
+      loop.run();
+    }
+    require(living == 0, "every result was destroyed");
+  });
+}
+
+TEST_CASE("a blocking get() of the queue's only worker is refused", "[simulation][M1][H7]") {
+  explore("get on the own worker", {}, [](Simulation&) {
+    SimQueue queue(1, 5ms);
+    auto outer = queue.yield_task([&] {
+      auto inner = queue.yield_task([] { return 1; });
+      bool refused = false;
+      try {
+        static_cast<void>(inner.get());
+      } catch (const toto::DeadlockError&) {
+        refused = true;
+      }
+      return refused;
+    });
+    require(outer.get(), "DeadlockError");
+  });
+}
+
+TEST_CASE("two workers that wait for each other's queued tasks are told", "[simulation][M2]") {
+  explore("two workers block", {.deviations = 1, .random_schedules = 8'000}, [](Simulation&) {
+    SimQueue queue(2, 5ms);
+    SimBarrier both(2);
+    const auto task = [&] {
+      both.arrive_and_wait();
+      auto inner = queue.yield_task([] { return 1; });
+      try {
+        static_cast<void>(inner.get());
+        return 0;
+      } catch (const toto::DeadlockError&) {
+        return 1;
+      }
+    };
+    auto a = queue.yield_task(task);
+    auto b = queue.yield_task(task);
+    require(a.get() + b.get() >= 1, "the last one to block was told; the other made progress then");
+  });
+}
+
+TEST_CASE("a slow program is never told of a deadlock", "[simulation][M2]") {
+  explore("no false deadlock", {.random_schedules = 8'000}, [](Simulation&) {
+    SimQueue queue(2, 5ms);
+    auto outer = queue.yield_task([&] { return queue.yield_task([] { return 1; }).get(); });
+    require(outer.get() == 1, "another worker ran it");
+  });
+}
+
+TEST_CASE("a sleeping coroutine on a loop or a queue wakes at its time", "[simulation][K10]") {
+  explore("sleep_for", {.random_schedules = 4'000, .eager = false}, [](Simulation& sim) {
+    int steps = 0;
+    SimLoop loop;
+    loop.run_sync(sleep_then(3ms, steps));
+    require(steps == 1 && sim.elapsed() == toto::Duration(3ms), "on a loop");
+    SimQueue queue(1, 1ms);
+    queue.yield_task(sleep_then, toto::Duration(4ms), std::ref(steps)).get();
+    require(steps == 2 && sim.elapsed() == toto::Duration(7ms), "on a queue");
+  });
+}
+
+TEST_CASE("a coroutine task is accepted work until it ends", "[simulation][L11][L15]") {
+  explore("suspended while closing", {.random_schedules = 6'000, .eager = false}, [](Simulation& sim) {
+    int steps = 0;
+    {
+      SimQueue queue(1, 1ms);
+      const auto checks = watch(sim, queue);
+      queue.add_task(sleep_then, toto::Duration(5ms), std::ref(steps));
+    }
+    require(steps == 1, "the destructor waited for it");
+  });
+}

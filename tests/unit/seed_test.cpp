@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+//
+// The seed's own test cases (Python's toto.tasks on Tornado), on an EventLoop: the same steps, the same results.
+
+#include <toto/tasks.hpp>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/eventually.hpp"
+#include "support/gate.hpp"
+
+using namespace std::chrono_literals;
+using toto::EventLoop;
+using toto::Task;
+using toto::TaskHandle;
+using toto::TaskQueue;
+using toto_tests::kPatience;
+
+TEST_CASE("seed: add_task runs tasks in the order 1 2 3", "[seed][A1]") {
+  EventLoop loop;
+  TaskQueue queue;
+  std::vector<int> values;
+  loop.spawn([](TaskQueue& q, std::vector<int>& seen) -> Task<> {
+    q.add_task([&seen] { seen.push_back(1); });
+    q.add_task([&seen] { seen.push_back(2); });
+    q.add_task([&seen](int three) { seen.push_back(three); }, 3);
+    while (toto::len(q) > 1) {  // the thread that idles is counted
+      co_await toto::sleep_for(1ms);
+    }
+    co_await q.yield_task([] {});
+  }(queue, values));
+  loop.run();
+  REQUIRE(values == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("seed: yield_task of three gathered gives 1 2 3", "[seed][I2]") {
+  EventLoop loop;
+  TaskQueue queue;
+  const auto gather = [&queue]() -> Task<std::vector<int>> {
+    std::vector<TaskHandle<int>> handles;
+    handles.push_back(queue.yield_task([] { return 1; }));
+    handles.push_back(queue.yield_task([] { return 2; }));
+    handles.push_back(queue.yield_task([](int three) { return three; }, 3));
+    co_return co_await toto::when_all(handles);
+  };
+  REQUIRE(loop.run_sync(gather()) == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("seed: add_task goes on after exceptions", "[seed][F1]") {
+  EventLoop loop;
+  TaskQueue queue;
+  std::vector<int> values;
+  std::vector<std::string> errors;
+  queue.on_error([&errors](const std::exception_ptr& failure, const toto::TaskInfo&) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      errors.push_back(error.what());
+    }
+  });
+  const auto caller = [&]() -> Task<> {
+    const auto task = [&values](int value) {
+      values.push_back(value);
+      throw std::runtime_error("failure " + std::to_string(value));
+    };
+    queue.add_task(task, 1);
+    queue.add_task(task, 2);
+    queue.add_task(task, 3);
+    co_await queue.yield_task([] {});
+  };
+  loop.run_sync(caller());
+  REQUIRE(values == std::vector<int>{1, 2, 3});
+  REQUIRE(errors == std::vector<std::string>{"failure 1", "failure 2", "failure 3"});
+}
+
+TEST_CASE("seed: yield_task raises the task's exception in the caller", "[seed][F2]") {
+  EventLoop loop;
+  TaskQueue queue;
+  std::vector<std::string> errors;
+  const auto caller = [&]() -> Task<> {
+    const auto task = [](int value) -> int { throw std::runtime_error("failure " + std::to_string(value)); };
+    for (int i = 1; i <= 3; ++i) {
+      try {
+        co_await queue.yield_task(task, i);
+      } catch (const std::runtime_error& error) {
+        errors.push_back(error.what());
+      }
+    }
+    // Gathered: the first failure comes out, after all are over.
+    try {
+      co_await toto::when_all(queue.yield_task([] { return 1; }), queue.yield_task(task, 5),
+                              queue.yield_task(task, 6));
+    } catch (const std::runtime_error& error) {
+      errors.push_back(error.what());
+    }
+  };
+  loop.run_sync(caller());
+  REQUIRE(errors == std::vector<std::string>{"failure 1", "failure 2", "failure 3", "failure 5"});
+}
+
+TEST_CASE("seed: a queue made by name is the same everywhere", "[seed][W1]") {
+  const auto add = [](int a, int b) { return a + b; };
+  const auto caller = [&]() -> Task<int> {
+    co_return co_await TaskQueue::instance("seed-myqueue").yield_task(add, 1, 2);
+  };
+  EventLoop loop;
+  REQUIRE(loop.run_sync(caller()) == 3);
+  REQUIRE(&TaskQueue::instance("seed-myqueue") == TaskQueue::find("seed-myqueue"));
+}
+
+TEST_CASE("seed: threads end after the idle timeout and the queue starts again", "[seed][B2]") {
+  TaskQueue queue(2, 5ms);
+  EventLoop loop;
+  for (int i = 0; i < 3; ++i) {
+    const auto caller = [&]() -> Task<int> { co_return co_await queue.yield_task([i] { return i; }); };
+    REQUIRE(loop.run_sync(caller()) == i);
+    REQUIRE(toto_tests::eventually([&] { return toto::len(queue) == 0; }));
+  }
+}
