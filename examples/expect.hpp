@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the examples check themselves with: prints a sentence that is true, and ends the program with 1 at the first
-// one that is not. Not part of the library.
+// What the examples check themselves with: prints a sentence that is true, and ends the program with 1 at the
+// first one that is not. Not part of the library.
 
 #ifndef TOTO_EXAMPLES_EXPECT_HPP
 #define TOTO_EXAMPLES_EXPECT_HPP

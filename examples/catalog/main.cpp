@@ -60,7 +60,11 @@ int main(int argc, char** argv) {
     catalog::Progress progress;
     catalog::Scan scan(options, progress);
     print_results(options, scan, update(scan, progress));
-    return catalog::interrupted() ? exit_interrupted : exit_done;
+    if (catalog::interrupted()) {
+      catalog::write(stderr, "catalog: interrupted; what was hashed before is kept\n");
+      return exit_interrupted;
+    }
+    return exit_done;
   } catch (const std::exception& error) {
     catalog::write(stderr, fmt::format("catalog: {}\n", error.what()));
     return exit_failed;

@@ -80,8 +80,7 @@ std::string Progress::line() {
   reading_.update(static_cast<double>(work.bytes - skipped_.bytes), now);
   progress_.update(work.effort(), now);
 
-  const std::string rate =
-      human_size(static_cast<std::uint64_t>(std::max(0.0, reading_.per_second()))) + "/s";
+  const std::string rate = human_size(static_cast<std::uint64_t>(std::max(0.0, reading_.per_second()))) + "/s";
   if (!all_found_) {
     return fmt::format("{} files  {}  {}  counting", work.files, human_size(work.bytes), rate);
   }

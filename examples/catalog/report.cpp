@@ -45,8 +45,8 @@ void print_duplicates(std::FILE* stream, Reader& reader, const PathRange& range)
   std::optional<Digest> group;
   reader.each_duplicate(range, [&](const Duplicate& file) {
     if (group != file.digest) {
-      write(stream, fmt::format("{}{}, {} each\n", group ? "\n" : "", hexadecimal(file.digest),
-                                human_size(file.size)));
+      write(stream,
+            fmt::format("{}{}, {} each\n", group ? "\n" : "", hexadecimal(file.digest), human_size(file.size)));
       group = file.digest;
     }
     write(stream, fmt::format("  {}\n", printable(file.path)));

@@ -43,8 +43,8 @@ std::set<std::string> files_of_database(const std::string& database) {
 }
 
 Walker make_walker(const std::string& directory, const Options& options) {
-  return Walker(directory, {.excluded = files_of_database(options.database),
-                            .one_file_system = options.one_file_system});
+  return Walker(directory,
+                {.excluded = files_of_database(options.database), .one_file_system = options.one_file_system});
 }
 
 std::uint64_t bytes_of(const Batch& batch) {

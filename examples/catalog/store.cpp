@@ -44,7 +44,8 @@ const std::string duplicated =
     "       WHERE path >= ?1 AND path < ?2 AND size > 0)"
     " GROUP BY sha256 HAVING count(*) > 1)";
 
-template <class Work> auto naming(const std::string& database, const char* what, Work&& work) {
+template <class Work>
+auto naming(const std::string& database, const char* what, Work&& work) {
   try {
     return work();
   } catch (const SQLite::Exception& error) {
@@ -179,8 +180,8 @@ Differences Reader::compare(const Batch& batch) {
 
 Totals Reader::totals(const PathRange& range) {
   return naming(name_, "read", [&] {
-    SQLite::Statement query(
-        connection_, "SELECT count(*), ifnull(sum(size), 0) FROM files WHERE path >= ?1 AND path < ?2");
+    SQLite::Statement query(connection_,
+                            "SELECT count(*), ifnull(sum(size), 0) FROM files WHERE path >= ?1 AND path < ?2");
     bind_range(query, range);
     query.executeStep();
     return Totals{.files = unsigned_number(query.getColumn(0)), .bytes = unsigned_number(query.getColumn(1))};
@@ -228,13 +229,13 @@ void Reader::each_duplicate(const PathRange& range, const std::function<void(con
 Writer::Writer(const std::string& database)
     : name_(database),
       connection_(open_for_writing(database)),
-      insert_(prepare(
-          database, connection_,
-          "INSERT INTO files (path, size, modified_ns, changed_ns, device, inode, sha256) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-          "ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns, "
-          "changed_ns = excluded.changed_ns, device = excluded.device, inode = excluded.inode, "
-          "sha256 = excluded.sha256")),
+      insert_(
+          prepare(database, connection_,
+                  "INSERT INTO files (path, size, modified_ns, changed_ns, device, inode, sha256) "
+                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                  "ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns, "
+                  "changed_ns = excluded.changed_ns, device = excluded.device, inode = excluded.inode, "
+                  "sha256 = excluded.sha256")),
       remove_(prepare(database, connection_, "DELETE FROM files WHERE id = ?1")) {}
 
 void Writer::apply(const Changes& changes) {

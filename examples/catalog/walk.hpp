@@ -56,9 +56,8 @@ class Walker {
  private:
   /// A directory on the way down to the present one.
   struct Level {
-    std::string prefix;  // its path, with a slash at the end
-    std::vector<std::string>
-        names;  // sorted; directories have a slash at the end, which sorts them into place
+    std::string prefix;              // its path, with a slash at the end
+    std::vector<std::string> names;  // sorted; directories have a slash at the end, which sorts them into place
     std::size_t next = 0;
   };
 

@@ -50,7 +50,8 @@ function(toto_fetch name repository tag package)
   FetchContent_MakeAvailable(${name})
 endfunction()
 
-# Makes Catch2::Catch2 (version 2, headers only) or Catch2::Catch2WithMain (version 3), and catch_discover_tests.
+# Makes Catch2::Catch2 (version 2, headers only) or Catch2::Catch2WithMain (version 3). Which one it is stands in
+# TOTO_CATCH2_MAJOR.
 macro(toto_find_catch2)
   if(NOT TOTO_FOREIGN_STDLIB)
     find_package(Catch2 3 CONFIG QUIET)
@@ -60,10 +61,12 @@ macro(toto_find_catch2)
   endif()
   if(NOT Catch2_FOUND)
     toto_fetch(Catch2 https://github.com/catchorg/Catch2.git v3.7.1 catch2)
-    FetchContent_GetProperties(Catch2)
-    list(APPEND CMAKE_MODULE_PATH ${catch2_SOURCE_DIR}/extras)
   endif()
-  include(Catch)
+  if(Catch2_VERSION AND Catch2_VERSION VERSION_LESS 3)
+    set(TOTO_CATCH2_MAJOR 2)
+  else()
+    set(TOTO_CATCH2_MAJOR 3)
+  endif()
 endmacro()
 
 # toto_find_library(<result> <name>): sets <result> to the targets to link, or to "" after saying why there are none.

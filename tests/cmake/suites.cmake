@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
 # How a file under tests/ becomes a CTest test. Every test is named "<directory>/<name>" and labelled with the
-# directory: ctest -L unit, ctest -LE 'stress|consume', ctest -R B4.
+# directory: ctest -L unit, ctest -LE 'stress|consume', ctest -R 'idle timeout'.
 
 include_guard(GLOBAL)
+include(cmake/discover_tests.cmake)
 if(TOTO_SANITIZE)
   set(toto_timeout_factor 4)
 else()
@@ -18,12 +19,6 @@ function(toto_add_suite directory)
   if(NOT sources)
     return()
   endif()
-  foreach(source IN LISTS sources)
-    file(STRINGS ${source} torn REGEX "TEST_CASE[A-Z_]*\\( *\"[^\"]*;")
-    if(torn)
-      message(FATAL_ERROR "${source}: CTest and Catch2 2 cannot have a semicolon in the name of a test:\n${torn}")
-    endif()
-  endforeach()
   set(target toto_${directory}_tests)
   toto_add_program(${target} ${sources})
   if(NOT TARGET ${target})
@@ -33,8 +28,8 @@ function(toto_add_suite directory)
   math(EXPR timeout "${suite_TIMEOUT} * ${toto_timeout_factor}")
   # Catch2 2 exits with 0 if the name of a test matches nothing, hence the first expression. A test case that skips
   # itself says so (support/catch.hpp); Catch2 3 exits with 4, too.
-  catch_discover_tests(${target} TEST_PREFIX ${directory}/
-    PROPERTIES LABELS ${directory} TIMEOUT ${timeout} RUN_SERIAL $<BOOL:${suite_ALONE}>
+  toto_discover_tests(${target} ${directory}/
+    LABELS ${directory} TIMEOUT ${timeout} RUN_SERIAL $<BOOL:${suite_ALONE}>
     FAIL_REGULAR_EXPRESSION "No test cases matched" SKIP_REGULAR_EXPRESSION "SKIPPED: " SKIP_RETURN_CODE 4)
 endfunction()
 

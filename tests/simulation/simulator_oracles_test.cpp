@@ -507,6 +507,20 @@ TEST_CASE("a stop callback runs once, and its destructor waits for it", "[simula
   CHECK(result.exhausted);
 }
 
+TEST_CASE("a local variable is on the stack of its own thread only", "[simulator]") {
+  CHECK(failure_of([](Simulation& sim) {
+          const int mine = 0;
+          const auto allocated = std::make_unique<int>();
+          require(SimRuntime::on_this_stack(&mine), "a local variable is on the stack");
+          require(!SimRuntime::on_this_stack(allocated.get()), "what is allocated is not");
+          sim.run_threads({{"other", [&] {
+                              const int of_other = 0;
+                              require(SimRuntime::on_this_stack(&of_other), "each thread has a stack");
+                              require(!SimRuntime::on_this_stack(&mine), "of its own");
+                            }}});
+        }).empty());
+}
+
 TEST_CASE("the scenario can count the threads that its code starts", "[simulator]") {
   CHECK(failure_of([](Simulation& sim) {
           Thread first("worker 1", [&] { sim.sleep_for(1s); });

@@ -278,5 +278,5 @@ TEST_CASE("co_await works in try blocks, loops, conditional expressions, conditi
   };
   std::string log;
   toto::sync_wait(everything(queue, log));
-  CHECK(log == "try caught 015 three abc......... two42 left right");
+  CHECK(log == "try caught 015 three abc...... two42 left right");
 }

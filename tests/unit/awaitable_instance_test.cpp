@@ -169,7 +169,7 @@ TEST_CASE("a wrapper is made of a reference, a value, and each kind of smart poi
   static_assert(std::is_same_v<decltype(by_value), const toto::AwaitableInstance<Number>>);
   REQUIRE(by_value(&Number::increment).get() == 3);
 
-  const auto shared = std::make_shared<Number>(3);
+  auto shared = std::make_shared<Number>(3);
   const toto::AwaitableInstance by_shared(shared, queue);
   static_assert(std::is_same_v<decltype(by_shared), const toto::AwaitableInstance<Number>>);
   REQUIRE(by_shared(&Number::increment).get() == 4);
@@ -182,6 +182,16 @@ TEST_CASE("a wrapper is made of a reference, a value, and each kind of smart poi
   const toto::AwaitableInstance by_weak(std::weak_ptr<Number>(shared), queue);
   static_assert(std::is_same_v<decltype(by_weak), const toto::AwaitableInstance<Number>>);
   REQUIRE(by_weak(&Number::increment).get() == 5);
+}
+
+TEST_CASE("a constant smart pointer is a smart pointer too", "[awaitable_instance][P1]") {
+  toto::TaskQueue queue;
+  const auto shared = std::make_shared<Number>(3);
+  const toto::AwaitableInstance by_shared(shared, queue);
+  CHECK(std::is_same_v<decltype(by_shared), const toto::AwaitableInstance<Number>>);
+  const std::weak_ptr<Number> weak = shared;
+  const toto::AwaitableInstance by_weak(weak, queue);
+  CHECK(std::is_same_v<decltype(by_weak), const toto::AwaitableInstance<Number>>);
 }
 
 TEST_CASE("a null instance and a null callable are refused in the caller", "[awaitable_instance][P1][U4]") {

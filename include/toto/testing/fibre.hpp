@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <new>
 #include <utility>
@@ -138,6 +139,9 @@ class Fibre {
 
   /// Leaves this fibre, the running one, for `next`. Returns when somebody switches back.
   void switch_to(Fibre& next) noexcept;
+
+  /// Whether `object` is a local variable on this fibre, which has a stack of its own and is running.
+  bool holds(const void* object) const noexcept;
 
   /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak,
   /// as long as this object lives.
@@ -333,6 +337,18 @@ inline void Fibre::arrive() noexcept {
   __sanitizer_finish_switch_fiber(fake_stack_, &came_from_->bottom_, &came_from_->size_);
 #endif
   exceptions_.restore();
+}
+
+inline bool Fibre::holds(const void* object) const noexcept {
+#if defined(TOTO_DETAIL_ASAN)
+  if (void* const fake_stack = __asan_get_current_fake_stack()) {
+    if (__asan_addr_is_in_fake_stack(fake_stack, const_cast<void*>(object), nullptr, nullptr) != nullptr) {
+      return true;
+    }
+  }
+#endif
+  constexpr std::less<const void*> before;
+  return !before(object, stack_->bottom()) && before(object, stack_->top());
 }
 
 inline void Fibre::abandon() {

@@ -276,6 +276,12 @@ struct SimRuntime {
 
   // Beyond StdRuntime.
 
+  /// Whether `object` is a local variable of the present simulated thread. The library asks a policy that has
+  /// it.
+  static bool on_this_stack(const void* object) noexcept {
+    const detail::Scheduler* const scheduler = detail::Scheduler::current();
+    return scheduler != nullptr && scheduler->running().fibre->holds(object);
+  }
   /// How many mutexes the present simulated thread holds.
   static unsigned locks_held() noexcept {
     const detail::Scheduler* const scheduler = detail::Scheduler::current();

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+//
+// Adding to a queue, handing continuations over to it, taking tasks back, and choosing who shall come. Part of
+// QueueCore, whose invariants I1 to I9 are listed in queue_core.hpp; include that.
+
+#ifndef TOTO_DETAIL_QUEUE_ADDING_HPP
+#define TOTO_DETAIL_QUEUE_ADDING_HPP
+
+#include "queue_core.hpp"
+
+namespace toto::inline v0::detail {
+
+template <class Runtime>
+void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
+  QueuedTask* task;
+  std::memcpy(&task, slot.closure, sizeof(task));
+  auto expected = &run_queued;
+  // Against take_back(), which puts run_nothing here: one of the two wins. Relaxed: the claim has acquired
+  // the slot.
+  if (!slot.run.compare_exchange_strong(expected, nullptr, std::memory_order_relaxed)) {
+    return;
+  }
+  task->slot.store(nullptr, std::memory_order_relaxed);
+  task->run_on(worker);
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::add(QueuedTask& task) {
+  if (task.lane) {
+    mutex_.lock();
+    if (task.lane->admitted == task.lane->limit && !closed_) {
+      if (task.lane->waiting.empty()) {
+        lanes_.push_back(*task.lane);
+      }
+      task.place = QueuedTask::Place::lane;
+      task.lane->waiting.push_back(task);
+      ++submitted_;
+      take_reference_locked();
+      mutex_.unlock();
+      return;
+    }
+    ++task.lane->admitted;  // the following ones wait behind it; a closed queue is refused below
+    mutex_.unlock();
+  }
+  try {
+    add(Kind::task, &run_queued, [&](Slot& slot) {
+      QueuedTask* const pointer = &task;
+      std::memcpy(slot.closure, &pointer, sizeof(pointer));
+      task.place = QueuedTask::Place::slot;
+      task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
+    });
+  } catch (...) {
+    if (task.lane) {
+      leave_lane(task);
+    }
+    throw;
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
+  const Ref<Lane<Runtime>> lane = std::move(task.lane);
+  mutex_.lock();
+  if (lane->waiting.empty()) {
+    --lane->admitted;
+    mutex_.unlock();
+    return;
+  }
+  auto& next = static_cast<QueuedTask&>(lane->waiting.pop_front());
+  if (lane->waiting.empty()) {
+    lanes_.remove(*lane);
+  }
+  next.place = QueuedTask::Place::node;
+  next.run = &run_task_node;
+  next.ticket = slots_.end();
+  nodes_.push_back(next);
+  ++node_tasks_;
+  note_due_locked();
+  const Wake wake = pick_locked();
+  mutex_.unlock();
+  deliver(wake);
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
+  Hop* hop;
+  std::memcpy(&hop, slot.closure, sizeof(hop));
+  hop->slot = nullptr;  // its own: nobody else looks while it begins to run
+  worker.count(Tally::kHops);
+  worker.in_coroutine.store(true, std::memory_order_relaxed);
+  hop->run(*hop, Turn::on_executor);
+  worker.in_coroutine.store(false, std::memory_order_relaxed);
+}
+
+/// Makes sure that there is a slot to fill and a thread to run it. Lets go of the mutex on the way; throws
+/// without it.
+template <class Runtime>
+void QueueCore<Runtime>::prepare_add(Kind kind) {
+  for (;;) {
+    std::exception_ptr failure;
+    if (kind == Kind::hop ? ended_ : closed_) {
+      failure =
+          std::make_exception_ptr(QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
+    } else if (!slots_.has_room()) {
+      mutex_.unlock();
+      Chunk* const chunk = new (std::nothrow) Chunk;
+      mutex_.lock();
+      if (chunk != nullptr) {
+        slots_.add_spare(chunk);
+      } else {
+        failure = std::make_exception_ptr(std::bad_alloc());
+      }
+    } else if (secured_ == 0) {
+      failure = secure_first_worker();
+    } else {
+      return;
+    }
+    if (failure) {
+      if (promised_ == 0) {
+        rouse_idle_locked();  // a worker may have stayed for this task alone
+      }
+      mutex_.unlock();
+      std::rethrow_exception(failure);
+    }
+  }
+}
+
+template <class Runtime>
+std::exception_ptr QueueCore<Runtime>::secure_first_worker() {
+  ++promised_;  // keeps the new worker from leaving before this adder has published
+  std::exception_ptr failure;
+  if (searching_) {
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return secured_ > 0 || !searching_ || closed_; });
+  } else {
+    searching_ = true;
+    ++live_;
+    ++starting_;
+    Worker* const unused = std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr);
+    mutex_.unlock();
+    failure = start(unused);
+    mutex_.lock();
+  }
+  --promised_;
+  return secured_ == 0 ? failure : nullptr;
+}
+
+template <class Runtime>
+bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
+  mutex_.lock();
+  if (ended_) {
+    mutex_.unlock();
+    return false;
+  }
+  if (first) {
+    node.ticket = 0;
+    nodes_.push_front(node);
+  } else {
+    node.ticket = slots_.end();
+    nodes_.push_back(node);
+  }
+  note_due_locked();
+  const Wake wake = pick_locked();
+  mutex_.unlock();
+  deliver(wake);
+  return true;
+}
+
+template <class Runtime>
+Continuation& QueueCore<Runtime>::pop_node_locked() noexcept {
+  Continuation& node = nodes_.pop_front();
+  if (node.run == &run_task_node) {
+    static_cast<QueuedTask&>(node).place = QueuedTask::Place::nowhere;
+    --node_tasks_;
+  }
+  note_due_locked();
+  return node;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::note_due_locked() noexcept {
+  due_.store(nodes_.empty() ? kNoneDue : nodes_.front()->ticket, std::memory_order_relaxed);
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::take_reference_locked() noexcept {
+  if (credit_ == 0) {
+    this->retain(kCredit);
+    credit_ = kCredit;
+  }
+  --credit_;
+}
+
+template <class Runtime>
+bool QueueCore<Runtime>::has_work_locked() noexcept {
+  return !nodes_.empty() || slots_.begin() != slots_.end();
+}
+
+/// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The
+/// caller delivers the choice after it has let go of the mutex.
+template <class Runtime>
+typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
+  if (searching_ || (idle_ == nullptr && live_ == thread_count_)) {
+    return {};
+  }
+  searching_ = true;
+  if (Worker* const worker = idle_) {
+    remove_idle_locked(*worker);
+    worker->signalled = true;
+    worker->searcher = true;
+    return {worker, false};
+  }
+  ++live_;
+  ++starting_;
+  return {std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr), true};
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::deliver(Wake wake) noexcept {
+  if (wake.start) {
+    if (start(wake.worker)) {
+      adopt_stranded();  // the rest is left to the live workers, or to the next who comes by
+    }
+  } else if (wake.worker != nullptr) {
+    wake.worker->parker.unpark();
+  }
+}
+
+/// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it
+/// runs the continuations that wait here, after what it is doing now.
+template <class Runtime>
+void QueueCore<Runtime>::adopt_stranded() noexcept {
+  Worker* const worker = ThreadContext<Runtime>::current().worker;
+  const Lock lock(mutex_);
+  if (worker == nullptr || live_ > 0) {
+    return;
+  }
+  while (!nodes_.empty() && nodes_.front()->run != &run_task_node) {
+    worker->local.push_back(pop_node_locked());
+  }
+  announce_quiet_locked();
+}
+
+template <class Runtime>
+bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
+  {
+    const Lock lock(mutex_);
+    switch (task.place) {
+      case QueuedTask::Place::nowhere:
+        return false;
+      case QueuedTask::Place::slot: {
+        Slot* const slot = task.slot.load(std::memory_order_relaxed);
+        auto expected = &run_queued;
+        if (slot == nullptr ||
+            !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
+          return false;  // claimed by a worker
+        }
+        task.slot.store(nullptr, std::memory_order_relaxed);
+        break;
+      }
+      case QueuedTask::Place::lane:
+        task.lane->waiting.remove(task);
+        if (task.lane->waiting.empty()) {
+          lanes_.remove(*task.lane);
+        }
+        task.lane = {};  // it had no turn to pass on
+        break;
+      case QueuedTask::Place::node:
+        nodes_.remove(task);
+        --node_tasks_;
+        note_due_locked();
+        break;
+    }
+    task.place = QueuedTask::Place::nowhere;
+    ++cancelled_;
+    ++busy_;  // the queue does not end while one of its tasks is being completed
+  }
+  task.discard();
+  const Lock lock(mutex_);
+  --busy_;
+  announce_quiet_locked();
+  return true;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
+  self.blocked_on = &task;
+  // Certain only if no further worker may start, nobody is completing a task from outside (busy_), and each
+  // worker waits for a task that is not over: every task of this queue needs one of its workers to end.
+  bool certain = live_ == thread_count_ && secured_ == live_ && busy_ == live_;
+  for (const Worker* worker = all_; certain && worker != nullptr; worker = worker->next_of_all) {
+    certain = !worker->secured || (worker->blocked_on != nullptr && !worker->blocked_on->ready());
+  }
+  if (certain) {
+    self.blocked_on = nullptr;
+    throw DeadlockError("toto: this wait could never end: it blocks the last of " + std::to_string(live_) +
+                        " worker(s) of queue '" + name_ +
+                        "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
+                        "handle, or give the queue more threads");
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::coroutine_began() noexcept {
+  const Lock lock(mutex_);
+  ++open_coroutines_;
+  ++begun_;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::coroutine_ended(bool failed) noexcept {
+  const Lock lock(mutex_);
+  --open_coroutines_;
+  ++(failed ? failed_ : completed_);
+  announce_quiet_locked();
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_QUEUE_ADDING_HPP
