@@ -27,7 +27,7 @@ int main() {
   std::string complaint;
 
   toto::TaskQueue queue({.name = "journal"});  // one thread: tasks never overlap, so the journal needs no lock
-  queue.on_error([&](std::exception_ptr error, const toto::TaskInfo&) {
+  queue.on_error([&](const std::exception_ptr& error, const toto::TaskInfo&) {
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& exception) {

@@ -25,8 +25,7 @@ toto::Task<> use_an_account() {
   auto account = std::make_shared<Account>();
   toto::AwaitableInstance awaitable(account, "accounts");
 
-  expect(co_await awaitable(&Account::deposit, 10) == 10,
-         "a method is called on the queue, its result awaited");
+  expect(co_await awaitable(&Account::deposit, 10) == 10, "a method is called on the queue, its result awaited");
 
   // Calls never overlap, whatever the queue's thread count, and run in the order they were made.
   std::vector<toto::TaskHandle<int>> deposits;

@@ -17,7 +17,7 @@ int main() {
   std::string unseen;
 
   toto::TaskQueue queue({.name = "background"});
-  queue.on_error([&](std::exception_ptr error, const toto::TaskInfo&) {
+  queue.on_error([&](const std::exception_ptr& error, const toto::TaskInfo&) {
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& exception) {

@@ -30,7 +30,7 @@ toto::Task<int> twice(toto::TaskQueue& queue, int number) {
   co_return 2 * co_await queue.yield_task(square, number);
 }
 
-std::string message_of(std::exception_ptr failure) {
+std::string message_of(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& exception) {
@@ -56,8 +56,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
 
   std::string seen;
   try {
-    co_await toto::when_all(queue.yield_task(square, 1), queue.yield_task(refuse, 2),
-                            queue.yield_task(refuse, 3));
+    co_await toto::when_all(queue.yield_task(square, 1), queue.yield_task(refuse, 2), queue.yield_task(refuse, 3));
   } catch (const std::runtime_error& error) {
     seen = error.what();
   }
@@ -67,7 +66,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
 int main() {
   std::string unseen;
   toto::TaskQueue queue({.thread_count = 4});
-  queue.on_error([&](std::exception_ptr failure, const toto::TaskInfo&) { unseen = message_of(failure); });
+  queue.on_error([&](const std::exception_ptr& failure, const toto::TaskInfo&) { unseen = message_of(failure); });
   toto::sync_wait(caller(queue));
   expect(unseen == "refused 3", "and any other one, which nobody will see, goes to on_error");
 }

@@ -62,6 +62,5 @@ int main() {
 
   // Without a coroutine: block for the result.
   expect(queue.yield_task(reciprocal, 1).get() == 1, "get() waits on a thread of one's own");
-  expect(toto::sync_wait(queue.yield_task(reciprocal, 1)) == 1,
-         "and so does sync_wait, for anything awaitable");
+  expect(toto::sync_wait(queue.yield_task(reciprocal, 1)) == 1, "and so does sync_wait, for anything awaitable");
 }

@@ -30,8 +30,8 @@ Stamp stamp_of(const struct stat& status) noexcept {
 }
 
 bool same_content(const Stamp& left, const Stamp& right) noexcept {
-  return left.size == right.size && left.modified_ns == right.modified_ns &&
-         left.changed_ns == right.changed_ns && left.inode == right.inode;
+  return left.size == right.size && left.modified_ns == right.modified_ns && left.changed_ns == right.changed_ns &&
+         left.inode == right.inode;
 }
 
 PathRange beneath(const std::string& directory) {

@@ -40,8 +40,7 @@ catalog::Summary update(catalog::Scan& scan, catalog::Progress& progress) {
 void print_results(const catalog::Options& options, catalog::Scan& scan, const catalog::Summary& summary) {
   if (options.list || options.duplicates) {
     const auto print = options.list ? catalog::print_list : catalog::print_duplicates;
-    scan.with_reader(
-        [&](catalog::Reader& reader, const catalog::PathRange& tree) { print(stdout, reader, tree); });
+    scan.with_reader([&](catalog::Reader& reader, const catalog::PathRange& tree) { print(stdout, reader, tree); });
     catalog::print_summary(stderr, options, scan.directory(), summary);
   } else {
     catalog::print_summary(stdout, options, scan.directory(), summary);

@@ -72,6 +72,7 @@ Scan::Scan(const Options& options, Progress& progress)
 toto::Task<Summary> Scan::run() {
   const auto start = std::chrono::steady_clock::now();
   std::vector<toto::Task<>> lanes;
+  lanes.reserve(lanes_);
   for (std::size_t i = 0; i < lanes_; ++i) {
     lanes.push_back(work_through_batches_or_stop_all());
   }
@@ -117,6 +118,7 @@ toto::Task<> Scan::work_through_batches() {
 
 toto::Task<Changes> Scan::hash(Differences differences) {
   std::vector<toto::TaskHandle<Outcome>> hashes;
+  hashes.reserve(differences.to_hash.size());
   for (const FileToHash& file : differences.to_hash) {
     hashes.push_back(hash_queue_.yield_task(hash_file, file.path, std::ref(progress_.meter())));
   }

@@ -70,8 +70,7 @@ SQLite::Database open_for_writing(const std::string& name) {
       connection.exec(fmt::format("PRAGMA user_version = {}", layout_version));
     } else if (found_id != application_id) {
       throw SQLite::Exception("it is the database of another program");
-    } else if (const int version = connection.execAndGet("PRAGMA user_version").getInt();
-               version != layout_version) {
+    } else if (const int version = connection.execAndGet("PRAGMA user_version").getInt(); version != layout_version) {
       throw SQLite::Exception(fmt::format("its layout is version {}, not {}", version, layout_version));
     }
     transaction.commit();
@@ -200,8 +199,8 @@ DuplicateTotals Reader::duplicate_totals(const PathRange& range) {
 
 void Reader::each_file(const PathRange& range, const std::function<void(const Record&)>& visit) {
   naming(name_, "read", [&] {
-    SQLite::Statement query(
-        connection_, "SELECT path, size, sha256 FROM files WHERE path >= ?1 AND path < ?2 ORDER BY path");
+    SQLite::Statement query(connection_,
+                            "SELECT path, size, sha256 FROM files WHERE path >= ?1 AND path < ?2 ORDER BY path");
     bind_range(query, range);
     while (query.executeStep()) {
       Record record{.path = std::string(blob(query.getColumn(0))), .stamp = {}, .digest = {}};
@@ -229,13 +228,12 @@ void Reader::each_duplicate(const PathRange& range, const std::function<void(con
 Writer::Writer(const std::string& database)
     : name_(database),
       connection_(open_for_writing(database)),
-      insert_(
-          prepare(database, connection_,
-                  "INSERT INTO files (path, size, modified_ns, changed_ns, device, inode, sha256) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-                  "ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns, "
-                  "changed_ns = excluded.changed_ns, device = excluded.device, inode = excluded.inode, "
-                  "sha256 = excluded.sha256")),
+      insert_(prepare(database, connection_,
+                      "INSERT INTO files (path, size, modified_ns, changed_ns, device, inode, sha256) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                      "ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns, "
+                      "changed_ns = excluded.changed_ns, device = excluded.device, inode = excluded.inode, "
+                      "sha256 = excluded.sha256")),
       remove_(prepare(database, connection_, "DELETE FROM files WHERE id = ?1")) {}
 
 void Writer::apply(const Changes& changes) {

@@ -50,8 +50,7 @@ bool is_directory(const Directory& directory, const dirent& entry) {
     return entry.d_type == DT_DIR;
   }
   struct stat status = {};
-  return fstatat(dirfd(directory.get()), entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISDIR(status.st_mode);
+  return fstatat(dirfd(directory.get()), entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
 bool may_be_a_file(const dirent& entry) {

@@ -82,7 +82,7 @@ class InstanceCall {
       : source_(source), function_(std::forward<Fn>(function)) {}
 
   template <class... Args>
-  requires std::is_invocable_v<F, T&, Args...>
+    requires std::is_invocable_v<F, T&, Args...>
   decltype(auto) operator()(Args&&... args) {
     return std::invoke(std::move(function_), object(), std::forward<Args>(args)...);
   }
@@ -95,8 +95,7 @@ class InstanceCall {
     if (std::weak_ptr<T>* const observed = std::get_if<std::weak_ptr<T>>(&source_)) {
       std::shared_ptr<T> owner = observed->lock();
       if (owner == nullptr) {
-        throw InstanceGone(
-            "toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
+        throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
       }
       source_ = std::move(owner);  // for the length of the call
     }
@@ -129,14 +128,14 @@ class AwaitableInstance {
   /// observed. Calls run in the queue of that name, which is made with one thread if there is none. Throws:
   /// std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
-  requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>) explicit AwaitableInstance(
-      Instance&& instance, std::string_view queue_name = "pool")
+    requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
+  explicit AwaitableInstance(Instance&& instance, std::string_view queue_name = "pool")
       : AwaitableInstance(std::forward<Instance>(instance), BasicTaskQueue<Runtime>::instance(queue_name)) {}
 
   /// The same in `queue`. Calls after that queue has ended throw QueueClosed.
   template <class Instance>
-  requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
-      AwaitableInstance(Instance&& instance, BasicTaskQueue<Runtime>& queue)
+    requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
+  AwaitableInstance(Instance&& instance, BasicTaskQueue<Runtime>& queue)
       : source_(detail::make_source<T>(std::forward<Instance>(instance))),
         core_(detail::Ref<Core>::share(&detail::QueueAccess::core(queue))),
         lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
@@ -149,16 +148,14 @@ class AwaitableInstance {
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
     using Call = detail::InstanceCall<T, std::decay_t<F>>;
-    static_assert(
-        detail::CallTraits<Runtime, Call, Args...>::kValid,
-        "toto: fn cannot be called with the instance and these arguments; they are copied or moved as "
-        "std::thread does it: use std::ref to pass a reference");
+    static_assert(detail::CallTraits<Runtime, Call, Args...>::kValid,
+                  "toto: fn cannot be called with the instance and these arguments; they are copied or moved as "
+                  "std::thread does it: use std::ref to pass a reference");
     using Result = typename detail::CallTraits<Runtime, Call, Args...>::Result;
     using Handle = std::conditional_t<(detail::kDestroyedTwice<F> || ... || detail::kDestroyedTwice<Args>),
                                       detail::UnstoredHandle<Result, Runtime>, TaskHandle<Result, Runtime>>;
     detail::check_callable(fn);
-    auto* const state =
-        detail::make_state(*core_, Call(source_, std::forward<F>(fn)), std::forward<Args>(args)...);
+    auto* const state = detail::make_state(*core_, Call(source_, std::forward<F>(fn)), std::forward<Args>(args)...);
     state->lane = lane_;
     return detail::submit<Handle>(*core_, state);
   }
@@ -180,8 +177,9 @@ class AwaitableInstance {
 };
 
 template <class Instance>
-requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>) AwaitableInstance(Instance&&)
-->AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type>;
+  requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
+AwaitableInstance(Instance&&)
+    -> AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type>;
 template <class Instance>
 AwaitableInstance(Instance&&, std::string_view)
     -> AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type>;

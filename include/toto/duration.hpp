@@ -76,8 +76,8 @@ class Duration {
     }
     // Beyond 63 bits only the sign matters; long double decides that without overflow.
     using Scale = std::ratio_divide<Period, std::nano>;
-    const long double exact = static_cast<long double>(count) * static_cast<long double>(Scale::num) /
-                              static_cast<long double>(Scale::den);
+    const long double exact =
+        static_cast<long double>(count) * static_cast<long double>(Scale::num) / static_cast<long double>(Scale::den);
     if (exact >= static_cast<long double>(kMax)) {
       return kMax;
     }

@@ -89,9 +89,7 @@ class BasicEventLoop {
     bool collected = false;  // the loop's thread only
 
     explicit Root(Core& loop) noexcept : core(loop) {
-      this->run = [](detail::Continuation& node, detail::Turn) noexcept {
-        static_cast<Root&>(node).collected = true;
-      };
+      this->run = [](detail::Continuation& node, detail::Turn) noexcept { static_cast<Root&>(node).collected = true; };
     }
     /// On the coroutine's own stack, on whatever thread: the loop has to be told.
     static void end(void* context) noexcept {

@@ -42,8 +42,7 @@ class BasicResumption {
   friend class detail::UserExecutorCore;
   using Core = detail::ExecutorCore<Runtime>;
 
-  BasicResumption(detail::Ref<Core> core, void (*run)(Core&) noexcept) noexcept
-      : core_(std::move(core)), run_(run) {}
+  BasicResumption(detail::Ref<Core> core, void (*run)(Core&) noexcept) noexcept : core_(std::move(core)), run_(run) {}
 
   detail::Ref<Core> core_;
   void (*run_)(Core&) noexcept;
@@ -53,8 +52,7 @@ using Resumption = BasicResumption<StdRuntime>;
 /// Anything that can be handed a callable to run later on a thread of its own, and does not fail at it.
 template <class E, class Runtime = StdRuntime>
 concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption) {
-  { executor.post(std::move(resumption)) }
-  noexcept;
+  { executor.post(std::move(resumption)) } noexcept;
 };
 
 namespace detail {
@@ -122,9 +120,9 @@ class BasicExecutorRef {
 
   /// From a queue or a loop: `handle.resume_on(loop)`.
   template <class Executor>
-  requires requires(Executor& executor) {
-    { executor.executor() } -> std::same_as<BasicExecutorRef>;
-  }
+    requires requires(Executor& executor) {
+      { executor.executor() } -> std::same_as<BasicExecutorRef>;
+    }
   BasicExecutorRef(Executor& executor) noexcept  // NOLINT(google-explicit-constructor)
       : BasicExecutorRef(executor.executor()) {}
 

@@ -133,8 +133,8 @@ class PooledCalls {
   /// Calls `std::invoke(fn, instance, args...)` in the queue; see InstancePool::await_transaction.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
-    auto* const state = detail::make_transaction<T>(*queue_, pool_, CallSite(), std::forward<F>(fn),
-                                                    std::forward<Args>(args)...);
+    auto* const state =
+        detail::make_transaction<T>(*queue_, pool_, CallSite(), std::forward<F>(fn), std::forward<Args>(args)...);
     state->begin(*pool_, false);
     return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F, Args...>::Type>(state);
   }
@@ -185,14 +185,14 @@ class InstancePool {
   /// Deduction: a range is a collection of instances; name T to make a pool of one range.
   /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
   template <class Source>
-  requires(!detail::kIsPool<std::remove_cvref_t<Source>>) explicit InstancePool(Source&& source,
-                                                                                const PoolOptions& options = {})
+    requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
+  explicit InstancePool(Source&& source, const PoolOptions& options = {})
       : InstancePool(given<Source>(std::forward<Source>(source)), nullptr, 0, options) {}
 
   /// The same for a list: `InstancePool pool({&one, &other});`
   template <class Element>
-  requires(!std::ranges::range<Element>) InstancePool(std::initializer_list<Element> instances,
-                                                      const PoolOptions& options = {})
+    requires(!std::ranges::range<Element>)
+  InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
       : InstancePool(detail::make_places<T, Runtime>(instances), nullptr, 0, options) {}
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
@@ -201,7 +201,8 @@ class InstancePool {
   /// lease(), in the pool's default queue. What it throws goes to whoever needed the instance.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   template <class F>
-  requires std::invocable<std::decay_t<F>&> InstancePool(F&& factory, std::size_t max, const PoolOptions& options = {})
+    requires std::invocable<std::decay_t<F>&>
+  InstancePool(F&& factory, std::size_t max, const PoolOptions& options = {})
       : InstancePool({}, detail::make_factory<T, Runtime>(std::forward<F>(factory), max), max, options) {}
 
   InstancePool(const InstancePool&) = delete;
@@ -268,8 +269,7 @@ class InstancePool {
   /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
   /// std::bad_alloc. Resumes on: the loop or queue on which the coroutine was running; without one, on the worker
   /// that gave the instance back, or else in the pool's default queue.
-  [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(
-      CallSite where = CallSite::current()) {
+  [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime>(core_, where);
   }
 
@@ -287,8 +287,9 @@ class InstancePool {
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name;
   /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then there is no transaction.
   template <class F>
-  [[nodiscard("dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
-              "async_transaction")]] auto
+  [[nodiscard(
+      "dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
+      "async_transaction")]] auto
   await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) ->
       typename detail::TransactionHandle<T, Runtime, F>::Type {
     auto* const state = detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn));
@@ -332,8 +333,8 @@ class InstancePool {
   using Claim = detail::Claim<Runtime>;
   using TimePoint = typename Runtime::Clock::time_point;
 
-  InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory,
-               std::size_t max, const PoolOptions& options) {
+  InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory, std::size_t max,
+               const PoolOptions& options) {
     detail::check_name(options.default_queue, "default_queue");
     const std::size_t capacity = factory == nullptr ? instances.size() : max;
     core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
@@ -361,11 +362,13 @@ class InstancePool {
 template <class Source>
 InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<typename detail::PooledIn<Source>::Type>;
 template <class Element>
-requires(!std::ranges::range<Element>) InstancePool(std::initializer_list<Element>, const PoolOptions& = {})
-->InstancePool<typename detail::PointedTo<Element>::Type>;
+  requires(!std::ranges::range<Element>)
+InstancePool(std::initializer_list<Element>, const PoolOptions& = {})
+    -> InstancePool<typename detail::PointedTo<Element>::Type>;
 template <class F>
-requires std::invocable<std::decay_t<F>&> InstancePool(F&&, std::size_t, const PoolOptions& = {})
-->InstancePool<typename detail::PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type>;
+  requires std::invocable<std::decay_t<F>&>
+InstancePool(F&&, std::size_t, const PoolOptions& = {})
+    -> InstancePool<typename detail::PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type>;
 
 }  // namespace toto::inline v0
 

@@ -45,8 +45,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
   /// A lease without an instance, to assign to.
   Lease() noexcept = default;
-  Lease(Lease&& other) noexcept
-      : pool_(std::move(other.pool_)), instance_(std::exchange(other.instance_, nullptr)) {
+  Lease(Lease&& other) noexcept : pool_(std::move(other.pool_)), instance_(std::exchange(other.instance_, nullptr)) {
     if (instance_ != nullptr) {
       instance_->unbind();
     }

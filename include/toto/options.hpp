@@ -39,8 +39,7 @@ inline constexpr std::size_t kMostThreads = 1'000'000;
 
 inline void check_duration(Duration value, const char* parameter) {
   if (value.is_nan()) {
-    throw std::invalid_argument(std::string("toto: ") + parameter +
-                                " is NaN; give a length of time of 0 or more");
+    throw std::invalid_argument(std::string("toto: ") + parameter + " is NaN; give a length of time of 0 or more");
   }
   if (value.is_negative()) {
     throw std::invalid_argument(std::string("toto: ") + parameter + " is negative (" +

@@ -172,9 +172,7 @@ struct StdRuntime {
         }
         pthread_sigmask(SIG_BLOCK, &blocked, &before_);
       }
-      ~BlockedSignals() {
-        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-      }
+      ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
       BlockedSignals(const BlockedSignals&) = delete;
       BlockedSignals& operator=(const BlockedSignals&) = delete;
 
@@ -238,9 +236,7 @@ struct StdRuntime {
   }
 
   /// Runs `drain` when the process exits normally.
-  static void at_exit(void (*drain)()) {
-    std::atexit(drain);
-  }
+  static void at_exit(void (*drain)()) { std::atexit(drain); }
 
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in
   /// the child.

@@ -29,9 +29,7 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
     }
   }
 
-  static bool await_ready() noexcept {
-    return false;
-  }
+  static bool await_ready() noexcept { return false; }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     ExecutorCore<Runtime>* const executor = ThreadContext<Runtime>::current().executor;
@@ -49,16 +47,14 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
       throw;
     }
   }
-  void await_resume() noexcept {
-    home_ = {};
-  }
+  void await_resume() noexcept { home_ = {}; }
 
  private:
   struct Timer : TimerNode<Runtime> {
     std::coroutine_handle<> coroutine;
   };
 
-  static void wake(Continuation & node, Turn turn) noexcept {
+  static void wake(Continuation& node, Turn turn) noexcept {
     auto& timer = static_cast<Timer&>(node);
     if (turn == Turn::homeless) {  // the loop was destroyed: the timer's own thread takes over
       try {

@@ -115,7 +115,9 @@ class TaskPromise final : public TaskPromiseBase {
     result_.set_exception(std::move(failure));
   }
   template <class U = T>
-  void return_value(U&& value) requires std::is_convertible_v<U&&, T> {
+  void return_value(U&& value)
+    requires std::is_convertible_v<U&&, T>
+  {
     result_.set_from([&]() -> T { return std::forward<U>(value); });
   }
 
@@ -163,7 +165,7 @@ class [[nodiscard("a Task does nothing until it is awaited, spawned or given to 
 
   /// An empty task, to assign to. Awaiting it throws NoState.
   Task() noexcept = default;
-  Task(Task && other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+  Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
     Task moved(std::move(other));
     std::swap(coroutine_, moved.coroutine_);
@@ -176,15 +178,11 @@ class [[nodiscard("a Task does nothing until it is awaited, spawned or given to 
   }
 
   /// False for an empty or moved-from task.
-  bool valid() const noexcept {
-    return static_cast<bool>(coroutine_);
-  }
+  bool valid() const noexcept { return static_cast<bool>(coroutine_); }
 
   /// Starts the coroutine and gives its result, or throws what it threw.
   /// Throws: NoState if the task is empty, or was awaited before.
-  auto operator co_await() noexcept {
-    return Awaiter{coroutine_};
-  }
+  auto operator co_await() noexcept { return Awaiter{coroutine_}; }
 
  private:
   friend promise_type;

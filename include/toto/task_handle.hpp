@@ -42,8 +42,7 @@ struct Whereto {
   }
   /// Nothing to do for a handle that is ready.
   bool is_here() const noexcept {
-    return kind != Kind::executor ||
-           ExecutorAccess::core(executor).get() == ThreadContext<Runtime>::current().executor;
+    return kind != Kind::executor || ExecutorAccess::core(executor).get() == ThreadContext<Runtime>::current().executor;
   }
 };
 
@@ -75,8 +74,7 @@ class HandleAwaiter {
     const bool must_move = !whereto_.is_here();
     Home<Runtime> home = whereto_.home(&state.core());
     // After this the coroutine may run on another thread, and *this be gone: only locals from here.
-    return must_move ? state.await_elsewhere(coroutine, std::move(home))
-                     : state.await(coroutine, std::move(home));
+    return must_move ? state.await_elsewhere(coroutine, std::move(home)) : state.await(coroutine, std::move(home));
   }
   T await_resume() { return state_->take(); }
 
@@ -91,11 +89,9 @@ class [[nodiscard("nothing continues elsewhere unless this is awaited")]] Handle
  public:
   explicit HandleAwaitable(HandleAwaiter<T, Runtime> awaiter) noexcept : awaiter_(std::move(awaiter)) {}
 
-  HandleAwaiter<T, Runtime> operator co_await()& noexcept {
-    return std::move(awaiter_);
-  }
+  HandleAwaiter<T, Runtime> operator co_await() & noexcept { return std::move(awaiter_); }
   template <class Self = HandleAwaitable>
-  HandleAwaiter<T, Runtime> operator co_await()&& noexcept {
+  HandleAwaiter<T, Runtime> operator co_await() && noexcept {
     static_assert(!kTemporary || !std::is_same_v<Self, HandleAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
     return std::move(awaiter_);
   }
@@ -120,7 +116,7 @@ class [[nodiscard(
 
   /// A handle without a task.
   TaskHandle() noexcept = default;
-  TaskHandle(TaskHandle && other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   TaskHandle& operator=(TaskHandle&& other) noexcept {
     TaskHandle moved(std::move(other));
     std::swap(state_, moved.state_);
@@ -138,19 +134,13 @@ class [[nodiscard(
   /// Throws: what the task threw; TaskCancelled; NoState if there is no task any more.
   /// Resumes on: the loop or queue on which the coroutine was running (on the very worker that finished the
   /// task if it is the same queue); without one, on that worker.
-  auto operator co_await() noexcept {
-    return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {});
-  }
+  auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {}); }
 
   /// To be awaited instead: the coroutine continues on `executor`, also if the task is over already.
-  auto resume_on(BasicExecutorRef<Runtime> executor)&& {
-    return relocate<false>(on(std::move(executor)));
-  }
+  auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(on(std::move(executor))); }
 
   /// To be awaited instead: the coroutine continues on the worker that finishes the task, without a hop.
-  auto resume_inline()&& {
-    return relocate<false>(inline_());
-  }
+  auto resume_inline() && { return relocate<false>(inline_()); }
 
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
@@ -167,9 +157,7 @@ class [[nodiscard(
   }
 
   /// Blocks: until the task is over. Throws: NoState, DeadlockError (see get).
-  void wait() const {
-    state().wait_until(TimePoint::max());
-  }
+  void wait() const { state().wait_until(TimePoint::max()); }
 
   /// True if the task is over, false after `limit`; 0 or less only looks.
   /// Blocks: for `limit` at the most. Throws: NoState; std::invalid_argument for NaN.
@@ -194,40 +182,30 @@ class [[nodiscard(
   }
 
   /// Whether the task is over. False without a task.
-  bool ready() const noexcept {
-    return state_ != nullptr && state_->ready();
-  }
+  bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
 
   /// Whether there is a task: its result was neither taken nor moved away.
-  bool valid() const noexcept {
-    return state_ != nullptr;
-  }
+  bool valid() const noexcept { return state_ != nullptr; }
 
   /// True: the task will never run; its captures are destroyed, and whoever waits for it gets TaskCancelled.
   /// False: it was asked to stop through its StopToken, if it took one, and its result still arrives; or it
   /// is over.
-  bool cancel() noexcept {
-    return state_ != nullptr && state_->cancel();
-  }
+  bool cancel() noexcept { return state_ != nullptr && state_->cancel(); }
 
   /// The same as destroying the handle, but says so.
-  void detach()&& noexcept {
-    *this = TaskHandle();
-  }
+  void detach() && noexcept { *this = TaskHandle(); }
 
  protected:
   using State = detail::TaskState<T, Runtime>;
   using TimePoint = typename Runtime::Clock::time_point;
   using Whereto = detail::Whereto<Runtime>;
 
-  explicit TaskHandle(State * state) noexcept : state_(state) {}
+  explicit TaskHandle(State* state) noexcept : state_(state) {}
 
   static Whereto on(BasicExecutorRef<Runtime> executor) noexcept {
     return {executor ? Whereto::Kind::executor : Whereto::Kind::anywhere, std::move(executor)};
   }
-  static Whereto inline_() noexcept {
-    return {Whereto::Kind::anywhere, {}};
-  }
+  static Whereto inline_() noexcept { return {Whereto::Kind::anywhere, {}}; }
 
   template <bool kTemporary>
   auto relocate(Whereto whereto) noexcept {
@@ -259,20 +237,16 @@ class [[nodiscard(
  public:
   using TaskHandle<T, Runtime>::TaskHandle;
 
-  auto operator co_await()& noexcept {
-    return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
-  }
+  auto operator co_await() & noexcept { return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await(); }
   template <class Self = UnstoredHandle>
-  auto operator co_await()&& noexcept {
+  auto operator co_await() && noexcept {
     static_assert(!std::is_same_v<Self, UnstoredHandle>, TOTO_STORE_THE_HANDLE_FIRST);
     return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
   }
-  auto resume_on(BasicExecutorRef<Runtime> executor)&& {
+  auto resume_on(BasicExecutorRef<Runtime> executor) && {
     return this->template relocate<true>(this->on(std::move(executor)));
   }
-  auto resume_inline()&& {
-    return this->template relocate<true>(this->inline_());
-  }
+  auto resume_inline() && { return this->template relocate<true>(this->inline_()); }
 
  private:
   friend HandleAccess;

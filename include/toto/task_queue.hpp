@@ -152,8 +152,7 @@ class BasicTaskQueue {
   /// A callable that cannot be called with the arguments alone is given a StopToken in front of them.
   /// Throws: as add_task.
   template <class F, class... Args>
-  [[nodiscard(
-      "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
+  [[nodiscard("dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
       HandleFor<Runtime, F, Args...>
       yield_task(F&& fn, Args&&... args) {
     return detail::submit<detail::HandleFor<Runtime, F, Args...>>(

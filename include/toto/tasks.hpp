@@ -3,6 +3,7 @@
 // toto: a task queue for C++20 coroutines. An event loop, or any coroutine, hands short blocking jobs to a
 // bounded set of threads that vanish when idle, and awaits the result back where it was.
 //
+//   #include <cstdio>
 //   #include <toto/tasks.hpp>
 //
 //   int add(int a, int b) { return a + b; }
@@ -29,21 +30,25 @@
 #ifndef TOTO_TASKS_HPP
 #define TOTO_TASKS_HPP
 
+// clang-format off: the reading order
 #include "version.hpp"
-
-#include "awaitable_instance.hpp"
-#include "duration.hpp"
 #include "errors.hpp"
-#include "event_loop.hpp"
-#include "executor.hpp"
+#include "duration.hpp"
 #include "options.hpp"
-#include "runtime.hpp"
-#include "sleep_for.hpp"
 #include "stats.hpp"
-#include "sync_wait.hpp"
+#include "runtime.hpp"
+#include "executor.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
 #include "task_queue.hpp"
+#include "event_loop.hpp"
+#include "sleep_for.hpp"
+#include "sync_wait.hpp"
 #include "when_all.hpp"
+#include "awaitable_instance.hpp"
+#include "pool_options.hpp"
+#include "lease.hpp"
+#include "instance_pool.hpp"
+// clang-format on
 
 #endif  // TOTO_TASKS_HPP

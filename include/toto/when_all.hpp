@@ -201,11 +201,9 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
  public:
   explicit WhenAll(Children children) noexcept : awaiter_(std::move(children)) {}
 
-  auto operator co_await()& noexcept {
-    return std::move(awaiter_);
-  }
+  auto operator co_await() & noexcept { return std::move(awaiter_); }
   template <class Self = WhenAll>
-  auto operator co_await()&& noexcept {
+  auto operator co_await() && noexcept {
     static_assert(!kTemporary || !std::is_same_v<Self, WhenAll>, TOTO_STORE_THE_HANDLE_FIRST);
     return std::move(awaiter_);
   }
@@ -225,21 +223,21 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 /// coroutine is destroyed, handles are dropped and tasks destroyed. Throws: NoState, at once, for a handle or
 /// task that is empty; that includes the same one twice. Resumes on: where the coroutine was running.
 template <class... As>
-requires(detail::kIsChild<std::remove_cvref_t<As>>&&...) auto when_all(As&&... awaitables) {
+  requires(detail::kIsChild<std::remove_cvref_t<As>> && ...)
+auto when_all(As&&... awaitables) {
   using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
   using Children =
       detail::TupleOfChildren<typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>...>;
-  constexpr bool kTemporary =
-      ((detail::kUnstored<std::remove_cvref_t<As>> && !std::is_lvalue_reference_v<As>) || ...);
-  return detail::WhenAll<Runtime, Children, kTemporary>(
-      Children{typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>(
-          detail::as_child(awaitables))...});
+  constexpr bool kTemporary = ((detail::kUnstored<std::remove_cvref_t<As>> && !std::is_lvalue_reference_v<As>) || ...);
+  return detail::WhenAll<Runtime, Children, kTemporary>(Children{
+      typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>(detail::as_child(awaitables))...});
 }
 
 /// The same for a range of handles or of tasks, which are consumed: gives a vector of the results, or nothing
 /// for void.
 template <std::ranges::input_range Range>
-requires(detail::kIsChild<std::ranges::range_value_t<Range>>) auto when_all(Range&& awaitables) {
+  requires(detail::kIsChild<std::ranges::range_value_t<Range>>)
+auto when_all(Range&& awaitables) {
   using A = std::ranges::range_value_t<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Type<Runtime>;

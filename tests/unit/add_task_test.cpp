@@ -85,23 +85,6 @@ TEST_CASE("the callable and its arguments are copied so that temporaries are saf
   REQUIRE(from_view.get() == "an argument that is too long for a small string");
 }
 
-namespace {
-
-/// Trivial in every way but that it cannot be copied.
-struct MovedOnly {
-  int value = 0;
-  explicit MovedOnly(int v) : value(v) {}
-  MovedOnly(const MovedOnly&) = delete;
-  MovedOnly& operator=(const MovedOnly&) = delete;
-  MovedOnly(MovedOnly&&) = default;
-  MovedOnly& operator=(MovedOnly&&) = default;
-  ~MovedOnly() = default;
-  int operator()() const { return value; }
-};
-static_assert(std::is_trivially_copyable_v<MovedOnly> && !std::is_copy_constructible_v<MovedOnly>);
-
-}  // namespace
-
 TEST_CASE("callables and arguments may be move-only", "[task_queue][E2]") {
   TaskQueue queue;
   int sum = 0;
@@ -115,16 +98,6 @@ TEST_CASE("callables and arguments may be move-only", "[task_queue][E2]") {
   REQUIRE(named == nullptr);
   REQUIRE(queue.yield_task([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(32)).get() != nullptr);
   REQUIRE(sum == 31);
-}
-
-TEST_CASE("callables and arguments may be move-only though trivial", "[task_queue][E2]") {
-  TaskQueue queue;
-  int sum = 0;
-  queue.add_task([&sum](MovedOnly one) { sum += one.value; }, MovedOnly(1));
-  queue.add_task(MovedOnly(2));
-  sum += queue.yield_task(MovedOnly(4)).get();
-  REQUIRE(queue.wait_idle_for(kPatience));
-  REQUIRE(sum == 5);
 }
 
 TEST_CASE("std::ref hands over a reference", "[task_queue][E3]") {

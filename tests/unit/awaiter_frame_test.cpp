@@ -224,6 +224,7 @@ TEST_CASE("a coroutine whose continuation is in a one-thread queue may be destro
       other.wait_idle();  // the continuation stands behind this task now
       coroutine.destroy();
     });
+    home.wait_idle();
   }
   CHECK_FALSE(resumed);
   CHECK(results.made > 0);

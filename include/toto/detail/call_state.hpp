@@ -81,8 +81,7 @@ class BoundCall {
 
   template <class Fn, class... As>
   explicit BoundCall(Fn&& function, As&&... args) {
-    ::new (static_cast<void*>(std::addressof(call_)))
-        Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
     if constexpr (Traits::kTakesToken) {
       // A token that nobody can stop would not need this state: it is made for a callable that takes one.
       try {
@@ -244,8 +243,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
   using Worker = detail::Worker<Runtime>;
 
   template <class... As>
-  explicit CoroutineState(QueueCore<Runtime>& core, As&&... call)
-      : Base(core), call_(std::forward<As>(call)...) {}
+  explicit CoroutineState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
   void run_on(Worker& worker) override {
     this->core().coroutine_began();
@@ -337,13 +335,12 @@ using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine,
 /// Makes the state of a task that calls `fn(args...)`, decay-copied, on `core`.
 /// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
 template <class Runtime, class F, class... Args>
-TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>* make_state(QueueCore<Runtime>& core,
-                                                                                 F&& fn, Args&&... args) {
+TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>* make_state(QueueCore<Runtime>& core, F&& fn,
+                                                                                 Args&&... args) {
   using Traits = CallTraits<Runtime, F, Args...>;
-  static_assert(
-      Traits::kValid,
-      "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: "
-      "use std::ref to pass a reference");
+  static_assert(Traits::kValid,
+                "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: "
+                "use std::ref to pass a reference");
   using State = StateFor<Runtime, std::decay_t<F>, std::decay_t<Args>...>;
   check_callable(fn, args...);
   void* const memory = allocate_state<State, Runtime>();

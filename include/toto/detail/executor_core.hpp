@@ -51,9 +51,7 @@ struct ThreadContext {
   /// The worker this thread is; null: not a worker.
   Worker<Runtime>* worker = nullptr;
 
-  static ThreadContext& current() noexcept {
-    return Runtime::template Local<ThreadContext, ThreadContext>::get();
-  }
+  static ThreadContext& current() noexcept { return Runtime::template Local<ThreadContext, ThreadContext>::get(); }
 };
 
 /// Makes an executor the thread's current one for a scope.

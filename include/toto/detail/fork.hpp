@@ -8,6 +8,9 @@
 #ifndef TOTO_DETAIL_FORK_HPP
 #define TOTO_DETAIL_FORK_HPP
 
+#include <initializer_list>
+
+
 #include "annotations.hpp"
 #include "lock.hpp"
 
@@ -64,8 +67,7 @@ class ForkAware {
     static void before() TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
       all.mutex_.lock();
-      for (const ForkRank rank :
-           {ForkRank::registry, ForkRank::timers, ForkRank::executors, ForkRank::memory}) {
+      for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::executors, ForkRank::memory}) {
         for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
           if (object->rank_ == rank) {
             object->before_fork();

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "../task.hpp"
+#include "../task_handle.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0::detail {
@@ -125,8 +126,7 @@ class HandleChild {
   using Result = T;
   explicit HandleChild(TaskHandle<T, Runtime>& handle) : state_(HandleAccess::take(handle)) {
     if (state_ == nullptr) {
-      throw NoState(
-          "toto: one of the handles has no task: default-constructed, moved from, or its result taken");
+      throw NoState("toto: one of the handles has no task: default-constructed, moved from, or its result taken");
     }
   }
   HandleChild(HandleChild&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}

@@ -33,8 +33,7 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
   using Core = PoolCore<Runtime>;
   using Instance = PooledInstance<Runtime>;
 
-  LeaseWait(Ref<Core> pool, const Claim<Runtime>& who, std::coroutine_handle<> coroutine,
-            Home<Runtime> home) noexcept
+  LeaseWait(Ref<Core> pool, const Claim<Runtime>& who, std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept
       : PoolWaiter<Runtime>(who), pool_(std::move(pool)), coroutine_(coroutine), home_(std::move(home)) {}
 
   bool tell_locked() noexcept override {

@@ -275,8 +275,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
 
   void unlink_locked(Spawned& spawned) noexcept TOTO_REQUIRES(mutex_) {
-    (spawned.previous_spawned != nullptr ? spawned.previous_spawned->next_spawned : spawned_) =
-        spawned.next_spawned;
+    (spawned.previous_spawned != nullptr ? spawned.previous_spawned->next_spawned : spawned_) = spawned.next_spawned;
     if (spawned.next_spawned != nullptr) {
       spawned.next_spawned->previous_spawned = spawned.previous_spawned;
     }

@@ -84,8 +84,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   using Queue = BasicTaskQueue<Runtime>;
 
   /// A pool of these instances, one at least; or, with a factory, of up to `capacity`.
-  PoolCore(Instances instances, std::unique_ptr<Factory> factory, std::size_t capacity,
-           const PoolOptions& options)
+  PoolCore(Instances instances, std::unique_ptr<Factory> factory, std::size_t capacity, const PoolOptions& options)
       : ForkAware<Runtime>(ForkRank::executors),
         default_name_(options.default_queue),
         threads_(capacity),
@@ -525,10 +524,9 @@ std::string PoolCore<Runtime>::dump() const {
   constexpr std::size_t kMostWaiters = 16;
   const Lock lock(mutex_);
   std::string text = "pool (default queue '" + default_name_ + "'): " + std::to_string(instances_) +
-                     " instance(s) of at most " + std::to_string(capacity_) + ", " +
-                     std::to_string(free_.size()) + " free, " + std::to_string(leased_.size()) + " leased, " +
-                     std::to_string(waiting_.size()) + " waiting" + (closed_ ? ", closed" : "") +
-                     holders_locked("\n  held: ");
+                     " instance(s) of at most " + std::to_string(capacity_) + ", " + std::to_string(free_.size()) +
+                     " free, " + std::to_string(leased_.size()) + " leased, " + std::to_string(waiting_.size()) +
+                     " waiting" + (closed_ ? ", closed" : "") + holders_locked("\n  held: ");
   const TimePoint now = Clock::now();
   std::size_t shown = 0;
   for (const Waiter* waiter = waiting_.front(); waiter != nullptr && shown < kMostWaiters; ++shown) {

@@ -56,9 +56,7 @@ concept OneInstance =
 
 template <class Source, class T>
 concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && std::ranges::input_range<Source> &&
-                           requires {
-                             requires OneInstance<std::ranges::range_value_t<Source>, T>;
-                           };
+                           requires { requires OneInstance<std::ranges::range_value_t<Source>, T>; };
 
 /// Puts one instance, or an owner of one, into a place of its own.
 /// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.

@@ -79,12 +79,12 @@ class Transaction {
       : slot_{&slot}, call_(std::forward<Fn>(fn), std::forward<As>(args)...) {}
 
   template <class Fn = F>
-  requires std::is_invocable_v<Fn, T&, Args...>
+    requires std::is_invocable_v<Fn, T&, Args...>
   PooledResult<Fn, T&, Args...> operator()() {
     return call();
   }
   template <class Fn = F>
-  requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
+    requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
   PooledResult<Fn, Token, T&, Args...> operator()(Token token) {
     return call(std::move(token));
   }
@@ -128,8 +128,8 @@ using TransactionOf = Transaction<T, Runtime, std::decay_t<F>, std::decay_t<Args
 template <class T, class Runtime, class F, class... Args>
 struct TransactionHandle {
   using Result = typename CallTraits<Runtime, TransactionOf<T, Runtime, F, Args...>>::Result;
-  using Type = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>),
-                                  UnstoredHandle<Result, Runtime>, TaskHandle<Result, Runtime>>;
+  using Type = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>), UnstoredHandle<Result, Runtime>,
+                                  TaskHandle<Result, Runtime>>;
 };
 
 /// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does

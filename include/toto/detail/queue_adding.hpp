@@ -99,8 +99,7 @@ void QueueCore<Runtime>::prepare_add(Kind kind) {
   for (;;) {
     std::exception_ptr failure;
     if (kind == Kind::hop ? ended_ : closed_) {
-      failure =
-          std::make_exception_ptr(QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
+      failure = std::make_exception_ptr(QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
     } else if (!slots_.has_room()) {
       mutex_.unlock();
       Chunk* const chunk = new (std::nothrow) Chunk;
@@ -250,8 +249,7 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
       case QueuedTask::Place::slot: {
         Slot* const slot = task.slot.load(std::memory_order_relaxed);
         auto expected = &run_queued;
-        if (slot == nullptr ||
-            !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
+        if (slot == nullptr || !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
           return false;  // claimed by a worker
         }
         task.slot.store(nullptr, std::memory_order_relaxed);

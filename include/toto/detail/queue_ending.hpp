@@ -166,8 +166,8 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     open_coroutines_ = self != nullptr && self->in_coroutine.load(std::memory_order_relaxed) ? 1 : 0;
     completed_ = failed_ = cancelled_ = hops_ = 0;
     begun_ = open_coroutines_;
-    submitted_ = begun_ + (self != nullptr ? Tally(self->tally.load(std::memory_order_relaxed)).begun
-                                           : std::uint64_t{0});
+    submitted_ =
+        begun_ + (self != nullptr ? Tally(self->tally.load(std::memory_order_relaxed)).begun : std::uint64_t{0});
     ended_ = closed_ && mine == 0;
   }
   mutex_.unlock();
@@ -192,8 +192,7 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
     Slot& slot = chunk->slots[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
     // Null: a worker has claimed the last filled slot since front() looked.
-    if (run == nullptr ||
-        !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
+    if (run == nullptr || !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
       continue;
     }
     slot.run.store(nullptr, std::memory_order_relaxed);

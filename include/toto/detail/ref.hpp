@@ -6,6 +6,7 @@
 #ifndef TOTO_DETAIL_REF_HPP
 #define TOTO_DETAIL_REF_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <utility>
 

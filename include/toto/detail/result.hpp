@@ -24,8 +24,7 @@ enum class Outcome : std::uint8_t { none, value, exception, cancelled, taken };
 /// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a
 /// value.
 template <class R>
-using ResultOf =
-    std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
+using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
 
 /// How a result of type R is kept.
 template <class R>

@@ -15,7 +15,7 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class [[nodiscard("co_await it: the coroutine continues on the queue then")]] ScheduleAwaiter {
  public:
-  explicit ScheduleAwaiter(QueueCore<Runtime> & core) noexcept : core_(core) {}
+  explicit ScheduleAwaiter(QueueCore<Runtime>& core) noexcept : core_(core) {}
   ScheduleAwaiter(const ScheduleAwaiter&) = delete;
   ScheduleAwaiter& operator=(const ScheduleAwaiter&) = delete;
   ~ScheduleAwaiter() {
@@ -24,9 +24,7 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
     }
   }
 
-  static bool await_ready() noexcept {
-    return false;
-  }
+  static bool await_ready() noexcept { return false; }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
@@ -38,9 +36,7 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
       throw;
     }
   }
-  void await_resume() noexcept {
-    waiting_ = false;
-  }
+  void await_resume() noexcept { waiting_ = false; }
 
  private:
   QueueCore<Runtime>& core_;

@@ -14,6 +14,7 @@
 #ifndef TOTO_DETAIL_SLOT_QUEUE_HPP
 #define TOTO_DETAIL_SLOT_QUEUE_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>

@@ -150,8 +150,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     Word seen = Word::pending;
     // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is
     // over.
-    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel,
-                                         std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
   /// The same, but the coroutine is to continue on `home` also if the task is over. False: home has ended.
@@ -172,8 +171,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   bool observe(Observer<Runtime>& observer) noexcept {
     waiter_.observer = &observer;
     Word seen = Word::pending;
-    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_acq_rel,
-                                         std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
   /// The end of the handle, or of the coroutine that awaits it.

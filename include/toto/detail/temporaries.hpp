@@ -30,9 +30,8 @@ consteval bool is_closure() {
 }
 /// T is deduced as for a forwarding reference.
 template <class T>
-inline constexpr bool kDestroyedTwice =
-    !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&
-    (std::is_aggregate_v<T> || is_closure<T>());
+inline constexpr bool kDestroyedTwice = !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&
+                                        (std::is_aggregate_v<T> || is_closure<T>());
 #else
 template <class T>
 inline constexpr bool kDestroyedTwice = false;
@@ -46,7 +45,7 @@ class Named {
   explicit Named(const T& object) : object_(object) {}
 
   template <class... Args>
-  requires std::is_invocable_v<T, Args...>
+    requires std::is_invocable_v<T, Args...>
   decltype(auto) operator()(Args&&... args) && {
     return std::invoke(std::move(object_), std::forward<Args>(args)...);
   }

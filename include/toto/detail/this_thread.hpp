@@ -6,6 +6,7 @@
 #ifndef TOTO_DETAIL_THIS_THREAD_HPP
 #define TOTO_DETAIL_THIS_THREAD_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>

@@ -8,6 +8,7 @@
 #ifndef TOTO_DETAIL_WORKER_HPP
 #define TOTO_DETAIL_WORKER_HPP
 
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -67,10 +68,7 @@ struct Tally {
   static constexpr std::uint64_t kHops = std::uint64_t{1} << 48;
 
   explicit constexpr Tally(std::uint64_t word) noexcept
-      : begun(word & 0xffff),
-        completed((word >> 16) & 0xffff),
-        failed((word >> 32) & 0xffff),
-        hops(word >> 48) {}
+      : begun(word & 0xffff), completed((word >> 16) & 0xffff), failed((word >> 32) & 0xffff), hops(word >> 48) {}
 
   std::uint64_t begun;
   std::uint64_t completed;

@@ -49,8 +49,7 @@ void QueueCore<Runtime>::work(Worker& self) {
       deliver(next);
       try {
         drain(self, *chunk);
-      } catch (
-          ...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
+      } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
         mutex_.lock();
         slots_.let_go(*chunk, surplus);
         lose(self);

@@ -17,6 +17,16 @@
 
 namespace toto::inline v0::testing::detail {
 
+/// What the environment may still refuse in the present schedule.
+struct FaultsLeft {
+  unsigned starts = 0;
+  unsigned allocations = 0;
+  unsigned wakeups = 0;
+  unsigned weak_exchanges = 0;
+  StartFaults planned = {};
+  std::size_t starts_seen = 0;
+};
+
 /// What the running thread is about to do.
 enum class Standing : std::uint8_t {
   goes_on,  ///< unless it is preempted

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -74,14 +75,13 @@ namespace toto::inline v0::testing::detail {
 /// __cxa_get_globals() of the Itanium C++ ABI.
 class ExceptionsInFlight {
  public:
-  void save() noexcept { std::memcpy(this, abi::__cxa_get_globals(), sizeof *this); }
+  void save() noexcept { std::memcpy(words_.data(), abi::__cxa_get_globals(), sizeof words_); }
   void restore() const noexcept {
-    std::memcpy(static_cast<void*>(abi::__cxa_get_globals()), this, sizeof *this);
+    std::memcpy(static_cast<void*>(abi::__cxa_get_globals()), words_.data(), sizeof words_);
   }
 
  private:
-  void* caught_ = nullptr;
-  unsigned int uncaught_ = 0;
+  std::array<void*, 2> words_{};
 };
 
 /// Memory for a stack, with a page below it that must not be touched.

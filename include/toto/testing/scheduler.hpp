@@ -27,16 +27,6 @@
 
 namespace toto::inline v0::testing::detail {
 
-/// What the environment may still refuse in the present schedule.
-struct FaultsLeft {
-  unsigned starts = 0;
-  unsigned allocations = 0;
-  unsigned wakeups = 0;
-  unsigned weak_exchanges = 0;
-  StartFaults planned = {};
-  std::size_t starts_seen = 0;
-};
-
 /// One schedule after the other; one simulation at a time on a thread of the system.
 ///
 /// A decision follows each operation and never precedes it: what a thread does between two operations no other

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+//
+// Something that is no callable at all.
+// covers: [U5]
+// expect: fn cannot be called with these arguments
+
+#include <toto/tasks.hpp>
+
+void use(toto::TaskQueue& queue) {
+  queue.add_task(42);
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Plants the bugs of tests/mutants/list, one at a time, and expects the simulation to find each.
+# usage: run.sh [NAME ...]     CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors)
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export here root work
+export CXX=${CXX:-c++}
+export CXXFLAGS=${CXXFLAGS:-}
+
+# part FILE NAME: the text behind the line "# NAME", up to the next such line.
+part() { awk -v name="# $2" '$0 == "# new" || $0 == "# old" { inside = ($0 == name); next } inside' "$1"; }
+field() { sed -n "s/^# $2: *//p" "$1" | head -n 1; }
+
+try_mutant() {
+  local file=$1 name what header test filter flags copy log
+  name=$(basename "$file" .mutant)
+  what=$(field "$file" what)
+  header=$(field "$file" file)
+  flags=$(field "$file" flags)
+  read -r test filter <<<"$(field "$file" test)"
+  copy=$work/$name
+  log=$work/$name.log
+  mkdir -p "$copy"
+  cp -r "$root/include" "$copy/include"
+  old=$(part "$file" old) new=$(part "$file" new) perl -0777 -i -pe '
+    BEGIN { $old = $ENV{old}; $new = $ENV{new}; }
+    my $count = () = /\Q$old\E/g;
+    die "the text is there $count times\n" unless $count == 1;
+    s/\Q$old\E/$new/;' "$copy/include/toto/$header" 2>"$log" || {
+    echo "STALE    $name: $header: $(head -n 1 "$log")"
+    return 1
+  }
+  # shellcheck disable=SC2086  # the flags are words
+  if ! $CXX -std=c++20 -O1 -pthread -I"$copy/include" -I"$root/tests" $CXXFLAGS $flags \
+    "$root/tests/simulation/$test.cpp" "$work/main.o" -o "$copy/test" >"$log" 2>&1; then
+    echo "BROKEN   $name: does not compile: $(grep -m 1 error "$log")"
+    return 1
+  fi
+  if timeout 120 "$copy/test" "$filter" >"$log" 2>&1; then
+    echo "SURVIVED $name: $what"
+    return 1
+  fi
+  local found schedules
+  found=$(grep -m 1 -B 1 -A 0 '^\.\.\.\.\.' "$log" >/dev/null && awk '/^-----/ { getline; if (!($0 ~ /^-----/)) { print; exit } }' "$log")
+  schedules=$(grep -m 1 -oE '[0-9]+ schedules, [0-9]+ steps' "$log" | cut -d' ' -f1)
+  echo "found    $name: by \"${found:-a crash}\" after ${schedules:-1} schedules"
+  rm -rf "$copy"
+}
+export -f try_mutant part field
+
+$CXX -std=c++20 -O0 -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2
+mutants=()
+if [ $# -gt 0 ]; then
+  for name in "$@"; do mutants+=("$here/list/$name.mutant"); done
+else
+  mutants=("$here"/list/*.mutant)
+fi
+printf '%s\0' "${mutants[@]}" | xargs -0 -P "${JOBS:-$(nproc)}" -n 1 bash -c 'try_mutant "$1" || :' _ | tee "$work/result"
+passed=$(grep -c '^found' "$work/result")
+failed=$((${#mutants[@]} - passed))
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

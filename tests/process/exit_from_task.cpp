@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+//
+// covers: [R5][F9][F11]
+//
+// The process ends from inside a task: exit, quick_exit, _Exit, abort, terminate. It never hangs, and exit() drains
+// what else there is, without waiting for the thread that called it.
+
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <toto/tasks.hpp>
+#include <utility>
+
+#include "support/coroutines.hpp"
+#include "support/scenarios.hpp"
+
+using namespace std::chrono_literals;
+using toto_tests::Evidence;
+
+namespace {
+
+[[noreturn]] void sleep_for_ever() {
+  for (;;) {
+    std::this_thread::sleep_for(1h);
+  }
+}
+
+int from_a_task_of_a_named_queue(Evidence& evidence) {
+  toto::TaskQueue& queue = toto::TaskQueue::instance("exits");
+  queue.add_task([] {
+    std::this_thread::sleep_for(20ms);
+    std::exit(7);
+  });
+  for (int i = 0; i < 10; ++i) {
+    queue.add_task([&evidence] { ++evidence.count; });  // behind it: run by another thread
+  }
+  sleep_for_ever();
+}
+
+int from_a_coroutine_task(Evidence&) {
+  struct Coroutine {
+    static toto::Task<> leave(bool suspend_first) {
+      if (suspend_first) {
+        co_await toto::sleep_for(5ms);
+      }
+      std::exit(7);
+    }
+  };
+  toto::TaskQueue::instance("exits").add_task(&Coroutine::leave, false);
+  sleep_for_ever();
+}
+
+int from_a_resumed_coroutine_task(Evidence&) {
+  struct Coroutine {
+    static toto::Task<> leave() {
+      co_await toto::TaskQueue::instance("other").yield_task([] {});
+      std::exit(7);
+    }
+  };
+  toto::TaskQueue::instance("exits").add_task(&Coroutine::leave);
+  sleep_for_ever();
+}
+
+int from_a_coroutine_on_another_queue(Evidence&) {
+  struct Coroutine {
+    static toto::Task<> leave() {
+      co_await toto::TaskQueue::instance("other").schedule();
+      std::exit(7);
+    }
+  };
+  toto::TaskQueue::instance("exits").add_task(&Coroutine::leave);
+  sleep_for_ever();
+}
+
+int from_a_call_of_a_wrapper(Evidence&) {
+  static const toto::AwaitableInstance wrapper(std::make_unique<int>(1), "exits");
+  auto leaving = wrapper([](int&) { std::exit(7); });
+  auto waiting = wrapper([](int& value) { return value; });
+  std::move(leaving).detach();
+  std::move(waiting).detach();
+  sleep_for_ever();
+}
+
+int from_a_task_of_a_local_queue(Evidence& evidence) {
+  toto::TaskQueue& named = toto::TaskQueue::instance("drained");
+  named.add_task([&evidence] {
+    std::this_thread::sleep_for(50ms);
+    ++evidence.count;
+  });
+  toto::TaskQueue local;
+  local.add_task([] { std::exit(7); });
+  local.wait_idle();  // for ever: it is never idle again
+  sleep_for_ever();
+}
+
+int from_a_task_of_a_static_queue(Evidence& evidence) {
+  static toto::TaskQueue queue(2);
+  queue.add_task([&evidence] {
+    std::this_thread::sleep_for(50ms);
+    ++evidence.count;
+  });
+  queue.add_task([] { std::exit(7); });  // destroys the queue that this task runs on
+  sleep_for_ever();
+}
+
+int from_a_task_of_a_static_queue_with_one_thread(Evidence&) {
+  static toto::TaskQueue queue;
+  queue.add_task([] { std::exit(7); });
+  sleep_for_ever();
+}
+
+int from_a_task_that_another_one_waits_for(Evidence&) {
+  toto::TaskQueue& first = toto::TaskQueue::instance("waits");
+  toto::TaskQueue& second = toto::TaskQueue::instance("exits");
+  toto::TaskQueue::set_exit_limit(200ms);  // the other one can never end
+  first.add_task([&second] {
+    auto handle = second.yield_task([] {
+      std::this_thread::sleep_for(20ms);
+      std::freopen("/dev/null", "w", stderr);
+      std::exit(7);
+    });
+    handle.wait();
+  });
+  sleep_for_ever();
+}
+
+int from_the_thread_of_the_timers(Evidence&) {
+  // A coroutine whose loop is gone goes on on the thread that watches the clock.
+  {
+    toto::EventLoop loop;
+    struct Coroutine {
+      static toto_tests::FireAndForget leave() {
+        co_await toto::sleep_for(20ms);
+        std::exit(7);
+      }
+    };
+    loop.post([] { Coroutine::leave(); });
+    loop.post([&loop] { loop.stop(); });
+    loop.run();
+  }
+  sleep_for_ever();
+}
+
+int from_an_event_loop(Evidence& evidence) {
+  toto::TaskQueue::instance("drained").add_task([&evidence] {
+    std::this_thread::sleep_for(30ms);
+    ++evidence.count;
+  });
+  toto::EventLoop loop;
+  loop.post([] { std::exit(7); });
+  loop.run();
+  return 0;
+}
+
+int quick_exit_from_a_task(Evidence&) {
+  toto::TaskQueue& queue = toto::TaskQueue::instance("exits", 2);
+  queue.add_task([] { sleep_for_ever(); });
+  queue.add_task([] { std::quick_exit(7); });
+  sleep_for_ever();
+}
+
+int underscore_exit_from_a_task(Evidence&) {
+  toto::TaskQueue& queue = toto::TaskQueue::instance("exits", 2);
+  queue.add_task([] { sleep_for_ever(); });
+  queue.add_task([] { std::_Exit(7); });
+  sleep_for_ever();
+}
+
+int abort_from_a_task(Evidence&) {
+  toto::TaskQueue& queue = toto::TaskQueue::instance("exits", 2);
+  queue.add_task([] { sleep_for_ever(); });
+  queue.add_task([] { std::abort(); });
+  sleep_for_ever();
+}
+
+void fail() { throw std::runtime_error("from a noexcept task"); }
+
+int noexcept_task_that_throws(Evidence&) {
+  std::set_terminate([] { std::_Exit(7); });
+  toto::TaskQueue queue;
+  auto handle = queue.yield_task([]() noexcept { fail(); });
+  handle.wait();
+  return 0;
+}
+
+/// A detached coroutine that lets exceptions out.
+struct Leaky {
+  struct promise_type {
+    Leaky get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() { throw; }
+  };
+};
+
+Leaky await_and_throw(toto::TaskQueue& queue) {
+  co_await queue.yield_task([] { std::this_thread::sleep_for(10ms); });
+  throw std::runtime_error("out of a detached coroutine");
+}
+
+int continuation_that_throws_on_a_worker(Evidence&) {
+  std::set_terminate([] { std::_Exit(7); });
+  toto::TaskQueue& queue = toto::TaskQueue::instance("throws");
+  await_and_throw(queue);  // no home: continues on the worker
+  sleep_for_ever();
+}
+
+int continuation_that_throws_on_a_loop(Evidence&) {
+  std::set_terminate([] { std::_Exit(7); });
+  toto::TaskQueue& queue = toto::TaskQueue::instance("throws");
+  toto::EventLoop loop;
+  loop.post([&queue] { await_and_throw(queue); });
+  loop.call_later(1h, [] {});
+  loop.run();
+  return 0;
+}
+
+std::string ten(const Evidence& evidence) { return evidence.count == 10 ? "" : "the others did not run"; }
+std::string one(const Evidence& evidence) { return evidence.count == 1 ? "" : "the other one did not run"; }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return toto_tests::run_scenarios(
+      {
+          {"exit from a task of a named queue", &from_a_task_of_a_named_queue, 7, &ten},
+          {"exit from a coroutine task", &from_a_coroutine_task, 7},
+          {"exit from a resumed coroutine task", &from_a_resumed_coroutine_task, 7},
+          {"exit from a coroutine task on another queue", &from_a_coroutine_on_another_queue, 7},
+          {"exit from a call of a wrapper", &from_a_call_of_a_wrapper, 7},
+          {"exit from a task of a local queue", &from_a_task_of_a_local_queue, 7, &one},
+          {"exit from a task of a static queue", &from_a_task_of_a_static_queue, 7, &one},
+          {"exit from a task of a static queue with one thread", &from_a_task_of_a_static_queue_with_one_thread, 7},
+          {"exit from a task that another one waits for", &from_a_task_that_another_one_waits_for, 7},
+          {"exit from the thread of the timers", &from_the_thread_of_the_timers, 7},
+          {"exit from an event loop", &from_an_event_loop, 7, &one},
+          {"quick_exit from a task", &quick_exit_from_a_task, 7},
+          {"_Exit from a task", &underscore_exit_from_a_task, 7},
+          {"abort from a task", &abort_from_a_task, -SIGABRT},
+          {"a noexcept task that throws terminates", &noexcept_task_that_throws, 7},
+          {"a detached coroutine that throws on a worker terminates", &continuation_that_throws_on_a_worker, 7},
+          {"a detached coroutine that throws on a loop terminates", &continuation_that_throws_on_a_loop, 7},
+      },
+      argc, argv);
+}
