@@ -5,7 +5,8 @@
 #
 # DIR is the tree to catalogue, this repository if none is given; the options are catalog's own (examples/run.sh . --help).
 # On Debian and Ubuntu it installs what is missing; elsewhere it says what is. CXX chooses the compiler. The build and,
-# unless --db says otherwise, the database are in build/examples of the repository.
+# unless --db says otherwise, the database are in build/examples of the repository. On stdout is what catalog prints, and
+# nothing else.
 
 set -eu
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,7 +24,8 @@ if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
 fi
 # shellcheck disable=SC2086 # no word, or two
 cmake -S "$repository" -B "$build" ${set_generator:-} -D CMAKE_BUILD_TYPE=Release \
-  -D TOTO_BUILD_TESTS=OFF -D TOTO_BUILD_EXAMPLES=ON
-cmake --build "$build" --target catalog --parallel "${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}"
+  -D TOTO_BUILD_TESTS=OFF -D TOTO_BUILD_EXAMPLES=ON >&2
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
+cmake --build "$build" --target catalog --parallel "$jobs" >&2
 
-exec "$build/examples/catalog" --db "$build/catalog.db" "$@" "$directory"
+exec "$build/examples/catalog" --db "$build/catalog.db" "$@" -- "$directory"

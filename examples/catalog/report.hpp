@@ -13,8 +13,7 @@
 
 namespace catalog {
 
-void print_summary(std::FILE* stream, const Options& options, const std::string& directory,
-                   const Summary& summary);
+void print_summary(std::FILE* stream, const Options& options, const std::string& directory, const Summary& summary);
 
 /// A line a file, as sha256sum would print it.
 void print_list(std::FILE* stream, Reader& reader, const PathRange& range);

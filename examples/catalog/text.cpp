@@ -55,6 +55,10 @@ char escape_letter(char character) {
 
 }  // namespace
 
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
 std::string human_size(std::uint64_t bytes) {
   if (bytes < 1024) {
     return fmt::format("{} B", bytes);

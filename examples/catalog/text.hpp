@@ -16,6 +16,9 @@
 
 namespace catalog {
 
+/// (1, "file") -> "1 file", (2, "file") -> "2 files".
+std::string counted(std::uint64_t number, std::string_view noun);
+
 /// 512 -> "512 B", 1536 -> "1.5 KiB".
 std::string human_size(std::uint64_t bytes);
 

@@ -115,7 +115,8 @@ class InstanceCall {
 ///
 /// Calls run in the order in which they were made and never overlap, however many threads the queue has; a
 /// method that returns a Task is one call until that coroutine has ended. Copies of a wrapper share its order;
-/// two wrappers made of one object are two orders. A waiting call holds no thread. Lifetime: a wrapper made
+/// two wrappers made of one object are two orders. A waiting call holds no thread.
+/// Lifetime: a wrapper made
 /// from a reference needs the object to outlive every call. One made from an owner (a value, shared_ptr,
 /// unique_ptr) shares it with every accepted call; the object is destroyed with the last of them, on whatever
 /// thread that is. One made from a weak_ptr owns it during each call, and throws InstanceGone in calls that
@@ -141,8 +142,10 @@ class AwaitableInstance {
         lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes
-  /// the object first. Copies or moves the callable and the arguments now, as std::thread does it. Returns: a
-  /// handle to the result, as yield_task does; the call runs whether or not it is awaited. Throws: QueueClosed;
+  /// the object first. Copies or moves the callable and the arguments now, as std::thread does it.
+  /// Returns: a
+  /// handle to the result, as yield_task does; the call runs whether or not it is awaited.
+  /// Throws: QueueClosed;
   /// std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no thread lives and none can
   /// be started. Then there is no call.
   template <class F, class... Args>

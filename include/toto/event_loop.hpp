@@ -33,7 +33,9 @@ class BasicEventLoop {
   ~BasicEventLoop() { core_->finish(); }
 
   /// Runs what is posted, due and spawned until stop(), or until nothing is left: no posted function, no
-  /// timer, no spawned coroutine that has not ended. May be called again. Blocks: until then. Throws: what a
+  /// timer, no spawned coroutine that has not ended. May be called again.
+  /// Blocks: until then.
+  /// Throws: what a
   /// posted function or a spawned coroutine threw; what else is there waits for the next run().
   /// std::logic_error if the loop is running already.
   void run() {
@@ -51,7 +53,8 @@ class BasicEventLoop {
     return run_root(detail::await_one(awaitable));
   }
 
-  /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe. Throws: std::bad_alloc.
+  /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe.
+  /// Throws: std::bad_alloc.
   template <class F>
   void post(F&& fn) {
     core_->post_function(std::forward<F>(fn));
@@ -66,7 +69,8 @@ class BasicEventLoop {
   }
 
   /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run().
-  /// Thread-safe. Throws: std::bad_alloc.
+  /// Thread-safe.
+  /// Throws: std::bad_alloc.
   void spawn(Task<> task) { core_->spawn(std::move(task)); }
 
   /// Where coroutines continue: `std::move(handle).resume_on(loop)`.

@@ -124,8 +124,10 @@ class HeldInstance {
 ///   const int value = co_await awaitable(&Counter::increment);
 ///
 /// Each call takes the instance that has been free for the longest time; calls overlap as far as there are
-/// instances, and begin in the order in which they were made. Copies are equal. Lifetime: may outlive the pool,
-/// which is closed then, but not a queue that it was given. Thread safety: Thread-safe, except with assignment
+/// instances, and begin in the order in which they were made. Copies are equal.
+/// Lifetime: may outlive the pool,
+/// which is closed then, but not a queue that it was given.
+/// Thread safety: Thread-safe, except with assignment
 /// and destruction.
 template <class T, class Runtime = StdRuntime>
 class PooledCalls {
@@ -171,7 +173,8 @@ class PooledCalls {
 /// blocking call and never moved, throws DeadlockError. Do not wait in this way on a thread of a queue in which
 /// transactions of the same pool wait: they have their instance already.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given
-/// back. Instances given as T* have to outlive all that. Thread safety: Thread-safe, except with construction and
+/// back. Instances given as T* have to outlive all that.
+/// Thread safety: Thread-safe, except with construction and
 /// destruction.
 template <class T, class Runtime>
 class InstancePool {
@@ -214,7 +217,10 @@ class InstancePool {
   // On the calling thread.
 
   /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that
-  /// throws. Returns: the result, by value. Blocks: until there is an instance. Throws: what the call throws;
+  /// throws.
+  /// Returns: the result, by value.
+  /// Blocks: until there is an instance.
+  /// Throws: what the call throws;
   /// PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory throws.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
@@ -231,7 +237,8 @@ class InstancePool {
     return std::invoke(std::forward<F>(fn), *instance);
   }
 
-  /// Takes an instance until the lease ends. Blocks: until there is an instance.
+  /// Takes an instance until the lease ends.
+  /// Blocks: until there is an instance.
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
     const detail::Ref<Core> core = core_;
@@ -246,7 +253,8 @@ class InstancePool {
   }
 
   /// The same; empty if there is no instance within `limit`. What the factory takes is not limited.
-  /// dump() tells who holds the instances. Blocks: for `limit` at the most; 0 or less only looks.
+  /// dump() tells who holds the instances.
+  /// Blocks: for `limit` at the most; 0 or less only looks.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
     if (limit.is_nan()) {
@@ -267,7 +275,8 @@ class InstancePool {
   /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free.
   /// A coroutine that is destroyed while it waits leaves the line, or passes on what it was to get.
   /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
-  /// std::bad_alloc. Resumes on: the loop or queue on which the coroutine was running; without one, on the worker
+  /// std::bad_alloc.
+  /// Resumes on: the loop or queue on which the coroutine was running; without one, on the worker
   /// that gave the instance back, or else in the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime>(core_, where);

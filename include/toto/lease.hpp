@@ -34,7 +34,8 @@ enum class LeaseKind { blocking, awaited };
 ///   connection->execute("begin");
 ///   connection->execute("commit");
 ///
-/// Move-only. Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
+/// Move-only.
+/// Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
 /// Thread safety: One thread at a time. It may end on another thread than the one that took it; a lease that
 /// another thread is to end while its taker may wait for the same pool has to be moved there (see
 /// InstancePool::instance, DeadlockError).
@@ -63,7 +64,8 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
     }
   }
 
-  /// The instance. Throws: NoState if there is none: moved from, released or discarded.
+  /// The instance.
+  /// Throws: NoState if there is none: moved from, released or discarded.
   T* operator->() const { return &**this; }
   T& operator*() const {
     require();

@@ -155,8 +155,10 @@ struct TaskAccess;
 /// A coroutine that starts when it is awaited, and has one awaiter, which it continues when it ends.
 ///
 /// T may be void, a reference or a move-only type. A Task is moved, not copied; destroying one that has not
-/// ended destroys the coroutine. Resumes on: the thread on which the coroutine ends; every suspension inside
-/// it comes back to where it was. Thread safety: One thread at a time.
+/// ended destroys the coroutine.
+/// Resumes on: the thread on which the coroutine ends; every suspension inside
+/// it comes back to where it was.
+/// Thread safety: One thread at a time.
 template <class T>
 class [[nodiscard("a Task does nothing until it is awaited, spawned or given to a queue")]] Task {
  public:

@@ -156,11 +156,13 @@ class [[nodiscard(
     return taken.state->take();
   }
 
-  /// Blocks: until the task is over. Throws: NoState, DeadlockError (see get).
+  /// Blocks: until the task is over.
+  /// Throws: NoState, DeadlockError (see get).
   void wait() const { state().wait_until(TimePoint::max()); }
 
   /// True if the task is over, false after `limit`; 0 or less only looks.
-  /// Blocks: for `limit` at the most. Throws: NoState; std::invalid_argument for NaN.
+  /// Blocks: for `limit` at the most.
+  /// Throws: NoState; std::invalid_argument for NaN.
   bool wait_for(Duration limit) const {
     if (limit.is_nan()) {
       detail::check_duration(limit, "limit");

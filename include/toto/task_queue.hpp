@@ -36,7 +36,8 @@ using HandleFor = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwi
                                      UnstoredHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
                                      TaskHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>>;
 
-/// Adds a state that was just made to its queue. Throws: what adding throws; the state is freed then.
+/// Adds a state that was just made to its queue.
+/// Throws: what adding throws; the state is freed then.
 template <class Runtime>
 void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state) {
   try {
@@ -59,8 +60,10 @@ Handle submit(QueueCore<Runtime>& core, TaskState<R, Runtime>* state) {
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
 /// No thread exists before the first task. A thread without work for idle_timeout ends; an idle thread is
-/// reused before a new one is started. A task that was accepted is always run. Lifetime: the destructor
-/// closes the queue, runs everything accepted, and joins the threads. Thread safety: Thread-safe, except with
+/// reused before a new one is started. A task that was accepted is always run.
+/// Lifetime: the destructor
+/// closes the queue, runs everything accepted, and joins the threads.
+/// Thread safety: Thread-safe, except with
 /// construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
 class BasicTaskQueue {
@@ -115,7 +118,8 @@ class BasicTaskQueue {
   static BasicTaskQueue* find(std::string_view name) noexcept { return Registry::instance().find(name); }
 
   /// Closes every named queue and waits until all have run what they accepted. False if some are still busy
-  /// when the time is up. They stay registered, and closed. Blocks: for `limit` at the most.
+  /// when the time is up. They stay registered, and closed.
+  /// Blocks: for `limit` at the most.
   static bool shutdown_instances(Duration limit) {
     detail::check_duration(limit, "limit");
     return Registry::instance().shutdown(limit);
@@ -132,7 +136,8 @@ class BasicTaskQueue {
   /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the
   /// arguments are copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that
   /// thread right after the call. What it returns is dropped, unless it is a Task, which is run to its end.
-  /// An exception goes to on_error. Throws: QueueClosed; std::invalid_argument for a null callable;
+  /// An exception goes to on_error.
+  /// Throws: QueueClosed; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {

@@ -342,3 +342,30 @@ TEST_CASE("a coroutine task is accepted work until it ends", "[simulation][L11][
     require(steps == 1, "the destructor waited for it");
   });
 }
+
+TEST_CASE("a task that throws anything leaves the worker alive and the order whole", "[simulation][F1][F3]") {
+  explore("any exception", {}, [](Simulation& sim) {
+    std::string order;
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    int reported = 0;
+    queue.on_error([&](const std::exception_ptr&, const toto::TaskInfo&) {
+      ++reported;
+      throw 'x';  // a hook that throws changes nothing
+    });
+    queue.add_task([] { throw 1; });
+    auto thrower = queue.yield_task([&] {
+      order += 'a';
+      throw 2;
+    });
+    queue.add_task([&] { order += 'b'; });
+    int caught = 0;
+    try {
+      thrower.get();
+    } catch (int value) {
+      caught = value;
+    }
+    queue.wait_idle();
+    require(order == "ab" && caught == 2 && reported == 1, "each failure arrived where it belongs");
+  });
+}

@@ -41,7 +41,8 @@ class Arrivals {
   int count_ = 0;
 };
 
-/// Opens once; any number of threads wait for it. Thread-safe.
+/// Opens once; any number of threads wait for it. Thread-safe. Declare it before the queue whose tasks wait for it:
+/// it has to outlive them.
 class Gate {
  public:
   void open() { opened_.arrive(); }
@@ -51,15 +52,6 @@ class Gate {
 
  private:
   Arrivals opened_;
-};
-
-/// A gate that the test's main thread may also leave by an exception: its end opens it.
-class ScopedGate : public Gate {
- public:
-  ScopedGate() = default;
-  ~ScopedGate() { open(); }
-  ScopedGate(const ScopedGate&) = delete;
-  ScopedGate& operator=(const ScopedGate&) = delete;
 };
 
 /// A number of threads that have to be in one place at the same time. Thread-safe.

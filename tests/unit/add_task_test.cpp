@@ -31,10 +31,9 @@ using toto_tests::Counted;
 using toto_tests::Gate;
 using toto_tests::kPatience;
 using toto_tests::Lifetimes;
-using toto_tests::ScopedGate;
 
 TEST_CASE("add_task returns before the task ends", "[task_queue][E1]") {
-  ScopedGate gate;
+  Gate gate;
   bool ended = false;
   TaskQueue queue;
   queue.add_task([&] {
@@ -50,7 +49,7 @@ TEST_CASE("add_task returns before the task ends", "[task_queue][E1]") {
 }
 
 TEST_CASE("the callable and its arguments are copied so that temporaries are safe", "[task_queue][E1]") {
-  ScopedGate gate;
+  Gate gate;
   TaskQueue queue;
   queue.add_task([&gate] { gate.wait(); });
   std::string from_closure;
@@ -120,7 +119,6 @@ TEST_CASE("std::ref hands over a reference", "[task_queue][E3]") {
 }
 
 namespace {
-
 struct Account {
   int balance = 0;
   std::string owner = "nobody";  // so that it is not trivial
@@ -207,13 +205,13 @@ TEST_CASE("captures die on the worker right after the run and before the next ta
   Lifetimes passed;
   std::vector<int> alive;  // as the next task sees it
   std::thread::id worker;
+  Gate gate;
   TaskQueue queue;
   const auto look = [&] {
     alive.push_back(captured.alive());
     alive.push_back(passed.alive());
     worker = std::this_thread::get_id();
   };
-  ScopedGate gate;
   queue.add_task([&gate] { gate.wait(); });
   SECTION("of add_task") {
     queue.add_task([c = Counted(captured)](const Counted&) {}, Counted(passed));
@@ -253,7 +251,6 @@ TEST_CASE("captures are gone when the result arrives", "[task_queue][E6]") {
 }
 
 namespace {
-
 /// Does something when it is destroyed, unless it was moved from.
 template <class Function>
 class AtEnd {
@@ -279,8 +276,8 @@ TEST_CASE("captures may add tasks and drop handles and look at the queue while t
   bool added_ran = false;
   std::size_t size = 0;
   Lifetimes results;
+  Gate gate;
   TaskQueue queue;
-  ScopedGate gate;
   queue.add_task([&gate] { gate.wait(); });
   {
     auto later = queue.yield_task([&results] { return Counted(results); });
@@ -319,8 +316,8 @@ TEST_CASE("a capture may destroy the last reference to its own queue", "[task_qu
   Gate destroyed;
   bool next_ran = false;
   {
+    Gate gate;
     auto owner = std::make_shared<TaskQueue>(1, 0s, "e7");
-    ScopedGate gate;
     TaskQueue& queue = *owner;
     queue.add_task([&gate] { gate.wait(); });
     auto open = [&destroyed]() noexcept { destroyed.open(); };
@@ -337,7 +334,6 @@ TEST_CASE("a capture may destroy the last reference to its own queue", "[task_qu
 }
 
 namespace {
-
 /// The `countdown`-th copy or move throws.
 struct ThrowsOnCopy {
   explicit ThrowsOnCopy(Lifetimes& lifetimes, int countdown_at_start)
@@ -415,7 +411,6 @@ TEST_CASE("an argument whose last copy for the call throws fails the task", "[ta
 }
 
 namespace {
-
 struct alignas(64) Aligned {
   unsigned char bytes[64] = {};
   bool is_aligned() const { return reinterpret_cast<std::uintptr_t>(this) % 64 == 0; }
@@ -499,7 +494,6 @@ TEST_CASE("add_task ignores what the callable returns", "[task_queue][E10]") {
 }
 
 namespace {
-
 toto::Task<> append(TaskQueue& queue, std::vector<int>& order, int number) {
   order.push_back(number);
   co_await queue.schedule();  // behind what is queued now

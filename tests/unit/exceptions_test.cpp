@@ -34,12 +34,11 @@ using toto_tests::contains;
 using toto_tests::Counted;
 using toto_tests::eventually;
 using toto_tests::has_message;
+using toto_tests::Gate;
 using toto_tests::kPatience;
 using toto_tests::Lifetimes;
-using toto_tests::ScopedGate;
 
 namespace {
-
 void ignore_errors(TaskQueue& queue) {
   queue.on_error([](const std::exception_ptr&, const TaskInfo&) {});
 }
@@ -67,9 +66,9 @@ class DerivedError : public std::runtime_error {
 }  // namespace
 
 TEST_CASE("after a task that throws the next ones run in order", "[task_queue][exceptions][F1]") {
+  Gate gate;
   TaskQueue queue;
   ignore_errors(queue);
-  ScopedGate gate;
   std::vector<int> order;
   std::vector<int> expected;
   queue.add_task([&gate] { gate.wait(); });
@@ -104,6 +103,7 @@ TEST_CASE("after a task that throws the next ones run in order", "[task_queue][e
 }
 
 TEST_CASE("a failure reaches whoever takes the result with its type and text", "[task_queue][exceptions][F2]") {
+  Gate gate;
   TaskQueue queue;
   const auto fail = []() -> int { throw DerivedError("what went wrong", 7); };
   SECTION("get") {
@@ -120,7 +120,6 @@ TEST_CASE("a failure reaches whoever takes the result with its type and text", "
   SECTION("co_await before and after the end of the task") {
     const bool ready = GENERATE(false, true);
     toto::EventLoop loop;
-    ScopedGate gate;
     queue.add_task([&gate] { gate.wait(); });
     auto handle = queue.yield_task(fail);
     if (ready) {
@@ -279,12 +278,12 @@ TEST_CASE("what on_error is told does not depend on how the task is stored", "[t
 }
 
 TEST_CASE("the failure of a dropped handle goes to on_error", "[task_queue][exceptions][F4]") {
+  Gate gate;
   TaskQueue queue;
   std::vector<std::thread::id> threads;
   queue.on_error([&](const std::exception_ptr&, const TaskInfo&) { threads.push_back(std::this_thread::get_id()); });
   const auto worker = queue.yield_task([] { return std::this_thread::get_id(); }).get();
   SECTION("on the worker if it was dropped before the end") {
-    ScopedGate gate;
     queue.add_task([&gate] { gate.wait(); });
     queue.yield_task([] { throw 1; }).detach();
     gate.open();
@@ -307,7 +306,6 @@ TEST_CASE("the failure of a dropped handle goes to on_error", "[task_queue][exce
 }
 
 namespace {
-
 enum class Kind { ok, error, number, object, nothing_known };
 
 void do_as_told(Kind kind) {
@@ -408,10 +406,10 @@ TEST_CASE("a forced unwinding passes through a task without losing others", "[ta
   Lifetimes captured;
   Lifetimes on_stack;
   {
+    Gate gate;
     TaskQueue queue(1, toto::Duration::never(), "f7");
     int reported = 0;
     queue.on_error([&reported](const std::exception_ptr&, const TaskInfo&) { ++reported; });
-    ScopedGate gate;
     std::vector<int> order;
     queue.add_task([&gate] { gate.wait(); });
     toto::TaskHandle<int> handle;
@@ -471,7 +469,6 @@ TEST_CASE("a forced unwinding of the only worker with nothing queued leaves a qu
 #endif
 
 namespace {
-
 class CountedError : public std::exception {
  public:
   explicit CountedError(Lifetimes& lifetimes) : counted_(lifetimes) {}
@@ -509,7 +506,6 @@ TEST_CASE("an exception object is released on one side without a race", "[task_q
 }
 
 namespace {
-
 struct CannotBeCopied : std::runtime_error {
   explicit CannotBeCopied(const std::string& text) : std::runtime_error(text) {}
   CannotBeCopied(const CannotBeCopied& other) : std::runtime_error(other) {

@@ -131,7 +131,6 @@ TEST_CASE("a sleeping coroutine that is destroyed leaves its executor, and the o
       ++count;
     }(std::move(handle).resume_on(ref), woken));
   }
-  struct Locked {};
   manual.run_all();  // now all three sleep, and the timer's thread posts them
   sleepers[1].destroy();
   CHECK(eventually([&] {

@@ -28,7 +28,6 @@ using toto_tests::Gate;
 using toto_tests::kPatience;
 using toto_tests::kProcessInfo;
 using toto_tests::Meeting;
-using toto_tests::ScopedGate;
 using toto_tests::threads_named;
 
 TEST_CASE("a worker outlives its last task by the idle timeout and no longer", "[task_queue][B1]") {
@@ -179,8 +178,8 @@ TEST_CASE("idle workers expire also after several threads asked for the first on
 }
 
 TEST_CASE("a task longer than the idle timeout is not idleness", "[task_queue][B11]") {
+  Gate gate;
   TaskQueue queue(1, 1ms, "b11");
-  ScopedGate gate;
   Gate begun;
   std::thread::id first;
   queue.add_task([&] {
@@ -201,7 +200,6 @@ TEST_CASE("a task longer than the idle timeout is not idleness", "[task_queue][B
 }
 
 namespace {
-
 /// Ends slowly: whoever does not wait for it is sure to be seen.
 struct SlowAtThreadExit {
   Gate* begun = nullptr;
@@ -250,7 +248,6 @@ TEST_CASE("thread-locals of expired workers are destroyed before the queue is go
 }
 
 namespace {
-
 /// Adds a task when its thread ends: after the worker has left its queue.
 struct AddsAtThreadExit {
   TaskQueue* queue = nullptr;
@@ -267,7 +264,7 @@ thread_local AddsAtThreadExit adds_at_thread_exit;
 
 TEST_CASE("a thread-local of an expired worker may add a task in its destructor", "[task_queue][B13]") {
   for (int round = 0; round < 200; ++round) {
-    ScopedGate gate;
+    Gate gate;
     Arrivals ran;
     TaskQueue queue(2, 0s, "b13");
     queue.add_task([&gate] { gate.wait(); });  // a second worker: the queue is never without one

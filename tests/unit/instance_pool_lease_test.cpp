@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -17,6 +16,7 @@
 
 #include "support/catch.hpp"
 #include "support/coroutines.hpp"
+#include "support/gate.hpp"
 #include "support/pool_probe.hpp"
 #include "toto/event_loop.hpp"
 #include "toto/instance_pool.hpp"
@@ -37,6 +37,7 @@ using toto_tests::Alive;
 using toto_tests::Counter;
 using toto_tests::eventually;
 using toto_tests::FireAndForget;
+using toto_tests::Gate;
 using toto_tests::until_waiting;
 
 namespace {
@@ -286,7 +287,7 @@ TEST_CASE("what the factory throws comes out of the co_await, and the next one t
 }
 
 TEST_CASE("an instance that is being made for a coroutine that dies goes to the next", "[instance_pool][lease][Q19]") {
-  std::latch go_on(1);
+  Gate go_on;
   std::atomic<int> living{0};
   InstancePool pool(
       [&] {
@@ -302,7 +303,7 @@ TEST_CASE("an instance that is being made for a coroutine that dies goes to the 
     REQUIRE(pool.stats().leased == 1);
     REQUIRE(pool.size() == 0);
   }
-  go_on.count_down();
+  go_on.open();
   REQUIRE(pool.instance()->uses == 0);
   REQUIRE(living == 1);
   TaskQueue::find("slowly made")->wait_idle();
@@ -345,10 +346,10 @@ TEST_CASE("a queue that discards the making of an instance leaves no coroutine b
   std::atomic<int> living{0};
   InstancePool pool([&] { return Alive(living); }, 1, {.default_queue = "discards"});
   TaskQueue& queue = TaskQueue::instance("discards");
-  std::latch inside(1);
-  std::latch go_on(1);
+  Gate inside;
+  Gate go_on;
   queue.add_task([&] {
-    inside.count_down();
+    inside.open();
     go_on.wait();
   });
   inside.wait();
@@ -365,7 +366,8 @@ TEST_CASE("a queue that discards the making of an instance leaves no coroutine b
   run_once(loop);
   REQUIRE(queue.cancel_queued() == 1);
   loop.run();
-  go_on.count_down();
+  go_on.open();
+  queue.wait_idle();
   REQUIRE(told);
   REQUIRE(pool.stats().leased == 0);
   REQUIRE(pool.instance()->uses == 0);

@@ -5,11 +5,9 @@
 #include "toto/instance_pool.hpp"
 
 #include <atomic>
-#include <barrier>
 #include <chrono>
 #include <cmath>
 #include <functional>
-#include <latch>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,6 +21,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 #include "support/pool_probe.hpp"
 
 using namespace std::chrono_literals;
@@ -36,6 +35,7 @@ using toto_tests::Alive;
 using toto_tests::contains;
 using toto_tests::Counter;
 using toto_tests::eventually;
+using toto_tests::Gate;
 using toto_tests::until_waiting;
 
 namespace {
@@ -152,7 +152,7 @@ TEST_CASE("a lease waits while all are taken, and one that comes back wakes exac
   InstancePool pool(Counter{});
   auto held = std::make_optional(pool.instance());
   std::atomic<int> got{0};
-  std::latch go_on(1);
+  Gate go_on;
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 3; ++thread) {
     threads.emplace_back([&] {
@@ -167,7 +167,7 @@ TEST_CASE("a lease waits while all are taken, and one that comes back wakes exac
   REQUIRE(eventually([&] { return got == 1; }));
   REQUIRE(pool.stats().waiting == 2);
   REQUIRE(pool.stats().leased == 1);
-  go_on.count_down();
+  go_on.open();
   for (std::thread& thread : threads) {
     thread.join();
   }
@@ -533,7 +533,7 @@ TEST_CASE("a factory makes instances when they are needed, up to the maximum", "
 }
 
 TEST_CASE("a slow factory keeps nobody else", "[instance_pool][Q21]") {
-  std::latch slow(1);
+  Gate slow;
   std::atomic<int> calls{0};
   InstancePool pool(
       [&] {
@@ -553,7 +553,7 @@ TEST_CASE("a slow factory keeps nobody else", "[instance_pool][Q21]") {
     REQUIRE(pool.instance()->value() == 3);  // the third is made while the second is not ready
   }
   REQUIRE(pool.size() == 2);
-  slow.count_down();
+  slow.open();
   stuck.join();
   REQUIRE(pool.size() == 3);
 }
@@ -575,7 +575,7 @@ TEST_CASE("what a factory throws goes to whoever needed the instance, and the ne
 }
 
 TEST_CASE("a factory that fails leaves nobody waiting for ever", "[instance_pool][Q11][Q21]") {
-  std::latch go_on(1);
+  Gate go_on;
   std::atomic<int> calls{0};
   InstancePool pool(
       [&] {
@@ -602,7 +602,7 @@ TEST_CASE("a factory that fails leaves nobody waiting for ever", "[instance_pool
     });
   }
   REQUIRE(until_waiting(pool, 3));
-  go_on.count_down();
+  go_on.open();
   for (std::thread& thread : threads) {
     thread.join();
   }
@@ -712,10 +712,10 @@ TEST_CASE("a lease that was moved, or taken on the heap, is not taken for a dead
     other.join();
   }
   SECTION("held by another thread") {
-    std::latch holds(1);
+    Gate holds;
     std::thread other([&] {
       const auto lease = pool.instance();
-      holds.count_down();
+      holds.open();
       static_cast<void>(until_waiting(pool, 1));
     });
     holds.wait();
@@ -727,11 +727,11 @@ TEST_CASE("a lease that was moved, or taken on the heap, is not taken for a dead
 TEST_CASE("the pool tells who holds its instances, since when, and from where", "[instance_pool]") {
   InstancePool pool(two_counters(), {.default_queue = "told"});
   const auto held = pool.instance();
-  std::latch inside(1);
-  std::latch go_on(1);
+  Gate inside;
+  Gate go_on;
   std::thread other([&] {
     pool.transaction([&](Counter&) {
-      inside.count_down();
+      inside.open();
       go_on.wait();
     });
   });
@@ -739,7 +739,7 @@ TEST_CASE("the pool tells who holds its instances, since when, and from where", 
   std::thread waiting([&] { pool(&Counter::increment); });
   const bool waits = until_waiting(pool, 1);
   const std::string text = pool.dump();
-  go_on.count_down();
+  go_on.open();
   other.join();
   waiting.join();
   REQUIRE(waits);

@@ -4,11 +4,9 @@
 // there.
 
 #include <atomic>
-#include <barrier>
 #include <chrono>
 #include <exception>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 #include "support/pool_probe.hpp"
 #include "toto/event_loop.hpp"
 #include "toto/instance_pool.hpp"
@@ -44,6 +43,8 @@ using toto_tests::Alive;
 using toto_tests::contains;
 using toto_tests::Counter;
 using toto_tests::eventually;
+using toto_tests::Gate;
+using toto_tests::Meeting;
 using toto_tests::until_waiting;
 
 namespace {
@@ -151,7 +152,7 @@ TEST_CASE("the error of a transaction without a handle goes to on_error, and the
 
 TEST_CASE("as many transactions run at a time as there are instances", "[instance_pool][Q17]") {
   InstancePool pool(std::vector<Counter>(3), {.default_queue = "Q17"});
-  std::barrier all(3);
+  Meeting all(3);
   std::vector<TaskHandle<>> handles;
   for (int number = 0; number < 3; ++number) {
     handles.push_back(pool.await_transaction([&all](Counter&) { all.arrive_and_wait(); }));
@@ -195,11 +196,11 @@ TEST_CASE("the queue may discard a transaction: the instance comes back and the 
           "[instance_pool][Q18]") {
   InstancePool pool(std::vector<Counter>(2));
   std::atomic<int> captures{0};
+  Gate inside;
+  Gate go_on;
   TaskQueue queue(1);
-  std::latch inside(1);
-  std::latch go_on(1);
   queue.add_task([&] {
-    inside.count_down();
+    inside.open();
     go_on.wait();
   });
   inside.wait();
@@ -214,7 +215,7 @@ TEST_CASE("the queue may discard a transaction: the instance comes back and the 
   }
   REQUIRE(captures == 0);
   REQUIRE(pool.stats().free == 2);
-  go_on.count_down();
+  go_on.open();
   REQUIRE_THROWS_AS(queued.get(), TaskCancelled);
   REQUIRE_THROWS_AS(other.get(), TaskCancelled);
 }
@@ -325,17 +326,17 @@ TEST_CASE("transactions that wait when the pool is destroyed get PoolClosed", "[
 }
 
 TEST_CASE("a transaction that has its instance runs although the pool is gone", "[instance_pool][Q12]") {
-  TaskQueue queue(1);
-  std::latch go_on(1);
-  queue.add_task([&] { go_on.wait(); });
+  Gate go_on;
   std::atomic<int> living{0};
+  TaskQueue queue(1);
+  queue.add_task([&] { go_on.wait(); });
   std::optional<TaskHandle<int>> handle;
   {
     InstancePool pool(Alive{living});
     handle = pool.await_transaction([](Alive& alive) { return ++alive.uses; }, queue);
   }
   REQUIRE(living == 1);
-  go_on.count_down();
+  go_on.open();
   REQUIRE(handle->get() == 1);
   REQUIRE(living == 0);
 }
@@ -432,9 +433,9 @@ TEST_CASE("coroutine transactions on one instance never overlap, and hold no thr
 
 TEST_CASE("a transaction is given a stop token if it asks for one", "[instance_pool][K2]") {
   InstancePool pool(Counter{}, {.default_queue = "tokens"});
-  std::latch inside(1);
+  Gate inside;
   auto handle = pool.await_transaction([&inside](toto::StopToken token, Counter& counter) {
-    inside.count_down();
+    inside.open();
     const bool asked = eventually([&] { return token.stop_requested(); });
     counter.increment();
     return asked;

@@ -28,7 +28,6 @@ using toto_tests::contains;
 using toto_tests::kPatience;
 
 namespace {
-
 template <class Float>
 constexpr std::chrono::duration<Float> not_a_number() {
   return std::chrono::duration<Float>(std::numeric_limits<Float>::quiet_NaN());
@@ -73,8 +72,8 @@ TEST_CASE("a negative or undefined idle timeout is refused and zero is legal", "
 }
 
 TEST_CASE("a limit that is not a number is refused and a negative one only looks", "[task_queue][misuse][U2]") {
+  toto_tests::Gate gate;
   TaskQueue queue;
-  toto_tests::ScopedGate gate;
   auto handle = queue.yield_task([&gate] { gate.wait(); });
   REQUIRE_THROWS_AS(queue.wait_idle_for(not_a_number<double>()), std::invalid_argument);
   REQUIRE_THROWS_AS(handle.wait_for(not_a_number<double>()), std::invalid_argument);
@@ -82,10 +81,10 @@ TEST_CASE("a limit that is not a number is refused and a negative one only looks
   REQUIRE_FALSE(queue.wait_idle_for(std::chrono::hours::min()));
   REQUIRE_FALSE(handle.wait_for(-1s));
   REQUIRE_FALSE(handle.wait_for(0s));
+  gate.open();
 }
 
 namespace {
-
 struct Object {
   void method() {}
   int member = 1;
@@ -202,7 +201,7 @@ TEST_CASE("a task of a closed queue is told so when it adds", "[task_queue][misu
   bool refused = false;
   bool refused_with_handle = false;
   {
-    toto_tests::ScopedGate gate;
+    toto_tests::Gate gate;
     TaskQueue queue(1, 60s, "u8");
     queue.add_task([&] {
       gate.wait();

@@ -34,7 +34,6 @@ using toto_tests::kPatience;
 using toto_tests::kProcessInfo;
 using toto_tests::Meeting;
 using toto_tests::Record;
-using toto_tests::ScopedGate;
 using toto_tests::threads_named;
 
 TEST_CASE("tasks one after another use a single thread", "[task_queue][C1]") {
@@ -84,7 +83,7 @@ TEST_CASE("as many tasks as threads really run at once", "[task_queue][C4]") {
 TEST_CASE("a task gets a thread although another one has just begun a long task", "[task_queue][C4]") {
   // Each task is added when the former one runs, then two at once: nobody may rely on a worker that is occupied.
   constexpr int kThreads = 6;
-  ScopedGate gate;
+  Gate gate;
   Arrivals begun;
   TaskQueue queue(kThreads, Duration::never(), "c4");
   const auto block = [&] {
@@ -97,7 +96,9 @@ TEST_CASE("a task gets a thread although another one has just begun a long task"
   }
   queue.add_task(block);
   queue.add_task(block);
-  REQUIRE(begun.wait_for(kThreads));
+  const bool all_begun = begun.wait_for(kThreads);
+  gate.open();
+  REQUIRE(all_begun);
 }
 
 TEST_CASE("making a queue starts no thread", "[task_queue][C5]") {
@@ -112,7 +113,7 @@ TEST_CASE("making a queue starts no thread", "[task_queue][C5]") {
 TEST_CASE("adding starts no more threads than there are tasks waiting", "[task_queue][C6]") {
   const int tasks = GENERATE(1, 2, 3, 7);
   CAPTURE(tasks);
-  ScopedGate gate;
+  Gate gate;
   Arrivals begun;
   TaskQueue queue(32, Duration::never(), "c6");
   for (int i = 0; i < tasks; ++i) {
@@ -124,6 +125,7 @@ TEST_CASE("adding starts no more threads than there are tasks waiting", "[task_q
   REQUIRE(begun.wait_for(tasks));
   REQUIRE(eventually([&] { return queue.stats().threads_started == static_cast<std::uint64_t>(tasks); }));
   REQUIRE(queue.stats().threads == static_cast<std::uint64_t>(tasks));
+  gate.open();
 }
 
 TEST_CASE("run starts one thread at a time up to thread_count", "[task_queue]") {
@@ -155,7 +157,6 @@ TEST_CASE("run called twice in a row starts two threads", "[task_queue]") {
 #if defined(__linux__)
 
 namespace {
-
 std::string name_of_this_thread() {
   char name[16] = "";
   pthread_getname_np(pthread_self(), name, sizeof(name));
@@ -202,7 +203,6 @@ TEST_CASE("threads are named after the queue within what the system can show", "
 #if defined(__unix__) || defined(__APPLE__)
 
 namespace {
-
 volatile sig_atomic_t signals_on_main_thread = 0;
 volatile sig_atomic_t signals_elsewhere = 0;
 pthread_t main_thread;

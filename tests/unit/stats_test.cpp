@@ -24,13 +24,12 @@ using toto::QueueStats;
 using toto::TaskQueue;
 using toto_tests::Arrivals;
 using toto_tests::eventually;
+using toto_tests::Gate;
 using toto_tests::kPatience;
 using toto_tests::scaled;
-using toto_tests::ScopedGate;
 using toto_tests::Threads;
 
 namespace {
-
 bool adds_up(const QueueStats& stats) {
   return stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running +
                                 stats.suspended;
@@ -41,11 +40,11 @@ bool adds_up(const QueueStats& stats) {
 TEST_CASE("size counts live threads and what is queued", "[task_queue][stats][O1]") {
   constexpr std::size_t kThreads = 3;
   constexpr std::size_t kWaiting = 5;
+  Gate gate;
   TaskQueue queue(kThreads, 100ms, "o1");
   REQUIRE(queue.size() == 0);
   REQUIRE(toto::len(queue) == 0);
 
-  ScopedGate gate;
   Arrivals begun;
   const auto block = [&] {
     begun.arrive();
@@ -75,8 +74,8 @@ TEST_CASE("size counts live threads and what is queued", "[task_queue][stats][O1
 }
 
 TEST_CASE("cancelled tasks leave size at once", "[task_queue][stats][O1][K9]") {
+  Gate gate;
   TaskQueue queue(1, toto::Duration::never());
-  ScopedGate gate;
   Arrivals begun;
   queue.add_task([&] {
     begun.arrive();
@@ -98,6 +97,7 @@ TEST_CASE("cancelled tasks leave size at once", "[task_queue][stats][O1][K9]") {
   REQUIRE(queue.cancel_queued() == 1);
   REQUIRE(queue.size() == 1);
   REQUIRE(queue.stats().cancelled == 201);
+  gate.open();
 }
 
 TEST_CASE("size is at least one inside a task and may be asked from anywhere", "[task_queue][stats][O3]") {
@@ -200,9 +200,9 @@ TEST_CASE("after wait_idle the counts are exact", "[task_queue][stats][O5]") {
 }
 
 TEST_CASE("a suspended coroutine task is counted as suspended and holds no thread", "[task_queue][stats][O4]") {
+  Gate gate;
   TaskQueue queue(1, 0s);
   TaskQueue other;
-  ScopedGate gate;
   auto coroutine = queue.yield_task([&]() -> toto::Task<int> {
     co_return co_await other.yield_task([&gate] {
       gate.wait();

@@ -26,11 +26,9 @@ using toto_tests::Gate;
 using toto_tests::kPatience;
 using toto_tests::Record;
 using toto_tests::scaled;
-using toto_tests::ScopedGate;
 using toto_tests::Threads;
 
 namespace {
-
 std::vector<int> up_to(int count) {
   std::vector<int> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 1);
@@ -40,6 +38,7 @@ std::vector<int> up_to(int count) {
 }  // namespace
 
 TEST_CASE("one thread runs tasks in the order of adding", "[task_queue][A1]") {
+  Gate gate;
   TaskQueue queue;
   std::vector<int> order;  // no lock: one thread, and wait_idle() before it is read
   SECTION("while they are being added") {
@@ -48,7 +47,6 @@ TEST_CASE("one thread runs tasks in the order of adding", "[task_queue][A1]") {
     }
   }
   SECTION("after they have all been added") {
-    ScopedGate gate;
     queue.add_task([&gate] { gate.wait(); });
     for (int i = 1; i <= 1000; ++i) {
       queue.add_task([&order, i] { order.push_back(i); });
@@ -90,7 +88,7 @@ TEST_CASE("exactly thread_count tasks run at once and the rest wait", "[task_que
   const std::size_t threads = GENERATE(1U, 2U, 5U);
   const std::size_t tasks = 15 * threads;
   CAPTURE(threads);
-  ScopedGate gate;
+  Gate gate;
   Arrivals begun;
   std::atomic<int> inside{0};
   std::atomic<int> most_inside{0};
@@ -149,8 +147,8 @@ TEST_CASE("one-thread tasks never overlap while threads come and go", "[task_que
 }
 
 TEST_CASE("a task added by a task goes behind what was queued before", "[task_queue][A7]") {
+  Gate gate;
   TaskQueue queue;
-  ScopedGate gate;
   std::vector<std::string> order;
   queue.add_task([&] {
     gate.wait();
@@ -223,8 +221,8 @@ TEST_CASE("a coroutine sees what the task wrote and the task what the coroutine 
 }
 
 TEST_CASE("add_task and yield_task share one order", "[task_queue][A10]") {
+  Gate gate;
   TaskQueue queue;
-  ScopedGate gate;
   std::vector<int> order;
   queue.add_task([&gate] { gate.wait(); });
   std::vector<toto::TaskHandle<>> handles;

@@ -74,7 +74,8 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
     }
   }
 
-  /// The coroutine has been resumed. Throws: PoolClosed; why the instance could not be made.
+  /// The coroutine has been resumed.
+  /// Throws: PoolClosed; why the instance could not be made.
   Instance& take() {
     if (this->instance == nullptr) {
       if (failure_) {

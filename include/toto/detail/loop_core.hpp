@@ -68,7 +68,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
   void* event_loop() noexcept override { return owner_; }
 
-  /// Posts a function object that the loop owns. Throws: std::bad_alloc.
+  /// Posts a function object that the loop owns.
+  /// Throws: std::bad_alloc.
   template <class F>
   void post_function(F&& fn) {
     auto* const posted = new Posted<std::decay_t<F>, Continuation>(*this, std::forward<F>(fn));
@@ -109,7 +110,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
 
   /// Runs until stop(), or until `done()`, which is called with the mutex held before each step.
-  /// False: it was stopped. Throws: what a posted function or a spawned coroutine threw; std::logic_error.
+  /// False: it was stopped.
+  /// Throws: what a posted function or a spawned coroutine threw; std::logic_error.
   template <class Done>
   bool run(Done done) {
     const ExecutorScope<Runtime> here(this);

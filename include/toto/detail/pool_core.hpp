@@ -101,14 +101,16 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   // Taking. What is returned may be a vacant place: furnish() it. Thread-safe; none of them calls anything of the
   // user's.
 
-  /// Null: none is free. Throws: PoolClosed, std::bad_alloc.
+  /// Null: none is free.
+  /// Throws: PoolClosed, std::bad_alloc.
   Instance* try_take(const Claim& claim) {
     std::unique_ptr<Instance> spare;
     const Lock lock(mutex_);
     return take_locked(claim, spare);
   }
 
-  /// Waits, as a thread, in the order of coming. Null: not before the deadline. Throws: PoolClosed, DeadlockError,
+  /// Waits, as a thread, in the order of coming. Null: not before the deadline.
+  /// Throws: PoolClosed, DeadlockError,
   /// std::bad_alloc.
   Instance* take_until(const Claim& claim, TimePoint deadline);
 
@@ -124,7 +126,8 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     return instance;
   }
 
-  /// Makes the instance of a vacant place that the caller holds. Throws: what the factory throws; the caller does
+  /// Makes the instance of a vacant place that the caller holds.
+  /// Throws: what the factory throws; the caller does
   /// not hold the place any more then.
   void furnish(Instance& place) {
     try {
@@ -181,7 +184,8 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // Queues.
 
-  /// The named queue; if it has to be made, with a thread for each instance. Throws: std::bad_alloc.
+  /// The named queue; if it has to be made, with a thread for each instance.
+  /// Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) const {
     return QueueAccess::core(Queue::instance(QueueOptions{.thread_count = threads_, .name = name}));
   }

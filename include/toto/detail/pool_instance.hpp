@@ -177,7 +177,8 @@ class InstanceFactory {
   InstanceFactory& operator=(const InstanceFactory&) = delete;
   virtual ~InstanceFactory() = default;
 
-  /// A vacant place. Throws: std::bad_alloc.
+  /// A vacant place.
+  /// Throws: std::bad_alloc.
   virtual std::unique_ptr<PooledInstance<Runtime>> new_place() = 0;
   /// Makes an instance in a vacant place. Called without any lock, by several threads at a time.
   /// Throws: what the user's factory throws; std::invalid_argument if it gives a null pointer.

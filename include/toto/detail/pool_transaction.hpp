@@ -46,7 +46,8 @@ class PoolSlot : public PoolWaiter<Runtime> {
 
   bool tell_locked() noexcept final { return false; }
 
-  /// The instance; made now, if the place is vacant. Throws: what the factory throws.
+  /// The instance; made now, if the place is vacant.
+  /// Throws: what the factory throws.
   PooledInstance<Runtime>& furnished() {
     if (this->instance->object == nullptr) {
       PooledInstance<Runtime>* const place = std::exchange(this->instance, nullptr);
@@ -147,7 +148,8 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
         Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {}
 
   /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the
-  /// state may be gone. Throws: PoolClosed, what adding a task throws; the state was freed then.
+  /// state may be gone.
+  /// Throws: PoolClosed, what adding a task throws; the state was freed then.
   void begin(PoolCore<Runtime>& pool, bool forgotten) {
     if (forgotten) {
       forgotten_ = true;
@@ -227,7 +229,8 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
   bool forgotten_ = false;
 };
 
-/// Makes the state of a transaction. Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null
+/// Makes the state of a transaction.
+/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null
 /// callable.
 template <class T, class Runtime, class F, class... Args>
 auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& pool, CallSite where, F&& fn,

@@ -53,7 +53,8 @@ class Result {
 
   Outcome outcome() const noexcept { return outcome_; }
 
-  /// Keeps what `function` returns, constructed in place. Throws: what `function` throws; then nothing is
+  /// Keeps what `function` returns, constructed in place.
+  /// Throws: what `function` throws; then nothing is
   /// kept.
   template <class F>
   void set_from(F&& function) {

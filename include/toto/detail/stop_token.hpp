@@ -116,7 +116,8 @@ class StopState {
     return true;
   }
 
-  /// From its return the node is not touched again. Blocks: while another thread runs this very callback.
+  /// From its return the node is not touched again.
+  /// Blocks: while another thread runs this very callback.
   void detach(StopNode& node) noexcept {
     Lock lock(mutex_);
     if (node.listed) {

@@ -123,7 +123,8 @@ class Fibre {
   /// The context of the caller.
   Fibre() noexcept;
 
-  /// A new context. It does nothing until it is given a body and switched to. Throws: std::bad_alloc.
+  /// A new context. It does nothing until it is given a body and switched to.
+  /// Throws: std::bad_alloc.
   explicit Fibre(std::unique_ptr<Stack> stack);
 
   ~Fibre();

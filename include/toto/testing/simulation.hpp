@@ -238,7 +238,8 @@ inline void run_scenario(Scheduler& scheduler, const std::function<void(Simulati
   wait_for_others(scheduler);
 }
 
-/// Where failed schedules stay; see Scheduler. Thread safety: Thread-safe.
+/// Where failed schedules stay; see Scheduler.
+/// Thread safety: Thread-safe.
 inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
   struct Kept {
     std::unique_ptr<Scheduler> scheduler;

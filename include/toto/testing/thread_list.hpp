@@ -30,7 +30,8 @@ class ThreadList {
     others_ = 0;
   }
 
-  /// Requires fewer than max_living living threads. Throws: std::bad_alloc.
+  /// Requires fewer than max_living living threads.
+  /// Throws: std::bad_alloc.
   ThreadRecord& add(std::string name, std::unique_ptr<ThreadBody> body) {
     std::uint64_t places = 0;
     for (const ThreadRecord* const thread : living_) {

@@ -49,7 +49,8 @@ class ObjectTable {
     return nullptr;
   }
 
-  /// Takes the object over. Throws: std::bad_alloc, having deleted it.
+  /// Takes the object over.
+  /// Throws: std::bad_alloc, having deleted it.
   template <class T>
   T& add(const void* key, std::unique_ptr<T> object) {
     entries_.push_back({key, object.get(), [](void* one) { delete static_cast<T*>(one); }});
