@@ -74,7 +74,7 @@ struct Busy {
   }
   void make_named_queues() {
     while (!stop && names < 1000) {
-      toto::TaskQueue::instance("name " + std::to_string(++names)).add_task([this] { ++runs; });
+      toto::TaskQueue::instance("name " + std::to_string(++names), 1, 0ms).add_task([this] { ++runs; });
       ++accepted;
       std::this_thread::sleep_for(1ms);
     }
