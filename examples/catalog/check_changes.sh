@@ -30,7 +30,7 @@ step() {
   "$catalog" --threads 3 --db "$database" --list "$tree" > "$work/list" 2> "$work/summary" ||
     fail "$1: catalog exited with $?"
   sort "$work/list" | diff - "$work/expected" >&2 || fail "$1: the list is not that of sha256sum"
-  grep -q "^  hashed      $2 files," "$work/summary" || fail "$1: it should have hashed $2 files"
+  grep -q "^  hashed      $2 files*," "$work/summary" || fail "$1: it should have hashed $2 files"
   grep -q "^  removed     $3\$" "$work/summary" || fail "$1: it should have removed $3 files"
   if [ -s "$work/list" ]; then
     sha256sum --check --quiet "$work/list" || fail "$1: sha256sum cannot read the list"

@@ -30,6 +30,7 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--db", options.database, "the database, created if missing")
       ->type_name("FILE")
       ->check(not_empty)
+      ->take_last()
       ->capture_default_str();
   app.add_option("--threads", options.threads, "how many files are hashed at once")
       ->type_name("N")

@@ -17,21 +17,20 @@ namespace catalog {
 void print_summary(std::FILE* stream, const Options& options, const std::string& directory, const Summary& summary) {
   const double seconds = std::max(summary.duration.count(), 1e-6);
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(summary.hashed.bytes) / seconds);
-  write(stream,
-        fmt::format("{}, catalogued in {}\n"
-                    "  hashed      {} files, {} in {:.2f} s ({}/s, {} threads)\n"
-                    "  unchanged   {} files, {}\n"
-                    "  removed     {}\n"
-                    "  unreadable  {}\n",
-                    printable(directory), printable(options.database), summary.hashed.files,
-                    human_size(summary.hashed.bytes), seconds, human_size(rate), options.threads,
-                    summary.unchanged.files, human_size(summary.unchanged.bytes), summary.removed, summary.unreadable));
+  const auto files_and_bytes = [](const Totals& totals) {
+    return counted(totals.files, "file") + ", " + human_size(totals.bytes);
+  };
+  write(stream, fmt::format("{}, catalogued in {}\n", printable(directory), printable(options.database)));
+  write(stream, fmt::format("  hashed      {} in {:.2f} s ({}/s, {})\n", files_and_bytes(summary.hashed), seconds,
+                            human_size(rate), counted(options.threads, "thread")));
+  write(stream, fmt::format("  unchanged   {}\n", files_and_bytes(summary.unchanged)));
+  write(stream, fmt::format("  removed     {}\n", summary.removed));
+  write(stream, fmt::format("  unreadable  {}\n", summary.unreadable));
   if (summary.unsteady > 0) {
     write(stream, fmt::format("  unsteady    {}\n", summary.unsteady));
   }
-  write(stream, fmt::format("  catalogued  {} files, {}\n"
-                            "  duplicates  {} groups, {} to spare\n",
-                            summary.catalogued.files, human_size(summary.catalogued.bytes), summary.duplicates.groups,
+  write(stream, fmt::format("  catalogued  {}\n", files_and_bytes(summary.catalogued)));
+  write(stream, fmt::format("  duplicates  {}, {} to spare\n", counted(summary.duplicates.groups, "group"),
                             human_size(summary.duplicates.spare_bytes)));
 }
 

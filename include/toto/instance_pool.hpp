@@ -125,10 +125,8 @@ class HeldInstance {
 ///
 /// Each call takes the instance that has been free for the longest time; calls overlap as far as there are
 /// instances, and begin in the order in which they were made. Copies are equal.
-/// Lifetime: may outlive the pool,
-/// which is closed then, but not a queue that it was given.
-/// Thread safety: Thread-safe, except with assignment
-/// and destruction.
+/// Lifetime: may outlive the pool, which is closed then, and the queue, which takes no more tasks then.
+/// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
 class PooledCalls {
  public:
@@ -170,12 +168,11 @@ class PooledCalls {
 ///
 /// Blocks: calls that say so wait for an instance. One that could never get one because the calling thread itself
 /// holds them all, in frames of transaction() and of calls through the pool, or by leases that it has taken by a
-/// blocking call and never moved, throws DeadlockError. Do not wait in this way on a thread of a queue in which
-/// transactions of the same pool wait: they have their instance already.
+/// blocking call and never moved, throws DeadlockError. A task should not block for an instance in the queue in which
+/// the pool's transactions run: one that is queued there has its instance, and needs the thread.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given
 /// back. Instances given as T* have to outlive all that.
-/// Thread safety: Thread-safe, except with construction and
-/// destruction.
+/// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
  public:
@@ -190,13 +187,13 @@ class InstancePool {
   template <class Source>
     requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
   explicit InstancePool(Source&& source, const PoolOptions& options = {})
-      : InstancePool(given<Source>(std::forward<Source>(source)), nullptr, 0, options) {}
+      : InstancePool(given<Source>(checked(options), std::forward<Source>(source)), nullptr, 0, options) {}
 
   /// The same for a list: `InstancePool pool({&one, &other});`
   template <class Element>
     requires(!std::ranges::range<Element>)
   InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
-      : InstancePool(detail::make_places<T, Runtime>(instances), nullptr, 0, options) {}
+      : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), nullptr, 0, options) {}
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
   /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on
@@ -220,8 +217,8 @@ class InstancePool {
   /// throws.
   /// Returns: the result, by value.
   /// Blocks: until there is an instance.
-  /// Throws: what the call throws;
-  /// PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory throws.
+  /// Throws: what the call throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory
+  /// throws.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
     detail::check_callable(fn);
@@ -276,8 +273,7 @@ class InstancePool {
   /// A coroutine that is destroyed while it waits leaves the line, or passes on what it was to get.
   /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
   /// std::bad_alloc.
-  /// Resumes on: the loop or queue on which the coroutine was running; without one, on the worker
-  /// that gave the instance back, or else in the pool's default queue.
+  /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime>(core_, where);
   }
@@ -324,15 +320,17 @@ class InstancePool {
   /// leased ones when they come back. Transactions that have an instance run. Does not block; may be repeated.
   void close() noexcept { core_->close(); }
 
-  /// How many instances there are; with a factory, how many were made and not discarded. Snapshot: may be stale
-  /// on return.
+  /// How many instances there are; with a factory, how many were made and not discarded.
+  /// Thread safety: Snapshot: may be stale on return.
   std::size_t size() const { return core_->size(); }
 
-  /// Counts that agree with each other. Snapshot: may be stale on return.
+  /// Counts that agree with each other.
+  /// Thread safety: Snapshot: may be stale on return.
   PoolStats stats() const { return core_->stats(); }
 
   /// A text of several lines: who holds the instances, since when, from which source line, and who waits.
-  /// Throws: std::bad_alloc. Snapshot: may be stale on return.
+  /// Throws: std::bad_alloc.
+  /// Thread safety: Snapshot: may be stale on return.
   std::string dump() const { return core_->dump(); }
 
  private:
@@ -344,22 +342,25 @@ class InstancePool {
 
   InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory, std::size_t max,
                const PoolOptions& options) {
-    detail::check_name(options.default_queue, "default_queue");
+    checked(options);
     const std::size_t capacity = factory == nullptr ? instances.size() : max;
     core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
   }
 
+  static const PoolOptions& checked(const PoolOptions& options) {
+    detail::check_name(options.default_queue, "default_queue");
+    return options;
+  }
+
   template <class Source>
-  static typename Core::Instances given(Source&& source) {
+  static typename Core::Instances given(const PoolOptions& /*checked before anything is moved*/, Source&& source) {
     if constexpr (detail::RangeOfInstances<Source, T>) {
       return detail::make_places<T, Runtime>(std::forward<Source>(source));
     } else {
       static_assert(detail::OneInstance<std::remove_cvref_t<Source>, T>,
                     "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of "
                     "one of these; or of a factory and the number of instances it may make");
-      typename Core::Instances one;
-      one.push_back(detail::make_place<T, Runtime>(std::forward<Source>(source), "instance"));
-      return one;
+      return detail::make_one_place<T, Runtime>(std::forward<Source>(source));
     }
   }
 

@@ -81,7 +81,7 @@ class BasicTaskQueue {
   explicit BasicTaskQueue(const QueueOptions& options) {
     detail::check_options(options);
     core_ = detail::Ref<Core>::adopt(new Core(options));
-    core_->owner = this;
+    core_->owner.store(this, std::memory_order_relaxed);
   }
 
   BasicTaskQueue(const BasicTaskQueue&) = delete;
@@ -92,8 +92,8 @@ class BasicTaskQueue {
   /// Blocks: until the tasks have ended, suspended coroutine tasks among them.
   ~BasicTaskQueue() {
     core_->close(Pending::run);
-    core_->owner = nullptr;
     core_->finish();
+    core_->owner.store(nullptr, std::memory_order_relaxed);
   }
 
   // Named queues.
@@ -224,7 +224,8 @@ class BasicTaskQueue {
   /// The queue whose thread the calling thread is, or null.
   static BasicTaskQueue* current() noexcept {
     auto* const worker = detail::ThreadContext<Runtime>::current().worker;
-    return worker == nullptr ? nullptr : static_cast<BasicTaskQueue*>(worker->core.owner);
+    return worker == nullptr ? nullptr
+                             : static_cast<BasicTaskQueue*>(worker->core.owner.load(std::memory_order_relaxed));
   }
 
  private:

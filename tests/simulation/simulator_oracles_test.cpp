@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the simulator calls a failure: misuse of a primitive, a thread that is left over, code that runs under a
-// lock. And what it lets the environment refuse: threads, memory.
+// What the simulator calls a failure: misuse of a primitive, a thread that is left over, code that runs under a lock.
+// And what it lets the environment refuse: threads, memory.
 
 #include "toto/testing/simulation.hpp"
 
@@ -76,8 +76,7 @@ TEST_CASE("a thread that nobody joins or detaches is a leak", "[simulator]") {
 }
 
 TEST_CASE("a joinable thread may be neither destroyed nor assigned to", "[simulator]") {
-  CHECK_THAT(failure_of([](Simulation&) { const Thread thread("t", [] {}); }),
-             contains("destroyed while it is join"));
+  CHECK_THAT(failure_of([](Simulation&) { const Thread thread("t", [] {}); }), contains("destroyed while it is join"));
   CHECK_THAT(failure_of([](Simulation&) {
                Thread thread("t", [] {});
                thread = Thread();
@@ -303,8 +302,8 @@ TEST_CASE("an observer that would have to wait is a failure, and so is one that 
         }).empty());
 }
 
-// To be run with a leak detector: it finds what a schedule that passed has lost, and must not find what one
-// that failed has left on its stacks.
+// To be run with a leak detector: it finds what a schedule that passed has lost, and must not find what one that
+// failed has left on its stacks.
 TEST_CASE("what a failed schedule leaves behind is no leak", "[simulator]") {
   CHECK_THAT(failure_of([](Simulation& sim) {
                const auto text = std::make_unique<std::string>(1000, 'x');
@@ -427,8 +426,7 @@ TEST_CASE("the nth allocation of a schedule fails if the scenario says so", "[si
   CHECK_FALSE(allocation_should_fail());
 }
 
-TEST_CASE("thread-local objects are one a thread and die with it, global ones are one a schedule",
-          "[simulator]") {
+TEST_CASE("thread-local objects are one a thread and die with it, global ones are one a schedule", "[simulator]") {
   struct Tag;
   struct Counted {
     int value = 0;
@@ -481,27 +479,26 @@ TEST_CASE("functions for the exit run after the scenario and may wait", "[simula
 }
 
 TEST_CASE("a stop callback runs once, and its destructor waits for it", "[simulator]") {
-  const SimulationResult result =
-      simulate({.strategy = Exhaustive{3}, .spurious_wakeups = 1}, [](Simulation& sim) {
-        SimRuntime::StopSource source;
-        int calls = 0;
-        bool alive = true;
-        sim.run_threads({{"requester", [&] { require(source.request_stop(), "nobody asked before"); }},
-                         {"listener", [&, token = source.get_token()] {
-                            {
-                              const auto on_stop = [&] {
-                                assert_no_lock_held();
-                                SimRuntime::point("in the callback");
-                                require(alive, "the callback does not outlive its registration");
-                                ++calls;
-                              };
-                              const SimRuntime::StopCallback<decltype(on_stop)> callback(token, on_stop);
-                            }
-                            alive = false;
-                          }}});
-        require(calls <= 1, "the callback runs at most once");
-        require(source.stop_requested(), "the request is seen");
-      });
+  const SimulationResult result = simulate({.strategy = Exhaustive{3}, .spurious_wakeups = 1}, [](Simulation& sim) {
+    SimRuntime::StopSource source;
+    int calls = 0;
+    bool alive = true;
+    sim.run_threads({{"requester", [&] { require(source.request_stop(), "nobody asked before"); }},
+                     {"listener", [&, token = source.get_token()] {
+                        {
+                          const auto on_stop = [&] {
+                            assert_no_lock_held();
+                            SimRuntime::point("in the callback");
+                            require(alive, "the callback does not outlive its registration");
+                            ++calls;
+                          };
+                          const SimRuntime::StopCallback<decltype(on_stop)> callback(token, on_stop);
+                        }
+                        alive = false;
+                      }}});
+    require(calls <= 1, "the callback runs at most once");
+    require(source.stop_requested(), "the request is seen");
+  });
   INFO(result);
   CHECK(result);
   CHECK(result.exhausted);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The simulator finds bugs that were planted for it, finds none where there is none, explores exactly what it
-// says, and repeats what it found.
+// The simulator finds bugs that were planted for it, finds none where there is none, explores exactly what it says,
+// and repeats what it found.
 
 #include "toto/testing/simulation.hpp"
 
@@ -223,9 +223,8 @@ TEST_CASE("choices that do not fit the scenario are refused, and so is a malform
 }
 
 // Two threads of n operations each are two rows of n + 1 pieces, since a thread may also stop between its last
-// operation and its end: (2n + 2)! / (n + 1)!^2 orders. With one operation each, by hand: without deviations
-// the two orders of the threads; with one, in each of them a preemption behind the operation; with two, one
-// more there.
+// operation and its end: (2n + 2)! / (n + 1)!^2 orders. With one operation each, by hand: without deviations the two
+// orders of the threads; with one, in each of them a preemption behind the operation; with two, one more there.
 TEST_CASE("an exhaustive search runs exactly as many schedules as there are", "[simulator]") {
   const auto count = [](unsigned deviations, int operations) {
     const SimulationResult result = run(Exhaustive{deviations}, [&](Simulation& sim) {
@@ -347,12 +346,11 @@ TEST_CASE("a race with an expiry is found with eager time, not with strict time"
 TEST_CASE("an early expiry is one deviation", "[simulator]") {
   const auto scenario = [](Simulation& sim) {
     SimRuntime::Parker parker;
-    sim.run_threads(
-        {{"waiter", [&] { require(parker.park_until(SimRuntime::Clock::now() + 1s), "a token in time"); }},
-         {"waker", [&] {
-            SimRuntime::point("before the wake-up");
-            parker.unpark();
-          }}});
+    sim.run_threads({{"waiter", [&] { require(parker.park_until(SimRuntime::Clock::now() + 1s), "a token in time"); }},
+                     {"waker", [&] {
+                        SimRuntime::point("before the wake-up");
+                        parker.unpark();
+                      }}});
   };
   CHECK(simulate({.strategy = Exhaustive{0}, .time = Time::eager}, scenario));
   CHECK_FALSE(simulate({.strategy = Exhaustive{1}, .time = Time::eager}, scenario));
@@ -404,9 +402,9 @@ TEST_CASE("a loop that yields lets the others go first, so the search ends", "[s
       }
       turn.store(mine + 1);
     };
-    sim.run_threads({{"first", [&] { wait_for_turn(0); }},
-                     {"second", [&] { wait_for_turn(1); }},
-                     {"third", [&] { wait_for_turn(2); }}});
+    sim.run_threads({{"first", [&] { wait_for_turn(0); }}, {"second", [&] { wait_for_turn(1); }}, {"third", [&] {
+                                                                                                     wait_for_turn(2);
+                                                                                                   }}});
     require(turn.load() == 3, "all had their turn");
   };
   const SimulationResult result = run(Exhaustive{2}, scenario);

@@ -10,7 +10,6 @@
 
 #include <initializer_list>
 
-
 #include "annotations.hpp"
 #include "lock.hpp"
 

@@ -23,7 +23,7 @@ template <class F, class... Args>
 auto bind_inline(F&& fn, Args&&... args) {
   return [function = std::decay_t<F>(std::forward<F>(fn)),
           ... bound = std::decay_t<Args>(std::forward<Args>(args))]() mutable {
-    std::invoke(std::move(function), std::move(bound)...);
+    static_cast<void>(std::invoke(std::move(function), std::move(bound)...));
   };
 }
 
@@ -34,8 +34,8 @@ constexpr bool fits_inline() {
                 (std::is_trivially_copyable_v<std::decay_t<F>> && ... &&
                  std::is_trivially_copyable_v<std::decay_t<Args>>)) {
     using Closure = decltype(bind_inline(std::declval<F>(), std::declval<Args>()...));
-    return std::is_trivially_copyable_v<Closure> && sizeof(Closure) <= Slot<Runtime>::kClosureBytes &&
-           alignof(Closure) <= alignof(void*);
+    return std::is_trivially_copyable_v<Closure> && std::is_copy_constructible_v<Closure> &&
+           sizeof(Closure) <= Slot<Runtime>::kClosureBytes && alignof(Closure) <= alignof(void*);
   } else {
     return false;
   }
@@ -56,7 +56,7 @@ void run_inline(Slot<Runtime>& slot, Worker<Runtime>& worker) {
     }
   }
   if (failure) [[unlikely]] {
-    worker.core.report(failure);
+    worker.core.report_unseen(failure);
   }
   worker.count(failure ? Tally::kFailed : Tally::kCompleted);
 }

@@ -57,6 +57,7 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
   }
 
   void refuse() noexcept override { post(); }
+  bool survives_fork() const noexcept override { return true; }
 
   /// The coroutine, which is suspended, has got a vacant place by itself. After this the caller may be gone.
   /// Throws: what adding a task throws; then nothing has changed.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the
-// pool for as long as a lease or a waiter refers to it. One mutex guards the lists of instances and of waiters.
-// Read next: lease_awaiter.hpp, pool_transaction.hpp, ../instance_pool.hpp.
+// pool for as long as a lease or a waiter refers to it. One mutex guards the lists of instances and of waiters. This
+// file: what it holds, its invariants, observing. Taking, giving back and closing are in pool_lending.hpp.
 //
 // A vacant place is handed out like an instance: whoever gets it makes the instance in it, by the factory, on its
 // own time and without the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after
@@ -21,7 +21,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -34,42 +33,10 @@
 #include "linked_list.hpp"
 #include "lock.hpp"
 #include "pool_instance.hpp"
+#include "pool_waiter.hpp"
 #include "ref.hpp"
-#include "wait_list.hpp"
 
 namespace toto::inline v0::detail {
-
-/// Somebody who waits for an instance: a thread, a coroutine or a transaction.
-template <class Runtime>
-class PoolWaiter {
- public:
-  using Instance = PooledInstance<Runtime>;
-
-  explicit PoolWaiter(const Claim<Runtime>& who) noexcept : claim(who) {}
-  PoolWaiter(const PoolWaiter&) = delete;
-  PoolWaiter& operator=(const PoolWaiter&) = delete;
-
-  /// Under the pool's mutex, after the waiter has left the list: `instance` is its own now, or, if that is null,
-  /// the pool has closed. True: that was all, and the waiter may be gone when the mutex is free. False: proceed()
-  /// or refuse() follows, without the mutex.
-  virtual bool tell_locked() noexcept = 0;
-  /// Goes on with the instance. Returns it, as a leased one, if it cannot use it. The waiter may be gone then.
-  virtual Instance* proceed() noexcept = 0;
-  /// Goes on with PoolClosed. The waiter may be gone then.
-  virtual void refuse() noexcept = 0;
-  /// Under the pool's mutex: there are fewer instances than there were.
-  virtual void look_again_locked() noexcept {}
-
-  // Guarded by the pool's mutex.
-  Instance* instance = nullptr;
-  bool waiting = false;
-  Claim<Runtime> claim;
-  PoolWaiter* next = nullptr;
-  PoolWaiter* previous = nullptr;
-
- protected:
-  ~PoolWaiter() = default;
-};
 
 template <class Runtime>
 class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
@@ -110,8 +77,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
 
   /// Waits, as a thread, in the order of coming. Null: not before the deadline.
-  /// Throws: PoolClosed, DeadlockError,
-  /// std::bad_alloc.
+  /// Throws: PoolClosed, DeadlockError, std::bad_alloc.
   Instance* take_until(const Claim& claim, TimePoint deadline);
 
   /// Null: the waiter stands in line; what becomes of it may have happened already.
@@ -127,8 +93,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
 
   /// Makes the instance of a vacant place that the caller holds.
-  /// Throws: what the factory throws; the caller does
-  /// not hold the place any more then.
+  /// Throws: what the factory throws; the caller does not hold the place any more then.
   void furnish(Instance& place) {
     try {
       factory_->make(place);
@@ -198,8 +163,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     return *queue;
   }
 
-  /// Runs a continuation that has no home: on this thread, if it is a worker, after what it is doing; else on a
-  /// worker of the default queue.
+  /// Runs a continuation that has no home on a worker of the default queue, ahead of what is queued there.
   void continue_somewhere(Continuation& node) noexcept;
 
   /// Also guards what waiters keep.
@@ -215,8 +179,14 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
-    if (in_child) {
-      waiting_ = {};  // of threads and queues that are not there; what they had leased stays leased
+    if (in_child) {  // what other threads had leased stays leased: nobody knows in what state it is
+      for (Waiter* waiter = waiting_.front(); waiter != nullptr;) {
+        Waiter* const after = waiter->next;
+        if (!waiter->survives_fork()) {
+          withdraw_locked(*waiter);
+        }
+        waiter = after;
+      }
     }
     mutex_.unlock();
   }
@@ -265,239 +235,6 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   std::uint64_t discarded_ TOTO_GUARDED_BY(mutex_) = 0;
 };
 
-/// A thread that is blocked; on that thread's stack.
-template <class Runtime>
-class PoolCore<Runtime>::ThreadWaiter final : public PoolWaiter<Runtime> {
- public:
-  using PoolWaiter<Runtime>::PoolWaiter;
-
-  bool tell_locked() noexcept override {
-    sleep.notify_all();
-    return true;
-  }
-  Instance* proceed() noexcept override { return this->instance; }  // never: told is enough
-  void refuse() noexcept override {}
-  void look_again_locked() noexcept override {
-    look_again = true;
-    sleep.notify_all();
-  }
-
-  // Guarded by the pool's mutex.
-  WaitList<Runtime> sleep;
-  bool look_again = false;
-};
-
-/// Lets go of the mutex on the way, if it has to make room.
-template <class Runtime>
-PooledInstance<Runtime>* PoolCore<Runtime>::take_locked(const Claim& claim, std::unique_ptr<Instance>& spare) {
-  for (;;) {
-    if (closed_) {
-      throw closed_error_locked();
-    }
-    Instance* found = nullptr;
-    if (!free_.empty()) {
-      found = &free_.pop_front();
-    } else if (!vacant_.empty()) {
-      found = &vacant_.pop_front();
-    } else if (places_ == capacity_) {
-      return nullptr;
-    } else if (spare) {
-      found = spare.release();
-      ++places_;
-    }
-    if (found != nullptr) {
-      lease_locked(*found, claim);
-      return found;
-    }
-    mutex_.unlock();  // and look again: meanwhile somebody else may have been here
-    try {
-      spare = factory_->new_place();
-    } catch (...) {
-      mutex_.lock();
-      throw;
-    }
-    mutex_.lock();
-  }
-}
-
-template <class Runtime>
-PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimePoint deadline) {
-  std::unique_ptr<Instance> spare;
-  Lock lock(mutex_);
-  if (Instance* const instance = take_locked(claim, spare)) {
-    return instance;
-  }
-  if (deadline <= claim.since) {
-    return nullptr;
-  }
-  if (Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
-    // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
-    lock.unlock();
-    worker->core.run_local(*worker);
-    lock.lock();
-    if (Instance* const instance = take_locked(claim, spare)) {
-      return instance;
-    }
-  }
-  ThreadWaiter self(claim);
-  push_waiter_locked(self);
-  for (;;) {
-    if (deadline == TimePoint::max()) {
-      try {
-        refuse_deadlock_locked(claim);
-      } catch (...) {
-        withdraw_locked(self);
-        throw;
-      }
-    }
-    self.sleep.wait_until(mutex_, deadline,
-                          [&self]() TOTO_REQUIRES(mutex_) { return !self.waiting || self.look_again; });
-    if (self.instance != nullptr) {
-      return self.instance;  // also if the time is up as well
-    }
-    if (!self.waiting) {
-      throw closed_error_locked();
-    }
-    if (!std::exchange(self.look_again, false)) {
-      withdraw_locked(self);
-      return nullptr;
-    }
-  }
-}
-
-/// Every instance is leased and the calling thread is about to wait for one for as long as it takes.
-/// Throws: DeadlockError if it holds all of them itself.
-template <class Runtime>
-void PoolCore<Runtime>::refuse_deadlock_locked(const Claim& claim) const {
-  for (const Instance* held = leased_.front(); held != nullptr; held = held->next) {
-    if (held->bound_to.load(std::memory_order_relaxed) != claim.thread) {
-      return;
-    }
-  }
-  for (const Instance* held = leased_.front(); held != nullptr; held = held->next) {
-    if (held->lease != nullptr && !on_this_stack<Runtime>(held->lease)) {
-      return;  // in a coroutine, which may go on elsewhere
-    }
-  }
-  throw DeadlockError("toto: this wait could never end: the thread that waits for an instance holds all " +
-                      std::to_string(leased_.size()) + " of the pool itself" + holders_locked("; ") +
-                      "; give one back first, or co_await pool.lease()");
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::give_back(Instance& returned) noexcept {
-  for (Instance* instance = &returned; instance != nullptr;) {
-    Waiter* waiter = nullptr;
-    {
-      const Lock lock(mutex_);
-      instance->unbind();
-      leased_.remove(*instance);
-      if (!closed_ && waiting_.empty()) {
-        (instance->object != nullptr ? free_ : vacant_).push_back(*instance);
-        return;
-      }
-      if (!closed_) {
-        waiter = &waiting_.pop_front();
-        waiter->waiting = false;
-        waiter->instance = instance;
-        waiter->claim.since = Clock::now();
-        lease_locked(*instance, waiter->claim);
-        if (waiter->tell_locked()) {
-          return;
-        }
-      } else {
-        --places_;
-        instances_ -= instance->object != nullptr ? 1U : 0U;
-      }
-    }
-    if (waiter == nullptr) {
-      delete instance;
-      return;
-    }
-    instance = waiter->proceed();  // no recursion, however many waiters cannot use it
-  }
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::discard(Instance& broken) noexcept {
-  broken.clear();
-  LinkedList<Waiter> to_refuse;
-  {
-    const Lock lock(mutex_);
-    --instances_;
-    ++discarded_;
-    if (factory_ == nullptr) {
-      leased_.remove(broken);
-      --places_;
-      --capacity_;
-      if (capacity_ == 0) {
-        close_locked(to_refuse);
-      }
-      for (Waiter* waiter = waiting_.front(); waiter != nullptr; waiter = waiter->next) {
-        waiter->look_again_locked();
-      }
-    }
-  }
-  if (factory_ != nullptr) {
-    give_back(broken);
-  } else {
-    delete &broken;
-  }
-  refuse_all(to_refuse);
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::close() noexcept {
-  LinkedList<Instance> unused;
-  LinkedList<Instance> vacant;
-  LinkedList<Waiter> to_refuse;
-  {
-    const Lock lock(mutex_);
-    places_ -= free_.size() + vacant_.size();
-    instances_ -= free_.size();
-    std::swap(unused, free_);
-    std::swap(vacant, vacant_);
-    close_locked(to_refuse);
-  }
-  destroy_all(unused);
-  destroy_all(vacant);
-  refuse_all(to_refuse);
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::close_locked(LinkedList<Waiter>& to_refuse) noexcept {
-  closed_ = true;
-  while (!waiting_.empty()) {
-    Waiter& waiter = waiting_.pop_front();
-    waiter.waiting = false;
-    if (!waiter.tell_locked()) {
-      to_refuse.push_back(waiter);
-    }
-  }
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::refuse_all(LinkedList<Waiter>& waiters) noexcept {
-  while (!waiters.empty()) {
-    waiters.pop_front().refuse();
-  }
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::continue_somewhere(Continuation& node) noexcept {
-  if (Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
-    worker->local.push_back(node);
-    return;
-  }
-  try {
-    if (default_queue().post_front(node)) {
-      return;
-    }
-  } catch (...) {  // no memory for the queue itself
-  }
-  node.run(node, Turn::on_executor);  // nobody else is left to do it
-}
-
 template <class Runtime>
 PoolStats PoolCore<Runtime>::stats() const {
   const Lock lock(mutex_);
@@ -544,5 +281,7 @@ std::string PoolCore<Runtime>::dump() const {
 }
 
 }  // namespace toto::inline v0::detail
+
+#include "pool_lending.hpp"
 
 #endif  // TOTO_DETAIL_POOL_CORE_HPP

@@ -54,58 +54,101 @@ concept OneInstance =
     std::is_same_v<U, std::remove_cv_t<T>> ||
     (!std::is_same_v<U, typename PointedTo<U>::Type> && std::is_convertible_v<typename PointedTo<U>::Type*, T*>);
 
+/// A range of instances or owners, unless it is itself an instance.
 template <class Source, class T>
 concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && std::ranges::input_range<Source> &&
                            requires { requires OneInstance<std::ranges::range_value_t<Source>, T>; };
 
-/// Puts one instance, or an owner of one, into a place of its own.
-/// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.
-template <class T, class Runtime, class Source>
-std::unique_ptr<PooledInstance<Runtime>> make_place(Source&& source, const std::string& name) {
-  using Owner = std::remove_cvref_t<Source>;
-  static_assert(std::is_constructible_v<Owner, Source>,
-                "toto: these instances cannot be copied: move them, or the range of them, into the pool");
-  auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
-  place->emplace([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
-  if (place->object == nullptr) {
+/// Owns or points to an instance, rather than being one.
+template <class U, class T>
+inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
+
+inline void refuse_null(const void* instance, const std::string& name) {
+  if (instance == nullptr) {
     throw std::invalid_argument("toto: " + name + " is null; give the pool an instance");
   }
-  return place;
+}
+
+/// Copies or moves one instance, or an owner of one, into a place.
+template <class T, class Owner, class Runtime, class Source>
+void fill(OwnedInstance<T, Owner, Runtime>& place, Source&& source) {
+  static_assert(std::is_constructible_v<Owner, Source>,
+                "toto: these instances cannot be copied: move them, or the range of them, into the pool");
+  place.emplace([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
+}
+
+/// A pool's only instance.
+/// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.
+template <class T, class Runtime, class Source>
+std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_one_place(Source&& source) {
+  using Owner = std::remove_cvref_t<Source>;
+  auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
+  if constexpr (kPoints<Owner, T>) {
+    refuse_null(std::to_address(source), "instance");
+  }
+  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(1);
+  fill(*place, std::forward<Source>(source));
+  places.front() = std::move(place);
+  return places;
 }
 
 /// Two places with the same instance would let two holders have it.
-template <class Runtime>
-void refuse_twins(const std::vector<std::unique_ptr<PooledInstance<Runtime>>>& places) {
-  std::vector<const void*> objects;
-  objects.reserve(places.size());
-  for (const auto& place : places) {
-    objects.push_back(place->object);
-  }
-  std::sort(objects.begin(), objects.end(), std::less<const void*>());
-  if (std::adjacent_find(objects.begin(), objects.end()) != objects.end()) {
+inline void refuse_twins(std::vector<const volatile void*> instances) {
+  std::sort(instances.begin(), instances.end(), std::less<const volatile void*>());
+  if (std::adjacent_find(instances.begin(), instances.end()) != instances.end()) {
     throw std::invalid_argument("toto: instances has the same instance twice; two holders would use it at a time");
   }
 }
 
-/// Throws: std::invalid_argument if the range is empty, one is null, or one is there twice.
-template <class T, class Runtime, class Range>
-std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range) {
-  // The elements of a container that is given away are given away too; not so those that a view looks at.
-  constexpr bool kMoves = !std::is_lvalue_reference_v<Range> && !std::ranges::view<std::remove_cvref_t<Range>>;
-  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places;
+/// Looks at all instances before one is moved. Returns how many there are.
+template <class T, class Range>
+std::size_t check_instances(Range& range) {
+  std::vector<const volatile void*> seen;
+  std::size_t count = 0;
   for (auto&& element : range) {
-    const std::string name = "instances[" + std::to_string(places.size()) + ']';
-    if constexpr (kMoves) {
-      places.push_back(make_place<T, Runtime>(std::move(element), name));
-    } else {
-      places.push_back(make_place<T, Runtime>(std::forward<decltype(element)>(element), name));
+    if constexpr (kPoints<std::ranges::range_value_t<Range>, T>) {
+      refuse_null(std::to_address(element), "instances[" + std::to_string(count) + ']');
+      seen.push_back(std::to_address(element));
     }
+    ++count;
   }
-  if (places.empty()) {
+  if (count == 0) {
     throw std::invalid_argument("toto: instances is empty; a pool needs one instance or more");
   }
-  refuse_twins(places);
+  refuse_twins(std::move(seen));
+  return count;
+}
+
+/// Throws: std::invalid_argument if the range is empty, one is null, or one is there twice, or std::bad_alloc: then
+/// nothing was moved; what copying or moving an instance throws.
+template <class T, class Runtime, std::ranges::forward_range Range>
+std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range) {
+  using Place = OwnedInstance<T, std::ranges::range_value_t<Range>, Runtime>;
+  // The elements of a container that is given away are given away too; not so those that a view looks at.
+  constexpr bool kMoves = !std::is_lvalue_reference_v<Range> && !std::ranges::view<std::remove_cvref_t<Range>>;
+  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(check_instances<T>(range));
+  for (auto& place : places) {
+    place = std::make_unique<Place>();
+  }
+  auto place = places.begin();
+  for (auto&& element : range) {
+    if constexpr (kMoves) {
+      fill(static_cast<Place&>(**place++), std::move(element));
+    } else {
+      fill(static_cast<Place&>(**place++), std::forward<decltype(element)>(element));
+    }
+  }
   return places;
+}
+
+/// A range that can be read once.
+template <class T, class Runtime, std::ranges::input_range Range>
+std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range) {
+  std::vector<std::ranges::range_value_t<Range>> elements;
+  for (auto&& element : range) {
+    elements.push_back(std::forward<decltype(element)>(element));
+  }
+  return make_places<T, Runtime>(std::move(elements));
 }
 
 template <class T, class Runtime, class F>

@@ -115,9 +115,6 @@ void QueueCore<Runtime>::prepare_add(Kind kind) {
       return;
     }
     if (failure) {
-      if (promised_ == 0) {
-        rouse_idle_locked();  // a worker may have stayed for this task alone
-      }
       mutex_.unlock();
       std::rethrow_exception(failure);
     }
@@ -128,18 +125,23 @@ template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::secure_first_worker() {
   ++promised_;  // keeps the new worker from leaving before this adder has published
   std::exception_ptr failure;
-  if (searching_) {
-    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return secured_ > 0 || !searching_ || closed_; });
+  if (searching_ || live_ == thread_count_) {  // somebody is starting one
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) {
+      return secured_ > 0 || closed_ || !(searching_ || live_ == thread_count_);
+    });
   } else {
     searching_ = true;
-    ++live_;
-    ++starting_;
-    Worker* const unused = std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr);
+    const Wake wake = count_start_locked();
     mutex_.unlock();
-    failure = start(unused);
+    failure = start(wake.worker, true);
     mutex_.lock();
   }
-  --promised_;
+  if (--promised_ == 0) {
+    // Those that stayed for the promise sleep without a limit: they look at their deadlines again.
+    for (Worker* worker = idle_; worker != nullptr; worker = worker->next) {
+      worker->parker.unpark();
+    }
+  }
   return secured_ == 0 ? failure : nullptr;
 }
 
@@ -208,15 +210,20 @@ typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
     worker->searcher = true;
     return {worker, false};
   }
+  return count_start_locked();
+}
+
+/// Counts a worker that the caller is about to start.
+template <class Runtime>
+typename QueueCore<Runtime>::Wake QueueCore<Runtime>::count_start_locked() noexcept {
   ++live_;
-  ++starting_;
   return {std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr), true};
 }
 
 template <class Runtime>
 void QueueCore<Runtime>::deliver(Wake wake) noexcept {
   if (wake.start) {
-    if (start(wake.worker)) {
+    if (start(wake.worker, true)) {
       adopt_stranded();  // the rest is left to the live workers, or to the next who comes by
     }
   } else if (wake.worker != nullptr) {

@@ -190,8 +190,11 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueStats stats() const;
   std::size_t size() const;
   void on_error(ErrorHook hook);
-  /// Tells the error hook of a failure nobody will see. Not under the mutex; the hook may do anything.
+  /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
   void report(const std::exception_ptr& failure) noexcept;
+  /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own, which
+  /// say that a task was not run or not waited for.
+  void report_unseen(const std::exception_ptr& failure) noexcept;
 
   const std::string& name() const noexcept { return name_; }
   std::size_t thread_count() const noexcept { return thread_count_; }
@@ -216,7 +219,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   /// The TaskQueue that owns this core. Its own workers read it; null once that object is being destroyed.
-  void* owner = nullptr;
+  typename Runtime::template Atomic<void*> owner{nullptr};
 
  private:
   struct Wake {
@@ -242,15 +245,17 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
   bool has_work_locked() noexcept TOTO_REQUIRES(mutex_);
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
+  Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   void deliver(Wake wake) noexcept;
   void adopt_stranded() noexcept;
 
-  std::exception_ptr start(Worker* worker) noexcept;
+  std::exception_ptr start(Worker* worker, bool searches) noexcept;
   Worker* new_worker();
   void store_thread(Worker& worker, Thread thread) noexcept;
   void secure_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
-  void work(Worker& self);
-  void drain(Worker& self, Chunk& chunk);
+  void work(Worker& self, bool searches);
+  Slot* claim(Chunk& chunk) noexcept;
+  void drain(Worker& self, Chunk& chunk, Slot* first);
   void run_node(Worker& self, Continuation& node);
   void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
   void settle(Worker& self) noexcept;
@@ -288,10 +293,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   typename Runtime::template Atomic<std::uint64_t> due_{kNoneDue};
 
   // Workers.
-  std::size_t live_ TOTO_GUARDED_BY(mutex_) = 0;      // decided to start, and not left
-  std::size_t secured_ TOTO_GUARDED_BY(mutex_) = 0;   // of these: their thread exists
-  std::size_t starting_ TOTO_GUARDED_BY(mutex_) = 0;  // starts under way: their thread is not stored yet
-  std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;      // neither resting nor gone
+  std::size_t live_ TOTO_GUARDED_BY(mutex_) = 0;     // decided to start, and not left
+  std::size_t secured_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: their thread exists
+  std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;     // neither resting nor gone
   bool searching_ TOTO_GUARDED_BY(mutex_) = false;
   /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not
   /// leave.

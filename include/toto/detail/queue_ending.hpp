@@ -52,7 +52,7 @@ void QueueCore<Runtime>::announce_quiet_locked() noexcept {
 
 template <class Runtime>
 bool QueueCore<Runtime>::finished_locked() const noexcept {
-  return ended_ && starting_ == 0;
+  return ended_;
 }
 
 template <class Runtime>
@@ -104,7 +104,7 @@ void QueueCore<Runtime>::finish() {
   if (!ended_) {
     // One of the queue's own tasks destroys it: the other workers run what they can and go; this one runs
     // what is left after the task, on this shared state, as a thread of its own.
-    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return live_ == 1 && starting_ == 0; });
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return live_ == 1; });
     orphaned_ = true;
     if (exited_.joinable()) {
       Thread last = std::move(exited_);
@@ -152,7 +152,7 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     node_tasks_ = 0;
     note_due_locked();
     live_ = secured_ = busy_ = mine;
-    starting_ = promised_ = 0;
+    promised_ = 0;
     searching_ = joining_ = false;
     idle_ = unused_ = nullptr;
     all_ = self;
@@ -325,6 +325,18 @@ void QueueCore<Runtime>::on_error(ErrorHook hook) {
   Ref<SharedHook> shared = hook ? Ref<SharedHook>::adopt(new SharedHook(std::move(hook))) : Ref<SharedHook>();
   const Lock lock(mutex_);
   std::swap(hook_, shared);  // the former one is destroyed after the lock
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::report_unseen(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const TaskCancelled&) {
+  } catch (const QueueClosed&) {
+  } catch (const TimedOut&) {
+  } catch (...) {
+    report(failure);
+  }
 }
 
 template <class Runtime>

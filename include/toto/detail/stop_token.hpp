@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// BasicStopSource, BasicStopToken, BasicStopCallback: std::stop_source, std::stop_token and
-// std::stop_callback once more, over a runtime policy. They serve where the standard library has none yet,
-// and under the simulator, which has to see what waits for what. Their meaning is the standard's; only what
-// the library needs is here.
+// BasicStopSource, BasicStopToken, BasicStopCallback: std::stop_source, std::stop_token and std::stop_callback once
+// more, over a runtime policy. They serve where the standard library has none yet, and under the simulator, which has
+// to see what waits for what. Their meaning is the standard's; only what the library needs is here.
 
 #ifndef TOTO_DETAIL_STOP_TOKEN_HPP
 #define TOTO_DETAIL_STOP_TOKEN_HPP
@@ -265,8 +264,7 @@ class BasicStopSource {
   StopStateRef<Runtime> state_;
 };
 
-/// Calls `callback` when a stop is requested, on the thread that requests it; at once if that has happened
-/// already.
+/// Calls `callback` when a stop is requested, on the thread that requests it; at once if that has happened already.
 ///
 /// Blocks: the destructor, while another thread runs this very callback.
 template <class Runtime, class Callback>

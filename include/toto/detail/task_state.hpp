@@ -378,14 +378,7 @@ void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexce
 template <class Runtime>
 void TaskStateBase<Runtime>::report_unseen() const noexcept {
   if (const std::exception_ptr unseen = failure()) {
-    try {
-      std::rethrow_exception(unseen);
-    } catch (const TaskCancelled&) {
-    } catch (const QueueClosed&) {
-    } catch (const TimedOut&) {
-    } catch (...) {
-      core_->report(unseen);
-    }
+    core_->report_unseen(unseen);
   }
 }
 

@@ -116,8 +116,6 @@ class Worker {
   bool searcher = false;
   /// Its thread is known to exist; counted in `secured_`.
   bool secured = false;
-  /// Its thread has left although the thread that started it has not stored `thread` yet.
-  bool left_early = false;
 
   typename Runtime::Parker parker;
 

@@ -20,11 +20,13 @@ inline std::string thread_name(const std::string& queue, std::size_t number) {
 
 /// The whole of a worker's thread.
 template <class Runtime>
-void QueueCore<Runtime>::work(Worker& self) {
+void QueueCore<Runtime>::work(Worker& self, bool searches) {
   ThreadContext<Runtime>::current() = {this, &self};
   mutex_.lock();
   secure_locked(self);
-  searching_ = false;  // its starter set it in this worker's name (I3)
+  if (searches) {
+    searching_ = false;  // its starter set it in this worker's name (I3)
+  }
   ++busy_;
   self.worked = true;
   for (;;) {
@@ -44,11 +46,12 @@ void QueueCore<Runtime>::work(Worker& self) {
       }
     } else if (Chunk* const chunk = slots_.front(surplus)) {
       slots_.hold(*chunk);
-      const Wake next = slots_.end() - slots_.begin() > 1 || !nodes_.empty() ? pick_locked() : Wake{};
+      Slot* const first = claim(*chunk);  // before it is decided whether another worker is needed
+      const Wake next = has_work_locked() ? pick_locked() : Wake{};
       mutex_.unlock();
       deliver(next);
       try {
-        drain(self, *chunk);
+        drain(self, *chunk, first);
       } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
         mutex_.lock();
         slots_.let_go(*chunk, surplus);
@@ -70,32 +73,39 @@ void QueueCore<Runtime>::work(Worker& self) {
   leave(self);
 }
 
-/// Claims and runs slots of a held chunk until none is left, none is filled, or a continuation stands before
-/// the next one. Without the mutex.
+/// Claims the next slot of a held chunk. Null if none is left, none is filled, or a continuation stands before it.
+/// With or without the mutex.
 template <class Runtime>
-void QueueCore<Runtime>::drain(Worker& self, Chunk& chunk) {
+typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk) noexcept {
+  for (;;) {
+    std::uint32_t index = chunk.claimed.load(std::memory_order_relaxed);
+    if (index == Chunk::kSlots) {
+      return nullptr;
+    }
+    Slot& slot = chunk.slots[index];
+    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
+    if (run == nullptr || due_.load(std::memory_order_relaxed) <= chunk.base + index) {
+      return nullptr;
+    }
+    if (chunk.claimed.compare_exchange_weak(index, index + 1, std::memory_order_relaxed)) {
+      return &slot;
+    }
+  }
+}
+
+/// Runs a claimed slot, and then as many as it can claim. Without the mutex.
+template <class Runtime>
+void QueueCore<Runtime>::drain(Worker& self, Chunk& chunk, Slot* first) {
   struct Running {
     Slot& slot;
     // The chunk is not recycled before this worker lets go of it under the mutex: relaxed.
     ~Running() { slot.run.store(nullptr, std::memory_order_relaxed); }
   };
-  for (;;) {
-    std::uint32_t index = chunk.claimed.load(std::memory_order_relaxed);
-    if (index == Chunk::kSlots) {
-      return;
-    }
-    Slot& slot = chunk.slots[index];
-    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
-    if (run == nullptr || due_.load(std::memory_order_relaxed) <= chunk.base + index) {
-      return;
-    }
-    if (!chunk.claimed.compare_exchange_weak(index, index + 1, std::memory_order_relaxed)) {
-      continue;
-    }
+  for (Slot* slot = first; slot != nullptr; slot = claim(chunk)) {
     self.worked = true;
     {
-      const Running running{slot};
-      run(slot, self);
+      const Running running{*slot};
+      slot->run.load(std::memory_order_relaxed)(*slot, self);  // claim() has acquired it
     }
     settle(self);
   }
@@ -153,7 +163,9 @@ bool QueueCore<Runtime>::rest(Worker& self) {
   announce_quiet_locked();
   look_again(self);
   while (!has_work_locked()) {
-    if (promised_ == 0 && (over_locked() || Clock::now() >= deadline)) {
+    // The thread is stored by its starter, so that it can be joined.
+    const bool may_leave = promised_ == 0 && self.thread.joinable();
+    if (may_leave && (over_locked() || Clock::now() >= deadline)) {
       if (self.idle) {
         remove_idle_locked(self);
       }
@@ -162,7 +174,7 @@ bool QueueCore<Runtime>::rest(Worker& self) {
     if (!self.idle) {
       push_idle_locked(self);
     }
-    const TimePoint until = promised_ == 0 ? deadline : TimePoint::max();
+    const TimePoint until = may_leave ? deadline : TimePoint::max();
     mutex_.unlock();
     self.parker.park_until(until);
     mutex_.lock();
@@ -210,18 +222,14 @@ void QueueCore<Runtime>::leave(Worker& self) {
   --secured_;
   self.secured = false;
   Thread predecessor;
-  if (self.thread.joinable()) {
-    if (orphaned_) {
-      self.thread.detach();
-    } else {
-      predecessor = std::move(exited_);
-      exited_ = std::move(self.thread);
-    }
-    self.next = unused_;
-    unused_ = &self;
+  if (orphaned_) {
+    self.thread.detach();
   } else {
-    self.left_early = true;  // its starter, which is about to store the thread, does this instead
+    predecessor = std::move(exited_);
+    exited_ = std::move(self.thread);
   }
+  self.next = unused_;
+  unused_ = &self;
   const Wake next = has_work_locked() ? pick_locked() : Wake{};  // after a forced unwind
   announce_quiet_locked();
   changed_.notify_all();
@@ -235,6 +243,7 @@ void QueueCore<Runtime>::leave(Worker& self) {
 /// The thread of a busy worker is being unwound by force.
 template <class Runtime>
 void QueueCore<Runtime>::lose(Worker& self) noexcept {
+  changed_.wait(mutex_, [&self] { return self.thread.joinable(); });
   --busy_;
   leave(self);
 }
@@ -242,14 +251,14 @@ void QueueCore<Runtime>::lose(Worker& self) noexcept {
 /// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking
 /// everything back. `worker` may be null: then it is made.
 template <class Runtime>
-std::exception_ptr QueueCore<Runtime>::start(Worker* worker) noexcept {
+std::exception_ptr QueueCore<Runtime>::start(Worker* worker, bool searches) noexcept {
   std::exception_ptr failure;
   try {
     if (worker == nullptr) {
       worker = new_worker();
     }
     Thread thread(thread_name(name_, worker->number),
-                  [core = Ref<QueueCore>::share(this), worker] { core->work(*worker); });
+                  [core = Ref<QueueCore>::share(this), worker, searches] { core->work(*worker, searches); });
     store_thread(*worker, std::move(thread));
     return nullptr;
   } catch (...) {
@@ -261,8 +270,9 @@ std::exception_ptr QueueCore<Runtime>::start(Worker* worker) noexcept {
     unused_ = worker;
   }
   --live_;
-  --starting_;
-  searching_ = false;
+  if (searches) {
+    searching_ = false;
+  }
   // Tasks that were added meanwhile relied on this worker: an idle one takes its place.
   const Wake instead = idle_ != nullptr && has_work_locked() ? pick_locked() : Wake{};
   announce_quiet_locked();
@@ -286,31 +296,17 @@ typename QueueCore<Runtime>::Worker* QueueCore<Runtime>::new_worker() {
   return worker;
 }
 
-/// Keeps a thread that was just started, so that it can be joined. It may have left already.
+/// Keeps a thread that was just started, so that it can be joined.
 template <class Runtime>
 void QueueCore<Runtime>::store_thread(Worker& worker, Thread thread) noexcept {
-  Thread predecessor;
-  mutex_.lock();
-  --starting_;
+  const Lock lock(mutex_);
   ++threads_started_;
-  if (!std::exchange(worker.left_early, false)) {
-    worker.thread = std::move(thread);
-    secure_locked(worker);
-  } else {
-    if (orphaned_) {
-      thread.detach();
-    } else {
-      predecessor = std::move(exited_);
-      exited_ = std::move(thread);
-    }
-    worker.next = unused_;
-    unused_ = &worker;
+  worker.thread = std::move(thread);
+  secure_locked(worker);
+  if (worker.idle) {
+    worker.parker.unpark();  // it may leave now
   }
   changed_.notify_all();
-  mutex_.unlock();
-  if (predecessor.joinable()) {
-    predecessor.join();
-  }
 }
 
 template <class Runtime>
@@ -328,16 +324,13 @@ void QueueCore<Runtime>::start_one() {
     mutex_.unlock();
     throw QueueClosed("toto: queue '" + name_ + "' is closed and starts no more threads");
   }
-  if (searching_ || live_ == thread_count_) {
-    mutex_.unlock();  // somebody is on the way
+  if (live_ == thread_count_) {
+    mutex_.unlock();
     return;
   }
-  searching_ = true;
-  ++live_;
-  ++starting_;
-  Worker* const unused = std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr);
+  const Wake wake = count_start_locked();
   mutex_.unlock();
-  if (const std::exception_ptr failure = start(unused)) {
+  if (const std::exception_ptr failure = start(wake.worker, false)) {
     std::rethrow_exception(failure);
   }
 }

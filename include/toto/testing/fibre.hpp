@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Fibre: a context of execution with a stack of its own, switched to and from without the system. The simulator
-// runs every simulated thread on one. A switch is a few instructions on x86-64 and AArch64, swapcontext
-// elsewhere; it also swaps the exceptions in flight, and tells AddressSanitizer and ThreadSanitizer. Read next:
-// scheduler.hpp.
+// Fibre: a context of execution with a stack of its own, switched to and from without the system. The simulator runs
+// every simulated thread on one. A switch is a few instructions on x86-64 and AArch64, swapcontext elsewhere; it also
+// swaps the exceptions in flight, and tells AddressSanitizer and ThreadSanitizer. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_FIBRE_HPP
 #define TOTO_TESTING_FIBRE_HPP
@@ -90,8 +89,8 @@ class Stack {
   /// Throws: std::bad_alloc.
   Stack() : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
     // Pages cost something only once they are touched.
-    void* const mapped = mmap(nullptr, page_ + kSize, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const mapped =
+        mmap(nullptr, page_ + kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) {
       throw std::bad_alloc();
     }
@@ -131,8 +130,8 @@ class Fibre {
   Fibre(const Fibre&) = delete;
   Fibre& operator=(const Fibre&) = delete;
 
-  /// The next switch to this fibre calls `body`, provided that it is new, or that its last body has switched
-  /// away for good, ready to return when it is switched to. That is how one fibre serves many bodies.
+  /// The next switch to this fibre calls `body`, provided that it is new, or that its last body has switched away for
+  /// good, ready to return when it is switched to. That is how one fibre serves many bodies.
   void set_body(Body body, void* argument) noexcept {
     body_ = body;
     argument_ = argument;
@@ -144,8 +143,8 @@ class Fibre {
   /// Whether `object` is a local variable on this fibre, which has a stack of its own and is running.
   bool holds(const void* object) const noexcept;
 
-  /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak,
-  /// as long as this object lives.
+  /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as
+  /// long as this object lives.
   void abandon();
 
  private:
@@ -201,10 +200,9 @@ class FibrePool {
 };
 
 #if !defined(TOTO_DETAIL_UCONTEXT)
-// Pushes where to go on, leaves the stack pointer in *from, takes `to` as the stack pointer, and goes on where
-// that says. All other registers the calling convention lets a function keep are listed as changed, so that the
-// compiler saves them around. The third argument is what a new fibre's enter() finds in the register of its own
-// third one.
+// Pushes where to go on, leaves the stack pointer in *from, takes `to` as the stack pointer, and goes on where that
+// says. All other registers the calling convention lets a function keep are listed as changed, so that the compiler
+// saves them around. The third argument is what a new fibre's enter() finds in the register of its own third one.
 TOTO_DETAIL_OPAQUE inline void switch_stack(void** from, void* to, Fibre* next) noexcept {
 #if defined(__x86_64__)
   asm volatile(
@@ -239,9 +237,9 @@ TOTO_DETAIL_OPAQUE inline void switch_stack(void** from, void* to, Fibre* next) 
       "ldp x29, x30, [sp], #32\n\t"
       : "+r"(first), "+r"(second), "+r"(third)
       :
-      : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x19",
-        "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "v8", "v9", "v10", "v11", "v12", "v13",
-        "v14", "v15", "memory", "cc");
+      : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x19", "x20",
+        "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
+        "memory", "cc");
 #endif
 }
 #endif
@@ -358,8 +356,7 @@ inline void Fibre::abandon() {
   for (std::byte* word = stack_->bottom(); word != stack_->top(); word += sizeof(void*)) {
     if (void* const value = read_unchecked(word)) {
       remembered_.push_back(value);
-      // Locals may be in a frame that AddressSanitizer keeps elsewhere; the stack then holds the frame's
-      // address.
+      // Locals may be in a frame that AddressSanitizer keeps elsewhere; the stack then holds the frame's address.
       void* begin = nullptr;
       void* end = nullptr;
       if (fake_stack_ != nullptr && __asan_addr_is_in_fake_stack(fake_stack_, value, &begin, &end) != nullptr &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What to ask of a simulation and what it answers: SimulationOptions and SimulationResult, and the strategies
-// by which schedules are chosen. Read next: simulation.hpp.
+// What to ask of a simulation and what it answers: SimulationOptions and SimulationResult, and the strategies by
+// which schedules are chosen. Read next: simulation.hpp.
 
 #ifndef TOTO_TESTING_OPTIONS_HPP
 #define TOTO_TESTING_OPTIONS_HPP
@@ -21,18 +21,17 @@ namespace toto::inline v0::testing {
 
 /// Every schedule with at most `deviations` deviations, depth first.
 ///
-/// A deviation is a preemption, that is a switch away from a thread that could go on, or a choice of the
-/// environment other than the usual one: a timed wait that expires although a thread can run, a spurious
-/// wake-up, a thread that does not start, an allocation that fails. Which thread goes next when the running one
-/// waits, yields or ends is no deviation: all are tried.
+/// A deviation is a preemption, that is a switch away from a thread that could go on, or a choice of the environment
+/// other than the usual one: a timed wait that expires although a thread can run, a spurious wake-up, a thread that
+/// does not start, an allocation that fails. Which thread goes next when the running one waits, yields or ends is no
+/// deviation: all are tried.
 struct Exhaustive {
   unsigned deviations = 2;
 };
 
 /// Priorities drawn anew for each schedule, and depth - 1 points at which the running thread becomes the least
-/// important one: finds a bug that takes `depth` ordered events with a probability that has a lower bound
-/// (Burckhardt and others, "A randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS
-/// 2010).
+/// important one: finds a bug that takes `depth` ordered events with a probability that has a lower bound (Burckhardt
+/// and others, "A randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010).
 struct Pct {
   unsigned depth = 3;
 };
@@ -40,8 +39,7 @@ struct Pct {
 /// Every option at every decision with the same probability.
 struct Random {};
 
-/// The one schedule that SimulationResult::choices describes; with otherwise the same options, the identical
-/// run.
+/// The one schedule that SimulationResult::choices describes; with otherwise the same options, the identical run.
 struct Replay {
   std::string_view choices;
 };
@@ -54,8 +52,8 @@ enum class Time {
   eager,   ///< as strict, and any timed wait may expire at any decision
 };
 
-/// Starts of SimRuntime::Thread that fail by plan. Counted from 1 within a schedule; threads that
-/// Simulation::spawn() starts do not count.
+/// Starts of SimRuntime::Thread that fail by plan. Counted from 1 within a schedule; threads that Simulation::spawn()
+/// starts do not count.
 struct StartFaults {
   static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 
@@ -77,10 +75,10 @@ struct SimulationOptions {
   std::uint64_t seed = 1;                ///< of Pct and Random
   std::size_t max_steps = 20'000;        ///< a schedule with more operations is a livelock
   StartFaults start_faults = {};         ///< thread starts that fail by plan
-  unsigned failing_starts = 0;       ///< thread starts that the environment may choose to fail, in one schedule
-  unsigned failing_allocations = 0;  ///< the same for calls of allocation_should_fail()
-  unsigned spurious_wakeups = 0;     ///< the same for waits on a parker that end for no reason
-  unsigned weak_failures = 0;        ///< the same for compare_exchange_weak
+  unsigned failing_starts = 0;           ///< thread starts that the environment may choose to fail, in one schedule
+  unsigned failing_allocations = 0;      ///< the same for calls of allocation_should_fail()
+  unsigned spurious_wakeups = 0;         ///< the same for waits on a parker that end for no reason
+  unsigned weak_failures = 0;            ///< the same for compare_exchange_weak
 };
 static_assert(std::is_trivially_destructible_v<SimulationOptions>);
 
@@ -94,24 +92,22 @@ struct SimulationResult {
   std::string failure;     ///< what went wrong, in words
   std::uint64_t seed = 0;  ///< SimulationOptions::seed
   std::string choices;     ///< for Replay: of the failed schedule, otherwise of the last
-  std::string trace;  ///< one line an operation: of the failed schedule, or of the one that Replay asked for
+  std::string trace;       ///< one line an operation: of the failed schedule, or of the one that Replay asked for
 
   explicit operator bool() const noexcept { return !failed; }
 
   /// All of it as text, the failure first.
   std::string report() const {
-    std::string text = name + ": " + std::to_string(schedules) + " schedules, " + std::to_string(steps) +
-                       " steps" + (exhausted ? ", exhausted" : "");
+    std::string text = name + ": " + std::to_string(schedules) + " schedules, " + std::to_string(steps) + " steps" +
+                       (exhausted ? ", exhausted" : "");
     if (failed) {
-      text += "\nfailure: " + failure + "\nseed:    " + std::to_string(seed) + "\nreplay:  Replay{\"" +
-              choices + "\"}\n" + trace;
+      text += "\nfailure: " + failure + "\nseed:    " + std::to_string(seed) + "\nreplay:  Replay{\"" + choices +
+              "\"}\n" + trace;
     }
     return text;
   }
 
-  friend std::ostream& operator<<(std::ostream& out, const SimulationResult& result) {
-    return out << result.report();
-  }
+  friend std::ostream& operator<<(std::ostream& out, const SimulationResult& result) { return out << result.report(); }
 };
 
 }  // namespace toto::inline v0::testing

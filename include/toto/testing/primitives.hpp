@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What SimRuntime's mutexes, parkers and atomics are made of: their state, and the operations on it that the
-// scheduler sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never
-// end aborts the program. Read next: sim_runtime.hpp.
+// scheduler sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never end
+// aborts the program. Read next: sim_runtime.hpp.
 
 #ifndef TOTO_TESTING_PRIMITIVES_HPP
 #define TOTO_TESTING_PRIMITIVES_HPP
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "scheduler.hpp"
 
@@ -176,12 +177,9 @@ class ParkerState : public Primitive {
     bool spurious = false;
     if (token_ == 0 && deadline > scheduler->now()) {
       parked_ = scheduler->running().number;
-      spurious = scheduler->block({.kind = Wait::Kind::parker,
-                                   .word = &token_,
-                                   .until_set = true,
-                                   .object = number(),
-                                   .deadline = deadline},
-                                  "park");
+      spurious = scheduler->block(
+          {.kind = Wait::Kind::parker, .word = &token_, .until_set = true, .object = number(), .deadline = deadline},
+          "park");
       parked_ = 0;
     }
     const Outcome outcome = token_ != 0 ? Outcome::token : spurious ? Outcome::spurious : Outcome::expired;
@@ -194,8 +192,7 @@ class ParkerState : public Primitive {
     Scheduler* const scheduler = begin();
     token_ = 1;
     if (scheduler != nullptr) {
-      scheduler->step(
-          {.operation = Operation::unpark, .object = number()});  // *this may be gone after this line
+      scheduler->step({.operation = Operation::unpark, .object = number()});  // *this may be gone after this line
     }
   }
 
@@ -234,8 +231,7 @@ class AtomicState : public Primitive {
 
   /// After it: the atomic has `value` now. *this may be gone on return.
   template <class T>
-  void end(Scheduler* scheduler, Operation operation, const T& value,
-           Outcome outcome = Outcome::plain) const noexcept {
+  void end(Scheduler* scheduler, Operation operation, const T& value, Outcome outcome = Outcome::plain) const noexcept {
     if (scheduler == nullptr) {
       return;
     }

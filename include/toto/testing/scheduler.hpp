@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Scheduler: runs simulated threads, one at a time, and decides after each operation which one goes on, when
-// virtual time passes and what the environment refuses. It finds out what went wrong; the Explorer chooses.
+// Scheduler: runs simulated threads, one at a time, and decides after each operation which one goes on, when virtual
+// time passes and what the environment refuses. It finds out what went wrong; the Explorer chooses.
 // Read next: primitives.hpp, sim_runtime.hpp.
 
 #ifndef TOTO_TESTING_SCHEDULER_HPP
@@ -29,15 +29,14 @@ namespace toto::inline v0::testing::detail {
 
 /// One schedule after the other; one simulation at a time on a thread of the system.
 ///
-/// A decision follows each operation and never precedes it: what a thread does between two operations no other
-/// can see, except in what it does next, so one decision in the gap is enough; and it stands right behind the
-/// operation, because there a thread acts on what it has just read, or uses what it has just published.
+/// A decision follows each operation and never precedes it: what a thread does between two operations no other can
+/// see, except in what it does next, so one decision in the gap is enough; and it stands right behind the operation,
+/// because there a thread acts on what it has just read, or uses what it has just published.
 ///
 /// Invariants:
 ///  1. Nothing depends on an address, the time of day or anything else that differs between two runs.
 ///  2. A thread can go on if its wait is over and no thread that it yields to can.
-///  3. yields_to has no cycle: a thread that yields has just run, so nobody yields to it. Hence if any wait is
-///  over,
+///  3. yields_to has no cycle: a thread that yields has just run, so nobody yields to it. Hence if any wait is over,
 ///     some thread can go on.
 ///  4. While quiet_ is not zero there are no decisions and no events, and allocations are the simulator's own.
 ///  5. A schedule that failed stays where it is: nothing on its stacks is destroyed or runs again.
@@ -50,8 +49,8 @@ class Scheduler {
   /// The one that is running a schedule on this thread of the system, or null.
   static Scheduler* current() noexcept { return current_; }
 
-  /// Runs one schedule, in which `body` is the main thread. Returns false if it failed; then this object has to
-  /// be kept for ever.
+  /// Runs one schedule, in which `body` is the main thread. Returns false if it failed; then this object has to be
+  /// kept for ever.
   bool run(std::unique_ptr<ThreadBody> body);
 
   // Operations. Within run() only, like all that follows up to failure().
@@ -119,8 +118,7 @@ class Scheduler {
 
  private:
   static constexpr const char* kDifferent =
-      "this schedule differs from an earlier one with the same choices: something depends on more than them, "
-      "or lives "
+      "this schedule differs from an earlier one with the same choices: something depends on more than them, or lives "
       "longer than a schedule; or the choices to replay are those of other options";
 
   void reset();
@@ -251,8 +249,7 @@ inline void Scheduler::record(Event event) noexcept {
   event.time = now_;
   trace_.add(event);
   if (++steps_ > options_.max_steps) {
-    fail("livelock: no end after " + std::to_string(options_.max_steps) + " operations; " +
-         threads_.waits_text());
+    fail("livelock: no end after " + std::to_string(options_.max_steps) + " operations; " + threads_.waits_text());
   }
   try {
     observers_.look(locks_held_ != 0);
@@ -369,10 +366,7 @@ inline bool Scheduler::allocation_should_fail() noexcept {
     return false;
   }
   const Quiet quiet(*this);
-  trace_.add({.operation = Operation::allocate,
-              .outcome = Outcome::refused,
-              .thread = running_->number,
-              .time = now_});
+  trace_.add({.operation = Operation::allocate, .outcome = Outcome::refused, .thread = running_->number, .time = now_});
   return true;
 }
 
@@ -388,8 +382,7 @@ inline void Scheduler::fail(const std::string& text) noexcept {
 
 inline void Scheduler::fail_stuck() noexcept {
   const bool scenario_is_over = threads_[1].wait.kind == Wait::Kind::others;
-  fail((scenario_is_over ? "leaked thread: the scenario is over, but: " : "deadlock: ") +
-       threads_.waits_text());
+  fail((scenario_is_over ? "leaked thread: the scenario is over, but: " : "deadlock: ") + threads_.waits_text());
 }
 
 }  // namespace toto::inline v0::testing::detail

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// SimRuntime: the runtime policy under which code built on toto, and toto itself, runs in a deterministic
-// simulation instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in
-// runtime.hpp. Read next: simulation.hpp.
+// SimRuntime: the runtime policy under which code built on toto, and toto itself, runs in a deterministic simulation
+// instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in runtime.hpp. Read
+// next: simulation.hpp.
 
 #ifndef TOTO_TESTING_SIM_RUNTIME_HPP
 #define TOTO_TESTING_SIM_RUNTIME_HPP
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -27,8 +28,8 @@ namespace toto::inline v0::testing {
 
 /// The runtime policy for simulate(). After each operation another simulated thread may go on.
 ///
-/// Mutexes, parkers, atomics and thread-local objects may also be used outside a simulation, by one thread:
-/// then nothing waits.
+/// Mutexes, parkers, atomics and thread-local objects may also be used outside a simulation, by one thread: then
+/// nothing waits.
 struct SimRuntime {
   static constexpr bool recycles_memory = false;
   static constexpr bool spins = false;
@@ -160,8 +161,8 @@ struct SimRuntime {
     }
   };
 
-  /// As StdRuntime::Parker. A wait that ends for no reason, of which there may be
-  /// SimulationOptions::spurious_wakeups in a schedule, returns true without a token: false means the deadline.
+  /// As StdRuntime::Parker. A wait that ends for no reason, of which there may be SimulationOptions::spurious_wakeups
+  /// in a schedule, returns true without a token: false means the deadline.
   class Parker {
    public:
     constexpr Parker() noexcept = default;
@@ -173,8 +174,7 @@ struct SimRuntime {
     detail::ParkerState state_;
   };
 
-  /// A simulated thread. The destructor fails the schedule unless the thread was joined, detached or moved
-  /// from.
+  /// A simulated thread. The destructor fails the schedule unless the thread was joined, detached or moved from.
   class Thread {
    public:
     Thread() noexcept = default;
@@ -234,8 +234,8 @@ struct SimRuntime {
     static inline char key_ = 0;
   };
 
-  /// The one T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the
-  /// schedule's end, when no thread but the main one is left.
+  /// The one T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the schedule's
+  /// end, when no thread but the main one is left.
   template <class T>
   static T& global();
 
@@ -245,8 +245,7 @@ struct SimRuntime {
   using StopCallback = ::toto::detail::BasicStopCallback<SimRuntime, Callback>;
   using NoStopState = ::toto::detail::NoStopState;
 
-  /// Another thread may go on here; reports name the last point that each thread reached. `name` is a string
-  /// literal.
+  /// Another thread may go on here; reports name the last point that each thread reached. `name` is a string literal.
   static void point(const char* name) noexcept {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current(); scheduler && !scheduler->quiet()) {
       scheduler->running().point = name;
@@ -254,8 +253,8 @@ struct SimRuntime {
     }
   }
 
-  /// Lets every thread that can run go first. A loop that looks for a change without it never ends; with it,
-  /// virtual time passes only if no more than one thread is in such a loop.
+  /// Lets every thread that can run go first. A loop that looks for a change without it never ends; with it, virtual
+  /// time passes only if no more than one thread is in such a loop.
   static void relax() noexcept {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
       scheduler->yield();
@@ -276,8 +275,7 @@ struct SimRuntime {
 
   // Beyond StdRuntime.
 
-  /// Whether `object` is a local variable of the present simulated thread. The library asks a policy that has
-  /// it.
+  /// Whether `object` is a local variable of the present simulated thread. The library asks a policy that has it.
   static bool on_this_stack(const void* object) noexcept {
     const detail::Scheduler* const scheduler = detail::Scheduler::current();
     return scheduler != nullptr && scheduler->running().fibre->holds(object);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with
-// virtual time, and says which order breaks it. For code written against toto's runtime policy, toto's own
-// included:
+// simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with virtual
+// time, and says which order breaks it. For code written against toto's runtime policy, toto's own included:
 //
-//   auto result = simulate({.name = "two adders", .strategy = Exhaustive{.deviations = 2}}, [](Simulation& sim)
-//   {
+//   auto result = simulate({.name = "two adders", .strategy = Exhaustive{.deviations = 2}}, [](Simulation& sim) {
 //     int ran = 0;
 //     {
 //       BasicTaskQueue<SimRuntime> queue({.thread_count = 1});
@@ -46,12 +44,10 @@
 
 namespace toto::inline v0::testing {
 
-/// A check that is made after every operation, until this object is destroyed. Declare it behind what it looks
-/// at.
+/// A check that is made after every operation, until this object is destroyed. Declare it behind what it looks at.
 class [[nodiscard("the check ends with this object")]] StepCheck {
  public:
-  StepCheck(StepCheck&& other) noexcept
-      : observers_(std::exchange(other.observers_, nullptr)), id_(other.id_) {}
+  StepCheck(StepCheck&& other) noexcept : observers_(std::exchange(other.observers_, nullptr)), id_(other.id_) {}
   StepCheck& operator=(StepCheck&&) = delete;
   ~StepCheck() {
     if (observers_ != nullptr) {
@@ -67,8 +63,8 @@ class [[nodiscard("the check ends with this object")]] StepCheck {
   std::size_t id_;
 };
 
-/// While it lives, the environment refuses the simulated thread that made it nothing: no thread, no memory, no
-/// weak exchange. For the scenario's own preparations.
+/// While it lives, the environment refuses the simulated thread that made it nothing: no thread, no memory, no weak
+/// exchange. For the scenario's own preparations.
 class [[nodiscard("faults are back when this object goes")]] NoFaults {
  public:
   NoFaults() noexcept : scheduler_(detail::Scheduler::current()) { count(1); }
@@ -97,8 +93,8 @@ class Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// Starts a simulated thread. It is joined by join_all(), or when the scenario returns: call join_all()
-  /// before anything goes that the thread refers to.
+  /// Starts a simulated thread. It is joined by join_all(), or when the scenario returns: call join_all() before
+  /// anything goes that the thread refers to.
   template <class Body>
   void spawn(std::string name, Body body) {
     const std::uint32_t thread = start(std::move(name), std::move(body));
@@ -133,8 +129,8 @@ class Simulation {
   }
   [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
 
-  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so that `look`
-  /// may lock and read whatever it likes. While it runs no other thread does, and what it does is no operation.
+  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so that `look` may
+  /// lock and read whatever it likes. While it runs no other thread does, and what it does is no operation.
   StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
 
   /// The same after each operation. `look` must not lock a mutex that may be held; try_lock() tells.
@@ -151,8 +147,8 @@ class Simulation {
   /// The same for those that were started in this schedule, whether alive or not.
   std::size_t threads_started(std::string_view name = {}) const { return count_threads(name, false); }
 
-  /// From now on the nth call of allocation_should_fail() says yes, counted from 1, those under NoFaults not
-  /// counted; 0: none.
+  /// From now on the nth call of allocation_should_fail() says yes, counted from 1, those under NoFaults not counted;
+  /// 0: none.
   void fail_allocation(std::size_t nth) noexcept { scheduler_.fail_allocation(nth); }
   /// How many calls of allocation_should_fail() there were in this schedule.
   std::size_t allocations() const noexcept { return scheduler_.allocations(); }
@@ -165,8 +161,8 @@ class Simulation {
       body();
       --unfinished_;
     };
-    const std::uint32_t thread = scheduler_.start(
-        std::move(name), std::make_unique<detail::CallableBody<decltype(run)>>(std::move(run)));
+    const std::uint32_t thread =
+        scheduler_.start(std::move(name), std::make_unique<detail::CallableBody<decltype(run)>>(std::move(run)));
     scheduler_.threads()[thread].of_scenario = true;
     spawned_.push_back(thread);
     ++unfinished_;
@@ -209,10 +205,9 @@ inline void assert_no_lock_held() {
   require(SimRuntime::locks_held() == 0, "user code runs under a lock");
 }
 
-/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does for the allocation
-/// that Simulation::fail_allocation() named, and where the environment chooses to, up to
-/// SimulationOptions::failing_allocations times in a schedule; never outside a simulation, nor within the
-/// simulator.
+/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does for the allocation that
+/// Simulation::fail_allocation() named, and where the environment chooses to, up to
+/// SimulationOptions::failing_allocations times in a schedule; never outside a simulation, nor within the simulator.
 ///
 /// Thread safety: Thread-safe.
 inline bool allocation_should_fail() noexcept {
@@ -255,11 +250,10 @@ inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
 
 /// Runs the scenario under one schedule after the other, until one fails, none is left, or there were enough.
 ///
-/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever go on (deadlock);
-/// it does not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is
-/// misused, or used after its destruction, or destroyed while held or waited on; or the scenario behaves
-/// differently under the same choices. The scenario has to make anew whatever it uses: nothing may survive from
-/// one schedule to the next.
+/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever go on (deadlock); it
+/// does not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or
+/// used after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the
+/// same choices. The scenario has to make anew whatever it uses: nothing may survive from one schedule to the next.
 ///
 /// The scenario runs as the main simulated thread. When it has returned, the threads it spawned are joined, the
 /// functions given to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.
@@ -267,8 +261,7 @@ inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
 /// Blocks: until done; it runs on the calling thread alone.
 /// Throws: std::invalid_argument if Replay::choices is malformed; std::logic_error within a simulation.
 /// Thread safety: Thread-safe: each thread of the system may run a simulation of its own.
-inline SimulationResult simulate(const SimulationOptions& options,
-                                 const std::function<void(Simulation&)>& scenario) {
+inline SimulationResult simulate(const SimulationOptions& options, const std::function<void(Simulation&)>& scenario) {
   if (detail::Scheduler::current() != nullptr) {
     throw std::logic_error("simulate: called within a simulation");
   }
@@ -277,9 +270,7 @@ inline SimulationResult simulate(const SimulationOptions& options,
   result.seed = options.seed;
   const std::unique_ptr<detail::Explorer> explorer = detail::make_explorer(options.strategy, options.seed);
   auto scheduler = std::make_unique<detail::Scheduler>(options, *explorer);
-  const auto run_once = [&scenario, scheduler = scheduler.get()] {
-    detail::run_scenario(*scheduler, scenario);
-  };
+  const auto run_once = [&scenario, scheduler = scheduler.get()] { detail::run_scenario(*scheduler, scenario); };
 
   while (!result.failed) {
     if (!explorer->next_schedule()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How a schedule is chosen, decision by decision: depth-first search, PCT, random and replay behind one
-// interface, Explorer; and the text that describes the choices of one schedule. Read next: scheduler.hpp.
+// How a schedule is chosen, decision by decision: depth-first search, PCT, random and replay behind one interface,
+// Explorer; and the text that describes the choices of one schedule. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_STRATEGIES_HPP
 #define TOTO_TESTING_STRATEGIES_HPP
@@ -77,16 +77,14 @@ class Dice {
     return z ^ (z >> 31U);
   }
   /// From 0 to count - 1.
-  std::size_t below(std::size_t count) noexcept {
-    return static_cast<std::size_t>(((next() >> 32U) * count) >> 32U);
-  }
+  std::size_t below(std::size_t count) noexcept { return static_cast<std::size_t>(((next() >> 32U) * count) >> 32U); }
 
  private:
   std::uint64_t state_;
 };
 
-/// All schedules within a number of deviations. It keeps the path to the present schedule; the next one differs
-/// at the last decision that has an option left, and takes the usual options from there on.
+/// All schedules within a number of deviations. It keeps the path to the present schedule; the next one differs at
+/// the last decision that has an option left, and takes the usual options from there on.
 class DepthFirst final : public Explorer {
  public:
   explicit DepthFirst(Exhaustive options) noexcept : bound_(options.deviations) {}
@@ -146,8 +144,8 @@ class Uniform final : public Explorer {
   Dice dice_;
 };
 
-/// The thread with the highest priority goes on; see Pct. A deviation of the environment is no thread and has
-/// no priority: one decision in sixteen that has any takes one.
+/// The thread with the highest priority goes on; see Pct. A deviation of the environment is no thread and has no
+/// priority: one decision in sixteen that has any takes one.
 class Priorities final : public Explorer {
  public:
   Priorities(Pct options, std::uint64_t seed) : dice_(seed), changes_(std::max(options.depth, 1U) - 1) {}
@@ -214,8 +212,8 @@ class Priorities final : public Explorer {
   std::size_t length_ = 32;  ///< of the longest schedule so far, in decisions
 };
 
-/// The choices of a schedule as text: `gap:choice` for each choice other than the usual one, where gap counts
-/// the usual ones since the one before. "3:1 0:2" is 0, 0, 0, 1, 2 and then 0 for ever.
+/// The choices of a schedule as text: `gap:choice` for each choice other than the usual one, where gap counts the
+/// usual ones since the one before. "3:1 0:2" is 0, 0, 0, 1, 2 and then 0 for ever.
 inline std::string write_choices(std::span<const std::uint32_t> choices) {
   std::string text;
   std::size_t gap = 0;
@@ -233,8 +231,7 @@ inline std::string write_choices(std::span<const std::uint32_t> choices) {
 /// Throws: std::invalid_argument if the text is not one that write_choices() makes.
 inline std::vector<std::uint32_t> read_choices(std::string_view text) {
   std::vector<std::uint32_t> choices;
-  const std::invalid_argument refusal("Replay: choices is not a list of gap:choice: \"" + std::string(text) +
-                                      "\"");
+  const std::invalid_argument refusal("Replay: choices is not a list of gap:choice: \"" + std::string(text) + "\"");
   const auto number = [&] {
     std::uint32_t value = 0;
     std::size_t digits = 0;
@@ -289,12 +286,8 @@ inline std::unique_ptr<Explorer> make_explorer(const Strategy& strategy, std::ui
   struct Make {
     std::uint64_t seed;
 
-    std::unique_ptr<Explorer> operator()(Exhaustive options) const {
-      return std::make_unique<DepthFirst>(options);
-    }
-    std::unique_ptr<Explorer> operator()(Pct options) const {
-      return std::make_unique<Priorities>(options, seed);
-    }
+    std::unique_ptr<Explorer> operator()(Exhaustive options) const { return std::make_unique<DepthFirst>(options); }
+    std::unique_ptr<Explorer> operator()(Pct options) const { return std::make_unique<Priorities>(options, seed); }
     std::unique_ptr<Explorer> operator()(Random) const { return std::make_unique<Uniform>(seed); }
     std::unique_ptr<Explorer> operator()(Replay options) const { return std::make_unique<Repeat>(options); }
   };

@@ -71,16 +71,13 @@ class ThreadList {
   std::string waits_text() const {
     std::string text;
     for (const ThreadRecord* const thread : living_) {
-      text +=
-          (text.empty() ? "" : "; ") + wait_text(*thread, [this](std::uint32_t one) { return name_of(one); });
+      text += (text.empty() ? "" : "; ") + wait_text(*thread, [this](std::uint32_t one) { return name_of(one); });
     }
     return text;
   }
 
  private:
-  void count_others() noexcept {
-    others_ = living_.empty() ? 0 : static_cast<std::uint32_t>(living_.size()) - 1;
-  }
+  void count_others() noexcept { others_ = living_.empty() ? 0 : static_cast<std::uint32_t>(living_.size()) - 1; }
 
   std::vector<std::unique_ptr<ThreadRecord>> threads_;
   std::vector<ThreadRecord*> living_;

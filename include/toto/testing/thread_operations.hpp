@@ -17,8 +17,7 @@ inline void maybe_refuse_start(Scheduler& scheduler) {
   FaultsLeft& faults = scheduler.faults();
   if (faults.planned.refuse(++faults.starts_seen) || scheduler.choose_fault(faults.starts)) {
     scheduler.step({.operation = Operation::start, .outcome = Outcome::refused});
-    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
-                            "SimRuntime::Thread");
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again), "SimRuntime::Thread");
   }
 }
 
@@ -42,8 +41,7 @@ inline void detach(Scheduler& scheduler, std::uint32_t thread) noexcept {
 inline void sleep_until(Scheduler& scheduler, TimePoint deadline) noexcept {
   static constexpr std::uint32_t never_set = 0;
   if (deadline > scheduler.now()) {
-    scheduler.block({.kind = Wait::Kind::sleep, .word = &never_set, .until_set = true, .deadline = deadline},
-                    "sleep");
+    scheduler.block({.kind = Wait::Kind::sleep, .word = &never_set, .until_set = true, .deadline = deadline}, "sleep");
   }
   scheduler.step({.operation = Operation::sleep});
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the scheduler keeps of a simulated thread: ThreadRecord, the condition it waits for, its thread-local
-// objects. Read next: scheduler.hpp.
+// What the scheduler keeps of a simulated thread: ThreadRecord, the condition it waits for, its thread-local objects.
+// Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_THREADS_HPP
 #define TOTO_TESTING_THREADS_HPP
@@ -120,8 +120,7 @@ std::string wait_text(const ThreadRecord& thread, NameOf name_of) {
   } else {
     switch (thread.wait.kind) {
       case Wait::Kind::mutex:
-        text += " waits for mutex " + std::to_string(thread.wait.object) + ", held by " +
-                name_of(*thread.wait.word);
+        text += " waits for mutex " + std::to_string(thread.wait.object) + ", held by " + name_of(*thread.wait.word);
         break;
       case Wait::Kind::parker:
         text += " is parked on parker " + std::to_string(thread.wait.object);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Trace: what every simulated thread did, one event an operation, cheap to record in every schedule and turned
-// into text only for the one that failed. Nothing in the text depends on an address. Read next: scheduler.hpp.
+// Trace: what every simulated thread did, one event an operation, cheap to record in every schedule and turned into
+// text only for the one that failed. Nothing in the text depends on an address. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_TRACE_HPP
 #define TOTO_TESTING_TRACE_HPP
@@ -65,8 +65,7 @@ struct Event {
   TimePoint time = {};
 };
 
-/// The value of an atomic, if it may be shown: one that could be an address may not, because traces are
-/// compared.
+/// The value of an atomic, if it may be shown: one that could be an address may not, because traces are compared.
 template <class T>
 void set_value(Event& event, const T& value) noexcept {
   if constexpr (std::is_enum_v<T>) {
@@ -93,27 +92,30 @@ inline std::string time_text(std::chrono::nanoseconds time) {
 }
 
 inline std::string event_text(const Event& event) {
-  static constexpr std::array<std::string_view, 21> verbs{"lock mutex",
-                                                          "try_lock mutex",
-                                                          "unlock mutex",
-                                                          "park on parker",
-                                                          "unpark parker",
-                                                          "load atomic",
-                                                          "store atomic",
-                                                          "exchange atomic",
-                                                          "compare atomic",
-                                                          "fetch_add atomic",
-                                                          "fetch_sub atomic",
-                                                          "fetch_and atomic",
-                                                          "fetch_or atomic",
-                                                          "start thread",
-                                                          "join thread",
-                                                          "detach thread",
-                                                          "sleep",
-                                                          "look at the clock",
-                                                          "reach",
-                                                          "relax",
-                                                          "allocate"};
+  // In the order of Operation.
+  static constexpr auto verbs = std::to_array<std::string_view>({
+      "lock mutex",
+      "try_lock mutex",
+      "unlock mutex",
+      "park on parker",
+      "unpark parker",
+      "load atomic",
+      "store atomic",
+      "exchange atomic",
+      "compare atomic",
+      "fetch_add atomic",
+      "fetch_sub atomic",
+      "fetch_and atomic",
+      "fetch_or atomic",
+      "start thread",
+      "join thread",
+      "detach thread",
+      "sleep",
+      "look at the clock",
+      "reach",
+      "relax",
+      "allocate",
+  });
   static constexpr std::array<std::string_view, 5> outcomes{"", "refused", "token", "expired", "spurious"};
   std::string text(verbs[static_cast<std::size_t>(event.operation)]);
   if (event.object != 0) {
@@ -137,15 +139,14 @@ class Trace {
   void clear() noexcept { events_.clear(); }
   void add(const Event& event) { events_.push_back(event); }
 
-  /// One line an event: number, time since the start, thread, operation. `name_of` turns a thread's number into
-  /// text.
+  /// One line an event: number, time since the start, thread, operation. `name_of` turns a thread's number into text.
   template <class NameOf>
   std::string text(NameOf name_of) const {
     std::string result;
     for (std::size_t i = 0; i < events_.size(); ++i) {
       const Event& event = events_[i];
-      result += padded(std::to_string(i + 1), 5) + "  " + padded("+" + time_text(event.time - origin), 8) +
-                "  " + padded(name_of(event.thread), 16) + "  " + event_text(event) + "\n";
+      result += padded(std::to_string(i + 1), 5) + "  " + padded("+" + time_text(event.time - origin), 8) + "  " +
+                padded(name_of(event.thread), 16) + "  " + event_text(event) + "\n";
     }
     return result;
   }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+//
+// Callables and arguments that own something, in co_await expressions. GCC before 13 destroys some temporaries there
+// twice: what is left after the library has refused those (compile_fail/temporary_*.cpp) has to be clean under
+// AddressSanitizer. See docs/guide.md, "GCC 12 and temporaries".
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <toto/tasks.hpp>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/coroutines.hpp"
+#include "support/lifetime_counter.hpp"
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#define TOTO_TESTS_OLD_GCC 1
+#else
+#define TOTO_TESTS_OLD_GCC 0
+#endif
+
+using namespace toto_tests;
+
+namespace {
+
+/// An aggregate that owns something.
+struct Row {
+  std::string text;
+  std::vector<int> numbers;
+};
+struct CountRow {
+  std::string suffix;
+  std::size_t operator()() const { return suffix.size(); }
+};
+std::size_t size_of(const Row& row) { return row.text.size() + row.numbers.size(); }
+std::size_t length(const std::string& text) { return text.size(); }
+
+struct Service {
+  std::string name = "a name that does not fit into a small string";
+  std::size_t length(const std::string& more) const { return name.size() + more.size(); }
+};
+
+const std::string kText = "a text that does not fit into a small string";
+
+// Which handles may be awaited as temporaries. Elsewhere: all of them.
+
+template <class F, class... Args>
+using HandleOf = decltype(std::declval<toto::TaskQueue&>().yield_task(std::declval<F>(), std::declval<Args>()...));
+template <class F, class... Args>
+constexpr bool plain = std::is_same_v<HandleOf<F, Args...>, toto::TaskHandle<std::size_t>>;
+
+const auto captures_nothing = [] { return std::size_t{1}; };
+const auto captures_text = [text = kText] { return text.size(); };
+const auto captures_reference = [&text = kText] { return text.size(); };
+using CapturesText = std::remove_const_t<decltype(captures_text)>;
+static_assert(plain<std::size_t (*)()> && plain<decltype(captures_nothing)> && plain<decltype(captures_reference)>);
+static_assert(plain<const CapturesText&> && plain<CapturesText&>);  // named
+static_assert(plain<std::function<std::size_t()>> && plain<decltype(&length), std::string>);
+static_assert(plain<decltype(&Service::length), Service*, std::string>);
+static_assert(plain<decltype(&Service::length), std::shared_ptr<Service>, const char*>);
+static_assert(plain<decltype(&size_of), Row&>);
+static_assert(plain<CapturesText> == !TOTO_TESTS_OLD_GCC);
+static_assert(plain<CountRow> == !TOTO_TESTS_OLD_GCC);
+static_assert(plain<decltype(&size_of), Row> == !TOTO_TESTS_OLD_GCC);
+static_assert(plain<decltype(toto::not_a_temporary(std::declval<CountRow>()))>);
+static_assert(plain<decltype(&size_of), decltype(toto::not_a_temporary(std::declval<Row>()))>);
+
+}  // namespace
+
+TEST_CASE("named callables and arguments are copied into co_await expressions and destroyed once", "[await][G24]") {
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue;
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<std::size_t> {
+      std::size_t sum = 0;
+      const auto work = [counted = Counted(lifetimes), text = kText] { return text.size(); };
+      const CountRow functor{kText};
+      Row row{kText, {1, 2, 3}};
+      for (int i = 0; i < 3; ++i) {
+        sum += co_await tasks.yield_task(work);
+        sum += co_await tasks.yield_task(functor);
+        sum += co_await tasks.yield_task(size_of, row);
+        sum += co_await tasks.yield_task(size_of, std::ref(row)).resume_inline();
+      }
+      co_return sum;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 3 * (4 * kText.size() + 6));
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("a handle that is stored first may come from any callable and any argument", "[await][G24]") {
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue;
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<std::size_t> {
+      std::size_t sum = 0;
+      auto from_lambda = tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); });
+      sum += co_await from_lambda;
+      toto::TaskHandle<std::size_t> typed =
+          tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); });
+      sum += co_await std::move(typed);
+      toto::TaskHandle<std::size_t> with_row = tasks.yield_task(size_of, Row{kText, {1}});
+      sum += co_await std::move(with_row).resume_inline();
+      auto from_functor = tasks.yield_task(CountRow{kText});
+      auto elsewhere = std::move(from_functor).resume_on(toto::current_executor());
+      sum += co_await elsewhere;
+      auto first = tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); });
+      auto second = tasks.yield_task([counted = Counted(lifetimes)] { return 1; });
+      const auto [a, b] = co_await toto::when_all(first, second);
+      sum += a + static_cast<std::size_t>(b);
+      std::vector<toto::TaskHandle<std::size_t>> several;
+      several.push_back(tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); }));
+      several.push_back(tasks.yield_task(CountRow{kText}));
+      for (const std::size_t size : co_await toto::when_all(several)) {
+        sum += size;
+      }
+      auto coroutine = tasks.yield_task([counted = Counted(lifetimes)](std::string text) -> toto::Task<std::size_t> {
+        co_return text.size();
+      }, kText);
+      sum += co_await coroutine;
+      co_return sum;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 8 * kText.size() + 2);
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("references, trivial captures, member pointers and objects with constructors are fine as temporaries",
+          "[await][G24]") {
+  toto::TaskQueue queue;
+  const auto await = [](toto::TaskQueue& tasks) -> toto::Task<std::size_t> {
+    std::size_t sum = 0;
+    std::string text = kText;
+    Service service;
+    const auto shared = std::make_shared<Service>();
+    sum += co_await tasks.yield_task([&text] { return text.size(); });
+    sum += co_await tasks.yield_task([number = std::size_t{1}] { return number; });
+    sum += co_await tasks.yield_task([] { return std::size_t{1}; });
+    sum += co_await tasks.yield_task(&Service::length, &service, kText);
+    sum += co_await tasks.yield_task(&Service::length, shared, std::string(kText));
+    sum += co_await tasks.yield_task(&Service::length, std::make_shared<Service>(), std::string(40, 'x'));
+    sum += co_await tasks.yield_task(length, std::string(kText));
+    sum += co_await tasks.yield_task(length, text + text);
+    sum += co_await tasks.yield_task(length, std::move(text)).resume_inline();
+    const std::function<std::size_t()> function = [owned = kText] { return owned.size(); };
+    sum += co_await tasks.yield_task(function);
+    sum += co_await tasks.yield_task(std::function<std::size_t()>(function));
+    const auto [a, b] = co_await toto::when_all(tasks.yield_task(length, std::string(kText)),
+                                                tasks.yield_task(length, std::string(kText)));
+    co_return sum + a + b;
+  };
+  const std::size_t name = Service().name.size();
+  CHECK(toto::sync_wait(await(queue)) == 1 * kText.size() + 2 + 2 * (name + kText.size()) + name + 40 +
+                                             kText.size() + 2 * kText.size() + kText.size() + 2 * kText.size() +
+                                             2 * kText.size());
+}
+
+TEST_CASE("not_a_temporary insists that a moved object is a named one", "[await][G24]") {
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue;
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<std::size_t> {
+      std::size_t sum = 0;
+      CountRow functor{kText};
+      Row row{kText, {1}};
+      Row other{kText, {}};
+      const auto coroutine = [](const Row& inside) -> toto::Task<std::size_t> { co_return inside.text.size(); };
+      sum += co_await tasks.yield_task(toto::not_a_temporary(std::move(functor)));
+      sum += co_await tasks.yield_task(size_of, toto::not_a_temporary(std::move(row)));
+      sum += co_await tasks.yield_task(coroutine, toto::not_a_temporary(std::move(other)));
+      static_cast<void>(lifetimes);
+      co_return sum;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 3 * kText.size() + 1);
+  }
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("handles from any callable may be waited for at once, outside of coroutines", "[await][sync_wait][G24]") {
+  toto::TaskQueue queue;
+  toto::EventLoop loop;
+  const auto text = kText;
+  CHECK(queue.yield_task([text] { return text.size(); }).get() == kText.size());
+  CHECK(toto::sync_wait(queue.yield_task([text] { return text.size(); })) == kText.size());
+  CHECK(loop.run_sync(queue.yield_task([text] { return text.size(); })) == kText.size());
+  CHECK(queue.yield_task(size_of, Row{kText, {1, 2}}).get() == kText.size() + 2);
+}
+
+#if !TOTO_TESTS_OLD_GCC
+TEST_CASE("where the compiler is right, owning temporaries may be awaited in any spelling", "[await][G24]") {
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue;
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<std::size_t> {
+      std::size_t sum = 0;
+      sum += co_await tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); });
+      sum += co_await tasks.yield_task(CountRow{kText});
+      sum += co_await tasks.yield_task(size_of, Row{kText, {}});
+      sum += co_await tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); }).resume_inline();
+      auto work = [counted = Counted(lifetimes), text = kText] { return text.size(); };
+      sum += co_await tasks.yield_task(std::move(work));
+      const auto [a, b] = co_await toto::when_all(
+          tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); }),
+          tasks.yield_task(CountRow{kText}));
+      co_return sum + a + b;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 7 * kText.size());
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
+}
+#endif
