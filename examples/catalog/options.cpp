@@ -26,7 +26,9 @@ Options parse_options(int argc, char** argv) {
       "Keeps a catalogue of a directory tree: the SHA-256 of every regular file, in an SQLite database.\n"
       "A file is read only if it is new or has changed since the last run.",
       "catalog");
-  app.add_option("DIR", options.directory, "the tree to catalogue; symbolic links in it are not followed")->required();
+  app.add_option("DIR", options.directory, "the tree to catalogue; symbolic links in it are not followed")
+      ->type_name("PATH")
+      ->required();
   app.add_option("--db", options.database, "the database, created if missing")
       ->type_name("FILE")
       ->check(not_empty)

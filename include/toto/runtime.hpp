@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -32,6 +33,17 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TOTO_DETAIL_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TOTO_DETAIL_ASAN 1
+#endif
+#endif
+#if defined(TOTO_DETAIL_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "detail/annotations.hpp"
 #include "detail/stop_token.hpp"
 
@@ -44,14 +56,8 @@ namespace toto::inline v0 {
 struct StdRuntime {
   /// True where a freed block may be kept and handed out again without the allocator seeing it. Not under
   /// AddressSanitizer, which then could not tell a use after free.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(TOTO_DETAIL_ASAN)
   static constexpr bool recycles_memory = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-  static constexpr bool recycles_memory = false;
-#else
-  static constexpr bool recycles_memory = true;
-#endif
 #else
   static constexpr bool recycles_memory = true;
 #endif
@@ -238,6 +244,39 @@ struct StdRuntime {
   /// Runs `drain` when the process exits normally.
   static void at_exit(void (*drain)()) { std::atexit(drain); }
 
+  /// Whether `object` is a local variable of a function that the calling thread is in, and not in the frame of a
+  /// coroutine, which another thread may continue. False where the system does not tell. Slow.
+  static bool on_this_stack(const void* object) noexcept {
+#if defined(TOTO_DETAIL_ASAN)  // AddressSanitizer keeps locals on the heap, to find uses after return
+    if (void* const fake = __asan_get_current_fake_stack()) {
+      if (__asan_addr_is_in_fake_stack(fake, const_cast<void*>(object), nullptr, nullptr) != nullptr) {
+        return true;
+      }
+    }
+#endif
+    const void* begin = nullptr;
+    const void* end = nullptr;
+#if defined(__linux__)
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+      return false;
+    }
+    void* lowest = nullptr;
+    std::size_t size = 0;
+    const bool known = pthread_attr_getstack(&attributes, &lowest, &size) == 0;
+    pthread_attr_destroy(&attributes);
+    if (known) {
+      begin = lowest;
+      end = static_cast<const char*>(lowest) + size;
+    }
+#elif defined(__APPLE__)
+    end = pthread_get_stackaddr_np(pthread_self());
+    begin = static_cast<const char*>(end) - pthread_get_stacksize_np(pthread_self());
+#endif
+    constexpr std::less<const void*> before;
+    return !before(object, begin) && before(object, end);
+  }
+
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in
   /// the child.
   static void at_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
@@ -257,5 +296,6 @@ using StopSource = StdRuntime::StopSource;
 }  // namespace toto::inline v0
 
 #undef TOTO_DETAIL_POSIX
+#undef TOTO_DETAIL_ASAN
 
 #endif  // TOTO_RUNTIME_HPP

@@ -33,7 +33,11 @@ namespace {
   }
 }
 
+/// A drain that waits for the thread that called exit would take for ever.
+void wait_for_ever_at_exit() { toto::TaskQueue::set_exit_limit(toto::Duration::never()); }
+
 int from_a_task_of_a_named_queue(Evidence& evidence) {
+  wait_for_ever_at_exit();
   toto::TaskQueue& queue = toto::TaskQueue::instance("exits");
   queue.add_task([] {
     std::this_thread::sleep_for(20ms);
@@ -46,6 +50,7 @@ int from_a_task_of_a_named_queue(Evidence& evidence) {
 }
 
 int from_a_coroutine_task(Evidence&) {
+  wait_for_ever_at_exit();
   struct Coroutine {
     static toto::Task<> leave(bool suspend_first) {
       if (suspend_first) {
@@ -59,6 +64,7 @@ int from_a_coroutine_task(Evidence&) {
 }
 
 int from_a_resumed_coroutine_task(Evidence&) {
+  wait_for_ever_at_exit();
   struct Coroutine {
     static toto::Task<> leave() {
       co_await toto::TaskQueue::instance("other").yield_task([] {});
@@ -70,6 +76,7 @@ int from_a_resumed_coroutine_task(Evidence&) {
 }
 
 int from_a_coroutine_on_another_queue(Evidence&) {
+  wait_for_ever_at_exit();
   struct Coroutine {
     static toto::Task<> leave() {
       co_await toto::TaskQueue::instance("other").schedule();
@@ -81,6 +88,7 @@ int from_a_coroutine_on_another_queue(Evidence&) {
 }
 
 int from_a_call_of_a_wrapper(Evidence&) {
+  wait_for_ever_at_exit();
   static const toto::AwaitableInstance wrapper(std::make_unique<int>(1), "exits");
   auto leaving = wrapper([](int&) { std::exit(7); });
   auto waiting = wrapper([](int& value) { return value; });

@@ -73,6 +73,21 @@ TEST_CASE("a call that waits for its turn can be cancelled", "[simulation][P3][K
   });
 }
 
+TEST_CASE("a call that is cancelled while it waits lets nobody in early", "[simulation][P3][P8][K4]") {
+  explore("cancel in a lane of two threads", {.deviations = 1, .random_schedules = 10'000}, [](Simulation& sim) {
+    Fragile object;
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    const toto::AwaitableInstance calls(object, queue);
+    auto first = calls(&Fragile::increment);
+    auto second = calls(&Fragile::increment);
+    auto third = calls(&Fragile::increment);
+    static_cast<void>(second.cancel());
+    auto fourth = calls(&Fragile::increment);
+    require(third.get() < fourth.get(), "one after another, in order");
+  });
+}
+
 TEST_CASE("closing with calls waiting in a lane runs or cancels them all", "[simulation][P4][L3]") {
   explore("close with a lane", {.random_schedules = 10'000}, [](Simulation& sim) {
     Fragile object;

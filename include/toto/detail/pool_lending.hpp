@@ -127,7 +127,7 @@ void PoolCore<Runtime>::refuse_deadlock_locked(const Claim& claim) const {
     }
   }
   for (const Instance* held = leased_.front(); held != nullptr; held = held->next) {
-    if (held->lease != nullptr && !on_this_stack<Runtime>(held->lease)) {
+    if (held->lease != nullptr && !Runtime::on_this_stack(held->lease)) {
       return;  // in a coroutine, which may go on elsewhere
     }
   }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+//
+// A coroutine in a blocking transaction would go on when its instance is back in the pool.
+// covers: [Q14]
+// expect: fn returns a Task, which would go on when the instance is back in the pool
+// expect: await_transaction
+
+#include <toto/tasks.hpp>
+
+struct Row {
+  int value = 0;
+};
+
+int use(toto::InstancePool<Row>& pool) {
+  auto task = pool.transaction([](Row& row) -> toto::Task<int> { co_return row.value; });
+  return toto::sync_wait(std::move(task));
+}

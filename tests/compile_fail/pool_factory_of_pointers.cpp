@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+//
+// Nobody would own what such a factory makes.
+// covers: [Q22]
+// expect: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>
+
+#include <toto/tasks.hpp>
+
+struct Row {
+  int value = 0;
+};
+
+int use() {
+  toto::InstancePool pool([] { return new Row; }, 2);
+  return pool(&Row::value);
+}
