@@ -10,8 +10,12 @@
 struct [[nodiscard]] Important {
   int value = 1;
 };
-[[nodiscard]] inline int important_number() { return 1; }
-inline Important important_object() { return {}; }
+[[nodiscard]] inline int important_number() {
+  return 1;
+}
+inline Important important_object() {
+  return {};
+}
 
 void use(toto::TaskQueue& queue) {
   queue.add_task(important_number);

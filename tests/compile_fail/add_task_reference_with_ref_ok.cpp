@@ -7,7 +7,9 @@
 
 #include <functional>
 
-void increment(int& number) { ++number; }
+void increment(int& number) {
+  ++number;
+}
 
 void use(toto::TaskQueue& queue) {
   int number = 1;

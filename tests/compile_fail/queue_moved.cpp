@@ -8,4 +8,6 @@
 
 #include <utility>
 
-toto::TaskQueue move(toto::TaskQueue& queue) { return toto::TaskQueue(std::move(queue)); }
+toto::TaskQueue move(toto::TaskQueue& queue) {
+  return toto::TaskQueue(std::move(queue));
+}

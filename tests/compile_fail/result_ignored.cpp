@@ -13,8 +13,12 @@
 
 #include <chrono>
 
-int number() { return 1; }
-toto::Task<> coroutine() { co_return; }
+int number() {
+  return 1;
+}
+toto::Task<> coroutine() {
+  co_return;
+}
 
 void use(toto::TaskQueue& queue) {
   coroutine();

@@ -13,7 +13,9 @@ struct Row {
   std::string text;
   int number;
 };
-std::size_t size_of(const Row& row) { return row.text.size(); }
+std::size_t size_of(const Row& row) {
+  return row.text.size();
+}
 
 toto::Task<> use(toto::TaskQueue& queue) {
   co_await queue.yield_task(size_of, Row{"text", 1});

@@ -9,7 +9,9 @@
 
 #include <array>
 
-int one() { return 1; }
+int one() {
+  return 1;
+}
 
 toto::Task<> use(toto::TaskQueue& queue) {
   co_await toto::when_all(std::array{queue.yield_task(one), queue.yield_task(one)});

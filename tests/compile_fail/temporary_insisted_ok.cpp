@@ -12,7 +12,9 @@ struct Row {
   std::string text;
   int number;
 };
-std::size_t size_of(const Row& row) { return row.text.size(); }
+std::size_t size_of(const Row& row) {
+  return row.text.size();
+}
 
 toto::Task<> use(toto::TaskQueue& queue, std::string text) {
   Row row{"text", 1};

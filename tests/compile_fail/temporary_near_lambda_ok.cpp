@@ -9,7 +9,9 @@
 #include <memory>
 #include <string>
 
-std::size_t length(const std::string& text) { return text.size(); }
+std::size_t length(const std::string& text) {
+  return text.size();
+}
 
 toto::Task<> use(toto::TaskQueue& queue, std::string text) {
   co_await queue.yield_task(std::bind([text] { return text.size(); }));

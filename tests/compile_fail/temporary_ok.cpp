@@ -19,8 +19,12 @@ struct Service {
   std::string name;
   std::size_t length(const std::string& more) const { return name.size() + more.size(); }
 };
-std::size_t size_of(const Row& row) { return row.text.size(); }
-std::size_t length(const std::string& text) { return text.size(); }
+std::size_t size_of(const Row& row) {
+  return row.text.size();
+}
+std::size_t length(const std::string& text) {
+  return text.size();
+}
 
 toto::Task<> use(toto::TaskQueue& queue, toto::EventLoop& loop, std::string text, Service service) {
   const auto named = [text] { return text.size(); };

@@ -6,7 +6,9 @@
 
 #include <toto/tasks.hpp>
 
-int number() { return 1; }
+int number() {
+  return 1;
+}
 
 void use(toto::TaskQueue& queue) {
   queue.add_task(number);

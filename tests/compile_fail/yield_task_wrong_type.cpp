@@ -8,7 +8,9 @@
 
 #include <string>
 
-int length(const std::string& text) { return static_cast<int>(text.size()); }
+int length(const std::string& text) {
+  return static_cast<int>(text.size());
+}
 
 int use(toto::TaskQueue& queue) {
   auto handle = queue.yield_task(length, 5);

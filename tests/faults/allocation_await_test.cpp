@@ -215,5 +215,5 @@ TEST_CASE("a coroutine whose frame has no memory leaves nothing behind, and its 
                               return fixture->probe.use_count() == 1 ? "" : "the frame is still alive";
                             });
   REQUIRE(swept.complaint.empty());
-  REQUIRE(swept.points >= 2);
+  REQUIRE(swept.points >= 1);
 }

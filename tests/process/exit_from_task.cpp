@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// covers: [R5][F9][F11]
+// covers: [R5]
+// only: posix
 //
-// The process ends from inside a task: exit, quick_exit, _Exit, abort, terminate. It never hangs, and exit() drains
+// The process ends from inside a task: exit, quick_exit, _Exit, abort. It never hangs, and exit() drains
 // what else there is, without waiting for the thread that called it.
 
-#include <atomic>
 #include <chrono>
-#include <coroutine>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <toto/tasks.hpp>
@@ -189,49 +186,6 @@ int abort_from_a_task(Evidence&) {
   sleep_for_ever();
 }
 
-void fail() { throw std::runtime_error("from a noexcept task"); }
-
-int noexcept_task_that_throws(Evidence&) {
-  std::set_terminate([] { std::_Exit(7); });
-  toto::TaskQueue queue;
-  auto handle = queue.yield_task([]() noexcept { fail(); });
-  handle.wait();
-  return 0;
-}
-
-/// A detached coroutine that lets exceptions out.
-struct Leaky {
-  struct promise_type {
-    Leaky get_return_object() noexcept { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() noexcept {}
-    void unhandled_exception() { throw; }
-  };
-};
-
-Leaky await_and_throw(toto::TaskQueue& queue) {
-  co_await queue.yield_task([] { std::this_thread::sleep_for(10ms); });
-  throw std::runtime_error("out of a detached coroutine");
-}
-
-int continuation_that_throws_on_a_worker(Evidence&) {
-  std::set_terminate([] { std::_Exit(7); });
-  toto::TaskQueue& queue = toto::TaskQueue::instance("throws");
-  await_and_throw(queue);  // no home: continues on the worker
-  sleep_for_ever();
-}
-
-int continuation_that_throws_on_a_loop(Evidence&) {
-  std::set_terminate([] { std::_Exit(7); });
-  toto::TaskQueue& queue = toto::TaskQueue::instance("throws");
-  toto::EventLoop loop;
-  loop.post([&queue] { await_and_throw(queue); });
-  loop.call_later(1h, [] {});
-  loop.run();
-  return 0;
-}
-
 std::string ten(const Evidence& evidence) { return evidence.count == 10 ? "" : "the others did not run"; }
 std::string one(const Evidence& evidence) { return evidence.count == 1 ? "" : "the other one did not run"; }
 
@@ -254,9 +208,6 @@ int main(int argc, char** argv) {
           {"quick_exit from a task", &quick_exit_from_a_task, 7},
           {"_Exit from a task", &underscore_exit_from_a_task, 7},
           {"abort from a task", &abort_from_a_task, -SIGABRT},
-          {"a noexcept task that throws terminates", &noexcept_task_that_throws, 7},
-          {"a detached coroutine that throws on a worker terminates", &continuation_that_throws_on_a_worker, 7},
-          {"a detached coroutine that throws on a loop terminates", &continuation_that_throws_on_a_loop, 7},
       },
       argc, argv);
 }

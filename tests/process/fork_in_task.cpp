@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // covers: [R1]
+// only: posix
 //
 // A task forks. The child may leave with _exit or exec, or go on; the parent is unharmed.
 

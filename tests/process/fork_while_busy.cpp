@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // covers: [R2]
+// only: posix
 //
 // A busy program forks again and again. In each child the inherited queues are empty and start afresh, or throw
 // something of toto's own; nothing hangs; destroying them joins nobody. The parent is unharmed.

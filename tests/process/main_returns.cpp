@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // covers: [R3][W6]
+// only: posix
 //
 // main returns while named queues still have threads and work. They are drained, whatever state they are in; what
 // takes too long is given up with a line on stderr; the exit code stays main's.

@@ -13,7 +13,9 @@
 
 namespace {
 
-void fail() { throw std::runtime_error("in spite of noexcept"); }
+void fail() {
+  throw std::runtime_error("in spite of noexcept");
+}
 
 [[noreturn]] void terminated() {
   // On the worker, with the exception in flight, like anywhere else.

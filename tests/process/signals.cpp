@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // covers: [R9][C8]
+// only: posix
 //
 // Signals arrive all the time, and no system call is restarted after them. Waits neither end early nor fail, and the
 // handler never runs on a worker.

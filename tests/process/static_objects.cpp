@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // covers: [R4][R6]
+// only: posix
 //
 // Queues with static and thread storage, and static destructors that use named queues: before the drain, after it,
 // and for a name that nobody has used before. Every add runs or throws QueueClosed; nothing crashes or hangs.

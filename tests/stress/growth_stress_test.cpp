@@ -60,7 +60,9 @@ class Growth {
 
 #if defined(__GLIBC__)
 constexpr bool kGivesBackMemory = true;
-void give_back_free_memory() { malloc_trim(0); }
+void give_back_free_memory() {
+  malloc_trim(0);
+}
 #else
 constexpr bool kGivesBackMemory = false;
 void give_back_free_memory() {}
@@ -97,7 +99,8 @@ TEST_CASE("expired threads are joined and do not pile up", "[task_queue][stress]
   REQUIRE(growth.of_memory() < scaled<std::size_t>(10, 200) * kMegabyte);
 }
 
-TEST_CASE("10000 queues made and destroyed leave no thread and no file and no memory", "[task_queue][stress][L17][L1]") {
+TEST_CASE("10000 queues made and destroyed leave no thread and no file and no memory",
+          "[task_queue][stress][L17][L1]") {
   if (!kProcessInfo) {
     SKIP("needs /proc");
   }

@@ -30,9 +30,7 @@ struct FireAndForget {
 class Owned {
  public:
   struct promise_type {
-    Owned get_return_object() noexcept {
-      return Owned(std::coroutine_handle<promise_type>::from_promise(*this));
-    }
+    Owned get_return_object() noexcept { return Owned(std::coroutine_handle<promise_type>::from_promise(*this)); }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_always final_suspend() noexcept { return {}; }
     void return_void() noexcept {}

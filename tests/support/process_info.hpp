@@ -91,20 +91,32 @@ inline Usage usage() {
 #else
 
 inline constexpr bool kProcessInfo = false;
-inline std::vector<std::string> thread_names() { return {}; }
-inline std::size_t threads_named(const std::string&) { return 0; }
-inline std::size_t thread_count() { return 0; }
-inline std::size_t open_files() { return 0; }
+inline std::vector<std::string> thread_names() {
+  return {};
+}
+inline std::size_t threads_named(const std::string&) {
+  return 0;
+}
+inline std::size_t thread_count() {
+  return 0;
+}
+inline std::size_t open_files() {
+  return 0;
+}
 struct Memory {
   std::size_t address_space;
   std::size_t resident;
 };
-inline Memory memory() { return {}; }
+inline Memory memory() {
+  return {};
+}
 struct Usage {
   std::chrono::microseconds processor;
   long sleeps;
 };
-inline Usage usage() { return {}; }
+inline Usage usage() {
+  return {};
+}
 
 #endif
 

@@ -119,6 +119,7 @@ TEST_CASE("std::ref hands over a reference", "[task_queue][E3]") {
 }
 
 namespace {
+
 struct Account {
   int balance = 0;
   std::string owner = "nobody";  // so that it is not trivial
@@ -251,6 +252,7 @@ TEST_CASE("captures are gone when the result arrives", "[task_queue][E6]") {
 }
 
 namespace {
+
 /// Does something when it is destroyed, unless it was moved from.
 template <class Function>
 class AtEnd {
@@ -334,6 +336,7 @@ TEST_CASE("a capture may destroy the last reference to its own queue", "[task_qu
 }
 
 namespace {
+
 /// The `countdown`-th copy or move throws.
 struct ThrowsOnCopy {
   explicit ThrowsOnCopy(Lifetimes& lifetimes, int countdown_at_start)
@@ -411,6 +414,7 @@ TEST_CASE("an argument whose last copy for the call throws fails the task", "[ta
 }
 
 namespace {
+
 struct alignas(64) Aligned {
   unsigned char bytes[64] = {};
   bool is_aligned() const { return reinterpret_cast<std::uintptr_t>(this) % 64 == 0; }
@@ -431,7 +435,8 @@ TEST_CASE("large and over-aligned captures work", "[task_queue][E9]") {
     queue.add_task([&right, v = Vector()] { right += v.is_aligned() && v.parts[1] == 2 ? 1 : 0; });
     auto aligned = queue.yield_task([a = Aligned(), s = std::string("x")] { return a.is_aligned(); });
     right += aligned.get() ? 1 : 0;
-    auto coroutine = queue.yield_task([](const Aligned& a) -> toto::Task<bool> { co_return a.is_aligned(); }, Aligned());
+    auto coroutine =
+        queue.yield_task([](const Aligned& a) -> toto::Task<bool> { co_return a.is_aligned(); }, Aligned());
     right += coroutine.get() ? 1 : 0;
   }
   REQUIRE(queue.wait_idle_for(kPatience));
@@ -494,6 +499,7 @@ TEST_CASE("add_task ignores what the callable returns", "[task_queue][E10]") {
 }
 
 namespace {
+
 toto::Task<> append(TaskQueue& queue, std::vector<int>& order, int number) {
   order.push_back(number);
   co_await queue.schedule();  // behind what is queued now

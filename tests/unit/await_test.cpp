@@ -3,12 +3,13 @@
 // co_await on a handle: when it suspends, how often it resumes, from which coroutines and in which expressions. Where
 // the coroutine continues is in home_test.cpp, what happens to a destroyed one in awaiter_frame_test.cpp.
 
+#include <toto/tasks.hpp>
+
 #include <array>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
 
@@ -39,7 +40,9 @@ Observed observe(Awaits& /*awaits*/, Handle handle, Outcome& outcome) {
   outcome.over.open();
 }
 
-toto::Task<int> await_it(toto::TaskHandle<int> handle) { co_return co_await handle; }
+toto::Task<int> await_it(toto::TaskHandle<int> handle) {
+  co_return co_await handle;
+}
 
 }  // namespace
 

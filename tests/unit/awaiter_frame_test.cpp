@@ -3,6 +3,8 @@
 // The frame of a coroutine that awaits: it may be destroyed while it waits, and it may be gone as soon as the awaiter
 // has published it. Everything here counts on AddressSanitizer too; without one, freed frames are kept and watched.
 
+#include <toto/tasks.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <coroutine>
@@ -14,7 +16,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
 
@@ -111,7 +112,7 @@ Owned await_and_tell(Awaitable awaitable, std::atomic<bool>& resumed) {
 
 }  // namespace
 
-TEST_CASE("a coroutine destroyed while its task is queued is not resumed; the task runs, its result dies once",
+TEST_CASE("a coroutine destroyed while its task is queued is not resumed, and the task runs and its result dies once",
           "[await][G8]") {
   Lifetimes results;
   std::atomic<bool> ran{false};
@@ -121,9 +122,9 @@ TEST_CASE("a coroutine destroyed while its task is queued is not resumed; the ta
     HeldWorker worker(queue);
     REQUIRE(worker.held());
     Owned coroutine = await_and_tell(queue.yield_task([&] {
-                                       ran = true;
-                                       return Counted(results);
-                                     }),
+      ran = true;
+      return Counted(results);
+    }),
                                      resumed);
     coroutine.destroy();
     worker.release();
@@ -134,7 +135,7 @@ TEST_CASE("a coroutine destroyed while its task is queued is not resumed; the ta
   CHECK(results.alive() == 0);
 }
 
-TEST_CASE("a coroutine destroyed while its task runs is not resumed; the task's result dies once", "[await][G8]") {
+TEST_CASE("a coroutine destroyed while its task runs is not resumed, and the task's result dies once", "[await][G8]") {
   Lifetimes results;
   std::atomic<bool> resumed{false};
   {
@@ -142,10 +143,10 @@ TEST_CASE("a coroutine destroyed while its task runs is not resumed; the task's 
     Gate go;
     toto::TaskQueue queue;
     Owned coroutine = await_and_tell(queue.yield_task([&] {
-                                       begun.open();
-                                       go.wait();
-                                       return Counted(results);
-                                     }),
+      begun.open();
+      go.wait();
+      return Counted(results);
+    }),
                                      resumed);
     REQUIRE(begun.wait());
     coroutine.destroy();
@@ -188,7 +189,9 @@ TEST_CASE("a coroutine destroyed on its loop's thread while its continuation is 
     };
     HeldWorker worker(queue);
     REQUIRE(worker.held());
-    SECTION("one task") { start(queue.yield_task([&] { return Counted(results); })); }
+    SECTION("one task") {
+      start(queue.yield_task([&] { return Counted(results); }));
+    }
     SECTION("when_all") {
       start(toto::when_all(queue.yield_task([&] { return Counted(results); }),
                            queue.yield_task([&] { return Counted(results); })));
@@ -214,9 +217,9 @@ TEST_CASE("a coroutine whose continuation is in a one-thread queue may be destro
     Gate go;
     home.add_task([&] {
       coroutine = await_and_tell(other.yield_task([&] {
-                                   go.wait();
-                                   return Counted(results);
-                                 }),
+        go.wait();
+        return Counted(results);
+      }),
                                  resumed);
     });
     home.add_task([&] {
@@ -354,8 +357,9 @@ TEST_CASE("an awaiter does not touch itself after it has been published: the cor
   CHECK(Graveyard::instance().disturbed() == 0);
 }
 
-TEST_CASE("an awaiter does not touch itself after it has been published: the coroutine ends on another thread meanwhile",
-          "[await][schedule][sleep_for][when_all][G29]") {
+TEST_CASE(
+    "an awaiter does not touch itself after it has been published: the coroutine ends on another thread meanwhile",
+    "[await][schedule][sleep_for][when_all][G29]") {
   const int rounds = scaled(20'000, 2'000);
   Graveyard::instance().disturbed();
   const int before = Graveyard::instance().buried();

@@ -3,6 +3,8 @@
 // Waiting for a handle with a thread: get, wait, wait_for, wait_until, ready. Waits that can never end are in
 // deadlock_test.cpp.
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <limits>
@@ -11,7 +13,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
 
@@ -26,7 +27,8 @@ using namespace toto_tests;
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-TEST_CASE("get waits, gives the result and empties the handle; a second get is refused in words", "[blocking][J1]") {
+TEST_CASE("get waits, gives the result and empties the handle, and a second get is refused in words",
+          "[blocking][J1]") {
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
@@ -282,8 +284,12 @@ TEST_CASE("a thread that waits is woken when the task is cancelled, discarded or
     }
   });
   REQUIRE(waiting.wait());
-  SECTION("discarded") { queue.cancel_queued(); }
-  SECTION("closed away") { queue.close(toto::Pending::cancel); }
+  SECTION("discarded") {
+    queue.cancel_queued();
+  }
+  SECTION("closed away") {
+    queue.close(toto::Pending::cancel);
+  }
   waiter.join();
   CHECK(told);
 }

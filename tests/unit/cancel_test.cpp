@@ -2,6 +2,8 @@
 //
 // Cancelling tasks that are queued, running and finished, and the stop token that a running task may take.
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -10,7 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -41,7 +42,7 @@ bool wait_for_stop(const toto::StopToken& token, Gate& running) {
 
 }  // namespace
 
-TEST_CASE("a queued task that is cancelled never runs; its captures are gone when cancel returns", "[cancel][K1]") {
+TEST_CASE("a queued task that is cancelled never runs, and its captures are gone when cancel returns", "[cancel][K1]") {
   Lifetimes captures;
   bool ran = false;
   std::vector<int> others;

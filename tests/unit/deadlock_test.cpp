@@ -2,13 +2,14 @@
 //
 // Blocking waits in tasks, for tasks of the same queue: refused when they could never end, and only then.
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
 

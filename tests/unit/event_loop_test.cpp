@@ -2,13 +2,14 @@
 //
 // EventLoop: what it runs and in which order, when run() returns, what its end does to what is left; sync_wait.
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -31,7 +32,9 @@ toto::Task<> note(std::vector<int>& log, int value) {
   log.push_back(value);
   co_return;
 }
-toto::Task<int> number(int value) { co_return value; }
+toto::Task<int> number(int value) {
+  co_return value;
+}
 
 }  // namespace
 
@@ -124,7 +127,8 @@ TEST_CASE("another thread may stop a loop that sleeps", "[event_loop]") {
   CHECK_FALSE(fired);
 }
 
-TEST_CASE("posting from eight threads while the loop runs loses nothing and keeps each thread's order", "[event_loop]") {
+TEST_CASE("posting from eight threads while the loop runs loses nothing and keeps each thread's order",
+          "[event_loop]") {
   constexpr int kThreads = 8;
   constexpr int kEach = 500;
   toto::EventLoop loop;
@@ -294,13 +298,14 @@ TEST_CASE("run_sync gives the result of whatever is awaited, and runs the rest o
   CHECK(loop.run_sync(queue.yield_task([] { return 6; }).resume_on(loop)) == 6);
   auto [seven, eight] = loop.run_sync(toto::when_all(number(7), queue.yield_task([] { return 8; })));
   CHECK(seven + eight == 15);
+  loop.run_sync(toto::sleep_for(0s));
   int object = 0;
   static_assert(std::is_same_v<decltype(loop.run_sync(queue.yield_task([&]() -> int& { return object; }))), int&>);
   CHECK(&loop.run_sync(queue.yield_task([&]() -> int& { return object; })) == &object);
   CHECK_THROWS_WITH(loop.run_sync(queue.yield_task([] { throw std::runtime_error("nine"); })), "nine");
 }
 
-TEST_CASE("run_sync returns as soon as its own awaitable is done; what is left runs later", "[event_loop]") {
+TEST_CASE("run_sync returns as soon as its own awaitable is done, and what is left runs later", "[event_loop]") {
   toto::EventLoop loop;
   bool later = false;
   CHECK(loop.run_sync(number(1)) == 1);
@@ -319,7 +324,7 @@ TEST_CASE("run_sync on a loop that is stopped before the end throws and leaves n
   REQUIRE(worker.held());
   loop.post([&] { loop.stop(); });
   CHECK_THROWS_AS(loop.run_sync([](toto::TaskHandle<> handle, Counted) -> toto::Task<> { co_await handle; }(
-                      queue.yield_task([] {}), Counted(frames))),
+                                                                           queue.yield_task([] {}), Counted(frames))),
                   toto::Error);
   CHECK(frames.alive() == 0);
   worker.release();
@@ -357,7 +362,7 @@ TEST_CASE("a loop that ends destroys its coroutines and drops its functions with
   CHECK_FALSE(called);
 }
 
-TEST_CASE("objects that die with a loop may post to it and spawn on it; nothing comes of it", "[event_loop]") {
+TEST_CASE("objects that die with a loop may post to it and spawn on it, but nothing comes of it", "[event_loop]") {
   class UsesLoopWhenItDies {
    public:
     UsesLoopWhenItDies(toto::EventLoop& loop, Lifetimes& dropped, bool& called)
@@ -388,7 +393,9 @@ TEST_CASE("objects that die with a loop may post to it and spawn on it; nothing 
     SECTION("owned by a coroutine") {
       loop.spawn([](UsesLoopWhenItDies) -> toto::Task<> { co_return; }(UsesLoopWhenItDies(loop, dropped, called)));
     }
-    SECTION("owned by a posted function") { loop.post([inside = UsesLoopWhenItDies(loop, dropped, called)] {}); }
+    SECTION("owned by a posted function") {
+      loop.post([inside = UsesLoopWhenItDies(loop, dropped, called)] {});
+    }
     SECTION("owned by a function with a time") {
       loop.call_later(1h, [inside = UsesLoopWhenItDies(loop, dropped, called)] {});
     }
@@ -405,8 +412,8 @@ TEST_CASE("a spawned coroutine may end on a worker: the loop still collects it",
   {
     toto::EventLoop loop;
     for (int i = 0; i < kRounds; ++i) {
-      loop.spawn([](toto::TaskQueue& target, Counted) -> toto::Task<> { co_await target.schedule(); }(queue,
-                                                                                                 Counted(frames)));
+      loop.spawn(
+          [](toto::TaskQueue& target, Counted) -> toto::Task<> { co_await target.schedule(); }(queue, Counted(frames)));
     }
     loop.run();
     CHECK(frames.alive() == 0);
@@ -420,6 +427,8 @@ TEST_CASE("sync_wait waits for anything that can be awaited, without a loop of o
   auto handle = queue.yield_task([] { return 3; });
   CHECK(toto::sync_wait(handle) == 3);
   CHECK_FALSE(handle.valid());
+  toto::sync_wait(queue.schedule());
+  toto::sync_wait(toto::sleep_for(1ms));
   CHECK_THROWS_WITH(toto::sync_wait([]() -> toto::Task<> {
                       throw std::runtime_error("thrown");
                       co_return;
@@ -431,7 +440,9 @@ TEST_CASE("sync_wait waits for anything that can be awaited, without a loop of o
 TEST_CASE("sync_wait works inside a task of another queue", "[sync_wait]") {
   toto::TaskQueue outer;
   toto::TaskQueue inner;
-  const auto ask = [](toto::TaskQueue& queue) -> toto::Task<int> { co_return co_await queue.yield_task([] { return 5; }); };
+  const auto ask = [](toto::TaskQueue& queue) -> toto::Task<int> {
+    co_return co_await queue.yield_task([] { return 5; });
+  };
   CHECK(outer.yield_task([&] { return toto::sync_wait(ask(inner)); }).get() == 5);
 }
 

@@ -33,12 +33,13 @@ using toto::TaskQueue;
 using toto_tests::contains;
 using toto_tests::Counted;
 using toto_tests::eventually;
-using toto_tests::has_message;
 using toto_tests::Gate;
+using toto_tests::has_message;
 using toto_tests::kPatience;
 using toto_tests::Lifetimes;
 
 namespace {
+
 void ignore_errors(TaskQueue& queue) {
   queue.on_error([](const std::exception_ptr&, const TaskInfo&) {});
 }
@@ -200,8 +201,7 @@ TEST_CASE("on_error gets the failures of add_task with the name of the queue", "
   });
   queue.add_task([] { throw NotAnException{1}; });
   REQUIRE(queue.wait_idle_for(kPatience));
-  REQUIRE(reports ==
-          std::vector<std::string>{"f4: small", "f4: large", "f4: coroutine", "f4: not a std::exception"});
+  REQUIRE(reports == std::vector<std::string>{"f4: small", "f4: large", "f4: coroutine", "f4: not a std::exception"});
   const auto worker = queue.yield_task([] { return std::this_thread::get_id(); }).get();
   REQUIRE(threads == std::vector<std::thread::id>(4, worker));
 }
@@ -306,6 +306,7 @@ TEST_CASE("the failure of a dropped handle goes to on_error", "[task_queue][exce
 }
 
 namespace {
+
 enum class Kind { ok, error, number, object, nothing_known };
 
 void do_as_told(Kind kind) {
@@ -351,10 +352,12 @@ TEST_CASE("counts agree for every mixture of failing tasks and failing hooks", "
           do_as_told(task);
           co_return;
         });
-        queue.yield_task([&ran, task] {
-          ++ran;
-          do_as_told(task);
-        }).detach();
+        queue
+            .yield_task([&ran, task] {
+              ++ran;
+              do_as_told(task);
+            })
+            .detach();
       }
       REQUIRE(queue.wait_idle_for(kPatience));
       const unsigned failed = task == Kind::ok ? 0 : 40;
@@ -469,6 +472,7 @@ TEST_CASE("a forced unwinding of the only worker with nothing queued leaves a qu
 #endif
 
 namespace {
+
 class CountedError : public std::exception {
  public:
   explicit CountedError(Lifetimes& lifetimes) : counted_(lifetimes) {}
@@ -506,6 +510,7 @@ TEST_CASE("an exception object is released on one side without a race", "[task_q
 }
 
 namespace {
+
 struct CannotBeCopied : std::runtime_error {
   explicit CannotBeCopied(const std::string& text) : std::runtime_error(text) {}
   CannotBeCopied(const CannotBeCopied& other) : std::runtime_error(other) {

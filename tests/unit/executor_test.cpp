@@ -2,12 +2,13 @@
 //
 // Executors: a program's own, references to them, current_executor(), and hopping onto a queue with schedule().
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -161,7 +162,7 @@ TEST_CASE("a reference taken with current_executor brings a coroutine back", "[e
     co_await away.schedule();
     const bool moved = toto::TaskQueue::current() == &away;
     co_await away.yield_task([] {}).resume_on(home);
-    co_return moved && toto::TaskQueue::current() == before;
+    co_return moved&& toto::TaskQueue::current() == before;
   };
   CHECK(queue.yield_task(there_and_back, std::ref(other)).get());
 }
@@ -253,7 +254,7 @@ TEST_CASE("cancelling queued tasks leaves coroutines in schedule alone, and thei
   CHECK(order.values() == std::vector<int>{1, 2, 4});
 }
 
-TEST_CASE("schedule on a queue that is closed but at work goes there; on one that has ended it throws QueueClosed",
+TEST_CASE("schedule on a queue that is closed but at work goes there, on one that has ended it throws QueueClosed",
           "[schedule][H2]") {
   toto::TaskQueue queue;
   HeldWorker worker(queue);

@@ -3,11 +3,12 @@
 // TaskHandle as an object: whose task it is, and what becomes of the task when the handle goes. Awaiting is in
 // await_test.cpp, waiting in blocking_wait_test.cpp.
 
+#include <toto/tasks.hpp>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -52,7 +53,8 @@ struct Unseen {
 
 }  // namespace
 
-TEST_CASE("a task whose handle is dropped before it begins runs, and its result is destroyed once", "[task_handle][G4]") {
+TEST_CASE("a task whose handle is dropped before it begins runs, and its result is destroyed once",
+          "[task_handle][G4]") {
   Lifetimes results;
   std::atomic<bool> ran{false};
   {
@@ -73,7 +75,8 @@ TEST_CASE("a task whose handle is dropped before it begins runs, and its result 
   CHECK(results.alive() == 0);
 }
 
-TEST_CASE("dropping the handle of a running task does not wait, and its result is destroyed once", "[task_handle][G4]") {
+TEST_CASE("dropping the handle of a running task does not wait, and its result is destroyed once",
+          "[task_handle][G4]") {
   Lifetimes results;
   Gate begun;
   Gate go;
@@ -146,7 +149,8 @@ TEST_CASE("a failure nobody will see goes to on_error, on the worker if the hand
   CHECK(reports[0].on == worker);
 }
 
-TEST_CASE("a failure nobody will see goes to on_error in the thread that drops the finished handle", "[task_handle][G4]") {
+TEST_CASE("a failure nobody will see goes to on_error in the thread that drops the finished handle",
+          "[task_handle][G4]") {
   Unseen unseen;
   toto::TaskQueue queue;
   unseen.watch(queue);
@@ -303,7 +307,8 @@ TEST_CASE("the text of a cancelled task's failure names its queue, also when tha
   CHECK_THROWS_WITH(cancelled.get(), contains("short-lived"));
 }
 
-TEST_CASE("a handle may be moved to another thread and destroyed there, before or after the end", "[task_handle][G27]") {
+TEST_CASE("a handle may be moved to another thread and destroyed there, before or after the end",
+          "[task_handle][G27]") {
   Lifetimes results;
   {
     toto::TaskQueue queue;

@@ -2,12 +2,13 @@
 //
 // Where a coroutine continues after co_await on a handle: back on its loop or queue, or where it asked to.
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,9 @@ FireAndForget go_on_after(Awaitable awaitable, Place& place) {
   place.here();
 }
 
-std::thread::id this_thread() { return std::this_thread::get_id(); }
+std::thread::id this_thread() {
+  return std::this_thread::get_id();
+}
 
 }  // namespace
 
@@ -148,9 +151,10 @@ TEST_CASE("a coroutine without a home continues on the worker that finished the 
   CHECK(place.queue == &queue);
 }
 
-TEST_CASE("a coroutine without a home whose task is cancelled continues on a worker of the task's queue, "
-          "ahead of queued tasks, and not inside the call that cancels",
-          "[home][H1][K8]") {
+TEST_CASE(
+    "a coroutine without a home whose task is cancelled continues on a worker of the task's queue, "
+    "ahead of queued tasks, and not inside the call that cancels",
+    "[home][H1][K8]") {
   toto::TaskQueue queue;
   Record<std::string> order;
   HeldWorker worker(queue);

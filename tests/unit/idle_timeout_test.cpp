@@ -200,6 +200,7 @@ TEST_CASE("a task longer than the idle timeout is not idleness", "[task_queue][B
 }
 
 namespace {
+
 /// Ends slowly: whoever does not wait for it is sure to be seen.
 struct SlowAtThreadExit {
   Gate* begun = nullptr;
@@ -244,37 +245,6 @@ TEST_CASE("thread-locals of expired workers are destroyed before the queue is go
       queue.add_task(use_thread_local);
     }
     REQUIRE(ended);
-  }
-}
-
-namespace {
-/// Adds a task when its thread ends: after the worker has left its queue.
-struct AddsAtThreadExit {
-  TaskQueue* queue = nullptr;
-  Arrivals* ran = nullptr;
-  ~AddsAtThreadExit() {
-    if (queue != nullptr) {
-      queue->add_task([ran = ran] { ran->arrive(); });
-    }
-  }
-};
-thread_local AddsAtThreadExit adds_at_thread_exit;
-
-}  // namespace
-
-TEST_CASE("a thread-local of an expired worker may add a task in its destructor", "[task_queue][B13]") {
-  for (int round = 0; round < 200; ++round) {
-    Gate gate;
-    Arrivals ran;
-    TaskQueue queue(2, 0s, "b13");
-    queue.add_task([&gate] { gate.wait(); });  // a second worker: the queue is never without one
-    queue.add_task([&] {
-      adds_at_thread_exit.queue = &queue;
-      adds_at_thread_exit.ran = &ran;
-    });
-    REQUIRE(ran.wait_for(1));
-    gate.open();
-    REQUIRE(queue.wait_idle_for(kPatience));
   }
 }
 

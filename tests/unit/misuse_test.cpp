@@ -28,6 +28,7 @@ using toto_tests::contains;
 using toto_tests::kPatience;
 
 namespace {
+
 template <class Float>
 constexpr std::chrono::duration<Float> not_a_number() {
   return std::chrono::duration<Float>(std::numeric_limits<Float>::quiet_NaN());
@@ -41,8 +42,7 @@ TEST_CASE("a thread count that makes no sense is refused by name and value", "[t
   const int minus_one = -1;
   REQUIRE_THROWS_AS(TaskQueue(static_cast<std::size_t>(minus_one)), std::invalid_argument);
   REQUIRE_THROWS_WITH(TaskQueue(static_cast<std::size_t>(minus_one)),
-                      contains("thread_count") &&
-                          contains(std::to_string(std::numeric_limits<std::size_t>::max())));
+                      contains("thread_count") && contains(std::to_string(std::numeric_limits<std::size_t>::max())));
   REQUIRE_THROWS_AS(TaskQueue(1'000'001), std::invalid_argument);
   REQUIRE_THROWS_AS(TaskQueue({.thread_count = 0, .name = "u1"}), std::invalid_argument);
   REQUIRE_THROWS_AS(TaskQueue::instance("u1", 0), std::invalid_argument);
@@ -85,6 +85,7 @@ TEST_CASE("a limit that is not a number is refused and a negative one only looks
 }
 
 namespace {
+
 struct Object {
   void method() {}
   int member = 1;
@@ -116,7 +117,7 @@ TEST_CASE("a null callable is refused where it is added", "[task_queue][misuse][
   void (Object::*method)() = nullptr;
   REQUIRE_THROWS_AS(queue.add_task(method, &object), std::invalid_argument);
   REQUIRE_THROWS_AS(queue.add_task(method, std::ref(object)), std::invalid_argument);
-  int Object::*member = nullptr;
+  int Object::* member = nullptr;
   REQUIRE_THROWS_AS(static_cast<void>(queue.yield_task(member, &object)), std::invalid_argument);
 
   REQUIRE(queue.stats() == toto::QueueStats());
@@ -276,9 +277,9 @@ TEST_CASE("a handle without a task refuses every use in words", "[task_queue][mi
   REQUIRE_THROWS_AS(static_cast<void>(handle.wait_for(1s)), toto::NoState);
   REQUIRE_THROWS_AS(toto::sync_wait(std::move(handle)), toto::NoState);
   toto::TaskHandle<int> empty;
-  REQUIRE_THROWS_AS(toto::sync_wait([](toto::TaskHandle<int> h) -> toto::Task<int> { co_return co_await h; }(
-                        std::move(empty))),
-                    toto::NoState);
+  REQUIRE_THROWS_AS(
+      toto::sync_wait([](toto::TaskHandle<int> h) -> toto::Task<int> { co_return co_await h; }(std::move(empty))),
+      toto::NoState);
 }
 
 TEST_CASE("waiting for one's own queue to become idle is refused in words", "[task_queue][misuse][U8]") {

@@ -2,6 +2,8 @@
 //
 // What a task may return: through a handle, a coroutine task, and a Task that is awaited.
 
+#include <toto/tasks.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +11,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -33,8 +34,8 @@ static_assert(gives<void, void (*)()>);
 static_assert(gives<int, int (*)()>);
 static_assert(gives<int&, int& (*)()>);
 static_assert(gives<const int&, const int& (*)()>);
-static_assert(gives<int, int && (*)()>);
-static_assert(gives<std::string, const std::string && (*)()>);
+static_assert(gives < int, int && (*)() >);
+static_assert(gives < std::string, const std::string && (*)() >);
 static_assert(gives<int*, int* (*)()>);
 static_assert(gives<int, toto::Task<int> (*)()>);
 static_assert(gives<int&, toto::Task<int&> (*)()>);
@@ -117,8 +118,12 @@ struct Large : Counted {
   std::array<std::byte, 1 << 20> bytes{};
 };
 
-int& global_reference() { return global; }
-toto::Task<int&> global_from_coroutine() { co_return global; }
+int& global_reference() {
+  return global;
+}
+toto::Task<int&> global_from_coroutine() {
+  co_return global;
+}
 
 }  // namespace
 
@@ -163,13 +168,17 @@ TEST_CASE("a reference to a derived object is given as one to its base", "[task_
   CHECK(&base == &object);
 }
 
-TEST_CASE("a result may be move-only", "[task_handle][G13]") { CHECK(through_all_ways<MoveOnly>() == 321); }
+TEST_CASE("a result may be move-only", "[task_handle][G13]") {
+  CHECK(through_all_ways<MoveOnly>() == 321);
+}
 
 TEST_CASE("a result may be copyable only, and not assignable", "[task_handle][G13]") {
   CHECK(through_all_ways<CopyOnly>() == 321);
 }
 
-TEST_CASE("a result may have constant members", "[task_handle][G13]") { CHECK(through_all_ways<Constant>() == 321); }
+TEST_CASE("a result may have constant members", "[task_handle][G13]") {
+  CHECK(through_all_ways<Constant>() == 321);
+}
 
 TEST_CASE("a result may be optional, a vector of move-only things, or an exception pointer", "[task_handle][G13]") {
   toto::TaskQueue queue;
@@ -194,8 +203,8 @@ TEST_CASE("a result whose move throws inside the task becomes the failure of the
     auto handle = queue.yield_task([source] { return Fragile(std::move(*source)); });
     CHECK_THROWS_WITH(handle.get(), "dropped while moving house");
     CHECK_FALSE(handle.valid());
-    auto coroutine = queue.yield_task([](Lifetimes& lifetimes) -> toto::Task<Fragile> { co_return Fragile(lifetimes, 0); },
-                                      std::ref(results));
+    auto coroutine = queue.yield_task(
+        [](Lifetimes& lifetimes) -> toto::Task<Fragile> { co_return Fragile(lifetimes, 0); }, std::ref(results));
     CHECK_THROWS_WITH(coroutine.get(), "dropped while moving house");
   }
   CHECK(results.made > 0);
@@ -212,10 +221,9 @@ TEST_CASE("a result whose move throws as it is taken throws there, and is destro
     CHECK_THROWS_AS(handle.get(), toto::NoState);
 
     auto awaited = queue.yield_task([&] { return Fragile(results, 0); });
-    CHECK_THROWS_WITH(toto::sync_wait([](toto::TaskHandle<Fragile> mine) -> toto::Task<> {
-                        co_await mine;
-                      }(std::move(awaited))),
-                      "dropped while moving house");
+    CHECK_THROWS_WITH(
+        toto::sync_wait([](toto::TaskHandle<Fragile> mine) -> toto::Task<> { co_await mine; }(std::move(awaited))),
+        "dropped while moving house");
   }
   CHECK(results.made >= 2);
   CHECK(results.alive() == 0);

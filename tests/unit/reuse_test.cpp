@@ -166,6 +166,7 @@ TEST_CASE("run called twice in a row starts two threads", "[task_queue]") {
 #if defined(__linux__)
 
 namespace {
+
 std::string name_of_this_thread() {
   char name[16] = "";
   pthread_getname_np(pthread_self(), name, sizeof(name));
@@ -212,6 +213,7 @@ TEST_CASE("threads are named after the queue within what the system can show", "
 #if defined(__unix__) || defined(__APPLE__)
 
 namespace {
+
 volatile sig_atomic_t signals_on_main_thread = 0;
 volatile sig_atomic_t signals_elsewhere = 0;
 pthread_t main_thread;
@@ -259,9 +261,9 @@ TEST_CASE("workers do not receive the signals of the program", "[task_queue][C8]
     REQUIRE(sigismember(&after, signal) == sigismember(&before, signal));
   }
   main_thread = pthread_self();
-  struct sigaction counting {};
+  struct sigaction counting{};
   counting.sa_handler = &count_signal;
-  struct sigaction former {};
+  struct sigaction former{};
   sigaction(SIGUSR2, &counting, &former);
   for (int i = 1; i <= 20; ++i) {
     kill(getpid(), SIGUSR2);

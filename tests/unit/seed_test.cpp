@@ -93,8 +93,7 @@ TEST_CASE("seed: yield_task raises the task's exception in the caller", "[seed][
     }
     // Gathered: the first failure comes out, after all are over.
     try {
-      co_await toto::when_all(queue.yield_task([] { return 1; }), queue.yield_task(task, 5),
-                              queue.yield_task(task, 6));
+      co_await toto::when_all(queue.yield_task([] { return 1; }), queue.yield_task(task, 5), queue.yield_task(task, 6));
     } catch (const std::runtime_error& error) {
       errors.push_back(error.what());
     }

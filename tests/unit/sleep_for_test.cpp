@@ -2,13 +2,14 @@
 //
 // sleep_for: coroutines that wait for time to pass without holding a thread.
 
+#include <toto/tasks.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,7 +27,9 @@ using Steady = std::chrono::steady_clock;
 
 namespace {
 
-toto::Task<> nap(toto::Duration length) { co_await toto::sleep_for(length); }
+toto::Task<> nap(toto::Duration length) {
+  co_await toto::sleep_for(length);
+}
 toto::Task<> sleep_and_note(toto::Duration length, int name, std::vector<int>& log) {
   co_await toto::sleep_for(length);
   log.push_back(name);
@@ -90,10 +93,12 @@ TEST_CASE("a queue waits at its end for a coroutine task that sleeps", "[sleep_f
   const auto begin = Steady::now();
   {
     toto::TaskQueue queue;
-    queue.add_task([](bool& flag) -> toto::Task<> {
-      co_await toto::sleep_for(20ms);
-      flag = true;
-    }, std::ref(woken));
+    queue.add_task(
+        [](bool& flag) -> toto::Task<> {
+          co_await toto::sleep_for(20ms);
+          flag = true;
+        },
+        std::ref(woken));
   }
   CHECK(woken);
   CHECK(Steady::now() - begin >= 20ms);
@@ -133,9 +138,9 @@ TEST_CASE("a sleep where there is neither loop nor queue is refused in the corou
 TEST_CASE("negative lengths and NaN are refused by name, at the call", "[sleep_for][U2]") {
   CHECK_THROWS_AS(static_cast<void>(toto::sleep_for(-1ns)), std::invalid_argument);
   CHECK_THROWS_WITH(static_cast<void>(toto::sleep_for(-1ns)), contains("length"));
-  CHECK_THROWS_AS(static_cast<void>(toto::sleep_for(std::chrono::duration<double>(
-                      std::numeric_limits<double>::quiet_NaN()))),
-                  std::invalid_argument);
+  CHECK_THROWS_AS(
+      static_cast<void>(toto::sleep_for(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN()))),
+      std::invalid_argument);
 }
 
 TEST_CASE("a coroutine destroyed while it sleeps is not resumed", "[sleep_for][G8]") {

@@ -30,9 +30,10 @@ using toto_tests::scaled;
 using toto_tests::Threads;
 
 namespace {
+
 bool adds_up(const QueueStats& stats) {
-  return stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running +
-                                stats.suspended;
+  return stats.submitted ==
+         stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running + stats.suspended;
 }
 
 }  // namespace
@@ -150,8 +151,8 @@ TEST_CASE("the counts add up at every moment", "[task_queue][stats][O4]") {
                              now.failed < before.failed || now.cancelled < before.cancelled
                          ? 1
                          : 0;
-        out_of_bounds += now.running > 3 || now.threads > 3 || now.idle > now.threads ||
-                                 now.queued > submitted || now.suspended > submitted
+        out_of_bounds += now.running > 3 || now.threads > 3 || now.idle > now.threads || now.queued > submitted ||
+                                 now.suspended > submitted
                              ? 1
                              : 0;
         before = now;

@@ -29,6 +29,7 @@ using toto_tests::scaled;
 using toto_tests::Threads;
 
 namespace {
+
 std::vector<int> up_to(int count) {
   std::vector<int> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 1);

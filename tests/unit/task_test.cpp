@@ -2,10 +2,11 @@
 //
 // Task, toto's own coroutine type: lazy, one awaiter, and chains of them that do not eat the stack.
 
+#include <toto/tasks.hpp>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <toto/tasks.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -29,8 +30,12 @@ static_assert(std::is_same_v<toto::Task<>, toto::Task<void>>);
 /// Much less than a stack, much more than the few frames between two awaits, instrumented or not.
 constexpr std::size_t kFewFrames = 32 * 1024;
 
-toto::Task<int> number(int value) { co_return value; }
-toto::Task<std::string> text(std::string value) { co_return value; }
+toto::Task<int> number(int value) {
+  co_return value;
+}
+toto::Task<std::string> text(std::string value) {
+  co_return value;
+}
 
 toto::Task<int> fail() {
   throw std::runtime_error("on purpose");
@@ -62,7 +67,9 @@ toto::Task<int> await_numbers(int count, StackExtent& stack) {
   co_return ones;
 }
 
-toto::Task<int> await_handle(toto::TaskHandle<int> handle) { co_return co_await handle; }
+toto::Task<int> await_handle(toto::TaskHandle<int> handle) {
+  co_return co_await handle;
+}
 
 }  // namespace
 
@@ -137,7 +144,9 @@ TEST_CASE("spawning, queueing or joining a Task that has ended gives NoState", "
     toto::EventLoop loop;
     CHECK_THROWS_AS((loop.spawn(ended()), loop.run()), toto::NoState);
   }
-  SECTION("when_all") { CHECK_THROWS_AS(toto::sync_wait(toto::when_all(ended())), toto::NoState); }
+  SECTION("when_all") {
+    CHECK_THROWS_AS(toto::sync_wait(toto::when_all(ended())), toto::NoState);
+  }
   SECTION("yield_task") {
     toto::TaskQueue queue;
     CHECK_THROWS_AS(queue.yield_task(ended).get(), toto::NoState);
@@ -150,7 +159,9 @@ TEST_CASE("spawning, queueing or joining an empty Task gives NoState", "[task]")
     CHECK_THROWS_AS((loop.spawn(toto::Task<>()), loop.run()), toto::NoState);
     loop.run();  // nothing is left of it
   }
-  SECTION("when_all") { CHECK_THROWS_AS(toto::sync_wait(toto::when_all(toto::Task<int>())), toto::NoState); }
+  SECTION("when_all") {
+    CHECK_THROWS_AS(toto::sync_wait(toto::when_all(toto::Task<int>())), toto::NoState);
+  }
   SECTION("yield_task") {
     toto::TaskQueue queue;
     CHECK_THROWS_AS(queue.yield_task([] { return toto::Task<int>(); }).get(), toto::NoState);
@@ -158,7 +169,8 @@ TEST_CASE("spawning, queueing or joining an empty Task gives NoState", "[task]")
   }
 }
 
-TEST_CASE("a Task that is already being awaited refuses a second coroutine, and the first one gets its value", "[task]") {
+TEST_CASE("a Task that is already being awaited refuses a second coroutine, and the first one gets its value",
+          "[task]") {
   toto::TaskQueue queue;
   toto::EventLoop loop;
   HeldWorker worker(queue);

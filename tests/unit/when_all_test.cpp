@@ -2,6 +2,8 @@
 //
 // when_all: several handles and tasks at once.
 
+#include <toto/tasks.hpp>
+
 #include <array>
 #include <atomic>
 #include <functional>
@@ -12,7 +14,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <toto/tasks.hpp>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -40,11 +41,14 @@ static_assert(std::is_same_v<TupleOf<toto::TaskHandle<int>, toto::Task<>, toto::
                              std::tuple<int, std::monostate, std::reference_wrapper<std::string>>>);
 static_assert(std::is_same_v<TupleOf<toto::TaskHandle<const int&>&>, std::tuple<std::reference_wrapper<const int>>>);
 static_assert(std::is_same_v<TupleOf<std::vector<toto::TaskHandle<int>>>, std::vector<int>>);
-static_assert(std::is_same_v<TupleOf<std::vector<toto::Task<std::unique_ptr<int>>>&>, std::vector<std::unique_ptr<int>>>);
+static_assert(
+    std::is_same_v<TupleOf<std::vector<toto::Task<std::unique_ptr<int>>>&>, std::vector<std::unique_ptr<int>>>);
 static_assert(std::is_same_v<TupleOf<std::vector<toto::TaskHandle<>>>, void>);
 static_assert(std::is_same_v<TupleOf<std::list<toto::TaskHandle<int&>>>, std::vector<std::reference_wrapper<int>>>);
 
-toto::Task<int> number(int value) { co_return value; }
+toto::Task<int> number(int value) {
+  co_return value;
+}
 
 /// Ends the moment it is let.
 template <class R>
@@ -105,9 +109,15 @@ TEST_CASE("when_all of nothing is done at once", "[when_all][I1]") {
 TEST_CASE("when_all gives all results in the order of arguments, whatever ended first", "[when_all][I2]") {
   Stepwise steps(3);
   std::array<std::size_t, 3> order{};
-  SECTION("forwards") { order = {0, 1, 2}; }
-  SECTION("backwards") { order = {2, 1, 0}; }
-  SECTION("from the middle") { order = {1, 2, 0}; }
+  SECTION("forwards") {
+    order = {0, 1, 2};
+  }
+  SECTION("backwards") {
+    order = {2, 1, 0};
+  }
+  SECTION("from the middle") {
+    order = {1, 2, 0};
+  }
   Gate over;
   std::tuple<int, int, int> results;
   [](Stepwise& tasks, std::tuple<int, int, int>& to, Gate& done) -> FireAndForget {
@@ -272,7 +282,7 @@ TEST_CASE("the same handle twice, or an empty one, is refused at once", "[when_a
   CHECK_THROWS_AS(toto::when_all(handles), toto::NoState);
 }
 
-TEST_CASE("what when_all gives can be awaited once; again is refused in words", "[when_all][G17]") {
+TEST_CASE("what when_all gives can be awaited once, and again is refused in words", "[when_all][G17]") {
   toto::TaskQueue queue;
   const auto twice = [](auto all) -> toto::Task<bool> {
     co_await all;
@@ -283,7 +293,9 @@ TEST_CASE("what when_all gives can be awaited once; again is refused in words", 
     }
     co_return false;
   };
-  SECTION("of arguments") { CHECK(toto::sync_wait(twice(toto::when_all(queue.yield_task([] {}), number(1))))); }
+  SECTION("of arguments") {
+    CHECK(toto::sync_wait(twice(toto::when_all(queue.yield_task([] {}), number(1)))));
+  }
   SECTION("of a range") {
     std::vector<toto::TaskHandle<>> handles;
     handles.push_back(queue.yield_task([] {}));
@@ -361,7 +373,9 @@ TEST_CASE("a coroutine destroyed in when_all leaves nothing behind: handles are 
     Gate go;
     Owned coroutine = [](toto::TaskQueue& tasks, Lifetimes& lifetimes, Gate& running, Gate& leave,
                          std::atomic<bool>& after) -> Owned {
-      const auto task = [](toto::TaskHandle<Counted> handle, Counted) -> toto::Task<Counted> { co_return co_await handle; };
+      const auto task = [](toto::TaskHandle<Counted> handle, Counted) -> toto::Task<Counted> {
+        co_return co_await handle;
+      };
       const auto work = [&] {
         running.open();
         leave.wait();
@@ -369,7 +383,8 @@ TEST_CASE("a coroutine destroyed in when_all leaves nothing behind: handles are 
       };
       const auto queued = [&] { return Counted(lifetimes); };
       auto inner = tasks.yield_task(work);
-      co_await toto::when_all(tasks.yield_task(work), task(std::move(inner), Counted(lifetimes)), tasks.yield_task(queued));
+      co_await toto::when_all(tasks.yield_task(work), task(std::move(inner), Counted(lifetimes)),
+                              tasks.yield_task(queued));
       after = true;
     }(queue, results, begun, go, resumed);
     REQUIRE(begun.wait());
