@@ -50,6 +50,12 @@ struct InstanceOf<std::weak_ptr<T>> {
   using Type = T;
 };
 
+template <class Source>
+struct InstanceOf<const Source> {
+  using Owned = typename InstanceOf<Source>::Type;
+  using Type = std::conditional_t<std::is_same_v<Owned, Source>, const Source, Owned>;
+};
+
 /// How a wrapper knows its object: by reference, as an owner, or as an observer of somebody else's.
 template <class T>
 using InstanceSource = std::variant<T*, std::shared_ptr<T>, std::weak_ptr<T>>;

@@ -7,6 +7,7 @@
 #define TOTO_EXECUTOR_HPP
 
 #include <concepts>
+#include <cstdint>
 #include <utility>
 
 #include "detail/executor_core.hpp"
@@ -35,17 +36,21 @@ class BasicResumption {
  public:
   /// Continues one coroutine that waits for this executor. Does nothing if that coroutine was destroyed
   /// meanwhile.
-  void operator()() const noexcept { run_(*core_); }
+  void operator()() const noexcept { run_(*core_, ticket_); }
 
  private:
   template <class R, class U>
   friend class detail::UserExecutorCore;
   using Core = detail::ExecutorCore<Runtime>;
 
-  BasicResumption(detail::Ref<Core> core, void (*run)(Core&) noexcept) noexcept : core_(std::move(core)), run_(run) {}
+  using Run = void (*)(Core&, std::uint64_t ticket) noexcept;
+
+  BasicResumption(detail::Ref<Core> core, Run run, std::uint64_t ticket) noexcept
+      : core_(std::move(core)), run_(run), ticket_(ticket) {}
 
   detail::Ref<Core> core_;
-  void (*run_)(Core&) noexcept;
+  Run run_;
+  std::uint64_t ticket_;
 };
 using Resumption = BasicResumption<StdRuntime>;
 
@@ -65,11 +70,13 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
 
   bool post(Continuation& node) noexcept override {
+    std::uint64_t ticket = 0;
     {
       const Lock lock(mutex_);
+      ticket = node.ticket = ++tickets_;
       nodes_.push_back(node);
     }
-    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_oldest));
+    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
     return true;
   }
 
@@ -84,13 +91,16 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   }
 
  private:
-  static void run_oldest(ExecutorCore<Runtime>& core) noexcept {
+  static void run_one(ExecutorCore<Runtime>& core, std::uint64_t ticket) noexcept {
     auto& self = static_cast<UserExecutorCore&>(core);
     Continuation* node = nullptr;
     {
       const Lock lock(self.mutex_);
-      if (!self.nodes_.empty()) {
-        node = &self.nodes_.pop_front();
+      // Usually the first. Gone: it has run, or its coroutine was destroyed.
+      for (node = self.nodes_.front(); node != nullptr && node->ticket != ticket; node = node->next) {
+      }
+      if (node != nullptr) {
+        self.nodes_.remove(*node);
       }
     }
     if (node != nullptr) {
@@ -102,6 +112,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   UserExecutor& executor_;
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
+  std::uint64_t tickets_ TOTO_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace detail

@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -75,6 +76,9 @@ class TaskPromiseBase {
   };
   static FinalAwaiter final_suspend() noexcept { return {}; }
 
+  /// Somebody awaits or runs the coroutine already.
+  bool started() const noexcept { return ended_ != nullptr || continuation_; }
+
   void on_end(Ended ended, void* context) noexcept {
     ended_ = ended;
     context_ = context;
@@ -103,6 +107,25 @@ class TaskPromiseBase {
   StdRuntime::Atomic<Phase> phase_{Phase::suspended};
 };
 
+/// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new
+/// gives, so that a result which needs more has a block of its own.
+template <class T, bool kOverAligned = (alignof(Result<T>) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)>
+class ResultPlace {
+ public:
+  Result<T>* operator->() noexcept { return &result_; }
+
+ private:
+  Result<T> result_;
+};
+template <class T>
+class ResultPlace<T, true> {
+ public:
+  Result<T>* operator->() noexcept { return result_.get(); }
+
+ private:
+  std::unique_ptr<Result<T>> result_ = std::make_unique<Result<T>>();
+};
+
 template <class T>
 class TaskPromise final : public TaskPromiseBase {
  public:
@@ -112,19 +135,19 @@ class TaskPromise final : public TaskPromiseBase {
     if (!failure) {
       throw;  // a forced unwind (pthread_exit): not ours to stop
     }
-    result_.set_exception(std::move(failure));
+    result_->set_exception(std::move(failure));
   }
   template <class U = T>
   void return_value(U&& value)
     requires std::is_convertible_v<U&&, T>
   {
-    result_.set_from([&]() -> T { return std::forward<U>(value); });
+    result_->set_from([&]() -> T { return std::forward<U>(value); });
   }
 
-  T take() { return result_.take(); }
+  T take() { return result_->take(); }
 
  private:
-  Result<T> result_;
+  ResultPlace<T> result_;
 };
 
 template <>
@@ -199,6 +222,9 @@ class [[nodiscard("a Task does nothing until it is awaited, spawned or given to 
       if (!coroutine_) {
         throw NoState("toto: this Task is empty: it was default-constructed or moved from");
       }
+      if (coroutine_.promise().started() && !coroutine_.done()) {
+        throw NoState("toto: this Task is being awaited, or run, already: it has one awaiter");
+      }
       return coroutine_.done();
     }
     template <class Parent>
@@ -239,6 +265,9 @@ struct TaskAccess {
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
     if (!task.valid()) {
       throw NoState("toto: this Task is empty: it was default-constructed or moved from");
+    }
+    if (task.coroutine_.promise().started() || task.coroutine_.done()) {
+      throw NoState("toto: this Task has run already, or is running: it runs once");
     }
     task.coroutine_.promise().on_end(ended, context);
     task.coroutine_.resume();

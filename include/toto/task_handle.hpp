@@ -179,7 +179,8 @@ class [[nodiscard(
     if constexpr (std::is_same_v<std::chrono::time_point<Clock, Length>, TimePoint>) {
       return state().wait_until(deadline);
     } else {
-      return wait_for(Duration(deadline - Clock::now()));
+      const auto now = Clock::now();
+      return deadline <= now ? state().ready() : wait_for(Duration(deadline - now));
     }
   }
 

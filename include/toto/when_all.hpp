@@ -95,7 +95,8 @@ template <class Runtime, class Children>
 class WhenAllAwaiter {
  public:
   explicit WhenAllAwaiter(Children children) noexcept : children_(std::move(children)) {}
-  WhenAllAwaiter(WhenAllAwaiter&& other) noexcept : children_(std::move(other.children_)) {}
+  WhenAllAwaiter(WhenAllAwaiter&& other) noexcept
+      : children_(std::move(other.children_)), empty_(std::exchange(other.empty_, true)) {}
   WhenAllAwaiter& operator=(WhenAllAwaiter&&) = delete;
   ~WhenAllAwaiter() {
     if (join_ != nullptr) {
@@ -104,6 +105,9 @@ class WhenAllAwaiter {
   }
 
   bool await_ready() const {
+    if (empty_) {
+      throw NoState("toto: what when_all gave was awaited already");
+    }
     bool ready = true;
     children_.for_each([&](const auto& child) { ready = ready && child.ready(); });
     return ready;
@@ -128,6 +132,7 @@ class WhenAllAwaiter {
  private:
   Children children_;
   Join<Runtime>* join_ = nullptr;
+  bool empty_ = false;
 };
 
 /// All results, or the first failure in the order of the arguments. Every child is over.

@@ -73,14 +73,6 @@ TEST_CASE("wait and sync_wait are refused where get is", "[deadlock][M1]") {
               }).empty());
 }
 
-TEST_CASE("sync_wait on a coroutine that can only go on by this very worker is refused", "[deadlock][M1]") {
-  toto::TaskQueue queue;
-  const std::string words = deadlock_of(queue, [&] {
-    toto::sync_wait([](toto::TaskQueue& mine) -> toto::Task<> { co_await mine.yield_task([] {}); }(queue));
-  });
-  CHECK_THAT(words, contains("never end"));
-}
-
 TEST_CASE("wait_idle in a task of the queue is refused", "[deadlock][M1]") {
   toto::TaskQueue queue;
   CHECK_FALSE(deadlock_of(queue, [&] { queue.wait_idle(); }).empty());

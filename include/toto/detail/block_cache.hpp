@@ -79,7 +79,7 @@ class BlockCache {
     }
   };
   struct Depot final : private ForkAware<Runtime> {
-    Depot() : ForkAware<Runtime>(ForkRank::memory) {}
+    Depot() : ForkAware<Runtime>(ForkRank::memory) { this->watch_forks(); }
     void before_fork() noexcept override TOTO_ACQUIRE(mutex) { mutex.lock(); }
     void after_fork(bool) noexcept override TOTO_RELEASE(mutex) { mutex.unlock(); }
 
@@ -92,7 +92,7 @@ class BlockCache {
   static Local& local() noexcept { return Runtime::template Local<Local, Local>::get(); }
   static Depot& depot() { return Runtime::template global<Depot>(); }
 
-  static Block* take(std::size_t size) noexcept {
+  static Block* take(std::size_t size) {
     Local& mine = local();
     Chain& chain = mine.current[size];
     if (chain.first == nullptr && !refill(mine, size)) {
@@ -123,7 +123,7 @@ class BlockCache {
     return true;
   }
 
-  TOTO_NOINLINE static bool refill(Local& mine, std::size_t size) noexcept {
+  TOTO_NOINLINE static bool refill(Local& mine, std::size_t size) {
     if (mine.reserve[size].first != nullptr) {
       mine.current[size] = mine.reserve[size];
       mine.reserve[size] = {};

@@ -21,6 +21,7 @@
 #include "../task.hpp"
 #include "block_cache.hpp"
 #include "task_state.hpp"
+#include "temporaries.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -28,22 +29,21 @@ namespace toto::inline v0::detail {
 /// cannot be called without one.
 template <class Runtime, class F, class... Args>
 struct CallTraits {
-  static constexpr bool kPlain = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
+  static constexpr bool kPlain = std::is_invocable_v<Stored<F>, Stored<Args>...>;
   static constexpr bool kTakesToken = [] {
     if constexpr (kPlain) {
       return false;  // not even asked: a generic lambda's body would be instantiated with the token
     } else {
-      return std::is_invocable_v<std::decay_t<F>, typename Runtime::StopToken, std::decay_t<Args>...>;
+      return std::is_invocable_v<Stored<F>, typename Runtime::StopToken, Stored<Args>...>;
     }
   }();
   static constexpr bool kValid = kPlain || kTakesToken;
 
   static constexpr auto returned() {
     if constexpr (kTakesToken) {
-      return std::type_identity<
-          std::invoke_result_t<std::decay_t<F>, typename Runtime::StopToken, std::decay_t<Args>...>>();
+      return std::type_identity<std::invoke_result_t<Stored<F>, typename Runtime::StopToken, Stored<Args>...>>();
     } else if constexpr (kPlain) {
-      return std::type_identity<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>>();
+      return std::type_identity<std::invoke_result_t<Stored<F>, Stored<Args>...>>();
     } else {
       return std::type_identity<void>();
     }
@@ -341,7 +341,7 @@ TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>* make_state
   static_assert(Traits::kValid,
                 "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: "
                 "use std::ref to pass a reference");
-  using State = StateFor<Runtime, std::decay_t<F>, std::decay_t<Args>...>;
+  using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   check_callable(fn, args...);
   void* const memory = allocate_state<State, Runtime>();
   try {

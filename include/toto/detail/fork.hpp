@@ -30,12 +30,18 @@ class ForkAware {
   virtual void after_fork(bool in_child) noexcept = 0;
 
  protected:
-  explicit ForkAware(ForkRank rank) : rank_(rank) {
+  explicit ForkAware(ForkRank rank) noexcept : rank_(rank) {}
+  ~ForkAware() = default;
+
+  /// From now on forks are told to this object. Last in the constructor of the final class: a fork on another thread
+  /// must not meet half an object.
+  void watch_forks() {
     if constexpr (Runtime::forks) {
       everything().add(*this);
     }
   }
-  ~ForkAware() {
+  /// First in its destructor.
+  void ignore_forks() noexcept {
     if constexpr (Runtime::forks) {
       everything().remove(*this);
     }

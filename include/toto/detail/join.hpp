@@ -34,6 +34,7 @@ class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
   /// A handle's task is over.
   void completed(Worker* worker, QueueCore<Runtime>& queue) noexcept override {
     if (count_down()) {
+      queue_ = Ref<QueueCore<Runtime>>::share(&queue);
       resume(worker, &queue);
     }
     this->release();
@@ -98,7 +99,9 @@ class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
       Join& join = *static_cast<Node&>(node).join;
-      static_cast<void>(turn);
+      if (turn == Turn::homeless && join.queue_ && join.queue_->post_front(node)) {
+        return;
+      }
       Word posted = Word::posted;
       if (join.move(posted, Word::done)) {
         join.coroutine_.resume();
@@ -116,6 +119,7 @@ class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
   typename Runtime::template Atomic<Word> word_{Word::waiting};
   std::coroutine_handle<> coroutine_;
   Home<Runtime> home_;
+  Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   Node node_;
 };
 

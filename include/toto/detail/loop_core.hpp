@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -26,7 +27,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   using TimePoint = typename Clock::time_point;
   using Timer = TimerNode<Runtime>;
 
-  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {}
+  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) { this->watch_forks(); }
 
   bool post(Continuation& node) noexcept override {
     const Lock lock(mutex_);
@@ -91,8 +92,12 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
 
   void spawn(Task<> task) {
-    auto* const spawned = new Spawned(*this, std::move(task));
+    auto spawned_object = std::make_unique<Spawned>(*this, std::move(task));
     const Lock lock(mutex_);
+    if (gone_) {
+      return;  // a loop that is being destroyed starts nothing
+    }
+    Spawned* const spawned = spawned_object.release();
     spawned->next_spawned = spawned_;
     if (spawned_ != nullptr) {
       spawned_->previous_spawned = spawned;
@@ -164,23 +169,25 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
     gone_ = true;
     owner_ = nullptr;
-    while (!nodes_.empty()) {
-      Continuation& node = nodes_.pop_front();
+    while (!nodes_.empty() || !timers_.empty()) {
+      Continuation* node = nullptr;
+      if (!nodes_.empty()) {
+        node = &nodes_.pop_front();
+      } else {
+        Timer& timer = timers_.first();
+        timers_.remove(timer);
+        node = &timer;
+      }
       mutex_.unlock();
-      node.run(node, Turn::homeless);
-      mutex_.lock();
-    }
-    while (!timers_.empty()) {
-      Timer& timer = timers_.first();
-      timers_.remove(timer);
-      mutex_.unlock();
-      timer.run(timer, Turn::homeless);
+      node->run(*node, Turn::homeless);
       mutex_.lock();
     }
     mutex_.unlock();
   }
 
  private:
+  ~LoopCore() override { this->ignore_forks(); }
+
   template <class F, class Node>
   struct Posted final : Node {
     template <class Fn>

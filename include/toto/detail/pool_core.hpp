@@ -63,6 +63,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }
+    this->watch_forks();
   }
 
   // Taking. What is returned may be a vacant place: furnish() it. Thread-safe; none of them calls anything of the
@@ -173,6 +174,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   class ThreadWaiter;
 
   ~PoolCore() override {
+    this->ignore_forks();
     destroy_all(free_);
     destroy_all(vacant_);
   }

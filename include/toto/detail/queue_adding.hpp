@@ -224,7 +224,8 @@ template <class Runtime>
 void QueueCore<Runtime>::deliver(Wake wake) noexcept {
   if (wake.start) {
     if (start(wake.worker, true)) {
-      adopt_stranded();  // the rest is left to the live workers, or to the next who comes by
+      adopt_stranded();
+      try_again();
     }
   } else if (wake.worker != nullptr) {
     wake.worker->parker.unpark();
@@ -244,6 +245,23 @@ void QueueCore<Runtime>::adopt_stranded() noexcept {
     worker->local.push_back(pop_node_locked());
   }
   announce_quiet_locked();
+}
+
+/// Something waits that was accepted, no thread lives, and the system has none to give: tries a few times more, for a
+/// quarter of a second at the most. After that it is left to the next who comes by.
+template <class Runtime>
+void QueueCore<Runtime>::try_again() noexcept {
+  typename Runtime::Parker pause;
+  for (int milliseconds = 1; milliseconds <= 128; milliseconds *= 2) {
+    mutex_.lock();
+    const bool stranded = live_ == 0 && has_work_locked();
+    const Wake wake = stranded ? pick_locked() : Wake{};
+    mutex_.unlock();
+    if (!wake.start || !start(wake.worker, true)) {
+      return;
+    }
+    pause.park_until(Clock::now() + std::chrono::milliseconds(milliseconds));
+  }
 }
 
 template <class Runtime>

@@ -75,7 +75,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
       : ForkAware<Runtime>(ForkRank::executors),
         name_(options.name),
         thread_count_(options.thread_count),
-        idle_timeout_(options.idle_timeout) {}
+        idle_timeout_(options.idle_timeout) {
+    this->watch_forks();
+  }
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 
@@ -248,6 +250,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   void deliver(Wake wake) noexcept;
   void adopt_stranded() noexcept;
+  void try_again() noexcept;
 
   std::exception_ptr start(Worker* worker, bool searches) noexcept;
   Worker* new_worker();
@@ -272,7 +275,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
   bool quiet_locked() noexcept TOTO_REQUIRES(mutex_);
-  bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && open_coroutines_ == 0; }
+  bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && (open_coroutines_ == 0 || ownerless_); }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
   bool finished_locked() const noexcept TOTO_REQUIRES(mutex_);
   std::uint64_t queued_tasks_locked() const noexcept TOTO_REQUIRES(mutex_);
@@ -312,7 +315,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool closed_ TOTO_GUARDED_BY(mutex_) = false;
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
   bool orphaned_ TOTO_GUARDED_BY(mutex_) = false;   // the TaskQueue was destroyed by one of its own tasks
-  bool ownerless_ TOTO_GUARDED_BY(mutex_) = false;  // credit_ was given back: no more is kept
+  bool ownerless_ TOTO_GUARDED_BY(mutex_) = false;  // the TaskQueue is being destroyed by one of its own tasks, or gone
   /// References to this object that were counted wholesale, to be given to tasks without an atomic operation.
   std::size_t credit_ TOTO_GUARDED_BY(mutex_) = 0;
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);

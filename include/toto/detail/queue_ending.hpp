@@ -11,6 +11,7 @@ namespace toto::inline v0::detail {
 
 template <class Runtime>
 QueueCore<Runtime>::~QueueCore() {
+  this->ignore_forks();
   while (Worker* const worker = all_) {
     all_ = worker->next_of_all;
     delete worker;
@@ -101,9 +102,11 @@ void QueueCore<Runtime>::finish() {
     finish_until(TimePoint::max());
   }
   mutex_.lock();
+  ownerless_ = true;  // references are given back from now on, and idle workers go even if coroutine tasks are open
   if (!ended_) {
-    // One of the queue's own tasks destroys it: the other workers run what they can and go; this one runs
-    // what is left after the task, on this shared state, as a thread of its own.
+    // One of the queue's own tasks destroys it: the other workers run what they can and go; this one runs what is
+    // left after the task, on this shared state, as a thread of its own.
+    rouse_idle_locked();
     changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return live_ == 1; });
     orphaned_ = true;
     if (exited_.joinable()) {
@@ -113,7 +116,6 @@ void QueueCore<Runtime>::finish() {
       mutex_.lock();
     }
   }
-  ownerless_ = true;
   const std::size_t credit = std::exchange(credit_, 0);
   mutex_.unlock();
   if (credit > 0) {

@@ -28,7 +28,7 @@ class Registry final : private ForkAware<Runtime> {
  public:
   using TimePoint = typename Runtime::Clock::time_point;
 
-  Registry() : ForkAware<Runtime>(ForkRank::registry) {}
+  Registry() : ForkAware<Runtime>(ForkRank::registry) { this->watch_forks(); }
 
   static Registry& instance() { return Runtime::template global<Registry>(); }
 

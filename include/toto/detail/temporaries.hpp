@@ -55,6 +55,18 @@ class Named {
   T object_;
 };
 
+/// What is kept of an argument: a copy, as std::decay_t says; of a Named object, the object itself.
+template <class T>
+struct StoredAs {
+  using Type = T;
+};
+template <class T>
+struct StoredAs<Named<T>> {
+  using Type = T;
+};
+template <class T>
+using Stored = typename StoredAs<std::decay_t<T>>::Type;
+
 }  // namespace detail
 
 /// Insists that a moved object is a named one, which only looks like a temporary:

@@ -117,6 +117,7 @@ class TimerService final : private ForkAware<Runtime> {
   static TimerService& instance() { return Runtime::template global<TimerService>(); }
 
   TimerService() : ForkAware<Runtime>(ForkRank::timers) {
+    this->watch_forks();
     Runtime::at_exit([] { instance().stop(); });
   }
 
