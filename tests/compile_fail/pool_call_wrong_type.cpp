@@ -11,4 +11,6 @@ struct Row {
   int value = 0;
 };
 
-int use(toto::InstancePool<Row>& pool) { return pool(&Row::add, "one"); }
+int use(toto::InstancePool<Row>& pool) {
+  return pool(&Row::add, "one");
+}

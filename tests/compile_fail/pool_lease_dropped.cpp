@@ -12,4 +12,6 @@ struct Row {
   int value = 0;
 };
 
-void use(toto::InstancePool<Row>& pool) { pool.instance(); }
+void use(toto::InstancePool<Row>& pool) {
+  pool.instance();
+}

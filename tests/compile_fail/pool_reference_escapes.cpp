@@ -13,4 +13,6 @@ struct Row {
   std::unique_ptr<int> part_;
 };
 
-void use(toto::InstancePool<Row>& pool) { static_cast<void>(pool(&Row::part)); }
+void use(toto::InstancePool<Row>& pool) {
+  static_cast<void>(pool(&Row::part));
+}

@@ -67,13 +67,11 @@ TEST_CASE("add_task with captures changes nothing when an allocation fails", "[t
 }
 
 TEST_CASE("add_task of a large callable changes nothing when an allocation fails", "[task_queue][faults][S7]") {
-  const std::size_t points =
-      try_all_states([](QueueInState& fixture) { fixture.queue.add_task(Big{fixture.probe}); });
+  const std::size_t points = try_all_states([](QueueInState& fixture) { fixture.queue.add_task(Big{fixture.probe}); });
   REQUIRE(points > 0);
 }
 
-TEST_CASE("add_task of an over-aligned callable changes nothing when an allocation fails",
-          "[task_queue][faults][S7]") {
+TEST_CASE("add_task of an over-aligned callable changes nothing when an allocation fails", "[task_queue][faults][S7]") {
   const std::size_t points =
       try_all_states([](QueueInState& fixture) { fixture.queue.add_task(OverAligned{fixture.probe}); });
   REQUIRE(points > 0);
@@ -83,9 +81,9 @@ TEST_CASE("add_task with arguments that allocate when copied changes nothing whe
           "[task_queue][faults][S7]") {
   const std::string text(100, 'x');
   const std::size_t points = try_all_states([&](QueueInState& fixture) {
-    fixture.queue.add_task([](const std::string&, const std::shared_ptr<Probe>& probe,
-                              const std::string&) { ++probe->runs; },
-                           text, fixture.probe, text);
+    fixture.queue.add_task(
+        [](const std::string&, const std::shared_ptr<Probe>& probe, const std::string&) { ++probe->runs; }, text,
+        fixture.probe, text);
   });
   REQUIRE(points > 0);
 }
@@ -121,8 +119,7 @@ TEST_CASE("yield_task of a callable that takes a stop token changes nothing when
   REQUIRE(points > 0);
 }
 
-TEST_CASE("yield_task of a coroutine function changes nothing when an allocation fails",
-          "[task_queue][faults][S8]") {
+TEST_CASE("yield_task of a coroutine function changes nothing when an allocation fails", "[task_queue][faults][S8]") {
   const std::size_t points = try_all_states([](QueueInState& fixture) {
     auto handle = fixture.queue.yield_task(&count_in_coroutine, fixture.probe);
     std::move(handle).detach();

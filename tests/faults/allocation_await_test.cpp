@@ -27,21 +27,20 @@ std::size_t sweep_coroutine(Coroutine coroutine) {
     toto::TaskQueue queue{2};
     std::shared_ptr<Probe> probe = std::make_shared<Probe>();
   };
-  const Sweep swept = sweep([] { return std::make_unique<Fixture>(); },
-                            [&](std::unique_ptr<Fixture>& fixture) {
-                              toto::sync_wait(coroutine(fixture->queue, fixture->probe));
-                            },
-                            [](std::unique_ptr<Fixture>& fixture, bool) -> std::string {
-                              fixture->queue.wait_idle();
-                              const toto::QueueStats stats = fixture->queue.stats();
-                              if (stats.completed != stats.submitted || stats.continuations != 0) {
-                                return "not all that was accepted has run";
-                              }
-                              if (fixture->probe.use_count() != 1) {
-                                return "captures, results or frames are still alive";
-                              }
-                              return fixture->queue.yield_task([] { return 1; }).get() == 1 ? "" : "does not work";
-                            });
+  const Sweep swept =
+      sweep([] { return std::make_unique<Fixture>(); },
+            [&](std::unique_ptr<Fixture>& fixture) { toto::sync_wait(coroutine(fixture->queue, fixture->probe)); },
+            [](std::unique_ptr<Fixture>& fixture, bool) -> std::string {
+              fixture->queue.wait_idle();
+              const toto::QueueStats stats = fixture->queue.stats();
+              if (stats.completed != stats.submitted || stats.continuations != 0) {
+                return "not all that was accepted has run";
+              }
+              if (fixture->probe.use_count() != 1) {
+                return "captures, results or frames are still alive";
+              }
+              return fixture->queue.yield_task([] { return 1; }).get() == 1 ? "" : "does not work";
+            });
   REQUIRE(swept.complaint.empty());
   return swept.points;
 }
@@ -163,15 +162,17 @@ TEST_CASE("a loop that cannot be given something for lack of memory does what it
 
   const Sweep posting = sweep(
       prepare,
-      [](std::unique_ptr<Fixture>& fixture) { fixture->loop.post([probe = fixture->probe] { ++probe->runs; }); }, check);
+      [](std::unique_ptr<Fixture>& fixture) { fixture->loop.post([probe = fixture->probe] { ++probe->runs; }); },
+      check);
   REQUIRE(posting.complaint.empty());
   REQUIRE(posting.points >= 1);
 
-  const Sweep timing = sweep(prepare,
-                             [](std::unique_ptr<Fixture>& fixture) {
-                               fixture->loop.call_later(1us, [probe = fixture->probe] { ++probe->runs; });
-                             },
-                             check);
+  const Sweep timing = sweep(
+      prepare,
+      [](std::unique_ptr<Fixture>& fixture) {
+        fixture->loop.call_later(1us, [probe = fixture->probe] { ++probe->runs; });
+      },
+      check);
   REQUIRE(timing.complaint.empty());
   REQUIRE(timing.points >= 2);
 
@@ -181,9 +182,8 @@ TEST_CASE("a loop that cannot be given something for lack of memory does what it
       co_return;
     }
   };
-  const Sweep spawning =
-      sweep(prepare,
-            [](std::unique_ptr<Fixture>& fixture) { fixture->loop.spawn(Spawned::count(fixture->probe)); }, check);
+  const Sweep spawning = sweep(
+      prepare, [](std::unique_ptr<Fixture>& fixture) { fixture->loop.spawn(Spawned::count(fixture->probe)); }, check);
   REQUIRE(spawning.complaint.empty());
   REQUIRE(spawning.points >= 2);
 }

@@ -71,22 +71,20 @@ std::size_t sweep_wrapper_call(Call call) {
 }  // namespace
 
 TEST_CASE("making a queue leaks nothing when an allocation fails", "[task_queue][faults][S8]") {
-  const Sweep swept = sweep([] { return std::unique_ptr<toto::TaskQueue>(); },
-                            [](std::unique_ptr<toto::TaskQueue>& queue) {
-                              queue = std::make_unique<toto::TaskQueue>(2, 60s, kLongName);
-                            },
-                            [](std::unique_ptr<toto::TaskQueue>& queue, bool threw) -> std::string {
-                              if (threw) {
-                                return queue == nullptr ? "" : "there is a queue";
-                              }
-                              return queue->yield_task([] { return 1; }).get() == 1 ? "" : "it does not work";
-                            });
+  const Sweep swept = sweep(
+      [] { return std::unique_ptr<toto::TaskQueue>(); },
+      [](std::unique_ptr<toto::TaskQueue>& queue) { queue = std::make_unique<toto::TaskQueue>(2, 60s, kLongName); },
+      [](std::unique_ptr<toto::TaskQueue>& queue, bool threw) -> std::string {
+        if (threw) {
+          return queue == nullptr ? "" : "there is a queue";
+        }
+        return queue->yield_task([] { return 1; }).get() == 1 ? "" : "it does not work";
+      });
   REQUIRE(swept.complaint.empty());
   REQUIRE(swept.points >= 2);
 }
 
-TEST_CASE("running out of memory while a named queue is made leaves no entry behind",
-          "[task_queue][faults][W8][S8]") {
+TEST_CASE("running out of memory while a named queue is made leaves no entry behind", "[task_queue][faults][W8][S8]") {
   int number = 0;
   const Sweep swept = sweep([&] { return kLongName + std::to_string(++number); },
                             [](const std::string& name) { static_cast<void>(toto::TaskQueue::instance(name, 2)); },
@@ -127,23 +125,22 @@ TEST_CASE("setting an error hook keeps the former one when an allocation fails",
     std::atomic<int> latter{0};
     toto::TaskQueue queue{1, 60s, "hooked"};
   };
-  const Sweep swept =
-      sweep(
-          [] {
-            auto fixture = std::make_unique<Fixture>();
-            fixture->queue.on_error(
-                [&former = fixture->former](const std::exception_ptr&, const toto::TaskInfo&) { ++former; });
-            return fixture;
-          },
-          [](std::unique_ptr<Fixture>& fixture) {
-            fixture->queue.on_error([&latter = fixture->latter, ballast = std::array<char, 200>()](
-                                        const std::exception_ptr&, const toto::TaskInfo&) { ++latter; });
-          },
-          [](std::unique_ptr<Fixture>& fixture, bool threw) -> std::string {
-            fixture->queue.add_task([] { throw std::runtime_error("for the hook"); });
-            fixture->queue.wait_idle();
-            return fixture->former == (threw ? 1 : 0) && fixture->latter == (threw ? 0 : 1) ? "" : "the wrong hook ran";
-          });
+  const Sweep swept = sweep(
+      [] {
+        auto fixture = std::make_unique<Fixture>();
+        fixture->queue.on_error(
+            [&former = fixture->former](const std::exception_ptr&, const toto::TaskInfo&) { ++former; });
+        return fixture;
+      },
+      [](std::unique_ptr<Fixture>& fixture) {
+        fixture->queue.on_error([&latter = fixture->latter, ballast = std::array<char, 200>()](
+                                    const std::exception_ptr&, const toto::TaskInfo&) { ++latter; });
+      },
+      [](std::unique_ptr<Fixture>& fixture, bool threw) -> std::string {
+        fixture->queue.add_task([] { throw std::runtime_error("for the hook"); });
+        fixture->queue.wait_idle();
+        return fixture->former == (threw ? 1 : 0) && fixture->latter == (threw ? 0 : 1) ? "" : "the wrong hook ran";
+      });
   REQUIRE(swept.complaint.empty());
   REQUIRE(swept.points >= 2);
 }
@@ -155,15 +152,15 @@ TEST_CASE("a wrapper cannot be made, and nothing is lost, when an allocation fai
     std::shared_ptr<Probe> probe = std::make_shared<Probe>();
     std::optional<toto::AwaitableInstance<Counter>> wrapper;
   };
-  const Sweep swept =
-      sweep([] { return std::make_unique<Fixture>(); },
-            [](std::unique_ptr<Fixture>& fixture) { fixture->wrapper.emplace(Counter{fixture->probe}, fixture->queue); },
-            [](std::unique_ptr<Fixture>& fixture, bool threw) -> std::string {
-              if (threw) {
-                return fixture->probe.use_count() == 1 ? "" : "the object was not destroyed";
-              }
-              return (*fixture->wrapper)(&Counter::add, 2).get() == 2 ? "" : "it does not work";
-            });
+  const Sweep swept = sweep(
+      [] { return std::make_unique<Fixture>(); },
+      [](std::unique_ptr<Fixture>& fixture) { fixture->wrapper.emplace(Counter{fixture->probe}, fixture->queue); },
+      [](std::unique_ptr<Fixture>& fixture, bool threw) -> std::string {
+        if (threw) {
+          return fixture->probe.use_count() == 1 ? "" : "the object was not destroyed";
+        }
+        return (*fixture->wrapper)(&Counter::add, 2).get() == 2 ? "" : "it does not work";
+      });
   REQUIRE(swept.complaint.empty());
   REQUIRE(swept.points >= 2);
 }
@@ -171,14 +168,13 @@ TEST_CASE("a wrapper cannot be made, and nothing is lost, when an allocation fai
 TEST_CASE("a wrapper on a new named queue leaves no half-made queue when an allocation fails",
           "[awaitable_instance][faults][S8]") {
   int number = 0;
-  const Sweep swept = sweep([&] { return "wrapped: " + kLongName + std::to_string(++number); },
-                            [](const std::string& name) {
-                              const toto::AwaitableInstance<Counter> wrapper(Counter{}, name);
-                            },
-                            [](const std::string& name, bool) -> std::string {
-                              toto::AwaitableInstance wrapper(Counter{std::make_shared<Probe>()}, name);
-                              return wrapper(&Counter::add, 3).get() == 3 ? "" : "it does not work";
-                            });
+  const Sweep swept =
+      sweep([&] { return "wrapped: " + kLongName + std::to_string(++number); },
+            [](const std::string& name) { const toto::AwaitableInstance<Counter> wrapper(Counter{}, name); },
+            [](const std::string& name, bool) -> std::string {
+              toto::AwaitableInstance wrapper(Counter{std::make_shared<Probe>()}, name);
+              return wrapper(&Counter::add, 3).get() == 3 ? "" : "it does not work";
+            });
   REQUIRE(swept.complaint.empty());
   REQUIRE(swept.points >= 3);
 }
@@ -189,15 +185,13 @@ TEST_CASE("a call through a wrapper changes nothing when an allocation fails", "
   REQUIRE(points > 0);
 }
 
-TEST_CASE("a call of a coroutine method changes nothing when an allocation fails",
-          "[awaitable_instance][faults][S8]") {
+TEST_CASE("a call of a coroutine method changes nothing when an allocation fails", "[awaitable_instance][faults][S8]") {
   const std::size_t points = sweep_wrapper_call(
       [](const toto::AwaitableInstance<Counter>& wrapper) { return wrapper(&Counter::add_in_coroutine, 1); });
   REQUIRE(points > 0);
 }
 
-TEST_CASE("taking the result of a cancelled task leaks nothing when an allocation fails",
-          "[task_handle][faults][S8]") {
+TEST_CASE("taking the result of a cancelled task leaks nothing when an allocation fails", "[task_handle][faults][S8]") {
   struct Fixture {
     QueueInState in_state{State::busy};
     toto::TaskHandle<int> handle = in_state.queue.yield_task([probe = in_state.probe] { return ++probe->runs; });

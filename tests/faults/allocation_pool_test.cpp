@@ -37,7 +37,8 @@ struct Connection {
 struct Fixture {
   explicit Fixture(bool factory) {
     if (factory) {
-      pool = std::make_unique<toto::InstancePool<Connection>>([t = token] { return std::make_unique<Connection>(t); }, 2);
+      pool =
+          std::make_unique<toto::InstancePool<Connection>>([t = token] { return std::make_unique<Connection>(t); }, 2);
     } else {
       std::vector<std::unique_ptr<Connection>> instances;
       instances.push_back(std::make_unique<Connection>(token));
@@ -99,7 +100,8 @@ TEST_CASE("making a pool destroys what was made when an allocation fails", "[ins
     if (threw) {
       return parts->pool == nullptr && parts->token.use_count() == 1 ? "" : "something is left";
     }
-    return parts->pool->transaction([](Connection& connection) { return connection.use(); }) == 1 ? "" : "does not work";
+    return parts->pool->transaction([](Connection& connection) { return connection.use(); }) == 1 ? ""
+                                                                                                  : "does not work";
   };
   const Sweep values = sweep([] { return std::make_unique<Parts>(); },
                              [](std::unique_ptr<Parts>& parts) {

@@ -184,8 +184,7 @@ TEST_CASE("from the return of yield_task to the continuation on a loop nothing i
           "[event_loop][faults][S11]") {
   BusyQueue busy;
   struct Waiting {
-    static toto::Task<> wait(toto::TaskHandle<int> first, toto::TaskHandle<int> second, Gate& suspended,
-                             int& sum) {
+    static toto::Task<> wait(toto::TaskHandle<int> first, toto::TaskHandle<int> second, Gate& suspended, int& sum) {
       suspended.open();
       sum = co_await first;
       sum += co_await second;
@@ -195,8 +194,8 @@ TEST_CASE("from the return of yield_task to the continuation on a loop nothing i
   int sum = 0;
   std::size_t allocations = 1;
   toto::EventLoop loop;
-  loop.spawn(Waiting::wait(busy.queue.yield_task([] { return 1; }), busy.queue.yield_task([] { return 2; }), suspended,
-                           sum));
+  loop.spawn(
+      Waiting::wait(busy.queue.yield_task([] { return 1; }), busy.queue.yield_task([] { return 2; }), suspended, sum));
   loop.post([&] {
     suspended.wait();  // has run before: one thread, in order
     const CountedAllocations counted;
@@ -245,8 +244,7 @@ TEST_CASE("when_all allocates nothing after it has begun to wait", "[when_all][f
   };
   int sum = 0;
   toto::EventLoop loop;
-  loop.spawn(
-      Waiting::wait(busy.queue.yield_task([] { return 1; }), busy.queue.yield_task([] { return 2; }), sum));
+  loop.spawn(Waiting::wait(busy.queue.yield_task([] { return 1; }), busy.queue.yield_task([] { return 2; }), sum));
   std::size_t allocations = 1;
   loop.post([&] {
     const CountedAllocations counted;
@@ -259,7 +257,8 @@ TEST_CASE("when_all allocates nothing after it has begun to wait", "[when_all][f
   REQUIRE(sum == 3);
 }
 
-TEST_CASE("calls that wait in an AwaitableInstance's lane begin without allocating", "[awaitable_instance][faults][S11]") {
+TEST_CASE("calls that wait in an AwaitableInstance's lane begin without allocating",
+          "[awaitable_instance][faults][S11]") {
   BusyQueue busy;
   struct Counter {
     int value = 0;

@@ -39,16 +39,17 @@ bool permitted() noexcept {
   return mine.exempt > 0 || !no_memory_elsewhere.load(std::memory_order_relaxed);
 }
 
-void* allocate(std::size_t bytes) noexcept { return permitted() ? std::malloc(bytes == 0 ? 1 : bytes) : nullptr; }
+void* allocate(std::size_t bytes) noexcept {
+  return permitted() ? std::malloc(bytes == 0 ? 1 : bytes) : nullptr;
+}
 
 void* allocate(std::size_t bytes, std::align_val_t alignment) noexcept {
   if (!permitted()) {
     return nullptr;
   }
   void* memory = nullptr;
-  const std::size_t at_least = static_cast<std::size_t>(alignment) < sizeof(void*)
-                                   ? sizeof(void*)
-                                   : static_cast<std::size_t>(alignment);
+  const std::size_t at_least =
+      static_cast<std::size_t>(alignment) < sizeof(void*) ? sizeof(void*) : static_cast<std::size_t>(alignment);
   return posix_memalign(&memory, at_least, bytes == 0 ? 1 : bytes) == 0 ? memory : nullptr;
 }
 
@@ -83,7 +84,9 @@ Tally tally;
 
 CountedAllocations::CountedAllocations() noexcept
     : here_before_(mine.allocations), anywhere_before_(allocations.load(std::memory_order_relaxed)) {}
-std::size_t CountedAllocations::here() const noexcept { return mine.allocations - here_before_; }
+std::size_t CountedAllocations::here() const noexcept {
+  return mine.allocations - here_before_;
+}
 std::size_t CountedAllocations::anywhere() const noexcept {
   return allocations.load(std::memory_order_relaxed) - anywhere_before_;
 }
@@ -92,8 +95,12 @@ FailingAllocation::FailingAllocation(std::size_t nth) noexcept {
   mine.failed = false;
   mine.fails_at = mine.allocations + nth;
 }
-FailingAllocation::~FailingAllocation() { mine.fails_at = 0; }
-bool FailingAllocation::failed() const noexcept { return mine.failed; }
+FailingAllocation::~FailingAllocation() {
+  mine.fails_at = 0;
+}
+bool FailingAllocation::failed() const noexcept {
+  return mine.failed;
+}
 
 NoMemoryElsewhere::NoMemoryElsewhere() noexcept {
   ++mine.exempt;
@@ -104,8 +111,12 @@ NoMemoryElsewhere::~NoMemoryElsewhere() {
   --mine.exempt;
 }
 
-TestsOwnMemory::TestsOwnMemory() noexcept { ++mine.exempt; }
-TestsOwnMemory::~TestsOwnMemory() { --mine.exempt; }
+TestsOwnMemory::TestsOwnMemory() noexcept {
+  ++mine.exempt;
+}
+TestsOwnMemory::~TestsOwnMemory() {
+  --mine.exempt;
+}
 
 ThreadStarts::ThreadStarts(Refuse policy, void* context) noexcept {
   starts_tried = 0;
@@ -113,9 +124,15 @@ ThreadStarts::ThreadStarts(Refuse policy, void* context) noexcept {
   refuse_context = context;
   refuse = policy;
 }
-ThreadStarts::~ThreadStarts() { refuse = nullptr; }
-std::size_t ThreadStarts::tried() const noexcept { return starts_tried; }
-std::size_t ThreadStarts::refused() const noexcept { return starts_refused; }
+ThreadStarts::~ThreadStarts() {
+  refuse = nullptr;
+}
+std::size_t ThreadStarts::tried() const noexcept {
+  return starts_tried;
+}
+std::size_t ThreadStarts::refused() const noexcept {
+  return starts_refused;
+}
 
 void note_fault(const char* kind) noexcept {
   switch (kind[0]) {
@@ -132,10 +149,18 @@ void note_fault(const char* kind) noexcept {
 
 }  // namespace toto_tests
 
-void* operator new(std::size_t bytes) { return toto_tests::or_throw(toto_tests::allocate(bytes)); }
-void* operator new[](std::size_t bytes) { return toto_tests::or_throw(toto_tests::allocate(bytes)); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return toto_tests::allocate(bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return toto_tests::allocate(bytes); }
+void* operator new(std::size_t bytes) {
+  return toto_tests::or_throw(toto_tests::allocate(bytes));
+}
+void* operator new[](std::size_t bytes) {
+  return toto_tests::or_throw(toto_tests::allocate(bytes));
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return toto_tests::allocate(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return toto_tests::allocate(bytes);
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return toto_tests::or_throw(toto_tests::allocate(bytes, alignment));
 }
@@ -148,18 +173,42 @@ void* operator new(std::size_t bytes, std::align_val_t alignment, const std::not
 void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   return toto_tests::allocate(bytes, alignment);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
 
 extern "C" {
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <toto/tasks.hpp>
 #include <utility>
 
@@ -28,7 +29,9 @@ struct Counter {
   int add(int by) { return value += by; }
 };
 
-toto::Task<> hop_to(toto::TaskQueue& queue) { co_await queue.schedule(); }
+toto::Task<> hop_to(toto::TaskQueue& queue) {
+  co_await queue.schedule();
+}
 
 /// Makes the first start of a thread wait for a gate, and then fail; and the following ones up to `last`.
 struct FailsLate {
@@ -250,6 +253,55 @@ TEST_CASE("a call that waits behind one whose thread cannot be started is not st
   if (!second_refused) {
     REQUIRE(second.wait_for(kPatience));
     REQUIRE(second.get() == 10);
+  }
+}
+
+TEST_CASE("a call that waits for its turn is work: neither wait_idle nor the end of the queue passes it by",
+          "[awaitable_instance][faults][S2][L11]") {
+  FailsLate late(1);
+  auto queue = std::make_unique<toto::TaskQueue>();
+  const toto::AwaitableInstance counter(Counter{}, *queue);
+  Gate go;
+  std::atomic<bool> first_refused = false;
+  std::atomic<bool> second_returned = false;
+  toto::TaskHandle<int> second;
+  Threads callers;
+  callers.start([&] {
+    go.wait();
+    try {
+      auto first = counter(&Counter::add, 1);
+      std::move(first).detach();
+    } catch (const std::system_error&) {
+      first_refused = true;
+    } catch (const toto::QueueClosed&) {
+      first_refused = true;
+    }
+  });
+  callers.start([&] {
+    late.asked.wait();
+    try {
+      second = counter([](Counter& object) {
+        std::this_thread::sleep_for(50ms);  // so that an end that does not wait for it is seen
+        return object.add(10);
+      });
+    } catch (const std::exception&) {
+    }
+    second_returned = true;
+  });
+  const ThreadStarts starts(&FailsLate::refuse, &late);
+  go.open();
+  const bool accepted_early = eventually([&] { return second_returned.load(); }, 200ms);
+  if (accepted_early) {  // it waits for its turn behind the one whose thread is being started
+    CHECK(queue->stats().queued == 1);
+    CHECK_FALSE(queue->wait_idle_for(0ms));
+  }
+  queue->close();
+  late.answer.open();
+  callers.join();
+  queue.reset();
+  if (second.valid()) {
+    REQUIRE(second.ready());
+    REQUIRE(second.get() == (first_refused ? 10 : 11));
   }
 }
 

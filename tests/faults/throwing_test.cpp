@@ -112,12 +112,12 @@ std::string try_each_step(Call call, int& points) {
 
 }  // namespace
 
-#define REQUIRE_EACH_STEP_HANDLED(...)                             \
-  do {                                                             \
-    int points = 0;                                                \
+#define REQUIRE_EACH_STEP_HANDLED(...)                                \
+  do {                                                                \
+    int points = 0;                                                   \
     const std::string complaint = try_each_step(__VA_ARGS__, points); \
-    REQUIRE(complaint.empty());                                    \
-    REQUIRE(points > 0);                                           \
+    REQUIRE(complaint.empty());                                       \
+    REQUIRE(points > 0);                                              \
   } while (false)
 
 TEST_CASE("a callable whose copy or move throws is not queued, or fails as a task", "[task_queue][faults][S12][E8]") {
@@ -208,8 +208,7 @@ TEST_CASE("a result whose copy or move throws is the task's failure, or its take
   });
 }
 
-TEST_CASE("a coroutine's result whose copy or move throws is its failure, or its taker's",
-          "[task][faults][G14]") {
+TEST_CASE("a coroutine's result whose copy or move throws is its failure, or its taker's", "[task][faults][G14]") {
   struct Coroutines {
     static toto::Task<Thrower> give(const Thrower& original) { co_return original; }
     static toto::Task<Thrower> pass_on(const Thrower& original) { co_return co_await give(original); }
@@ -236,16 +235,13 @@ TEST_CASE("a coroutine's result whose copy or move throws is its failure, or its
     toto::TaskHandle<Thrower> handle = queue.yield_task(&Coroutines::give, std::cref(original));
     handle.get();
   });
-  REQUIRE_EACH_STEP_HANDLED([](toto::TaskQueue&, const Thrower& original) {
-    toto::sync_wait(Coroutines::pass_on(original));
-  });
+  REQUIRE_EACH_STEP_HANDLED(
+      [](toto::TaskQueue&, const Thrower& original) { toto::sync_wait(Coroutines::pass_on(original)); });
   REQUIRE_EACH_STEP_HANDLED([](toto::TaskQueue& queue, const Thrower& original) {
     toto::sync_wait(Coroutines::await_from(queue, original));
   });
-  REQUIRE_EACH_STEP_HANDLED([](toto::TaskQueue& queue, const Thrower& original) {
-    toto::sync_wait(Coroutines::join(queue, original));
-  });
-  REQUIRE_EACH_STEP_HANDLED([](toto::TaskQueue& queue, const Thrower& original) {
-    toto::sync_wait(Coroutines::join_two(queue, original));
-  });
+  REQUIRE_EACH_STEP_HANDLED(
+      [](toto::TaskQueue& queue, const Thrower& original) { toto::sync_wait(Coroutines::join(queue, original)); });
+  REQUIRE_EACH_STEP_HANDLED(
+      [](toto::TaskQueue& queue, const Thrower& original) { toto::sync_wait(Coroutines::join_two(queue, original)); });
 }

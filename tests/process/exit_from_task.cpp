@@ -31,7 +31,9 @@ namespace {
 }
 
 /// A drain that waits for the thread that called exit would take for ever.
-void wait_for_ever_at_exit() { toto::TaskQueue::set_exit_limit(toto::Duration::never()); }
+void wait_for_ever_at_exit() {
+  toto::TaskQueue::set_exit_limit(toto::Duration::never());
+}
 
 int from_a_task_of_a_named_queue(Evidence& evidence) {
   wait_for_ever_at_exit();
@@ -186,8 +188,12 @@ int abort_from_a_task(Evidence&) {
   sleep_for_ever();
 }
 
-std::string ten(const Evidence& evidence) { return evidence.count == 10 ? "" : "the others did not run"; }
-std::string one(const Evidence& evidence) { return evidence.count == 1 ? "" : "the other one did not run"; }
+std::string ten(const Evidence& evidence) {
+  return evidence.count == 10 ? "" : "the others did not run";
+}
+std::string one(const Evidence& evidence) {
+  return evidence.count == 1 ? "" : "the other one did not run";
+}
 
 }  // namespace
 

@@ -182,7 +182,7 @@ int main() {
   busy.queue->wait_idle();
   expect(toto::TaskQueue::shutdown_instances(30s), "the parent's named queues end");
   busy.queue.reset();
-  expect(busy.runs == busy.accepted, "the parent has run " + std::to_string(busy.runs) + " of " +
-                                         std::to_string(busy.accepted) + " tasks");
+  expect(busy.runs == busy.accepted,
+         "the parent has run " + std::to_string(busy.runs) + " of " + std::to_string(busy.accepted) + " tasks");
   return failures == 0 ? 0 : 1;
 }

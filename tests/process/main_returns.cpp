@@ -26,8 +26,9 @@ using toto_tests::Evidence;
 namespace {
 
 std::string expect_count(const Evidence& evidence, int expected) {
-  return evidence.count == expected ? ""
-                                    : std::to_string(evidence.count) + " tasks ran instead of " + std::to_string(expected);
+  return evidence.count == expected
+             ? ""
+             : std::to_string(evidence.count) + " tasks ran instead of " + std::to_string(expected);
 }
 template <int kExpected>
 std::string counted(const Evidence& evidence) {
@@ -161,8 +162,7 @@ int a_reference_from_the_registry_in_a_static_destructor(Evidence& evidence) {
   struct Late {
     explicit Late(toto::TaskQueue& q, Evidence& left) : queue(q), evidence(left) {}
     ~Late() {
-      evidence.flag = queue.name() == "kept" && queue.stats().queued == 0 &&
-                      toto::TaskQueue::find("kept") == &queue;
+      evidence.flag = queue.name() == "kept" && queue.stats().queued == 0 && toto::TaskQueue::find("kept") == &queue;
     }
     toto::TaskQueue& queue;
     Evidence& evidence;
@@ -215,7 +215,9 @@ int main(int argc, char** argv) {
           {"a reference from the registry in a static destructor",
            &a_reference_from_the_registry_in_a_static_destructor, 0, flagged},
           {"an error while draining", &an_error_while_draining, 0,
-           [](const Evidence& evidence) { return evidence.other == 10 ? expect_count(evidence, 10) : "a hook was not called"; }},
+           [](const Evidence& evidence) {
+             return evidence.other == 10 ? expect_count(evidence, 10) : "a hook was not called";
+           }},
           {"a handle that is left behind", &a_handle_that_is_left_behind, 0, &counted<1>},
       },
       argc, argv);

@@ -90,8 +90,7 @@ int main() {
       queue.yield_task([] {}).get();
     }
     expect(queue.stats().completed == static_cast<std::uint64_t>(expirations), "every task ran");
-    std::printf("        %llu threads were started\n",
-                static_cast<unsigned long long>(queue.stats().threads_started));
+    std::printf("        %llu threads were started\n", static_cast<unsigned long long>(queue.stats().threads_started));
   }
 
   const Memory after = memory();

@@ -53,7 +53,7 @@ toto::Task<int> sleep_on_loop() {
 }  // namespace
 
 int main() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = &on_signal;  // no SA_RESTART
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGALRM, &action, nullptr);
@@ -64,7 +64,7 @@ int main() {
   std::thread sender([&] {
     while (!stop) {
       pthread_kill(main_thread, SIGINT);
-      raise(SIGALRM);       // to this thread
+      raise(SIGALRM);          // to this thread
       kill(getpid(), SIGINT);  // to any thread that does not block it
       std::this_thread::sleep_for(100us);
     }

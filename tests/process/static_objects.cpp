@@ -191,13 +191,12 @@ std::string all_accepted_ran(const Evidence& evidence) {
   if (!evidence.flag) {
     return "was not tried";
   }
-  return evidence.count == evidence.other ? ""
-                                          : std::to_string(evidence.other) + " were accepted, and " +
-                                                std::to_string(evidence.count) + " ran";
+  return evidence.count == evidence.other
+             ? ""
+             : std::to_string(evidence.other) + " were accepted, and " + std::to_string(evidence.count) + " ran";
 }
 std::string all_ran(const Evidence& evidence) {
-  return evidence.count == AddsAtItsEnd::kTasks ? all_accepted_ran(evidence)
-                                                : std::to_string(evidence.count) + " ran";
+  return evidence.count == AddsAtItsEnd::kTasks ? all_accepted_ran(evidence) : std::to_string(evidence.count) + " ran";
 }
 
 }  // namespace

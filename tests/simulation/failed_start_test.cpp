@@ -11,17 +11,16 @@ using namespace std::chrono_literals;
 using toto::testing::require;
 
 TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][I2]") {
-  explore("a later start fails", {.start_faults = {.after = 1}, .random_schedules = 6'000},
-          [](Simulation& sim) {
-            SimRuntime::Atomic<int> ran{0};
-            SimQueue queue(2, toto::Duration::never());
-            const auto checks = watch(sim, queue);
-            for (int i = 0; i < 3; ++i) {
-              queue.add_task([&] { ran.fetch_add(1); });
-            }
-            queue.wait_idle();
-            require(ran.load() == 3, "all ran on the one worker");
-          });
+  explore("a later start fails", {.start_faults = {.after = 1}, .random_schedules = 6'000}, [](Simulation& sim) {
+    SimRuntime::Atomic<int> ran{0};
+    SimQueue queue(2, toto::Duration::never());
+    const auto checks = watch(sim, queue);
+    for (int i = 0; i < 3; ++i) {
+      queue.add_task([&] { ran.fetch_add(1); });
+    }
+    queue.wait_idle();
+    require(ran.load() == 3, "all ran on the one worker");
+  });
 }
 
 TEST_CASE("with no worker and none to be had, adding throws and queues nothing", "[simulation][S2][S3][I4]") {
@@ -63,23 +62,22 @@ TEST_CASE("a failed restart after expiry is told to the adder, and nothing is st
 }
 
 TEST_CASE("two adders whose first thread fails are each told, or served", "[simulation][S2][S6][I4]") {
-  explore("two adders, starts may fail", {.failing_starts = 2, .random_schedules = 10'000},
-          [](Simulation& sim) {
-            SimRuntime::Atomic<int> ran{0};
-            SimRuntime::Atomic<int> accepted{0};
-            {
-              SimQueue queue(1, 5ms);
-              const auto add = [&] {
-                try {
-                  queue.add_task([&] { ran.fetch_add(1); });
-                  accepted.fetch_add(1);
-                } catch (const std::system_error&) {
-                }
-              };
-              sim.run_threads({{"a", add}, {"b", add}});
-            }
-            require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
-          });
+  explore("two adders, starts may fail", {.failing_starts = 2, .random_schedules = 10'000}, [](Simulation& sim) {
+    SimRuntime::Atomic<int> ran{0};
+    SimRuntime::Atomic<int> accepted{0};
+    {
+      SimQueue queue(1, 5ms);
+      const auto add = [&] {
+        try {
+          queue.add_task([&] { ran.fetch_add(1); });
+          accepted.fetch_add(1);
+        } catch (const std::system_error&) {
+        }
+      };
+      sim.run_threads({{"a", add}, {"b", add}});
+    }
+    require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
+  });
 }
 
 TEST_CASE("a start that fails while the last worker expires strands nobody", "[simulation][S4][S5][S6][B4]") {
@@ -123,21 +121,22 @@ TEST_CASE("with a timeout of 0 and starts that fail, what was accepted runs", "[
 }
 
 TEST_CASE("an adder that waits for the first thread is told when the queue closes", "[simulation][S2][L6]") {
-  explore("first thread against close", {.deviations = 1, .failing_starts = 1, .random_schedules = 6'000}, [](Simulation& sim) {
-    SimRuntime::Atomic<int> ran{0};
-    SimRuntime::Atomic<int> accepted{0};
-    {
-      SimQueue queue(1, 5ms);
-      const auto add = [&] {
-        try {
-          queue.add_task([&] { ran.fetch_add(1); });
-          accepted.fetch_add(1);
-        } catch (const std::system_error&) {
-        } catch (const toto::QueueClosed&) {
-        }
-      };
-      sim.run_threads({{"a", add}, {"b", add}, {"closer", [&] { queue.close(); }}});
-    }
-    require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
-  });
+  explore("first thread against close", {.deviations = 1, .failing_starts = 1, .random_schedules = 6'000},
+          [](Simulation& sim) {
+            SimRuntime::Atomic<int> ran{0};
+            SimRuntime::Atomic<int> accepted{0};
+            {
+              SimQueue queue(1, 5ms);
+              const auto add = [&] {
+                try {
+                  queue.add_task([&] { ran.fetch_add(1); });
+                  accepted.fetch_add(1);
+                } catch (const std::system_error&) {
+                } catch (const toto::QueueClosed&) {
+                }
+              };
+              sim.run_threads({{"a", add}, {"b", add}, {"closer", [&] { queue.close(); }}});
+            }
+            require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
+          });
 }

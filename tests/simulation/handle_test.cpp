@@ -39,8 +39,7 @@ toto::Task<> sleep_then(toto::Duration length, int& steps) {
 
 }  // namespace
 
-TEST_CASE("completion that races with awaiting resumes the coroutine exactly once",
-          "[simulation][G1][G2][G3][I10]") {
+TEST_CASE("completion that races with awaiting resumes the coroutine exactly once", "[simulation][G1][G2][G3][I10]") {
   explore("completion against await", {.deviations = 2}, [](Simulation&) {
     SimQueue queue(1, 5ms);
     SimLoop loop;
@@ -101,8 +100,7 @@ TEST_CASE("a handle dropped at any moment lets the task run and destroys the res
   });
 }
 
-TEST_CASE("a coroutine destroyed on its loop while the task runs is never resumed",
-          "[simulation][G8][G9][Q19]") {
+TEST_CASE("a coroutine destroyed on its loop while the task runs is never resumed", "[simulation][G8][G9][Q19]") {
   explore("destruction against completion", {.deviations = 2}, [](Simulation& sim) {
     int result = 0;
     int resumed = 0;
@@ -158,8 +156,7 @@ TEST_CASE("a blocking wait races with completion and the handle's destruction", 
   });
 }
 
-TEST_CASE("a wait with a limit that races with completion leaves the handle whole",
-          "[simulation][J2][J3][J4]") {
+TEST_CASE("a wait with a limit that races with completion leaves the handle whole", "[simulation][J2][J3][J4]") {
   explore("wait_for against completion", {.random_schedules = 6'000}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);
     auto handle = queue.yield_task([&] {
@@ -246,8 +243,7 @@ TEST_CASE("the last child of when_all resumes the coroutine once, in all orders"
     SimLoop loop;
     int resumed = 0;
     const auto both = [](SimQueue& on, int& times) -> toto::Task<int> {
-      const auto [one, two] =
-          co_await toto::when_all(on.yield_task([] { return 1; }), on.yield_task([] { return 2; }));
+      const auto [one, two] = co_await toto::when_all(on.yield_task([] { return 1; }), on.yield_task([] { return 2; }));
       ++times;
       co_return one * 10 + two;
     };

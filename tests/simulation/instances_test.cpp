@@ -112,8 +112,7 @@ TEST_CASE("closing with calls waiting in a lane runs or cancels them all", "[sim
   });
 }
 
-TEST_CASE("an instance has one user at a time and comes back when the call throws",
-          "[simulation][Q2][Q3][Q4]") {
+TEST_CASE("an instance has one user at a time and comes back when the call throws", "[simulation][Q2][Q3][Q4]") {
   explore("two threads, one instance", {.random_schedules = 10'000}, [](Simulation& sim) {
     Pool pool(Fragile{});
     const auto use = [&] {
@@ -124,8 +123,7 @@ TEST_CASE("an instance has one user at a time and comes back when the call throw
       }
     };
     sim.run_threads({{"a", use}, {"b", use}});
-    require(pool.transaction([](Fragile& object) { return object.value; }) == 4,
-            "four calls, one after another");
+    require(pool.transaction([](Fragile& object) { return object.value; }) == 4, "four calls, one after another");
   });
 }
 
@@ -208,8 +206,7 @@ TEST_CASE("a coroutine gets its lease, or is destroyed while it waits, and no in
     int used = 0;
     sim.run_threads({{"holder", [&] { auto lease = pool.instance(); }}, {"loop", [&] {
                                                                            SimLoop loop;
-                                                                           loop.spawn(
-                                                                               lease_and_use(pool, used));
+                                                                           loop.spawn(lease_and_use(pool, used));
                                                                            loop.post([&] { loop.stop(); });
                                                                            loop.run();
                                                                          }}});

@@ -112,18 +112,16 @@ TEST_CASE("a coroutine that dies while it waits, or with its instance posted, lo
 }
 
 TEST_CASE("an instance that is made for a coroutine that dies is not lost", "[simulation][Q19][Q21]") {
-  explore("coroutine dies, factory", {.random_schedules = 5'000, .eager = false},
-          [](Simulation& sim) {
-            SimQueue::set_exit_limit(toto::Duration::never());
-            int living = 0;
-            int taken = 0;
-            Pool pool([&living] { return Thing(living); }, 1);
-            sim.run_threads({{"coroutine", [&] { abandon(take_one(pool, taken)); }},
-                             {"thread", [&] { pool(&Thing::use); }}});
-            SimQueue::instance("pool").wait_idle();
-            require(pool.stats().free == 1 && pool.stats().waiting == 0, "the instance is free, and nobody waits");
-            require(living == 1, "one was made");
-          });
+  explore("coroutine dies, factory", {.random_schedules = 5'000, .eager = false}, [](Simulation& sim) {
+    SimQueue::set_exit_limit(toto::Duration::never());
+    int living = 0;
+    int taken = 0;
+    Pool pool([&living] { return Thing(living); }, 1);
+    sim.run_threads({{"coroutine", [&] { abandon(take_one(pool, taken)); }}, {"thread", [&] { pool(&Thing::use); }}});
+    SimQueue::instance("pool").wait_idle();
+    require(pool.stats().free == 1 && pool.stats().waiting == 0, "the instance is free, and nobody waits");
+    require(living == 1, "one was made");
+  });
 }
 
 TEST_CASE("a factory that fails once serves everybody else", "[simulation][Q11][Q21]") {
@@ -150,10 +148,10 @@ TEST_CASE("a factory that fails once serves everybody else", "[simulation][Q11][
       }
     };
     sim.run_threads({{"one", thread}, {"other", thread}, {"loop", [&] {
-                       SimLoop loop;
-                       loop.spawn(try_one(pool, taken, failed));
-                       loop.run();
-                     }}});
+                                                            SimLoop loop;
+                                                            loop.spawn(try_one(pool, taken, failed));
+                                                            loop.run();
+                                                          }}});
     require(taken == 2 && failed == 1, "one got the failure, two an instance");
     require(pool.stats().free == 1 && living == 1, "there is one instance");
   });
@@ -273,8 +271,7 @@ TEST_CASE("a thread that comes to hold all that is left is told at once", "[simu
   });
 }
 
-TEST_CASE("two threads that merely wait for each other's instances in turn are not told anything",
-          "[simulation][M5]") {
+TEST_CASE("two threads that merely wait for each other's instances in turn are not told anything", "[simulation][M5]") {
   explore("no false deadlock", {.random_schedules = 10'000}, [](Simulation& sim) {
     int living = 0;
     Pool pool(Thing{living});

@@ -114,8 +114,7 @@ TEST_CASE("a task may add a task to its own queue", "[simulation][A7]") {
   });
 }
 
-TEST_CASE("an idle thread leaves exactly at its timeout after the end of the task",
-          "[simulation][B1][B16][O1]") {
+TEST_CASE("an idle thread leaves exactly at its timeout after the end of the task", "[simulation][B1][B16][O1]") {
   explore("exact expiry", {.deviations = 1, .random_schedules = 0, .eager = false}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);
     require(queue.size() == 0 && sim.threads_started() == 0, "no thread before the first task");
@@ -186,15 +185,14 @@ TEST_CASE("a thread with an unlimited idle timeout stays", "[simulation][B6]") {
 }
 
 TEST_CASE("a spurious wake-up neither ends a thread early nor extends its deadline", "[simulation][B7]") {
-  explore("spurious wake-ups", {.spurious_wakeups = 2, .random_schedules = 2'000, .eager = false},
-          [](Simulation& sim) {
-            SimQueue queue(1, 5ms);
-            queue.yield_task([] {}).get();
-            sim.sleep_for(4999us);
-            require(queue.size() == 1, "alive just before the timeout");
-            sim.sleep_for(2us);
-            require(queue.size() == 0, "gone just after it");
-          });
+  explore("spurious wake-ups", {.spurious_wakeups = 2, .random_schedules = 2'000, .eager = false}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    queue.yield_task([] {}).get();
+    sim.sleep_for(4999us);
+    require(queue.size() == 1, "alive just before the timeout");
+    sim.sleep_for(2us);
+    require(queue.size() == 0, "gone just after it");
+  });
 }
 
 TEST_CASE("a worker whose task was taken by another keeps its remaining idle time", "[simulation][B8]") {
@@ -317,7 +315,9 @@ TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L1
       queue.yield_task([&] { ++ran; }).get();
       sim.sleep_for(5ms);
     }
-    { SimQueue never_used(2, 5ms); }
+    {
+      SimQueue never_used(2, 5ms);
+    }
     require(ran == 1, "it ran");
   });
 }

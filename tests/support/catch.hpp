@@ -38,7 +38,9 @@ inline auto contains(const std::string& part) {
 }
 
 /// Matches an exception whose what() is `text`, for REQUIRE_THROWS_MATCHES.
-inline auto has_message(const std::string& text) { return Catch::Matchers::Message(text); }
+inline auto has_message(const std::string& text) {
+  return Catch::Matchers::Message(text);
+}
 
 }  // namespace toto_tests
 

@@ -88,8 +88,26 @@ struct ExplorationTotals {
   }
 };
 
+// Sanitizers, and code that is not optimised, take ten to a hundred times as long: there the models are run for what
+// those builds find, not for the schedules.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+inline constexpr bool kLight = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kLight = true;
+#else
+inline constexpr bool kLight = false;
+#endif
+#else
+inline constexpr bool kLight = false;
+#endif
+
 inline void explore(std::string_view name, Exploration how, const std::function<void(Simulation&)>& scenario) {
   using namespace toto::testing;
+  if (kLight) {
+    how.deviations = how.deviations > 1 ? 1 : 0;
+    how.random_schedules = 200;
+  }
   const char* const factor_text = std::getenv("TOTO_SCHEDULES");
   const double factor = factor_text != nullptr ? std::atof(factor_text) : 1;
   SimulationOptions options;

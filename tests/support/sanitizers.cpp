@@ -15,10 +15,16 @@ const char* __asan_default_options() {
   return "detect_stack_use_after_return=1:strict_init_order=1:check_initialization_order=1:detect_leaks=1";
 }
 
-const char* __lsan_default_options() { return "report_objects=1"; }
+const char* __lsan_default_options() {
+  return "report_objects=1";
+}
 
-const char* __tsan_default_options() { return "second_deadlock_stack=1:history_size=4"; }
+const char* __tsan_default_options() {
+  return "second_deadlock_stack=1:history_size=4";
+}
 
-const char* __ubsan_default_options() { return "print_stacktrace=1"; }
+const char* __ubsan_default_options() {
+  return "print_stacktrace=1";
+}
 
 }  // extern "C"

@@ -34,8 +34,7 @@ struct Evidence {
 /// Memory that survives the child. Never freed.
 inline Evidence& shared_evidence() {
   static Evidence* const evidence = [] {
-    void* const memory =
-        mmap(nullptr, sizeof(Evidence), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* const memory = mmap(nullptr, sizeof(Evidence), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
       std::perror("mmap");
       std::_Exit(1);

@@ -171,7 +171,8 @@ TEST_CASE("concurrent() lets calls overlap, as far as the queue has threads", "[
   ordered(&Unlocked::append, 1).get();  // the wrapper it was made from is what it was
 }
 
-TEST_CASE("copies of a wrapper share its order, two wrappers of one object are two orders", "[awaitable_instance][P8]") {
+TEST_CASE("copies of a wrapper share its order, two wrappers of one object are two orders",
+          "[awaitable_instance][P8]") {
   Unlocked object;
   toto::TaskQueue queue(2);
   const toto::AwaitableInstance first(object, queue);

@@ -422,6 +422,13 @@ TEST_CASE("a forced unwinding passes through a task without losing others", "[ta
         pthread_exit(nullptr);
       });
     }
+    SECTION("of a coroutine task before it has suspended") {
+      handle = queue.yield_task([&on_stack, c = Counted(captured)]() -> toto::Task<int> {
+        const Counted on_this_stack(on_stack);
+        pthread_exit(nullptr);
+        co_return 1;
+      });
+    }
     SECTION("of a task that fits into the queue") {
       queue.add_task([&on_stack] {
         const Counted on_this_stack(on_stack);

@@ -341,8 +341,7 @@ TEST_CASE("a default queue that takes no tasks is an error, not a hang", "[insta
   REQUIRE(pool.instance()->uses == 0);  // a thread makes its own
 }
 
-TEST_CASE("a queue that discards the making of an instance leaves no coroutine behind",
-          "[instance_pool][lease][Q18]") {
+TEST_CASE("a queue that discards the making of an instance leaves no coroutine behind", "[instance_pool][lease][Q18]") {
   std::atomic<int> living{0};
   InstancePool pool([&] { return Alive(living); }, 1, {.default_queue = "discards"});
   TaskQueue& queue = TaskQueue::instance("discards");
@@ -401,7 +400,9 @@ TEST_CASE("a coroutine whose loop is gone goes on in the default queue", "[insta
     loop.post([&] { body(); });
     run_once(loop);
     SECTION("before the instance comes") {}
-    SECTION("with the instance on the way") { held.reset(); }
+    SECTION("with the instance on the way") {
+      held.reset();
+    }
   }
   held.reset();
   REQUIRE(eventually([&] { return continued_in != nullptr; }));

@@ -207,8 +207,12 @@ TEST_CASE("the queue may discard a transaction: the instance comes back and the 
   auto queued = pool.await_transaction([capture = Capture(captures)](Counter& c) { return c.increment(); }, queue);
   auto other = pool.await_transaction([capture = Capture(captures)](Counter& c) { return c.increment(); }, queue);
   REQUIRE(pool.stats().leased == 2);
-  SECTION("by cancel_queued") { REQUIRE(queue.cancel_queued() == 2); }
-  SECTION("by close") { queue.close(Pending::cancel); }
+  SECTION("by cancel_queued") {
+    REQUIRE(queue.cancel_queued() == 2);
+  }
+  SECTION("by close") {
+    queue.close(Pending::cancel);
+  }
   SECTION("by the handles") {
     REQUIRE(queued.cancel());
     REQUIRE(other.cancel());

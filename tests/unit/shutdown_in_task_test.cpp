@@ -257,9 +257,7 @@ TEST_CASE("a capture whose destructor adds to the closing queue is refused, or i
     toto::TaskQueue queue;
     Gate begun;
     Gate gate;
-    const auto adds = [&] {
-      return AtItsEnd([&] { try_add(queue, accepted, refused, [&] { ++runs; }); });
-    };
+    const auto adds = [&] { return AtItsEnd([&] { try_add(queue, accepted, refused, [&] { ++runs; }); }); };
     queue.add_task([&] {
       begun.open();
       gate.wait();

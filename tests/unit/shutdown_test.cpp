@@ -156,7 +156,8 @@ TEST_CASE("after closing, every way of adding throws QueueClosed, which names th
   queue.close();
   REQUIRE_THROWS_WITH(queue.add_task([] {}), contains("the closed one"));
   REQUIRE_THROWS_AS(queue.add_task([] {}), toto::QueueClosed);
-  REQUIRE_THROWS_AS(queue.add_task([owner = std::make_unique<int>(1)] { static_cast<void>(owner); }), toto::QueueClosed);
+  REQUIRE_THROWS_AS(queue.add_task([owner = std::make_unique<int>(1)] { static_cast<void>(owner); }),
+                    toto::QueueClosed);
   REQUIRE_THROWS_AS(static_cast<void>(queue.yield_task([] {})), toto::QueueClosed);
   REQUIRE_THROWS_AS(static_cast<void>(wrapper([](int& value) { return value; })), toto::QueueClosed);
   REQUIRE_THROWS_AS(toto::sync_wait(hop_to(queue, hops)), toto::QueueClosed);
@@ -292,7 +293,9 @@ TEST_CASE("destroying a queue whose threads are just leaving joins them", "[task
 }
 
 TEST_CASE("destroying a queue that has no thread, or none any more, works", "[task_queue][L13]") {
-  { const toto::TaskQueue never_used; }
+  {
+    const toto::TaskQueue never_used;
+  }
   {
     toto::TaskQueue closed;
     closed.close();

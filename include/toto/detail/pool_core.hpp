@@ -60,10 +60,10 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
         places_(instances.size()),
         instances_(instances.size()),
         made_(instances.size()) {
+    this->watch_forks();  // may run out of memory: before the instances have no other owner
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }
-    this->watch_forks();
   }
 
   // Taking. What is returned may be a vacant place: furnish() it. Thread-safe; none of them calls anything of the

@@ -123,7 +123,7 @@ class Transaction {
 };
 
 template <class T, class Runtime, class F, class... Args>
-using TransactionOf = Transaction<T, Runtime, std::decay_t<F>, std::decay_t<Args>...>;
+using TransactionOf = Transaction<T, Runtime, Stored<F>, Stored<Args>...>;
 
 /// How the handle of a transaction is typed; see HandleFor.
 template <class T, class Runtime, class F, class... Args>

@@ -12,4 +12,6 @@ int sum_in_other_unit() {
   return queue.yield_task([](int a, int b) { return a + b; }, 3, 4).get();
 }
 
-toto::TaskQueue& queue_of_other_unit() { return toto::TaskQueue::instance("shared"); }
+toto::TaskQueue& queue_of_other_unit() {
+  return toto::TaskQueue::instance("shared");
+}

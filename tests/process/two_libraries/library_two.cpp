@@ -6,11 +6,17 @@
 
 namespace two {
 
-toto::TaskQueue* named_queue() { return &toto::TaskQueue::instance("shared by libraries", 3); }
-toto::TaskQueue* current_queue() { return toto::TaskQueue::current(); }
+toto::TaskQueue* named_queue() {
+  return &toto::TaskQueue::instance("shared by libraries", 3);
+}
+toto::TaskQueue* current_queue() {
+  return toto::TaskQueue::current();
+}
 toto::TaskHandle<int> add(int value) {
   return named_queue()->yield_task([value] { return value + 10; });
 }
-toto::Task<int> coroutine(int value) { co_return co_await add(value) + co_await one::coroutine(value); }
+toto::Task<int> coroutine(int value) {
+  co_return co_await add(value) + co_await one::coroutine(value);
+}
 
 }  // namespace two
