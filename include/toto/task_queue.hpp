@@ -115,7 +115,13 @@ class BasicTaskQueue {
   }
 
   /// The named queue, or null.
-  static BasicTaskQueue* find(std::string_view name) noexcept { return Registry::instance().find(name); }
+  static BasicTaskQueue* find(std::string_view name) noexcept {
+    try {
+      return Registry::instance().find(name);
+    } catch (...) {
+      return nullptr;  // no memory for the registry itself: there is no queue yet
+    }
+  }
 
   /// Closes every named queue and waits until all have run what they accepted. False if some are still busy
   /// when the time is up. They stay registered, and closed.

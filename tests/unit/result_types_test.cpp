@@ -259,16 +259,3 @@ TEST_CASE("an over-aligned result of a task is aligned", "[task_handle][G15]") {
   }
   CHECK(all);
 }
-
-TEST_CASE("an over-aligned result of a coroutine is aligned", "[task_handle][task][G15]") {
-  const auto coroutine = []() -> toto::Task<Aligned> { co_return Aligned(); };
-  std::vector<toto::Task<Aligned>> tasks;
-  for (int i = 0; i < 20; ++i) {
-    tasks.push_back(coroutine());
-  }
-  bool all = true;
-  for (auto& task : tasks) {
-    all = toto::sync_wait(task).well_placed && all;
-  }
-  CHECK(all);
-}

@@ -50,6 +50,8 @@ struct ThreadContext {
   ExecutorCore<Runtime>* executor = nullptr;
   /// The worker this thread is; null: not a worker.
   Worker<Runtime>* worker = nullptr;
+  /// The queue this thread was a worker of, while its thread-locals are being destroyed. Compared only.
+  const void* left = nullptr;
 
   static ThreadContext& current() noexcept { return Runtime::template Local<ThreadContext, ThreadContext>::get(); }
 };

@@ -61,6 +61,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
         instances_(instances.size()),
         made_(instances.size()) {
     this->watch_forks();  // may run out of memory: before the instances have no other owner
+    this->watch_forks();  // may throw: before it owns anything by hand
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }

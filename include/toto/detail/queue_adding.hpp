@@ -28,7 +28,11 @@ template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task) {
   if (task.lane) {
     mutex_.lock();
-    if (task.lane->admitted == task.lane->limit && !closed_) {
+    if (closed_) {
+      mutex_.unlock();
+      throw closed_error();
+    }
+    if (task.lane->admitted == task.lane->limit) {
       if (task.lane->waiting.empty()) {
         lanes_.push_back(*task.lane);
       }
@@ -39,7 +43,7 @@ void QueueCore<Runtime>::add(QueuedTask& task) {
       mutex_.unlock();
       return;
     }
-    ++task.lane->admitted;  // the following ones wait behind it; a closed queue is refused below
+    ++task.lane->admitted;  // the following ones wait behind it
     mutex_.unlock();
   }
   try {
@@ -99,8 +103,10 @@ void QueueCore<Runtime>::prepare_add(Kind kind) {
   for (;;) {
     std::exception_ptr failure;
     if (kind == Kind::hop ? ended_ : closed_) {
-      failure = std::make_exception_ptr(QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks"));
-    } else if (!slots_.has_room()) {
+      mutex_.unlock();
+      throw closed_error();
+    }
+    if (!slots_.has_room()) {
       mutex_.unlock();
       Chunk* const chunk = new (std::nothrow) Chunk;
       mutex_.lock();

@@ -76,6 +76,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
         name_(options.name),
         thread_count_(options.thread_count),
         idle_timeout_(options.idle_timeout) {
+    TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
     this->watch_forks();
   }
 
@@ -239,6 +240,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static void run_hop(Slot& slot, Worker& worker);
   static void run_nothing(Slot&, Worker&) {}
 
+  QueueClosed closed_error() const {
+    return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
+  }
   void prepare_add(Kind kind) TOTO_REQUIRES(mutex_);
   std::exception_ptr secure_first_worker() TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;

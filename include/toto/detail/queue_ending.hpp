@@ -80,6 +80,9 @@ bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
     changed_.wait_until(mutex_, retry < deadline ? retry : deadline,
                         [this]() TOTO_REQUIRES(mutex_) { return live_ > 0 || !has_work_locked(); });
   }
+  if (ThreadContext<Runtime>::current().left == this && exited_.joinable()) {
+    exited_.detach();  // a thread-local of a worker that has left destroys the queue: perhaps that very thread
+  }
   while (joining_ || exited_.joinable()) {
     if (joining_) {
       changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return !joining_; });
@@ -136,6 +139,10 @@ void QueueCore<Runtime>::lose_this_thread() noexcept {
   --secured_;
   --busy_;
   self->secured = false;
+  if (self->in_coroutine.load(std::memory_order_relaxed) && open_coroutines_ > 0) {
+    --open_coroutines_;  // the coroutine task on this thread never ends
+    ++failed_;
+  }
   const Wake next = has_work_locked() ? pick_locked() : Wake{};
   mutex_.unlock();
   deliver(next);

@@ -45,6 +45,9 @@ class Registry final : private ForkAware<Runtime> {
     auto made = std::make_unique<Queue>(options);
     Queue& queue = *made;
     queues_.emplace(std::string(options.name), std::move(made));
+    if (drained_) {
+      queue.close();  // the process is ending: nobody would wait for its tasks
+    }
     if (!drains_at_exit_) {
       Runtime::at_exit([] { instance().drain_at_exit(); });
       drains_at_exit_ = true;
@@ -98,6 +101,7 @@ class Registry final : private ForkAware<Runtime> {
     {
       const Lock lock(mutex_);
       limit = exit_limit_;
+      drained_ = true;
     }
     try {
       for (Queue* const queue : all()) {
@@ -117,6 +121,7 @@ class Registry final : private ForkAware<Runtime> {
   std::map<std::string, std::unique_ptr<Queue>, std::less<>> queues_ TOTO_GUARDED_BY(mutex_);
   Duration exit_limit_ TOTO_GUARDED_BY(mutex_) = std::chrono::seconds(10);
   bool drains_at_exit_ TOTO_GUARDED_BY(mutex_) = false;
+  bool drained_ TOTO_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace toto::inline v0::detail

@@ -21,7 +21,7 @@ inline std::string thread_name(const std::string& queue, std::size_t number) {
 /// The whole of a worker's thread.
 template <class Runtime>
 void QueueCore<Runtime>::work(Worker& self, bool searches) {
-  ThreadContext<Runtime>::current() = {this, &self};
+  ThreadContext<Runtime>::current() = {this, &self, nullptr};
   mutex_.lock();
   secure_locked(self);
   if (searches) {
@@ -217,7 +217,7 @@ void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
 template <class Runtime>
 void QueueCore<Runtime>::leave(Worker& self) {
   fold_locked(self);
-  ThreadContext<Runtime>::current() = {};
+  ThreadContext<Runtime>::current() = {nullptr, nullptr, this};
   --live_;
   --secured_;
   self.secured = false;
