@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -23,6 +24,7 @@
 
 using namespace std::chrono_literals;
 using toto::TaskQueue;
+using toto_tests::Arrivals;
 using toto_tests::eventually;
 using toto_tests::kProcessInfo;
 using toto_tests::Meeting;
@@ -65,43 +67,57 @@ TEST_CASE("200000 tasks from 8 producers through 4 threads without idle time run
           "[task_queue][stress][A4][A6][A8][B5]") {
   constexpr std::size_t kThreads = 4;
   constexpr std::size_t kProducers = 8;
-  const std::size_t each = scaled<std::size_t>(25'000, 1'500);
-  Runs runs(kProducers * each);
+  constexpr std::size_t kRounds = 100;  // at the end of each, all threads leave
+  const std::size_t each = scaled<std::size_t>(250, 20);
+  const std::size_t tasks = kRounds * kProducers * each;
+  Runs runs(tasks);
   TaskQueue queue(kThreads, 0s, "churn");
   std::atomic<bool> watching{true};
   std::atomic<std::uint64_t> most_threads{0};
   std::atomic<std::uint64_t> most_named{0};
+  std::size_t rounds_that_ended = 0;
   {
-    Threads producers;
-    Meeting meeting(kProducers);
-    for (std::size_t producer = 0; producer < kProducers; ++producer) {
-      producers.start([&, producer] {
-        meeting.arrive_and_wait();
-        for (std::size_t i = 0; i < each; ++i) {
-          queue.add_task([&runs, task = producer * each + i] { runs.run(task); });
-          if (i % 64 == 63) {
-            std::this_thread::sleep_for(100us);  // let the threads run out of work and leave
-          }
-        }
-      });
-    }
     Threads watcher;
     watcher.start([&] {
       while (watching) {
         most_threads = std::max<std::uint64_t>(most_threads, queue.stats().threads);
         most_named = std::max<std::uint64_t>(most_named, threads_named("churn-"));
-        std::this_thread::sleep_for(500us);
+        std::this_thread::sleep_for(200us);
       }
     });
+    Threads producers;
+    std::deque<Meeting> begin;
+    std::deque<Arrivals> end(kRounds);
+    for (std::size_t round = 0; round < kRounds; ++round) {
+      begin.emplace_back(static_cast<int>(kProducers) + 1);
+    }
+    for (std::size_t producer = 0; producer < kProducers; ++producer) {
+      producers.start([&, producer] {
+        for (std::size_t round = 0; round < kRounds; ++round) {
+          begin[round].arrive_and_wait();
+          for (std::size_t i = 0; i < each; ++i) {
+            const std::size_t task = (round * kProducers + producer) * each + i;
+            queue.add_task([&runs, task] { runs.run(task); });
+          }
+          end[round].arrive();
+        }
+      });
+    }
+    for (std::size_t round = 0; round < kRounds; ++round) {
+      begin[round].arrive_and_wait();
+      rounds_that_ended +=
+          end[round].wait_for(kProducers) && eventually([&] { return queue.size() == 0; }, 10s) ? 1 : 0;
+    }
     producers.join();
-    REQUIRE(queue.wait_idle_for(kLongest));
     watching = false;
   }
-  REQUIRE(runs.run_once() == kProducers * each);
+  REQUIRE(rounds_that_ended == kRounds);
+  REQUIRE(queue.wait_idle_for(kLongest));
+  REQUIRE(runs.run_once() == tasks);
   REQUIRE(runs.most_inside() <= static_cast<int>(kThreads));
   REQUIRE(most_threads <= kThreads);
-  REQUIRE(queue.stats().threads_started > 2 * kThreads);  // threads did come and go
-  REQUIRE(queue.stats().completed == kProducers * each);
+  REQUIRE(queue.stats().completed == tasks);
+  REQUIRE(queue.stats().threads_started >= kRounds);
   REQUIRE(eventually([&] { return queue.size() == 0; }, 1s));
   if (kProcessInfo) {
     REQUIRE(eventually([] { return threads_named("churn-") == 0; }, 1s));

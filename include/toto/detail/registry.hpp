@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../duration.hpp"
@@ -35,16 +36,16 @@ class Registry final : private ForkAware<Runtime> {
   /// The queue of that name; made from `options`, which were checked, if there is none.
   /// Throws: std::bad_alloc; then nothing was stored.
   Queue& find_or_make(const QueueOptions& options) {
+    // Built before it is stored, and without the mutex: a fork takes this mutex after the list of what is told of it,
+    // into which a queue enters itself. If another thread was faster, this one is dropped; it has no thread yet.
+    auto made = std::make_unique<Queue>(options);
+    std::string name(options.name);
     const Lock lock(mutex_);
     const auto found = queues_.find(options.name);
     if (found != queues_.end()) {
       return *found->second;
     }
-    // Built before it is stored: whatever fails leaves no half-made entry. No user code runs under this
-    // mutex.
-    auto made = std::make_unique<Queue>(options);
-    Queue& queue = *made;
-    queues_.emplace(std::string(options.name), std::move(made));
+    Queue& queue = *queues_.emplace(std::move(name), std::move(made)).first->second;
     if (drained_) {
       queue.close();  // the process is ending: nobody would wait for its tasks
     }
