@@ -3,6 +3,7 @@
 // co_await pool.lease(): waiting for an instance without holding a thread, and what becomes of an instance whose
 // coroutine is not there any more.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -138,23 +139,21 @@ TEST_CASE("threads, coroutines and transactions stand in one line", "[instance_p
 }
 
 TEST_CASE("25,000 coroutines wait on three instances and one thread, and all are served in order",
-          "[instance_pool][lease][Q7]") {
+          "[instance_pool][lease][Q7][Q8]") {
   constexpr int kCoroutines = 25'000;
   TaskQueue queue(1);
-  std::atomic<int> living{0};
-  InstancePool pool([&living] { return Alive(living); }, 3, {.default_queue = "three"});
+  InstancePool pool(std::vector<Counter>(3));
   EventLoop loop;
+  const int overlaps = Counter::overlaps();
   int next = 0;
-  int thrown = 0;
   int out_of_order = 0;
+  int thrown = 0;
   const auto body = [&](int number) -> Task<> {
     try {
       auto lease = co_await pool.lease();
       out_of_order += number == next++ ? 0 : 1;
-      co_await queue.yield_task([&uses = lease->uses] { ++uses; });
-      if (number % 100 == 0) {
-        lease.discard();
-      } else if (number % 10 == 0) {
+      co_await queue.yield_task([&counter = *lease] { counter.increment(); });
+      if (number % 10 == 0) {
         throw std::runtime_error("one in ten");
       }
     } catch (const std::runtime_error&) {
@@ -166,9 +165,40 @@ TEST_CASE("25,000 coroutines wait on three instances and one thread, and all are
   }
   loop.run();
   REQUIRE(next == kCoroutines);
-  // The first three make their instances in the queue "three", each in its own time.
-  REQUIRE(out_of_order <= kCoroutines / 100 * 2 + 3);
-  REQUIRE(thrown == kCoroutines / 10 - kCoroutines / 100);
+  REQUIRE(out_of_order == 0);
+  REQUIRE(thrown == kCoroutines / 10);
+  REQUIRE(Counter::overlaps() == overlaps);
+  REQUIRE(pool.stats().free == 3);
+}
+
+TEST_CASE("coroutines that discard one instance in a hundred are all served by the ones made instead",
+          "[instance_pool][lease][Q7][Q11]") {
+  constexpr int kCoroutines = 10'000;
+  TaskQueue queue(1);
+  std::atomic<int> living{0};
+  std::atomic<int> most{0};
+  InstancePool pool(
+      [&] {
+        most = std::max(most.load(), living + 1);
+        return Alive(living);
+      },
+      3, {.default_queue = "replaced"});
+  EventLoop loop;
+  int served = 0;
+  const auto body = [&](int number) -> Task<> {
+    auto lease = co_await pool.lease();
+    co_await queue.yield_task([&uses = lease->uses] { ++uses; });
+    if (number % 100 == 0) {
+      lease.discard();
+    }
+    ++served;
+  };
+  for (int number = 0; number < kCoroutines; ++number) {
+    loop.spawn(body(number));
+  }
+  loop.run();
+  REQUIRE(served == kCoroutines);
+  REQUIRE(most <= 3);
   REQUIRE(pool.stats().discarded == kCoroutines / 100);
   REQUIRE(pool.stats().leased == 0);
   REQUIRE(living == static_cast<int>(pool.size()));

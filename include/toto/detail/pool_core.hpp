@@ -60,8 +60,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
         places_(instances.size()),
         instances_(instances.size()),
         made_(instances.size()) {
-    this->watch_forks();  // may run out of memory: before the instances have no other owner
-    this->watch_forks();  // may throw: before it owns anything by hand
+    this->watch_forks();  // may throw: before anything is owned by hand
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }
