@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// AwaitableInstance: wraps an object so that its methods run in a task queue and their results are awaited.
-// Calls through one wrapper never overlap, so the object needs no lock of its own. Read next:
-// instance_pool.hpp.
+// AwaitableInstance: wraps an object so that its methods run in a task queue and their results are awaited. Calls
+// through one wrapper never overlap, so the object needs no lock of its own. Read next: instance_pool.hpp.
 
 #ifndef TOTO_AWAITABLE_INSTANCE_HPP
 #define TOTO_AWAITABLE_INSTANCE_HPP
@@ -78,8 +77,7 @@ InstanceSource<T> make_source(Source&& source) {
   }
 }
 
-/// One call of a wrapper, as it is given to the queue. Owns the object, if the wrapper does, until the call is
-/// over.
+/// One call of a wrapper, as it is given to the queue. Owns the object, if the wrapper does, until the call is over.
 template <class T, class F>
 class InstanceCall {
  public:
@@ -119,21 +117,20 @@ class InstanceCall {
 ///   toto::AwaitableInstance counter(Counter{});
 ///   const int value = co_await counter(&Counter::increment);
 ///
-/// Calls run in the order in which they were made and never overlap, however many threads the queue has; a
-/// method that returns a Task is one call until that coroutine has ended. Copies of a wrapper share its order;
-/// two wrappers made of one object are two orders. A waiting call holds no thread.
-/// Lifetime: a wrapper made
-/// from a reference needs the object to outlive every call. One made from an owner (a value, shared_ptr,
-/// unique_ptr) shares it with every accepted call; the object is destroyed with the last of them, on whatever
-/// thread that is. One made from a weak_ptr owns it during each call, and throws InstanceGone in calls that
+/// Calls run in the order in which they were made and never overlap, however many threads the queue has; a method that
+/// returns a Task is one call until that coroutine has ended. Copies of a wrapper share its order; two wrappers made of
+/// one object are two orders. A waiting call holds no thread.
+/// Lifetime: a wrapper made from a reference needs the object to outlive every call. One made from an owner (a value,
+/// shared_ptr, unique_ptr) shares it with every accepted call; the object is destroyed with the last of them, on
+/// whatever thread that is. One made from a weak_ptr owns it during each call, and throws InstanceGone in calls that
 /// come too late. A method's returned reference is the caller's to use with care: the object must still live.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime>
 class AwaitableInstance {
  public:
-  /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is
-  /// observed. Calls run in the queue of that name, which is made with one thread if there is none. Throws:
-  /// std::invalid_argument for a null instance or an empty name; std::bad_alloc.
+  /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
+  /// Calls run in the queue of that name, which is made with one thread if there is none.
+  /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
     requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
   explicit AwaitableInstance(Instance&& instance, std::string_view queue_name = "pool")
@@ -147,13 +144,11 @@ class AwaitableInstance {
         core_(detail::Ref<Core>::share(&detail::QueueAccess::core(queue))),
         lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
-  /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes
-  /// the object first. Copies or moves the callable and the arguments now, as std::thread does it.
-  /// Returns: a
-  /// handle to the result, as yield_task does; the call runs whether or not it is awaited.
-  /// Throws: QueueClosed;
-  /// std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no thread lives and none can
-  /// be started. Then there is no call.
+  /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
+  /// object first. Copies or moves the callable and the arguments now, as std::thread does it.
+  /// Returns: a handle to the result, as yield_task does; the call runs whether or not it is awaited.
+  /// Throws: QueueClosed; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no thread lives
+  /// and none can be started. Then there is no call.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
     using Call = detail::InstanceCall<T, std::decay_t<F>>;

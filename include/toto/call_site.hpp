@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// CallSite: the source line a call came from, for reports about who holds what. std::source_location would do,
-// but Clang before 16 does not have it.
+// CallSite: the source line a call came from, for reports about who holds what. std::source_location would do, but
+// Clang before 16 does not have it.
 
 #ifndef TOTO_CALL_SITE_HPP
 #define TOTO_CALL_SITE_HPP

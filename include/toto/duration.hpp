@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Duration: one type for every length of time in the interface, made from any std::chrono::duration, so that
-// 250ms, 1.5s and hours::max() all mean what they say and nothing overflows on the way.
+// Duration: one type for every length of time in the interface, made from any std::chrono::duration, so that 250ms,
+// 1.5s and hours::max() all mean what they say and nothing overflows on the way.
 
 #ifndef TOTO_DURATION_HPP
 #define TOTO_DURATION_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What toto throws. Every type derives from toto::Error; wrong arguments are std::invalid_argument, and a
-// thread that cannot be started is the std::system_error the system gave.
+// What toto throws. Every type derives from toto::Error; wrong arguments are std::invalid_argument, and a thread that
+// cannot be started is the std::system_error the system gave.
 
 #ifndef TOTO_ERRORS_HPP
 #define TOTO_ERRORS_HPP

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// EventLoop: one thread that runs coroutines, posted functions and timers, in order. Coroutines that suspend
-// on it come back to it. It has the part that Tornado's IOLoop has in the seed; a program with a loop of its
-// own uses ExecutorRef instead. Read next: sync_wait.hpp.
+// EventLoop: one thread that runs coroutines, posted functions and timers, in order. Coroutines that suspend on it come
+// back to it. It has the part that Tornado's IOLoop has in the seed; a program with a loop of its own uses ExecutorRef
+// instead. Read next: sync_wait.hpp.
 
 #ifndef TOTO_EVENT_LOOP_HPP
 #define TOTO_EVENT_LOOP_HPP
@@ -21,9 +21,9 @@ namespace toto::inline v0 {
 
 /// A loop for one thread, which is whichever calls run() or run_sync().
 ///
-/// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any
-/// other coroutine that would come back continues on the worker that finished what it waits for. Thread
-/// safety: post, spawn, call_later and stop are thread-safe; the rest one thread at a time.
+/// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
+/// coroutine that would come back continues on the worker that finished what it waits for.
+/// Thread safety: post, spawn, call_later and stop are thread-safe; the rest one thread at a time.
 template <class Runtime = StdRuntime>
 class BasicEventLoop {
  public:
@@ -32,11 +32,10 @@ class BasicEventLoop {
   BasicEventLoop& operator=(const BasicEventLoop&) = delete;
   ~BasicEventLoop() { core_->finish(); }
 
-  /// Runs what is posted, due and spawned until stop(), or until nothing is left: no posted function, no
-  /// timer, no spawned coroutine that has not ended. May be called again.
+  /// Runs what is posted, due and spawned until stop(), or until nothing is left: no posted function, no timer, no
+  /// spawned coroutine that has not ended. May be called again.
   /// Blocks: until then.
-  /// Throws: what a
-  /// posted function or a spawned coroutine threw; what else is there waits for the next run().
+  /// Throws: what a posted function or a spawned coroutine threw; what else is there waits for the next run().
   /// std::logic_error if the loop is running already.
   void run() {
     core_->run([this] { return core_->empty_locked(); });

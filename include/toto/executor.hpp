@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ExecutorRef: a shared reference to anything coroutines can continue on: a queue, a loop, or an executor of
-// the user's own, such as a GUI toolkit's event thread. Read next: task_queue.hpp, event_loop.hpp.
+// ExecutorRef: a shared reference to anything coroutines can continue on: a queue, a loop, or an executor of the user's
+// own, such as a GUI toolkit's event thread. Read next: task_queue.hpp, event_loop.hpp.
 
 #ifndef TOTO_EXECUTOR_HPP
 #define TOTO_EXECUTOR_HPP
@@ -29,13 +29,12 @@ struct ExecutorAccess;
 
 }  // namespace detail
 
-/// What a user's own executor is given to run: call it once, on the executor's thread, with no arguments.
-/// Copyable, so that it fits into a std::function; only the first call of all copies does something.
+/// What a user's own executor is given to run: call it once, on the executor's thread, with no arguments. Copyable, so
+/// that it fits into a std::function; only the first call of all copies does something.
 template <class Runtime>
 class BasicResumption {
  public:
-  /// Continues one coroutine that waits for this executor. Does nothing if that coroutine was destroyed
-  /// meanwhile.
+  /// Continues one coroutine that waits for this executor. Does nothing if that coroutine was destroyed meanwhile.
   void operator()() const noexcept { run_(*core_, ticket_); }
 
  private:
@@ -62,8 +61,8 @@ concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption
 
 namespace detail {
 
-/// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one
-/// whose coroutine dies can be taken back, and posts a callable that runs the oldest.
+/// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one whose
+/// coroutine dies can be taken back, and posts a callable that runs the oldest.
 template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
@@ -119,8 +118,8 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 
 /// A shared reference to an executor: where an awaiting coroutine continues.
 ///
-/// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine
-/// continues as if it had no home.
+/// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine continues
+/// as if it had no home.
 /// Lifetime: a user's own executor must outlive every wait that is to continue on it.
 /// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
 template <class Runtime>
@@ -173,8 +172,8 @@ struct ExecutorAccess {
 
 }  // namespace detail
 
-/// The executor this thread is running on: a queue's worker's queue, a running loop, a user's executor that
-/// is continuing a coroutine; empty elsewhere.
+/// The executor this thread is running on: a queue's worker's queue, a running loop, a user's executor that is
+/// continuing a coroutine; empty elsewhere.
 template <class Runtime = StdRuntime>
 BasicExecutorRef<Runtime> current_executor() noexcept {
   return detail::ExecutorAccess::make(

@@ -123,8 +123,8 @@ class HeldInstance {
 ///   auto awaitable = pool.await();
 ///   const int value = co_await awaitable(&Counter::increment);
 ///
-/// Each call takes the instance that has been free for the longest time; calls overlap as far as there are
-/// instances, and begin in the order in which they were made. Copies are equal.
+/// Each call takes the instance that has been free for the longest time; calls overlap as far as there are instances,
+/// and begin in the order in which they were made. Copies are equal.
 /// Lifetime: may outlive the pool, which is closed then, and the queue, which takes no more tasks then.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
@@ -163,24 +163,24 @@ class PooledCalls {
 ///   const int rows = co_await pool.await_transaction([](Connection& c) { return c.count(); });
 ///
 /// Instances are lent in turn, the one that has been free longest first. Whoever finds none waits in line, and an
-/// instance that comes back goes to whoever has waited longest, be it a thread, a coroutine or a transaction;
-/// nobody overtakes. An instance comes back when the call has returned or thrown.
+/// instance that comes back goes to whoever has waited longest, be it a thread, a coroutine or a transaction; nobody
+/// overtakes. An instance comes back when the call has returned or thrown.
 ///
-/// Blocks: calls that say so wait for an instance. One that could never get one because the calling thread itself
-/// holds them all, in frames of transaction() and of calls through the pool, or by leases that it has taken by a
-/// blocking call and never moved, throws DeadlockError. A task should not block for an instance in the queue in which
-/// the pool's transactions run: one that is queued there has its instance, and needs the thread.
-/// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given
-/// back. Instances given as T* have to outlive all that.
+/// Blocks: calls that say so wait for an instance. One that could never get one because the calling thread itself holds
+/// them all, in frames of transaction() and of calls through the pool, or by leases that it has taken by a blocking
+/// call and never moved, throws DeadlockError. A task should not block for an instance in the queue in which the pool's
+/// transactions run: one that is queued there has its instance, and needs the thread.
+/// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
+/// Instances given as T* have to outlive all that.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
  public:
   using value_type = T;
 
-  /// A pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied in;
-  /// a std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a range that is
-  /// moved are moved.
+  /// A pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied in; a
+  /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a range that is moved are
+  /// moved.
   ///
   /// Deduction: a range is a collection of instances; name T to make a pool of one range.
   /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
@@ -196,9 +196,9 @@ class InstancePool {
       : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), nullptr, 0, options) {}
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
-  /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on
-  /// the thread that needs the instance: the blocked one, or the transaction's; for a coroutine that awaits
-  /// lease(), in the pool's default queue. What it throws goes to whoever needed the instance.
+  /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on the
+  /// thread that needs the instance: the blocked one, or the transaction's; for a coroutine that awaits lease(), in the
+  /// pool's default queue. What it throws goes to whoever needed the instance.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   template <class F>
     requires std::invocable<std::decay_t<F>&>
@@ -213,8 +213,7 @@ class InstancePool {
 
   // On the calling thread.
 
-  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that
-  /// throws.
+  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that throws.
   /// Returns: the result, by value.
   /// Blocks: until there is an instance.
   /// Throws: what the call throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory
@@ -249,8 +248,8 @@ class InstancePool {
     return instance_for(Duration(), where);
   }
 
-  /// The same; empty if there is no instance within `limit`. What the factory takes is not limited.
-  /// dump() tells who holds the instances.
+  /// The same; empty if there is no instance within `limit`. What the factory takes is not limited. dump() tells who
+  /// holds the instances.
   /// Blocks: for `limit` at the most; 0 or less only looks.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
@@ -269,8 +268,8 @@ class InstancePool {
 
   // In coroutines.
 
-  /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free.
-  /// A coroutine that is destroyed while it waits leaves the line, or passes on what it was to get.
+  /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A
+  /// coroutine that is destroyed while it waits leaves the line, or passes on what it was to get.
   /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
   /// std::bad_alloc.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
@@ -280,17 +279,17 @@ class InstancePool {
 
   // In a queue.
 
-  /// Runs `fn(instance)` in the queue and gives a handle to its result, which is a value. The callable is copied
-  /// or moved as std::thread does it; one that cannot be called with an instance alone is given a StopToken in
-  /// front of it.
+  /// Runs `fn(instance)` in the queue and gives a handle to its result, which is a value. The callable is copied or
+  /// moved as std::thread does it; one that cannot be called with an instance alone is given a StopToken in front of
+  /// it.
   ///
-  /// The transaction takes its instance before it takes a thread. If there is none, it waits in the pool's line:
-  /// until it gets one it is not in the queue, and counts there neither for size() nor for wait_idle(). If the
-  /// queue takes no tasks by then, the handle completes with that error. An `fn` that returns a Task<R> keeps its
-  /// instance until that coroutine has ended. The instance is back, or with the next one, before the handle is
-  /// ready. Cancelling a transaction that waits takes it out of the line.
-  /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name;
-  /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then there is no transaction.
+  /// The transaction takes its instance before it takes a thread. If there is none, it waits in the pool's line: until
+  /// it gets one it is not in the queue, and counts there neither for size() nor for wait_idle(). If the queue takes no
+  /// tasks by then, the handle completes with that error. An `fn` that returns a Task<R> keeps its instance until that
+  /// coroutine has ended. The instance is back, or with the next one, before the handle is ready. Cancelling a
+  /// transaction that waits takes it out of the line.
+  /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
+  /// std::system_error if no thread lives and none can be started. Then there is no transaction.
   template <class F>
   [[nodiscard(
       "dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
@@ -302,8 +301,8 @@ class InstancePool {
     return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F>::Type>(state);
   }
 
-  /// The same without a handle. What it throws, and what keeps it from joining its queue later, goes to that
-  /// queue's on_error.
+  /// The same without a handle. What it throws, and what keeps it from joining its queue later, goes to that queue's
+  /// on_error.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
     detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn))->begin(*core_, true);
@@ -316,8 +315,8 @@ class InstancePool {
 
   // Ending and observing.
 
-  /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now,
-  /// leased ones when they come back. Transactions that have an instance run. Does not block; may be repeated.
+  /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now, leased
+  /// ones when they come back. Transactions that have an instance run. Does not block; may be repeated.
   void close() noexcept { core_->close(); }
 
   /// How many instances there are; with a factory, how many were made and not discarded.

@@ -22,8 +22,8 @@ struct LeaseKey {
   explicit LeaseKey() = default;
 };
 
-/// Whether the lease was taken by a blocking call: then it is known to end on the thread that took it, until it
-/// is moved.
+/// Whether the lease was taken by a blocking call: then it is known to end on the thread that took it, until it is
+/// moved.
 enum class LeaseKind { blocking, awaited };
 
 }  // namespace detail
@@ -36,9 +36,9 @@ enum class LeaseKind { blocking, awaited };
 ///
 /// Move-only.
 /// Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
-/// Thread safety: One thread at a time. It may end on another thread than the one that took it; a lease that
-/// another thread is to end while its taker may wait for the same pool has to be moved there (see
-/// InstancePool::instance, DeadlockError).
+/// Thread safety: One thread at a time. It may end on another thread than the one that took it; a lease that another
+/// thread is to end while its taker may wait for the same pool has to be moved there (see InstancePool::instance,
+/// DeadlockError).
 template <class T, class Runtime = StdRuntime>
 class [[nodiscard("an instance goes back to its pool when its lease is dropped")]] Lease {
  public:
@@ -84,9 +84,9 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
     pool_ = {};
   }
 
-  /// The instance is broken: destroys it here and now (one the pool does not own is only forgotten) instead of
-  /// giving it back. A pool with a factory makes another when it needs one. Without one the pool is smaller from
-  /// now on, and after its last instance it is closed: whoever waits or comes gets PoolClosed.
+  /// The instance is broken: destroys it here and now (one the pool does not own is only forgotten) instead of giving
+  /// it back. A pool with a factory makes another when it needs one. Without one the pool is smaller from now on, and
+  /// after its last instance it is closed: whoever waits or comes gets PoolClosed.
   /// Throws: NoState if there is none.
   void discard() {
     require();

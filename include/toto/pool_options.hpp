@@ -16,9 +16,9 @@ namespace toto::inline v0 {
 
 /// What an InstancePool is made of, besides its instances: `InstancePool pool(instances, {.default_queue = "db"})`.
 struct PoolOptions {
-  /// The queue in which transactions run that name none. Not empty. Copied by the pool's constructor. A queue of
-  /// that name that exists already is used as it is; otherwise it is made when it is first needed, with one
-  /// thread for each instance the pool may have.
+  /// The queue in which transactions run that name none. Not empty. Copied by the pool's constructor. A queue of that
+  /// name that exists already is used as it is; otherwise it is made when it is first needed, with one thread for each
+  /// instance the pool may have.
   std::string_view default_queue = "pool";
 };
 static_assert(std::is_trivially_destructible_v<PoolOptions>);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// StdRuntime: the only place where toto touches threads, locks, clocks, atomics and thread-local storage.
-// Every other header reaches them through a template parameter, the runtime policy, so that the very same
-// code runs on the operating system (StdRuntime) and under a deterministic scheduler with virtual time
-// (toto::testing::SimRuntime). The idea of such a seam is folly's Atom parameter and Rust's loom and shuttle.
-// Read next: executor.hpp, task_queue.hpp.
+// StdRuntime: the only place where toto touches threads, locks, clocks, atomics and thread-local storage. Every other
+// header reaches them through a template parameter, the runtime policy, so that the very same code runs on the
+// operating system (StdRuntime) and under a deterministic scheduler with virtual time (toto::testing::SimRuntime). The
+// idea of such a seam is folly's Atom parameter and Rust's loom and shuttle. Read next: executor.hpp, task_queue.hpp.
 
 #ifndef TOTO_RUNTIME_HPP
 #define TOTO_RUNTIME_HPP
@@ -51,8 +50,8 @@ namespace toto::inline v0 {
 
 /// The runtime policy for real programs: a thin, inlined layer over the standard library.
 ///
-/// A runtime policy is a class with the members of this one. The library uses nothing else that waits, orders
-/// memory or reads time.
+/// A runtime policy is a class with the members of this one. The library uses nothing else that waits, orders memory or
+/// reads time.
 struct StdRuntime {
   /// True where a freed block may be kept and handed out again without the allocator seeing it. Not under
   /// AddressSanitizer, which then could not tell a use after free.
@@ -92,12 +91,11 @@ struct StdRuntime {
     static time_point now() noexcept { return std::chrono::steady_clock::now(); }
   };
 
-  /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it,
-  /// park() takes it. One thread parks; any number may unpark. Both ways of parking may also return for no
-  /// reason.
+  /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
+  /// it. One thread parks; any number may unpark. Both ways of parking may also return for no reason.
   ///
-  /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc
-  /// before 2.41 can lose a signal among several (glibc bug 25847).
+  /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before
+  /// 2.41 can lose a signal among several (glibc bug 25847).
   class Parker {
    public:
     void park() {
@@ -118,8 +116,8 @@ struct StdRuntime {
       return taken;
     }
 
-    /// The parker may be destroyed as soon as the woken thread has seen the token: signalling happens under
-    /// the parker's own lock, and the woken thread leaves only with that lock.
+    /// The parker may be destroyed as soon as the woken thread has seen the token: signalling happens under the
+    /// parker's own lock, and the woken thread leaves only with that lock.
     void unpark() noexcept {
       const std::lock_guard lock(mutex_);
       token_ = true;
@@ -137,9 +135,8 @@ struct StdRuntime {
    public:
     Thread() noexcept = default;
 
-    /// Starts `body`, a callable without arguments. The name is cut to what the system shows (15 characters
-    /// on Linux) by the caller. The thread starts with asynchronous signals blocked: they are for the
-    /// program's own threads.
+    /// Starts `body`, a callable without arguments. The name is cut to what the system shows (15 characters on Linux)
+    /// by the caller. The thread starts with asynchronous signals blocked: they are for the program's own threads.
     ///
     /// Throws: std::system_error if the system has no thread to give.
     template <class Body>
@@ -190,9 +187,9 @@ struct StdRuntime {
     std::thread thread_;
   };
 
-  /// One T for each thread and Tag. T has a constexpr default constructor. Behind a function that is never
-  /// inlined: compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may
-  /// wake up on another thread (LLVM issues 47179 and 63022).
+  /// One T for each thread and Tag. T has a constexpr default constructor. Behind a function that is never inlined:
+  /// compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may wake up on another
+  /// thread (LLVM issues 47179 and 63022).
   template <class T, class Tag>
   class Local {
    public:
@@ -202,8 +199,7 @@ struct StdRuntime {
     static inline constinit thread_local T value_{};
   };
 
-  /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use
-  /// it.
+  /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use it.
   template <class T>
   static T& global() {
     static T* const object = new T;
@@ -277,8 +273,8 @@ struct StdRuntime {
     return !before(object, begin) && before(object, end);
   }
 
-  /// Calls the first function before each fork of this process, the second after it in the parent, the third in
-  /// the child.
+  /// Calls the first function before each fork of this process, the second after it in the parent, the third in the
+  /// child.
   static void at_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
                       [[maybe_unused]] void (*in_child)()) {
 #if defined(TOTO_DETAIL_POSIX)
@@ -287,8 +283,7 @@ struct StdRuntime {
   }
 };
 
-/// Asks a running task to stop: std::stop_token where the standard library has it, else one of the same
-/// shape.
+/// Asks a running task to stop: std::stop_token where the standard library has it, else one of the same shape.
 using StopToken = StdRuntime::StopToken;
 /// What a StopToken listens to: std::stop_source where the standard library has it.
 using StopSource = StdRuntime::StopSource;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue tells about itself: QueueStats, a consistent count of its tasks, and TaskInfo, what an error
-// hook learns about the task that failed.
+// What a queue tells about itself: QueueStats, a consistent count of its tasks, and TaskInfo, what an error hook learns
+// about the task that failed.
 
 #ifndef TOTO_STATS_HPP
 #define TOTO_STATS_HPP
@@ -13,8 +13,8 @@
 
 namespace toto::inline v0 {
 
-/// One moment of a queue, taken under its lock:
-/// submitted == completed + failed + cancelled + queued + running + suspended.
+/// One moment of a queue, taken under its lock: submitted == completed + failed + cancelled + queued + running +
+/// suspended.
 struct QueueStats {
   std::uint64_t submitted = 0;  ///< tasks accepted since the queue was made
   std::uint64_t completed = 0;  ///< ended with a value

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Task<T>: the return type of toto's own coroutines. It is lazy: nothing happens until it is awaited, spawned
-// or given to a queue. Any other coroutine type can await the library's handles too; Task is there so that
-// nobody has to write one. After Lewis Baker's cppcoro::task.
+// Task<T>: the return type of toto's own coroutines. It is lazy: nothing happens until it is awaited, spawned or given
+// to a queue. Any other coroutine type can await the library's handles too; Task is there so that nobody has to write
+// one. After Lewis Baker's cppcoro::task.
 
 #ifndef TOTO_TASK_HPP
 #define TOTO_TASK_HPP
@@ -177,10 +177,9 @@ struct TaskAccess;
 
 /// A coroutine that starts when it is awaited, and has one awaiter, which it continues when it ends.
 ///
-/// T may be void, a reference or a move-only type. A Task is moved, not copied; destroying one that has not
-/// ended destroys the coroutine.
-/// Resumes on: the thread on which the coroutine ends; every suspension inside
-/// it comes back to where it was.
+/// T may be void, a reference or a move-only type. A Task is moved, not copied; destroying one that has not ended
+/// destroys the coroutine.
+/// Resumes on: the thread on which the coroutine ends; every suspension inside it comes back to where it was.
 /// Thread safety: One thread at a time.
 template <class T>
 class [[nodiscard("a Task does nothing until it is awaited, spawned or given to a queue")]] Task {
@@ -259,8 +258,8 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 
 /// For whoever runs a task that nobody awaits: queues, loops, sync_wait.
 struct TaskAccess {
-  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the
-  /// stack: the frame is to be destroyed later.
+  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
+  /// frame is to be destroyed later.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
     if (!task.valid()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskHandle<T>: what yield_task returns, the eager result of one task. It is awaited from a coroutine, or
-// waited for by a thread, or dropped; the task runs in any case. Read next: task_queue.hpp.
+// TaskHandle<T>: what yield_task returns, the eager result of one task. It is awaited from a coroutine, or waited for
+// by a thread, or dropped; the task runs in any case. Read next: task_queue.hpp.
 
 #ifndef TOTO_TASK_HANDLE_HPP
 #define TOTO_TASK_HANDLE_HPP
@@ -46,8 +46,7 @@ struct Whereto {
   }
 };
 
-/// Awaits one task. Owns the task's state from the co_await on; destroyed while suspended, it lets go of the
-/// task.
+/// Awaits one task. Owns the task's state from the co_await on; destroyed while suspended, it lets go of the task.
 template <class T, class Runtime>
 class HandleAwaiter {
  public:
@@ -104,10 +103,10 @@ class [[nodiscard("nothing continues elsewhere unless this is awaited")]] Handle
 
 /// The result of one task that was given to a queue. Move-only; the task is running or queued already.
 ///
-/// Dropping the handle detaches it: the task runs, its result is destroyed, and a failure goes to the queue's
-/// on_error. A handle may outlive its queue.
-/// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against
-/// the task; not against moving, awaiting or destroying the handle.
+/// Dropping the handle detaches it: the task runs, its result is destroyed, and a failure goes to the queue's on_error.
+/// A handle may outlive its queue.
+/// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against the task;
+/// not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
 class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {
@@ -132,8 +131,8 @@ class [[nodiscard(
   ///
   /// Does not suspend if the task is over. Otherwise the coroutine is resumed once.
   /// Throws: what the task threw; TaskCancelled; NoState if there is no task any more.
-  /// Resumes on: the loop or queue on which the coroutine was running (on the very worker that finished the
-  /// task if it is the same queue); without one, on that worker.
+  /// Resumes on: the loop or queue on which the coroutine was running (on the very worker that finished the task if it
+  /// is the same queue); without one, on that worker.
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {}); }
 
   /// To be awaited instead: the coroutine continues on `executor`, also if the task is over already.
@@ -145,8 +144,8 @@ class [[nodiscard(
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
   /// Blocks: until the task is over.
-  /// Throws: what the task threw; TaskCancelled; NoState; DeadlockError on a worker of the task's own queue
-  /// if no worker would be left to run it (the handle keeps its task then).
+  /// Throws: what the task threw; TaskCancelled; NoState; DeadlockError on a worker of the task's own queue if no
+  /// worker would be left to run it (the handle keeps its task then).
   T get() {
     wait();
     struct Drop {
@@ -190,9 +189,8 @@ class [[nodiscard(
   /// Whether there is a task: its result was neither taken nor moved away.
   bool valid() const noexcept { return state_ != nullptr; }
 
-  /// True: the task will never run; its captures are destroyed, and whoever waits for it gets TaskCancelled.
-  /// False: it was asked to stop through its StopToken, if it took one, and its result still arrives; or it
-  /// is over.
+  /// True: the task will never run; its captures are destroyed, and whoever waits for it gets TaskCancelled. False: it
+  /// was asked to stop through its StopToken, if it took one, and its result still arrives; or it is over.
   bool cancel() noexcept { return state_ != nullptr && state_->cancel(); }
 
   /// The same as destroying the handle, but says so.
@@ -231,8 +229,8 @@ class [[nodiscard(
 
 namespace detail {
 
-/// A handle made from a callable or arguments that the compiler would destroy twice if this were awaited in
-/// the same expression; see temporaries.hpp.
+/// A handle made from a callable or arguments that the compiler would destroy twice if this were awaited in the same
+/// expression; see temporaries.hpp.
 template <class T, class Runtime>
 class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] UnstoredHandle

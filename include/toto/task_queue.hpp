@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskQueue: runs tasks on a bounded set of threads that start when there is work and vanish when idle. This
-// file is the interface; how it works is in detail/queue_core.hpp and docs/design.md. Read next:
-// task_handle.hpp, event_loop.hpp.
+// TaskQueue: runs tasks on a bounded set of threads that start when there is work and vanish when idle. This file is
+// the interface; how it works is in detail/queue_core.hpp and docs/design.md. Read next: task_handle.hpp,
+// event_loop.hpp.
 
 #ifndef TOTO_TASK_QUEUE_HPP
 #define TOTO_TASK_QUEUE_HPP
@@ -59,20 +59,18 @@ Handle submit(QueueCore<Runtime>& core, TaskState<R, Runtime>* state) {
 
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
-/// No thread exists before the first task. A thread without work for idle_timeout ends; an idle thread is
-/// reused before a new one is started. A task that was accepted is always run.
-/// Lifetime: the destructor
-/// closes the queue, runs everything accepted, and joins the threads.
-/// Thread safety: Thread-safe, except with
-/// construction and destruction. A task may destroy its own queue.
+/// No thread exists before the first task. A thread without work for idle_timeout ends; an idle thread is reused before
+/// a new one is started. A task that was accepted is always run.
+/// Lifetime: the destructor closes the queue, runs everything accepted, and joins the threads.
+/// Thread safety: Thread-safe, except with construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
 class BasicTaskQueue {
  public:
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
-  /// A queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that were
-  /// without work for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread. Throws:
-  /// std::invalid_argument naming the parameter.
+  /// A queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that were without work
+  /// for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
+  /// Throws: std::invalid_argument naming the parameter.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
       : BasicTaskQueue(QueueOptions{thread_count, idle_timeout, name}) {}
@@ -87,8 +85,8 @@ class BasicTaskQueue {
   BasicTaskQueue(const BasicTaskQueue&) = delete;
   BasicTaskQueue& operator=(const BasicTaskQueue&) = delete;
 
-  /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own
-  /// tasks: waits for the other threads only; what is left then runs on the present thread, after the task.
+  /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own tasks: waits
+  /// for the other threads only; what is left then runs on the present thread, after the task.
   /// Blocks: until the tasks have ended, suspended coroutine tasks among them.
   ~BasicTaskQueue() {
     core_->close(Pending::run);
@@ -98,9 +96,9 @@ class BasicTaskQueue {
 
   // Named queues.
 
-  /// The queue of that name, shared by the whole process; made now if there is none. The arguments after the
-  /// name are used only then. It lives until the process ends, when it is closed and drained. Throws:
-  /// std::invalid_argument, std::bad_alloc.
+  /// The queue of that name, shared by the whole process; made now if there is none. The arguments after the name are
+  /// used only then. It lives until the process ends, when it is closed and drained.
+  /// Throws: std::invalid_argument, std::bad_alloc.
   static BasicTaskQueue& instance(std::string_view name, std::size_t thread_count = 1,
                                   Duration idle_timeout = std::chrono::seconds(60)) {
     return instance(QueueOptions{thread_count, idle_timeout, name});
@@ -123,8 +121,8 @@ class BasicTaskQueue {
     }
   }
 
-  /// Closes every named queue and waits until all have run what they accepted. False if some are still busy
-  /// when the time is up. They stay registered, and closed.
+  /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
+  /// time is up. They stay registered, and closed.
   /// Blocks: for `limit` at the most.
   static bool shutdown_instances(Duration limit) {
     detail::check_duration(limit, "limit");
@@ -139,12 +137,11 @@ class BasicTaskQueue {
 
   // Adding tasks.
 
-  /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the
-  /// arguments are copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that
-  /// thread right after the call. What it returns is dropped, unless it is a Task, which is run to its end.
-  /// An exception goes to on_error.
-  /// Throws: QueueClosed; std::invalid_argument for a null callable;
-  /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
+  /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the arguments are
+  /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
+  /// call. What it returns is dropped, unless it is a Task, which is run to its end. An exception goes to on_error.
+  /// Throws: QueueClosed; std::invalid_argument for a null callable; std::bad_alloc; std::system_error if no thread
+  /// lives and none can be started. Then nothing was queued.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
@@ -157,8 +154,8 @@ class BasicTaskQueue {
     }
   }
 
-  /// The same, and gives a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
-  /// coroutine gives in the end. The task runs whether or not the handle is awaited.
+  /// The same, and gives a handle to the result: what `fn` returns, or, if that is a Task<R>, what the coroutine gives
+  /// in the end. The task runs whether or not the handle is awaited.
   ///
   /// A callable that cannot be called with the arguments alone is given a StopToken in front of them.
   /// Throws: as add_task.
@@ -182,9 +179,8 @@ class BasicTaskQueue {
 
   // Ending.
 
-  /// Refuses new tasks from now on; what was accepted still runs, or, with Pending::cancel, what has not
-  /// begun completes with TaskCancelled. Continuations of coroutines are not refused. Does not block; may be
-  /// repeated.
+  /// Refuses new tasks from now on; what was accepted still runs, or, with Pending::cancel, what has not begun
+  /// completes with TaskCancelled. Continuations of coroutines are not refused. Does not block; may be repeated.
   void close(Pending pending = Pending::run) { core_->close(pending); }
 
   /// Completes every task that has not begun with TaskCancelled; returns how many.
@@ -217,9 +213,9 @@ class BasicTaskQueue {
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets what is told of exceptions that nobody will see: from add_task, and from dropped handles. Called on
-  /// the thread that ran the task, or that dropped the handle. What the hook throws is ignored. Without one,
-  /// a line goes to stderr. An empty function restores that.
+  /// Sets what is told of exceptions that nobody will see: from add_task, and from dropped handles. Called on the
+  /// thread that ran the task, or that dropped the handle. What the hook throws is ignored. Without one, a line goes to
+  /// stderr. An empty function restores that.
   void on_error(ErrorHook hook) { core_->on_error(std::move(hook)); }
 
   /// Where coroutines continue: `std::move(handle).resume_on(queue)`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Annotations that a compiler can check: which mutex guards which field (Clang's -Wthread-safety), and which
-// function must stay out of line. They expand to nothing where the compiler does not know them.
+// Annotations that a compiler can check: which mutex guards which field (Clang's -Wthread-safety), and which function
+// must stay out of line. They expand to nothing where the compiler does not know them.
 
 #ifndef TOTO_DETAIL_ANNOTATIONS_HPP
 #define TOTO_DETAIL_ANNOTATIONS_HPP

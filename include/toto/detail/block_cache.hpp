@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// BlockCache: recycled memory for the states of tasks. A block allocated by one thread and freed by another
-// costs the general allocator tens of nanoseconds; here each thread keeps short chains of free blocks by
-// size, and whole chains travel between threads through a depot. The idea is Bonwick's magazines (Solaris,
-// 2001).
+// BlockCache: recycled memory for the states of tasks. A block allocated by one thread and freed by another costs the
+// general allocator tens of nanoseconds; here each thread keeps short chains of free blocks by size, and whole chains
+// travel between threads through a depot. The idea is Bonwick's magazines (Solaris, 2001).
 
 #ifndef TOTO_DETAIL_BLOCK_CACHE_HPP
 #define TOTO_DETAIL_BLOCK_CACHE_HPP
@@ -60,9 +59,8 @@ class BlockCache {
     Block* first = nullptr;
     std::size_t size = 0;
   };
-  /// A thread's own blocks: one chain in use, and one in reserve so that a thread that swings around a full
-  /// or an empty chain does not go to the depot each time. Trivially destructible: usable until the thread is
-  /// gone.
+  /// A thread's own blocks: one chain in use, and one in reserve so that a thread that swings around a full or an empty
+  /// chain does not go to the depot each time. Trivially destructible: usable until the thread is gone.
   struct Local {
     Chain current[kClasses];
     Chain reserve[kClasses];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// CallState: the state of a task made from a callable and its arguments. CoroutineState: the same for a
-// callable that returns a Task<R>, which is run to its end before the callable and the arguments are
-// destroyed. make_state() picks one. Read next: ../task_queue.hpp.
+// CallState: the state of a task made from a callable and its arguments. CoroutineState: the same for a callable that
+// returns a Task<R>, which is run to its end before the callable and the arguments are destroyed. make_state() picks
+// one. Read next: ../task_queue.hpp.
 
 #ifndef TOTO_DETAIL_CALL_STATE_HPP
 #define TOTO_DETAIL_CALL_STATE_HPP
@@ -25,8 +25,8 @@
 
 namespace toto::inline v0::detail {
 
-/// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it
-/// cannot be called without one.
+/// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
+/// called without one.
 template <class Runtime, class F, class... Args>
 struct CallTraits {
   static constexpr bool kPlain = std::is_invocable_v<Stored<F>, Stored<Args>...>;
@@ -72,8 +72,8 @@ void check_callable(const F& function, const Args&... args) {
 
 struct NoStop {};
 
-/// The callable, its arguments and, if it takes a token, what that listens to. All three cases of a call's
-/// end go through here, so that the captures are always gone before the result is published.
+/// The callable, its arguments and, if it takes a token, what that listens to. All three cases of a call's end go
+/// through here, so that the captures are always gone before the result is published.
 template <class Runtime, class F, class... Args>
 class BoundCall {
  public:
@@ -292,8 +292,8 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
  private:
   void request_stop() noexcept override { call_.request_stop(); }
 
-  /// The coroutine has reached its end, on whatever thread, and is still on that thread's stack: the rest is
-  /// done from a worker of this queue.
+  /// The coroutine has reached its end, on whatever thread, and is still on that thread's stack: the rest is done from
+  /// a worker of this queue.
   static void ended(void* context) noexcept {
     CoroutineState& state = *static_cast<CoroutineState*>(context);
     state.run = [](Continuation& node, Turn) noexcept { static_cast<CoroutineState&>(node).collect(); };

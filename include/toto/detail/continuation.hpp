@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Continuation: a piece of work that already has its memory, so that handing it to an executor allocates
-// nothing and cannot fail. ContinuationList: the intrusive, doubly linked list an executor keeps them in; a
-// node whose coroutine is destroyed leaves it in constant time. Read next: executor_core.hpp.
+// Continuation: a piece of work that already has its memory, so that handing it to an executor allocates nothing and
+// cannot fail. ContinuationList: the intrusive, doubly linked list an executor keeps them in; a node whose coroutine is
+// destroyed leaves it in constant time. Read next: executor_core.hpp.
 
 #ifndef TOTO_DETAIL_CONTINUATION_HPP
 #define TOTO_DETAIL_CONTINUATION_HPP
@@ -14,8 +14,8 @@
 
 namespace toto::inline v0::detail {
 
-/// How a continuation's time comes: on the executor it was posted to, or after that executor has ended with
-/// the continuation still in it.
+/// How a continuation's time comes: on the executor it was posted to, or after that executor has ended with the
+/// continuation still in it.
 enum class Turn { on_executor, homeless };
 
 struct Continuation {

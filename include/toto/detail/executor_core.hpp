@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor.
-// Waiting states own a reference to it, never a bare pointer to the queue or loop, so an executor that has
-// ended is noticed rather than touched. ThreadContext: which executor and worker this thread is, right now.
+// ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor. Waiting
+// states own a reference to it, never a bare pointer to the queue or loop, so an executor that has ended is noticed
+// rather than touched. ThreadContext: which executor and worker this thread is, right now.
 
 #ifndef TOTO_DETAIL_EXECUTOR_CORE_HPP
 #define TOTO_DETAIL_EXECUTOR_CORE_HPP
@@ -23,8 +23,8 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
 
-  /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not
-  /// begin to run now.
+  /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not begin to
+  /// run now.
   /// Thread-safe.
   virtual void withdraw(Continuation& node) noexcept = 0;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What happens when the process forks. Only the forking thread lives on in the child; a mutex held by any other
-// thread would stay locked there for ever. So everything shared is registered here: a fork first takes all of
-// its mutexes, in a fixed order, and lets go of them on both sides; in the child, each object also forgets the
-// threads it has lost and the work it had for them.
+// What happens when the process forks. Only the forking thread lives on in the child; a mutex held by any other thread
+// would stay locked there for ever. So everything shared is registered here: a fork first takes all of its mutexes, in
+// a fixed order, and lets go of them on both sides; in the child, each object also forgets the threads it has lost and
+// the work it had for them.
 
 #ifndef TOTO_DETAIL_FORK_HPP
 #define TOTO_DETAIL_FORK_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Lane: a bound of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time;
-// the others wait in the lane, in order, and hold no thread. An AwaitableInstance is a lane of one.
+// Lane: a bound of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time; the
+// others wait in the lane, in order, and hold no thread. An AwaitableInstance is a lane of one.
 
 #ifndef TOTO_DETAIL_LANE_HPP
 #define TOTO_DETAIL_LANE_HPP
@@ -13,8 +13,8 @@
 
 namespace toto::inline v0::detail {
 
-/// Its queue's mutex guards what can change. As a Continuation it stands in the queue's list of lanes in which
-/// tasks wait; it is never run.
+/// Its queue's mutex guards what can change. As a Continuation it stands in the queue's list of lanes in which tasks
+/// wait; it is never run.
 template <class Runtime>
 class Lane final : public RefCounted<Runtime>, public Continuation {
  public:

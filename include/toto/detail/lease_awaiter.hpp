@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What `co_await pool.lease()` awaits. LeaseWait: a coroutine's place in the pool's line, in a block of its own
-// that it shares with whoever hands it an instance: that happens under the pool's mutex, but the coroutine is sent
-// home without it, and may be destroyed in between. Read next: ../lease.hpp.
+// What `co_await pool.lease()` awaits. LeaseWait: a coroutine's place in the pool's line, in a block of its own that it
+// shares with whoever hands it an instance: that happens under the pool's mutex, but the coroutine is sent home without
+// it, and may be destroyed in between. Read next: ../lease.hpp.
 
 #ifndef TOTO_DETAIL_LEASE_AWAITER_HPP
 #define TOTO_DETAIL_LEASE_AWAITER_HPP
@@ -155,8 +155,7 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
 
   bool ready() const noexcept override { return false; }
 
-  /// Sends the coroutine home with the instance or without. Returns what it does not get. The block may be gone
-  /// then.
+  /// Sends the coroutine home with the instance or without. Returns what it does not get. The block may be gone then.
   Instance* end_making(bool made) noexcept {
     Instance* unused = nullptr;
     bool abandoned = false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// LinkedList: an intrusive, doubly linked list of objects that have the members `next` and `previous`. Adding
-// and removing cannot fail.
+// LinkedList: an intrusive, doubly linked list of objects that have the members `next` and `previous`. Adding and
+// removing cannot fail.
 
 #ifndef TOTO_DETAIL_LINKED_LIST_HPP
 #define TOTO_DETAIL_LINKED_LIST_HPP

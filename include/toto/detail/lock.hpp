@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Lock: holds a runtime's mutex for a scope, and may let go of it and take it again in between. The standard
-// guards would do, but Clang's thread-safety analysis cannot see through them.
+// Lock: holds a runtime's mutex for a scope, and may let go of it and take it again in between. The standard guards
+// would do, but Clang's thread-safety analysis cannot see through them.
 
 #ifndef TOTO_DETAIL_LOCK_HPP
 #define TOTO_DETAIL_LOCK_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// LoopCore: the shared part of an EventLoop, which outlives it for as long as a coroutine may still want to
-// come back: what is posted, the timers, the coroutines it has spawned.
+// LoopCore: the shared part of an EventLoop, which outlives it for as long as a coroutine may still want to come back:
+// what is posted, the timers, the coroutines it has spawned.
 
 #ifndef TOTO_DETAIL_LOOP_CORE_HPP
 #define TOTO_DETAIL_LOOP_CORE_HPP
@@ -114,8 +114,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     wake_locked();
   }
 
-  /// Runs until stop(), or until `done()`, which is called with the mutex held before each step.
-  /// False: it was stopped.
+  /// Runs until stop(), or until `done()`, which is called with the mutex held before each step. False: it was stopped.
   /// Throws: what a posted function or a spawned coroutine threw; std::logic_error.
   template <class Done>
   bool run(Done done) {
@@ -157,8 +156,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return nodes_.empty() && timers_.empty() && spawned_ == nullptr;
   }
 
-  /// The end of the loop: destroys spawned coroutines that have not ended, drops posted functions, and lets
-  /// every other coroutine that would come back continue elsewhere.
+  /// The end of the loop: destroys spawned coroutines that have not ended, drops posted functions, and lets every other
+  /// coroutine that would come back continue elsewhere.
   void finish() noexcept {
     mutex_.lock();
     while (Spawned* const spawned = spawned_) {

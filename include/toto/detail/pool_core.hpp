@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the
-// pool for as long as a lease or a waiter refers to it. One mutex guards the lists of instances and of waiters. This
-// file: what it holds, its invariants, observing. Taking, giving back and closing are in pool_lending.hpp.
+// PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool
+// for as long as a lease or a waiter refers to it. One mutex guards the lists of instances and of waiters. This file:
+// what it holds, its invariants, observing. Taking, giving back and closing are in pool_lending.hpp.
 //
-// A vacant place is handed out like an instance: whoever gets it makes the instance in it, by the factory, on its
-// own time and without the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after
-// which the place goes to the next.
+// A vacant place is handed out like an instance: whoever gets it makes the instance in it, by the factory, on its own
+// time and without the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the
+// place goes to the next.
 //
 // Invariants (docs/design.md argues them):
 //  P1  A place is in exactly one of free_, vacant_ and leased_, or is being deleted; who holds a leased one is
@@ -125,14 +125,13 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// To the oldest waiter, or to the end of the free ones.
   void give_back(Instance& returned) noexcept;
 
-  /// Destroys the instance instead. With a factory its place is given back, vacant; without one the pool is
-  /// smaller, and with the last instance it has closed.
+  /// Destroys the instance instead. With a factory its place is given back, vacant; without one the pool is smaller,
+  /// and with the last instance it has closed.
   void discard(Instance& broken) noexcept;
 
   // Ending and observing.
 
-  /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come
-  /// back.
+  /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come back.
   void close() noexcept;
 
   std::size_t size() const {

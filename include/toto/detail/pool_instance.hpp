@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// PooledInstance: a place in a pool, with the instance in it, if there is one now, and what is known of whoever
-// holds it. Claim: who that is. InstanceFactory: where further instances come from. Read next: pool_core.hpp.
+// PooledInstance: a place in a pool, with the instance in it, if there is one now, and what is known of whoever holds
+// it. Claim: who that is. InstanceFactory: where further instances come from. Read next: pool_core.hpp.
 
 #ifndef TOTO_DETAIL_POOL_INSTANCE_HPP
 #define TOTO_DETAIL_POOL_INSTANCE_HPP
@@ -26,8 +26,8 @@
 
 namespace toto::inline v0::detail {
 
-/// Who wants or holds an instance: how, from which source line, on which thread, since when. Trivial: it is
-/// copied under the pool's mutex.
+/// Who wants or holds an instance: how, from which source line, on which thread, since when. Trivial: it is copied
+/// under the pool's mutex.
 template <class Runtime>
 struct Claim {
   using TimePoint = typename Runtime::Clock::time_point;
@@ -106,16 +106,16 @@ class PooledInstance {
   /// The instance; null: the place is vacant.
   void* object = nullptr;
 
-  /// The holder is a call frame of the calling thread, or a lease that stands at `address` and was taken there by
-  /// a blocking call: until then nobody but this thread gives the instance back.
+  /// The holder is a call frame of the calling thread, or a lease that stands at `address` and was taken there by a
+  /// blocking call: until then nobody but this thread gives the instance back.
   void bind(const void* address) noexcept {
     lease = address;
     bound_to.store(this_thread_number<Runtime>(), std::memory_order_relaxed);
   }
   void unbind() noexcept { bound_to.store(0, std::memory_order_relaxed); }
 
-  /// The number of the thread the instance is bound to, or 0. Relaxed: whoever compares it with the own number
-  /// reads what the own thread wrote, or what somebody wrote since.
+  /// The number of the thread the instance is bound to, or 0. Relaxed: whoever compares it with the own number reads
+  /// what the own thread wrote, or what somebody wrote since.
   typename Runtime::template Atomic<std::uint64_t> bound_to{0};
   /// Null: a call frame. Used by the thread it is bound to only.
   const void* lease = nullptr;
@@ -140,8 +140,8 @@ class OwnedInstance final : public PooledInstance<Runtime> {
     }
   }
 
-  /// Constructs the owner in place from what `make()` returns; what that points to may be null: then the place
-  /// stays vacant.
+  /// Constructs the owner in place from what `make()` returns; what that points to may be null: then the place stays
+  /// vacant.
   template <class Make>
   void emplace(Make&& make) {
     ::new (static_cast<void*>(std::addressof(owner_))) Owner(std::forward<Make>(make)());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// From what a pool is made: which type of instance a constructor's argument stands for, and how it gets into its
-// place. Read next: ../instance_pool.hpp.
+// From what a pool is made: which type of instance a constructor's argument stands for, and how it gets into its place.
+// Read next: ../instance_pool.hpp.
 
 #ifndef TOTO_DETAIL_POOL_SOURCES_HPP
 #define TOTO_DETAIL_POOL_SOURCES_HPP

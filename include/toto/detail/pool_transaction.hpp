@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A transaction in a queue: a task that has its instance before it joins the queue, and keeps it until its
-// captures are gone. Without an instance it waits in the pool's line, where it is in nobody's way. Read next:
-// ../instance_pool.hpp.
+// A transaction in a queue: a task that has its instance before it joins the queue, and keeps it until its captures are
+// gone. Without an instance it waits in the pool's line, where it is in nobody's way. Read next: ../instance_pool.hpp.
 
 #ifndef TOTO_DETAIL_POOL_TRANSACTION_HPP
 #define TOTO_DETAIL_POOL_TRANSACTION_HPP
@@ -21,8 +20,8 @@
 
 namespace toto::inline v0::detail {
 
-/// What a call with an instance gives: a value, because what a reference refers to may be part of an instance
-/// that has gone back to the pool.
+/// What a call with an instance gives: a value, because what a reference refers to may be part of an instance that has
+/// gone back to the pool.
 template <class R>
 struct PooledValue {
   static_assert(std::is_void_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
@@ -133,8 +132,8 @@ struct TransactionHandle {
                                   TaskHandle<Result, Runtime>>;
 };
 
-/// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does
-/// when it is queued.
+/// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does when it
+/// is queued.
 template <class Runtime, class Call>
 class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime, Call> {
  public:
@@ -147,8 +146,8 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
       : PoolSlot<Runtime>(std::move(pool), who),
         Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {}
 
-  /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the
-  /// state may be gone.
+  /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may
+  /// be gone.
   /// Throws: PoolClosed, what adding a task throws; the state was freed then.
   void begin(PoolCore<Runtime>& pool, bool forgotten) {
     if (forgotten) {
@@ -230,8 +229,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
 };
 
 /// Makes the state of a transaction.
-/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null
-/// callable.
+/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
 template <class T, class Runtime, class F, class... Args>
 auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& pool, CallSite where, F&& fn,
                        Args&&... args) {

@@ -19,9 +19,9 @@ class PoolWaiter {
   PoolWaiter(const PoolWaiter&) = delete;
   PoolWaiter& operator=(const PoolWaiter&) = delete;
 
-  /// Under the pool's mutex, after the waiter has left the list: `instance` is its own now, or, if that is null,
-  /// the pool has closed. True: that was all, and the waiter may be gone when the mutex is free. False: proceed()
-  /// or refuse() follows, without the mutex.
+  /// Under the pool's mutex, after the waiter has left the list: `instance` is its own now, or, if that is null, the
+  /// pool has closed. True: that was all, and the waiter may be gone when the mutex is free. False: proceed() or
+  /// refuse() follows, without the mutex.
   virtual bool tell_locked() noexcept = 0;
   /// Goes on with the instance. Returns it, as a leased one, if it cannot use it. The waiter may be gone then.
   virtual Instance* proceed() noexcept = 0;

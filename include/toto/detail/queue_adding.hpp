@@ -26,39 +26,28 @@ void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
 
 template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task) {
-  if (task.lane) {
-    mutex_.lock();
-    if (closed_) {
-      mutex_.unlock();
-      throw closed_error();
+  mutex_.lock();
+  prepare_locked(Kind::task);  // from here on nothing fails: a refused task has not touched its lane
+  if (task.lane && task.lane->admitted == task.lane->limit) {
+    if (task.lane->waiting.empty()) {
+      lanes_.push_back(*task.lane);
     }
-    if (task.lane->admitted == task.lane->limit) {
-      if (task.lane->waiting.empty()) {
-        lanes_.push_back(*task.lane);
-      }
-      task.place = QueuedTask::Place::lane;
-      task.lane->waiting.push_back(task);
-      ++submitted_;
-      take_reference_locked();
-      mutex_.unlock();
-      return;
-    }
-    ++task.lane->admitted;  // the following ones wait behind it
+    task.place = QueuedTask::Place::lane;
+    task.lane->waiting.push_back(task);
+    ++submitted_;
+    take_reference_locked();
     mutex_.unlock();
+    return;
   }
-  try {
-    add(Kind::task, &run_queued, [&](Slot& slot) {
-      QueuedTask* const pointer = &task;
-      std::memcpy(slot.closure, &pointer, sizeof(pointer));
-      task.place = QueuedTask::Place::slot;
-      task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
-    });
-  } catch (...) {
-    if (task.lane) {
-      leave_lane(task);
-    }
-    throw;
+  if (task.lane) {
+    ++task.lane->admitted;
   }
+  publish(Kind::task, &run_queued, [&](Slot& slot) {
+    QueuedTask* const pointer = &task;
+    std::memcpy(slot.closure, &pointer, sizeof(pointer));
+    task.place = QueuedTask::Place::slot;
+    task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
+  });
 }
 
 template <class Runtime>
@@ -96,10 +85,8 @@ void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
   worker.in_coroutine.store(false, std::memory_order_relaxed);
 }
 
-/// Makes sure that there is a slot to fill and a thread to run it. Lets go of the mutex on the way; throws
-/// without it.
 template <class Runtime>
-void QueueCore<Runtime>::prepare_add(Kind kind) {
+void QueueCore<Runtime>::prepare_slowly_locked(Kind kind) {
   for (;;) {
     std::exception_ptr failure;
     if (kind == Kind::hop ? ended_ : closed_) {
@@ -202,8 +189,8 @@ bool QueueCore<Runtime>::has_work_locked() noexcept {
   return !nodes_.empty() || slots_.begin() != slots_.end();
 }
 
-/// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The
-/// caller delivers the choice after it has let go of the mutex.
+/// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The caller
+/// delivers the choice after it has let go of the mutex.
 template <class Runtime>
 typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
   if (searching_ || (idle_ == nullptr && live_ == thread_count_)) {
@@ -238,8 +225,8 @@ void QueueCore<Runtime>::deliver(Wake wake) noexcept {
   }
 }
 
-/// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it
-/// runs the continuations that wait here, after what it is doing now.
+/// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it runs the
+/// continuations that wait here, after what it is doing now.
 template <class Runtime>
 void QueueCore<Runtime>::adopt_stranded() noexcept {
   Worker* const worker = ThreadContext<Runtime>::current().worker;

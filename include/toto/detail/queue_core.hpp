@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a
-// worker, a handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The
-// bodies: queue_adding.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing).
+// QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a worker, a
+// handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The bodies:
+// queue_adding.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing).
 //
-// One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming
-// and running tasks happens without it (slot_queue.hpp).
+// One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
+// tasks happens without it (slot_queue.hpp).
 //
 // Invariants (docs/design.md argues them; I1 to I9 are cited by the tests):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
-//  I2  If there is work, then somebody is on the way (searching_), or no worker is idle and no more may be
-//      started, or the last start failed and a live worker will come back to look.
-//  I3  searching_ has one owner: the worker being woken, being started or taking its last look. Only the
-//  owner
-//      clears it, under the mutex, before it looks.
+//  I2  If there is work, then somebody is on the way (searching_), or no worker is idle and no more may be started, or
+//      the last start failed and a live worker will come back to look.
+//  I3  searching_ has one owner: the worker being woken, being started or taking its last look. Only the owner clears
+//      it, under the mutex, before it looks.
 //  I4  No task is accepted while no thread is known to exist (secured_ == 0).
 //  I5  live_ never exceeds thread_count, and counts a worker from the decision to start it to its leaving.
 //  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
-//  I7  A slot is claimed by exactly one compare-exchange on its chunk, a QueuedTask in it by exactly one on
-//  its slot. I8  After ended_ nothing is accepted, and everything accepted before has been completed. I9
-//  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own
-//  task
+//  I7  A slot is claimed by exactly one compare-exchange on its chunk, a QueuedTask in it by exactly one on its slot.
+//  I8  After ended_ nothing is accepted, and everything accepted before has been completed.
+//  I9  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own task
 //      lets that one thread go.
 
 #ifndef TOTO_DETAIL_QUEUE_CORE_HPP
@@ -67,8 +65,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   using QueuedTask = detail::QueuedTask<Runtime>;
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
-  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing
-  /// does not refuse it.
+  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing does not
+  /// refuse it.
   enum class Kind { closure, task, hop };
 
   explicit QueueCore(const QueueOptions& options)
@@ -87,23 +85,11 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   template <class Fill>
   void add(Kind kind, typename Slot::Run run, Fill fill) {
     mutex_.lock();
-    if (closed_ || secured_ == 0 || !slots_.has_room()) [[unlikely]] {
-      prepare_add(kind);
-    }
-    Slot& slot = slots_.next();
-    fill(slot);
-    slots_.publish(slot, run);
-    ++(kind == Kind::hop ? hops_ : submitted_);
-    if (kind == Kind::task) {
-      take_reference_locked();
-    }
-    const Wake wake = pick_locked();
-    mutex_.unlock();
-    deliver(wake);
+    prepare_locked(kind);
+    publish(kind, run, fill);
   }
 
-  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits
-  /// there.
+  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
   void add(QueuedTask& task);
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
@@ -169,8 +155,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void coroutine_began() noexcept;
   void coroutine_ended(bool failed) noexcept;
 
-  /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that
-  /// have ended on its thread.
+  /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that have ended
+  /// on its thread.
   void run_local(Worker& self) noexcept;
 
   // The worker's life: worker_loop.hpp.
@@ -181,12 +167,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   // Ending and observing: queue_ending.hpp.
 
   void close(Pending pending);
-  /// Waits until everything is done, every thread has left and the last one was joined. On one of this
-  /// queue's own workers: until every other one has left.
+  /// Waits until everything is done, every thread has left and the last one was joined. On one of this queue's own
+  /// workers: until every other one has left.
   void finish();
   bool finish_until(TimePoint deadline);
-  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its
-  /// place is given to another, so that what is queued still runs.
+  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its place is
+  /// given to another, so that what is queued still runs.
   void lose_this_thread() noexcept;
   bool wait_idle_until(TimePoint deadline);
   std::size_t cancel_queued();
@@ -195,8 +181,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void on_error(ErrorHook hook);
   /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
   void report(const std::exception_ptr& failure) noexcept;
-  /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own, which
-  /// say that a task was not run or not waited for.
+  /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own, which say
+  /// that a task was not run or not waited for.
   void report_unseen(const std::exception_ptr& failure) noexcept;
 
   const std::string& name() const noexcept { return name_; }
@@ -243,7 +229,30 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueClosed closed_error() const {
     return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
   }
-  void prepare_add(Kind kind) TOTO_REQUIRES(mutex_);
+  /// Makes sure that there is a slot to fill and a thread to run it. May let go of the mutex on the way.
+  /// Throws, without the mutex: QueueClosed, std::bad_alloc, std::system_error.
+  void prepare_locked(Kind kind) TOTO_REQUIRES(mutex_) {
+    if (closed_ || secured_ == 0 || !slots_.has_room()) [[unlikely]] {
+      prepare_slowly_locked(kind);
+    }
+  }
+  void prepare_slowly_locked(Kind kind) TOTO_REQUIRES(mutex_);
+
+  /// Fills the slot that was prepared. Lets go of the mutex.
+  template <class Fill>
+  void publish(Kind kind, typename Slot::Run run, Fill fill) TOTO_RELEASE(mutex_) {
+    Slot& slot = slots_.next();
+    fill(slot);
+    slots_.publish(slot, run);
+    ++(kind == Kind::hop ? hops_ : submitted_);
+    if (kind == Kind::task) {
+      take_reference_locked();
+    }
+    const Wake wake = pick_locked();
+    mutex_.unlock();
+    deliver(wake);
+  }
+
   std::exception_ptr secure_first_worker() TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
   Continuation& pop_node_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -295,8 +304,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::size_t node_tasks_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: tasks that have come out of a lane
   ContinuationList lanes_ TOTO_GUARDED_BY(mutex_);      // those in which tasks wait
-  /// The ticket before which the first continuation stands, kNoneDue if there is none. Written under the
-  /// mutex; a draining worker reads it after the acquire load of the slot behind it.
+  /// The ticket before which the first continuation stands, kNoneDue if there is none. Written under the mutex; a
+  /// draining worker reads it after the acquire load of the slot behind it.
   typename Runtime::template Atomic<std::uint64_t> due_{kNoneDue};
 
   // Workers.
@@ -304,8 +313,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   std::size_t secured_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: their thread exists
   std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;     // neither resting nor gone
   bool searching_ TOTO_GUARDED_BY(mutex_) = false;
-  /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not
-  /// leave.
+  /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not leave.
   std::size_t promised_ TOTO_GUARDED_BY(mutex_) = 0;
   Worker* idle_ TOTO_GUARDED_BY(mutex_) = nullptr;    // a stack: the most recently idle first
   Worker* unused_ TOTO_GUARDED_BY(mutex_) = nullptr;  // objects whose thread has left

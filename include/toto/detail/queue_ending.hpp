@@ -148,8 +148,8 @@ void QueueCore<Runtime>::lose_this_thread() noexcept {
   deliver(next);
 }
 
-/// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker.
-/// What the lost threads and tasks owned is left alone: nobody knows in what state it is.
+/// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What the
+/// lost threads and tasks owned is left alone: nobody knows in what state it is.
 template <class Runtime>
 void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
   if (in_child) {
@@ -188,8 +188,7 @@ bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
   return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
 }
 
-/// Takes every slot that is filled now, as a worker would claim it: closures are dropped, tasks collected, hops
-/// kept.
+/// Takes every slot that is filled now, as a worker would claim it: closures are dropped, tasks collected, hops kept.
 template <class Runtime>
 std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept {
   std::size_t dropped = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Shared ownership that the runtime policy can see: std::shared_ptr counts with atomics of its own, which a
-// simulator would miss.
+// Shared ownership that the runtime policy can see: std::shared_ptr counts with atomics of its own, which a simulator
+// would miss.
 
 #ifndef TOTO_DETAIL_REF_HPP
 #define TOTO_DETAIL_REF_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Registry: the named queues of a process, made on demand and never destroyed. When the process exits they
-// are closed and drained.
+// Registry: the named queues of a process, made on demand and never destroyed. When the process exits they are closed
+// and drained.
 
 #ifndef TOTO_DETAIL_REGISTRY_HPP
 #define TOTO_DETAIL_REGISTRY_HPP

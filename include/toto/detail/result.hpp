@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Result: room for how a task ended: a value, an exception, or one of the library's own reasons, kept as a
-// code so that storing it cannot fail. Read next: task_state.hpp.
+// Result: room for how a task ended: a value, an exception, or one of the library's own reasons, kept as a code so that
+// storing it cannot fail. Read next: task_state.hpp.
 
 #ifndef TOTO_DETAIL_RESULT_HPP
 #define TOTO_DETAIL_RESULT_HPP
@@ -21,8 +21,7 @@ namespace toto::inline v0::detail {
 
 enum class Outcome : std::uint8_t { none, value, exception, cancelled, taken };
 
-/// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a
-/// value.
+/// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a value.
 template <class R>
 using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
 
@@ -54,8 +53,7 @@ class Result {
   Outcome outcome() const noexcept { return outcome_; }
 
   /// Keeps what `function` returns, constructed in place.
-  /// Throws: what `function` throws; then nothing is
-  /// kept.
+  /// Throws: what `function` throws; then nothing is kept.
   template <class F>
   void set_from(F&& function) {
     if constexpr (std::is_void_v<R>) {
@@ -77,8 +75,7 @@ class Result {
   /// The failure, if that is how it ended.
   std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
 
-  /// Moves the value out, or throws what the task threw, or TaskCancelled naming the queue. The result is
-  /// gone then.
+  /// Moves the value out, or throws what the task threw, or TaskCancelled naming the queue. The result is gone then.
   R take(const char* queue = "") {
     struct Reset {
       Result& result;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What BasicTaskQueue::schedule() gives: awaiting it moves the coroutine onto the queue. Its place in the
-// queue lives in the coroutine's frame; a coroutine that is destroyed while it waits leaves the queue.
+// What BasicTaskQueue::schedule() gives: awaiting it moves the coroutine onto the queue. Its place in the queue lives
+// in the coroutine's frame; a coroutine that is destroyed while it waits leaves the queue.
 
 #ifndef TOTO_DETAIL_SCHEDULE_HPP
 #define TOTO_DETAIL_SCHEDULE_HPP

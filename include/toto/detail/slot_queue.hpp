@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// SlotQueue: the queue's tasks in order, in chunks of contiguous slots. Slots are filled under the queue's
-// mutex and claimed without it, by one compare-exchange on the chunk's counter: a worker that drains a chunk
-// and a producer that fills one do not meet at the lock. Read next: queue_core.hpp.
+// SlotQueue: the queue's tasks in order, in chunks of contiguous slots. Slots are filled under the queue's mutex and
+// claimed without it, by one compare-exchange on the chunk's counter: a worker that drains a chunk and a producer that
+// fills one do not meet at the lock. Read next: queue_core.hpp.
 //
 //   head_ -> [claimed=64 ....] -> [claimed=9 .........] -> [claimed=0, filled 3] <- tail_
 //
-// Order: slots are filled in order under the mutex, claims rise within a chunk, and the head moves on only
-// when its chunk is used up; so claims are first in, first out for any number of workers. Reuse: a chunk goes
-// to the spares only when it is not the head any more and nobody holds it, both decided under the mutex. A
-// worker holds every chunk it looks at, so no slot changes its meaning under a reader (no ABA).
+// Order: slots are filled in order under the mutex, claims rise within a chunk, and the head moves on only when its
+// chunk is used up; so claims are first in, first out for any number of workers. Reuse: a chunk goes to the spares only
+// when it is not the head any more and nobody holds it, both decided under the mutex. A worker holds every chunk it
+// looks at, so no slot changes its meaning under a reader (no ABA).
 
 #ifndef TOTO_DETAIL_SLOT_QUEUE_HPP
 #define TOTO_DETAIL_SLOT_QUEUE_HPP
@@ -32,8 +32,8 @@ struct Slot {
   using Run = void (*)(Slot&, Worker<Runtime>&);
   static constexpr std::size_t kClosureBytes = 40;
 
-  /// Null: empty. Filled by a release store under the mutex, which pairs with the worker's acquire load:
-  /// whoever sees the function sees the closure.
+  /// Null: empty. Filled by a release store under the mutex, which pairs with the worker's acquire load: whoever sees
+  /// the function sees the closure.
   typename Runtime::template Atomic<Run> run{nullptr};
   alignas(8) std::byte closure[kClosureBytes];
 };
@@ -100,8 +100,8 @@ class SlotQueue {
   /// The ticket of the next slot to be filled. May also be watched without the mutex: a hint then.
   std::uint64_t end() const noexcept { return end_.load(std::memory_order_relaxed); }
 
-  /// The chunk with the oldest slot that nobody has claimed, or null if there is none: the queue is empty.
-  /// Moves the head past used-up chunks; those that nobody holds are kept for reuse or chained to `surplus`.
+  /// The chunk with the oldest slot that nobody has claimed, or null if there is none: the queue is empty. Moves the
+  /// head past used-up chunks; those that nobody holds are kept for reuse or chained to `surplus`.
   Chunk* front(Chunk*& surplus) noexcept {
     if (head_ == nullptr) {
       return nullptr;

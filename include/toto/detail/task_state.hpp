@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskState: what a task and its handle share, in one block of recycled memory: the callable, the result, and
-// who waits for it. One atomic word says who owns the block and who has come first, the worker or the waiter.
-// Read next: call_state.hpp, ../task_handle.hpp.
+// TaskState: what a task and its handle share, in one block of recycled memory: the callable, the result, and who waits
+// for it. One atomic word says who owns the block and who has come first, the worker or the waiter. Read next:
+// call_state.hpp, ../task_handle.hpp.
 //
 // The word:
 //   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
@@ -11,16 +11,15 @@
 //   blocked    not over; threads sleep on `blocked_`, which the queue's mutex guards.
 //   dropped    not over, and nobody will ask: the task owns the block and frees it at its end.
 //   done       over; the handle owns the block.
-//   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the
-//   handle. abandoned  over; the coroutine was destroyed while its continuation was on its way: that frees
-//   the block.
+//   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the handle.
+//   abandoned  over; the coroutine was destroyed while its continuation was on its way: that frees the block.
 //
-//   pending -> awaited | observed | blocked | dropped | done         blocked -> pending (the last wait timed
-//   out) awaited -> dropped | posted | done     observed -> dropped | done     blocked -> done     dropped ->
-//   freed posted  -> done | abandoned            done, abandoned -> freed
+//   pending -> awaited | observed | blocked | dropped | done      awaited -> dropped | posted | done
+//   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
+//   posted -> done | abandoned      done, abandoned -> freed
 //
-// Every transition is a compare-exchange with acquire and release: whoever comes second sees all that the
-// first one wrote, and resumes, once. After publishing, a side touches nothing that the other may free.
+// Every transition is a compare-exchange with acquire and release: whoever comes second sees all that the first one
+// wrote, and resumes, once. After publishing, a side touches nothing that the other may free.
 
 #ifndef TOTO_DETAIL_TASK_STATE_HPP
 #define TOTO_DETAIL_TASK_STATE_HPP
@@ -40,8 +39,8 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class Observer {
  public:
-  /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of
-  /// a task. `queue` is the task's. Runs no user code.
+  /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of a task.
+  /// `queue` is the task's. Runs no user code.
   virtual void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept = 0;
   /// Instead of completed(), if the handle was dropped before the end.
   virtual void forgotten() noexcept = 0;
@@ -87,8 +86,7 @@ class Home {
     return worker != nullptr && !worker->resume_next && (executor_ == nullptr || executor_ == &worker->core);
   }
 
-  /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be
-  /// gone.
+  /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be gone.
   bool try_post(Continuation& node) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
     if (home.executor_ != nullptr && home.executor_->post(node)) {
@@ -98,9 +96,8 @@ class Home {
     return false;
   }
 
-  /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after
-  /// what it is doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this
-  /// may be gone.
+  /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is
+  /// doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {
     if (try_post(node)) {
       return;
@@ -142,8 +139,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
     return false;
   }
 
-  /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter.
-  /// After true, the caller and this block may be gone.
+  /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter. After true,
+  /// the caller and this block may be gone.
   bool await(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
     waiter_.coroutine = coroutine;
     home_ = std::move(home);
@@ -187,8 +184,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
   explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
   ~TaskStateBase() = default;
 
-  /// The task's end: its result is stored and its captures are gone. `worker` if it ended on one. After this
-  /// the block may be gone.
+  /// The task's end: its result is stored and its captures are gone. `worker` if it ended on one. After this the block
+  /// may be gone.
   void complete(Worker* worker) noexcept;
 
   /// The task's own failure, if that is how it ended.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// GCC before 13 destroys twice every brace- or aggregate-initialised temporary with a non-trivial destructor
-// inside a co_await expression: a closure with such a capture, `Row{...}`. This header tells which callables
-// and arguments are of that kind, so that awaiting a handle made from them in the same expression is refused
-// at compile time rather than corrupting memory. On other compilers it lets everything through.
+// GCC before 13 destroys twice every brace- or aggregate-initialised temporary with a non-trivial destructor inside a
+// co_await expression: a closure with such a capture, `Row{...}`. This header tells which callables and arguments are
+// of that kind, so that awaiting a handle made from them in the same expression is refused at compile time rather than
+// corrupting memory. On other compilers it lets everything through.
 
 #ifndef TOTO_DETAIL_TEMPORARIES_HPP
 #define TOTO_DETAIL_TEMPORARIES_HPP
@@ -69,9 +69,9 @@ using Stored = typename StoredAs<std::decay_t<T>>::Type;
 
 }  // namespace detail
 
-/// Insists that a moved object is a named one, which only looks like a temporary:
-/// `co_await queue.yield_task(toto::not_a_temporary(std::move(work)))`. Gives something that is called like
-/// `object`, or converts to it as an argument.
+/// Insists that a moved object is a named one, which only looks like a temporary: `co_await
+/// queue.yield_task(toto::not_a_temporary(std::move(work)))`. Gives something that is called like `object`, or converts
+/// to it as an argument.
 template <class T>
 auto not_a_temporary(T&& object) {
   return detail::Named<std::remove_cvref_t<T>>(std::forward<T>(object));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Timer nodes, the heap they wait in, and TimerService: the one thread of the process that watches the clock
-// for executors which have no thread to spare for it. It starts with the first timer and ends when there has
-// been none for a second. Read next: ../sleep_for.hpp, ../event_loop.hpp.
+// Timer nodes, the heap they wait in, and TimerService: the one thread of the process that watches the clock for
+// executors which have no thread to spare for it. It starts with the first timer and ends when there has been none for
+// a second. Read next: ../sleep_for.hpp, ../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_TIMER_HPP
 #define TOTO_DETAIL_TIMER_HPP
@@ -141,8 +141,8 @@ class TimerService final : private ForkAware<Runtime> {
     }
   }
 
-  /// Takes back a node that has not begun to run, from here or from its home. The caller sees to it that it
-  /// does not begin to run now. Thread-safe.
+  /// Takes back a node that has not begun to run, from here or from its home. The caller sees to it that it does not
+  /// begin to run now. Thread-safe.
   void remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
     {
       const Lock lock(mutex_);

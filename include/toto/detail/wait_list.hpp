@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// WaitList: threads that sleep until something guarded by a mutex changes, like a condition variable, but
-// each thread sleeps on a parker of its own on its own stack.
+// WaitList: threads that sleep until something guarded by a mutex changes, like a condition variable, but each thread
+// sleeps on a parker of its own on its own stack.
 
 #ifndef TOTO_DETAIL_WAIT_LIST_HPP
 #define TOTO_DETAIL_WAIT_LIST_HPP
@@ -18,9 +18,8 @@ class WaitList {
 
   bool empty() const noexcept { return first_ == nullptr; }
 
-  /// Lets go of the mutex, sleeps until `done()` is true or the deadline has passed, and returns `done()`,
-  /// with the mutex held. `done` is called with the mutex held, before the first sleep and after each
-  /// wake-up.
+  /// Lets go of the mutex, sleeps until `done()` is true or the deadline has passed, and returns `done()`, with the
+  /// mutex held. `done` is called with the mutex held, before the first sleep and after each wake-up.
   template <class Predicate>
   bool wait_until(typename Runtime::Mutex& mutex, TimePoint deadline, Predicate done)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {  // `done` names the mutex in its own words

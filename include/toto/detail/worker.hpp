@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used
-// for one thread after another, so that a late wake-up meets at worst a spurious one. QueuedTask: a task that
-// is more than a closure in a slot: it has a handle, a result, or captures that need destroying. Read next:
-// queue_core.hpp.
+// Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used for one
+// thread after another, so that a late wake-up meets at worst a spurious one. QueuedTask: a task that is more than a
+// closure in a slot: it has a handle, a result, or captures that need destroying. Read next: queue_core.hpp.
 
 #ifndef TOTO_DETAIL_WORKER_HPP
 #define TOTO_DETAIL_WORKER_HPP
@@ -23,8 +22,8 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class QueueCore;
 
-/// As a Continuation it stands in a list of tasks, while it waits in a lane or has come out of one; afterwards
-/// its node serves the coroutine that awaits it.
+/// As a Continuation it stands in a list of tasks, while it waits in a lane or has come out of one; afterwards its node
+/// serves the coroutine that awaits it.
 template <class Runtime>
 class QueuedTask : public Continuation {
  public:
@@ -40,13 +39,11 @@ class QueuedTask : public Continuation {
   /// It has ended: whoever waits for it is being told.
   virtual bool ready() const noexcept = 0;
 
-  /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears
-  /// `slot`.
+  /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears `slot`.
   enum class Place : unsigned char { nowhere, slot, lane, node } place = Place::nowhere;
 
-  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex;
-  /// cleared by the worker without it, while it holds the chunk, so the slot cannot have been given to another
-  /// task.
+  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
+  /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
   typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
 
   /// The lane whose bound it counts against, or none.
@@ -57,10 +54,9 @@ class QueuedTask : public Continuation {
   ~QueuedTask() = default;
 };
 
-/// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees
-/// half an update: plain tasks begun, completed and failed, and hops (`co_await schedule()`), 16 bits each.
-/// Only the worker writes it, and empties it under the mutex after a chunk of 64 slots at the latest, so no
-/// field overflows.
+/// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
+/// update: plain tasks begun, completed and failed, and hops (`co_await schedule()`), 16 bits each. Only the worker
+/// writes it, and empties it under the mutex after a chunk of 64 slots at the latest, so no field overflows.
 struct Tally {
   static constexpr std::uint64_t kBegun = 1;
   static constexpr std::uint64_t kCompleted = std::uint64_t{1} << 16;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants
-// I1 to I9 are listed in queue_core.hpp; include that.
+// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants I1 to I9
+// are listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_WORKER_LOOP_HPP
 #define TOTO_DETAIL_WORKER_LOOP_HPP
@@ -73,8 +73,8 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
   leave(self);
 }
 
-/// Claims the next slot of a held chunk. Null if none is left, none is filled, or a continuation stands before it.
-/// With or without the mutex.
+/// Claims the next slot of a held chunk. Null if none is left, none is filled, or a continuation stands before it. With
+/// or without the mutex.
 template <class Runtime>
 typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk) noexcept {
   for (;;) {
@@ -125,8 +125,8 @@ void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) {
   settle(self);
 }
 
-/// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has
-/// just ended, and coroutine tasks that have just ended.
+/// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has just
+/// ended, and coroutine tasks that have just ended.
 template <class Runtime>
 void QueueCore<Runtime>::settle(Worker& self) noexcept {
   for (;;) {
@@ -151,8 +151,8 @@ void QueueCore<Runtime>::run_local(Worker& self) noexcept {
   }
 }
 
-/// Waits for work. Returns true if there is some, false if the worker shall leave: both decided in the
-/// critical section in which it looked (I1). Enters and returns with the mutex held.
+/// Waits for work. Returns true if there is some, false if the worker shall leave: both decided in the critical section
+/// in which it looked (I1). Enters and returns with the mutex held.
 template <class Runtime>
 bool QueueCore<Runtime>::rest(Worker& self) {
   if (std::exchange(self.worked, false)) {
@@ -189,8 +189,8 @@ bool QueueCore<Runtime>::rest(Worker& self) {
   return true;
 }
 
-/// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not
-/// wake anybody. Enters and returns with the mutex held; the caller looks under it once more.
+/// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not wake anybody.
+/// Enters and returns with the mutex held; the caller looks under it once more.
 template <class Runtime>
 void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
   if constexpr (Runtime::spins) {
@@ -212,8 +212,8 @@ void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
   }
 }
 
-/// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Enters
-/// with the mutex held, returns without it.
+/// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Enters with the
+/// mutex held, returns without it.
 template <class Runtime>
 void QueueCore<Runtime>::leave(Worker& self) {
   fold_locked(self);
@@ -248,8 +248,8 @@ void QueueCore<Runtime>::lose(Worker& self) noexcept {
   leave(self);
 }
 
-/// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking
-/// everything back. `worker` may be null: then it is made.
+/// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking everything
+/// back. `worker` may be null: then it is made.
 template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::start(Worker* worker, bool searches) noexcept {
   std::exception_ptr failure;

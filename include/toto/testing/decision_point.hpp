@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// DecisionPoint: which ways there are to go on, given what every simulated thread waits for. What counts as a
-// deviation is decided here, and only here. Read next: scheduler.hpp.
+// DecisionPoint: which ways there are to go on, given what every simulated thread waits for. What counts as a deviation
+// is decided here, and only here. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_DECISION_POINT_HPP
 #define TOTO_TESTING_DECISION_POINT_HPP

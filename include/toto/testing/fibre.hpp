@@ -143,8 +143,8 @@ class Fibre {
   /// Whether `object` is a local variable on this fibre, which has a stack of its own and is running.
   bool holds(const void* object) const noexcept;
 
-  /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as
-  /// long as this object lives.
+  /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as long
+  /// as this object lives.
   void abandon();
 
  private:

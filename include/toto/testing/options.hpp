@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What to ask of a simulation and what it answers: SimulationOptions and SimulationResult, and the strategies by
-// which schedules are chosen. Read next: simulation.hpp.
+// What to ask of a simulation and what it answers: SimulationOptions and SimulationResult, and the strategies by which
+// schedules are chosen. Read next: simulation.hpp.
 
 #ifndef TOTO_TESTING_OPTIONS_HPP
 #define TOTO_TESTING_OPTIONS_HPP

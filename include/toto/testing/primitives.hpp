@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What SimRuntime's mutexes, parkers and atomics are made of: their state, and the operations on it that the
-// scheduler sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never end
-// aborts the program. Read next: sim_runtime.hpp.
+// What SimRuntime's mutexes, parkers and atomics are made of: their state, and the operations on it that the scheduler
+// sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never end aborts the
+// program. Read next: sim_runtime.hpp.
 
 #ifndef TOTO_TESTING_PRIMITIVES_HPP
 #define TOTO_TESTING_PRIMITIVES_HPP

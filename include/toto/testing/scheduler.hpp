@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Scheduler: runs simulated threads, one at a time, and decides after each operation which one goes on, when virtual
-// time passes and what the environment refuses. It finds out what went wrong; the Explorer chooses.
-// Read next: primitives.hpp, sim_runtime.hpp.
+// time passes and what the environment refuses. It finds out what went wrong; the Explorer chooses. Read next:
+// primitives.hpp, sim_runtime.hpp.
 
 #ifndef TOTO_TESTING_SCHEDULER_HPP
 #define TOTO_TESTING_SCHEDULER_HPP
@@ -29,9 +29,9 @@ namespace toto::inline v0::testing::detail {
 
 /// One schedule after the other; one simulation at a time on a thread of the system.
 ///
-/// A decision follows each operation and never precedes it: what a thread does between two operations no other can
-/// see, except in what it does next, so one decision in the gap is enough; and it stands right behind the operation,
-/// because there a thread acts on what it has just read, or uses what it has just published.
+/// A decision follows each operation and never precedes it: what a thread does between two operations no other can see,
+/// except in what it does next, so one decision in the gap is enough; and it stands right behind the operation, because
+/// there a thread acts on what it has just read, or uses what it has just published.
 ///
 /// Invariants:
 ///  1. Nothing depends on an address, the time of day or anything else that differs between two runs.
@@ -49,8 +49,8 @@ class Scheduler {
   /// The one that is running a schedule on this thread of the system, or null.
   static Scheduler* current() noexcept { return current_; }
 
-  /// Runs one schedule, in which `body` is the main thread. Returns false if it failed; then this object has to be
-  /// kept for ever.
+  /// Runs one schedule, in which `body` is the main thread. Returns false if it failed; then this object has to be kept
+  /// for ever.
   bool run(std::unique_ptr<ThreadBody> body);
 
   // Operations. Within run() only, like all that follows up to failure().

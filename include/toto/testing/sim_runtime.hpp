@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // SimRuntime: the runtime policy under which code built on toto, and toto itself, runs in a deterministic simulation
-// instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in runtime.hpp. Read
-// next: simulation.hpp.
+// instead of on the system's threads, locks and clocks. Its members are those of StdRuntime, in runtime.hpp. Read next:
+// simulation.hpp.
 
 #ifndef TOTO_TESTING_SIM_RUNTIME_HPP
 #define TOTO_TESTING_SIM_RUNTIME_HPP
@@ -179,8 +179,7 @@ struct SimRuntime {
    public:
     Thread() noexcept = default;
 
-    /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a
-    /// simulation.
+    /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a simulation.
     template <class Body>
     Thread(std::string name, Body body);
 

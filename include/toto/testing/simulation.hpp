@@ -84,8 +84,8 @@ class [[nodiscard("faults are back when this object goes")]] NoFaults {
 
 /// One schedule, as the scenario sees it. Lives as long as the schedule, detached threads included.
 ///
-/// A failure abandons the schedule on the spot: no destructor runs, and what its threads had allocated stays
-/// allocated. simulate() then returns.
+/// A failure abandons the schedule on the spot: no destructor runs, and what its threads had allocated stays allocated.
+/// simulate() then returns.
 /// Thread safety: from simulated threads of this schedule, Thread-safe.
 class Simulation {
  public:
@@ -111,8 +111,8 @@ class Simulation {
     }
   }
 
-  /// Starts a thread for each pair of a name and a callable, and joins them. Fewer schedules than with as many
-  /// spawn(): the main thread takes no part.
+  /// Starts a thread for each pair of a name and a callable, and joins them. Fewer schedules than with as many spawn():
+  /// the main thread takes no part.
   void run_threads(std::initializer_list<std::pair<std::string_view, std::function<void()>>> threads) {
     for (const auto& [name, body] : threads) {
       const detail::Scheduler::Quiet quiet(scheduler_);
@@ -129,8 +129,8 @@ class Simulation {
   }
   [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
 
-  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so that `look` may
-  /// lock and read whatever it likes. While it runs no other thread does, and what it does is no operation.
+  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so that `look` may lock
+  /// and read whatever it likes. While it runs no other thread does, and what it does is no operation.
   StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
 
   /// The same after each operation. `look` must not lock a mutex that may be held; try_lock() tells.
@@ -250,10 +250,10 @@ inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
 
 /// Runs the scenario under one schedule after the other, until one fails, none is left, or there were enough.
 ///
-/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever go on (deadlock); it
-/// does not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or
-/// used after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the
-/// same choices. The scenario has to make anew whatever it uses: nothing may survive from one schedule to the next.
+/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever go on (deadlock); it does
+/// not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or used
+/// after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the same
+/// choices. The scenario has to make anew whatever it uses: nothing may survive from one schedule to the next.
 ///
 /// The scenario runs as the main simulated thread. When it has returned, the threads it spawned are joined, the
 /// functions given to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.

@@ -83,8 +83,8 @@ class Dice {
   std::uint64_t state_;
 };
 
-/// All schedules within a number of deviations. It keeps the path to the present schedule; the next one differs at
-/// the last decision that has an option left, and takes the usual options from there on.
+/// All schedules within a number of deviations. It keeps the path to the present schedule; the next one differs at the
+/// last decision that has an option left, and takes the usual options from there on.
 class DepthFirst final : public Explorer {
  public:
   explicit DepthFirst(Exhaustive options) noexcept : bound_(options.deviations) {}
@@ -212,8 +212,8 @@ class Priorities final : public Explorer {
   std::size_t length_ = 32;  ///< of the longest schedule so far, in decisions
 };
 
-/// The choices of a schedule as text: `gap:choice` for each choice other than the usual one, where gap counts the
-/// usual ones since the one before. "3:1 0:2" is 0, 0, 0, 1, 2 and then 0 for ever.
+/// The choices of a schedule as text: `gap:choice` for each choice other than the usual one, where gap counts the usual
+/// ones since the one before. "3:1 0:2" is 0, 0, 0, 1, 2 and then 0 for ever.
 inline std::string write_choices(std::span<const std::uint32_t> choices) {
   std::string text;
   std::size_t gap = 0;
