@@ -136,13 +136,16 @@ class AwaitableInstance {
   explicit AwaitableInstance(Instance&& instance, std::string_view queue_name = "pool")
       : AwaitableInstance(std::forward<Instance>(instance), BasicTaskQueue<Runtime>::instance(queue_name)) {}
 
-  /// The same in `queue`. Calls after that queue has ended throw QueueClosed.
+  /// The same in `queue`. Calls after that queue has closed throw QueueClosed.
+  /// Throws: also std::invalid_argument for a queue with Overflow::caller_runs, which could not keep their order.
   template <class Instance>
     requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
   AwaitableInstance(Instance&& instance, BasicTaskQueue<Runtime>& queue)
       : source_(detail::make_source<T>(std::forward<Instance>(instance))),
         core_(detail::Ref<Core>::share(&detail::QueueAccess::core(queue))),
-        lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
+        lane_(detail::Ref<Lane>::adopt(new Lane(1))) {
+    core_->require_order("an AwaitableInstance");
+  }
 
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
   /// object first. Copies or moves the callable and the arguments now, as std::thread does it.
@@ -159,9 +162,8 @@ class AwaitableInstance {
     using Handle = std::conditional_t<(detail::kDestroyedTwice<F> || ... || detail::kDestroyedTwice<Args>),
                                       detail::UnstoredHandle<Result, Runtime>, TaskHandle<Result, Runtime>>;
     detail::check_callable(fn);
-    auto* const state = detail::make_state(*core_, Call(source_, std::forward<F>(fn)), std::forward<Args>(args)...);
-    state->lane = lane_;
-    return detail::submit<Handle>(*core_, state);
+    return detail::submit_call<Handle>(*core_, lane_, detail::Control<Runtime>(), false,
+                                       Call(source_, std::forward<F>(fn)), std::forward<Args>(args)...);
   }
 
   /// A wrapper of the same object whose calls may overlap, as far as the queue has threads.

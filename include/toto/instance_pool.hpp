@@ -253,9 +253,7 @@ class InstancePool {
   /// Blocks: for `limit` at the most; 0 or less only looks.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
-    if (limit.is_nan()) {
-      detail::check_duration(limit, "limit");
-    }
+    detail::check_not_nan(limit, "limit");
     const detail::Ref<Core> core = core_;
     const Claim claim = here(where);
     Instance* const taken = Held::take(*core, claim, limit.after(claim.since));

@@ -7,12 +7,14 @@
 #define TOTO_OPTIONS_HPP
 
 #include <cstddef>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 #include "duration.hpp"
+#include "observer.hpp"
 
 namespace toto::inline v0 {
 
@@ -20,6 +22,14 @@ namespace toto::inline v0 {
 enum class Pending {
   run,     ///< run them all
   cancel,  ///< complete them with TaskCancelled
+};
+
+/// What adding a task to a queue does that holds max_queued tasks.
+enum class Overflow {
+  block,           ///< waits for room; a thread of the queue itself never waits: its tasks go beyond the bound
+  reject,          ///< throws QueueFull
+  caller_runs,     ///< runs the task in the adder's thread: it alone gives up the order and thread_count
+  discard_oldest,  ///< completes the least urgent task that has waited longest with TaskCancelled
 };
 
 /// What a TaskQueue is made of: `TaskQueue queue({.thread_count = 4, .name = "db"});`
@@ -30,17 +40,43 @@ struct QueueOptions {
   Duration idle_timeout = std::chrono::seconds(60);
   /// Not empty. Copied by the queue's constructor.
   std::string_view name = "TaskQueue";
+  /// The most tasks that wait for a thread, 1 or more. Continuations of coroutines do not count.
+  std::size_t max_queued = std::numeric_limits<std::size_t>::max();
+  /// What adding to a full queue does.
+  Overflow overflow = Overflow::block;
+  /// A task that has waited this long counts as one level more urgent, after twice this long as two, and so on; above
+  /// 0. With it, continuations go before tasks of priority 0 rather than in line with them. Duration::never(): a task
+  /// keeps its priority, and less urgent ones wait as long as there are others.
+  Duration ageing = Duration::never();
+  /// Is told what becomes of tasks and threads; null: nobody. Has to outlive the queue.
+  QueueObserver* observer = nullptr;
+  /// If tasks are queued and none has begun for this long, the observer is told, or, without one, a line goes to stderr;
+  /// again after each further such time. Duration::never(): nobody looks.
+  Duration watchdog = Duration::never();
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
+
+/// What is particular about a task: `queue.with({.priority = 1}).add_task(fn)`.
+struct TaskOptions {
+  /// -8 to 7. More urgent tasks begin before less urgent ones; those of one priority in the order of adding.
+  int priority = 0;
+  /// If the task has not begun within this time, it never will: it completes with TaskCancelled.
+  Duration start_by = Duration::never();
+};
+static_assert(std::is_trivially_destructible_v<TaskOptions>);
 
 namespace detail {
 
 inline constexpr std::size_t kMostThreads = 1'000'000;
 
-inline void check_duration(Duration value, const char* parameter) {
+inline void check_not_nan(Duration value, const char* parameter) {
   if (value.is_nan()) {
     throw std::invalid_argument(std::string("toto: ") + parameter + " is NaN; give a length of time of 0 or more");
   }
+}
+
+inline void check_duration(Duration value, const char* parameter) {
+  check_not_nan(value, parameter);
   if (value.is_negative()) {
     throw std::invalid_argument(std::string("toto: ") + parameter + " is negative (" +
                                 std::to_string(value.nanoseconds().count()) +
@@ -61,6 +97,24 @@ inline void check_options(const QueueOptions& options) {
   }
   check_duration(options.idle_timeout, "idle_timeout");
   check_name(options.name, "name");
+  if (options.max_queued == 0) {
+    throw std::invalid_argument("toto: max_queued is 0; give the number of tasks that may wait, 1 or more");
+  }
+  check_duration(options.ageing, "ageing");
+  if (options.ageing == Duration()) {
+    throw std::invalid_argument("toto: ageing is 0; give a length of time above 0, or Duration::never()");
+  }
+  check_duration(options.watchdog, "watchdog");
+  if (options.watchdog == Duration()) {
+    throw std::invalid_argument("toto: watchdog is 0; give a length of time above 0, or Duration::never()");
+  }
+}
+
+inline void check_options(const TaskOptions& options) {
+  if (options.priority < -8 || options.priority > 7) {
+    throw std::invalid_argument("toto: priority is " + std::to_string(options.priority) + "; give one from -8 to 7");
+  }
+  check_duration(options.start_by, "start_by");
 }
 
 }  // namespace detail

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "detail/result.hpp"
+#include "detail/temporaries.hpp"
 #include "errors.hpp"
 #include "runtime.hpp"
 
@@ -145,6 +146,7 @@ class TaskPromise final : public TaskPromiseBase {
   }
 
   T take() { return result_->take(); }
+  std::exception_ptr failure() noexcept { return result_->failure(); }
 
  private:
   ResultPlace<T> result_;
@@ -166,6 +168,7 @@ class TaskPromise<void> final : public TaskPromiseBase {
   }
 
   void take() { result_.take(); }
+  std::exception_ptr failure() noexcept { return result_.failure(); }
 
  private:
   Result<void> result_;
@@ -256,6 +259,28 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
   return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
 }
 
+/// A Task made from a callable that the compiler would destroy twice if this were awaited in the same expression; see
+/// temporaries.hpp.
+template <class T>
+class [[nodiscard("a Task does nothing until it is awaited, spawned or given to a queue")]] UnstoredTask
+    : public Task<T> {
+ public:
+  explicit UnstoredTask(Task<T>&& task) noexcept : Task<T>(std::move(task)) {}
+
+  auto operator co_await() & noexcept { return static_cast<Task<T>&>(*this).operator co_await(); }
+  template <class Self = UnstoredTask>
+  auto operator co_await() && noexcept {
+    static_assert(!std::is_same_v<Self, UnstoredTask>, TOTO_STORE_THE_HANDLE_FIRST);
+    return static_cast<Task<T>&>(*this).operator co_await();
+  }
+};
+template <class T>
+struct IsTask<UnstoredTask<T>> : std::true_type {};
+template <class T>
+struct TaskResult<UnstoredTask<T>> {
+  using Type = T;
+};
+
 /// For whoever runs a task that nobody awaits: queues, loops, sync_wait.
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
@@ -275,6 +300,16 @@ struct TaskAccess {
   template <class T>
   static T take(Task<T>& task) {
     return task.coroutine_.promise().take();
+  }
+  /// What it threw, or null.
+  template <class T>
+  static std::exception_ptr failure(const Task<T>& task) noexcept {
+    return task.coroutine_.promise().failure();
+  }
+  /// Whether it has ended. Where it cannot be running.
+  template <class T>
+  static bool ended(const Task<T>& task) noexcept {
+    return task.coroutine_.done();
   }
 };
 

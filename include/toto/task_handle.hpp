@@ -13,6 +13,7 @@
 
 #include "detail/task_state.hpp"
 #include "detail/temporaries.hpp"
+#include "detail/timeout_awaiter.hpp"
 #include "duration.hpp"
 #include "executor.hpp"
 #include "runtime.hpp"
@@ -75,28 +76,31 @@ class HandleAwaiter {
     // After this the coroutine may run on another thread, and *this be gone: only locals from here.
     return must_move ? state.await_elsewhere(coroutine, std::move(home)) : state.await(coroutine, std::move(home));
   }
-  T await_resume() { return state_->take(); }
+  T await_resume() { return state_->take_resumed(); }
 
  private:
   TaskState<T, Runtime>* state_;
   [[no_unique_address]] Whereto<Runtime> whereto_;
 };
 
-/// What resume_on() and resume_inline() give: to be awaited, once.
-template <class T, class Runtime, bool kTemporary>
-class [[nodiscard("nothing continues elsewhere unless this is awaited")]] HandleAwaitable {
+/// What resume_on(), resume_inline() and timeout() give: to be awaited, once.
+template <class Awaiter, bool kTemporary>
+class [[nodiscard("nothing happens unless this is awaited")]] HandleAwaitable {
  public:
-  explicit HandleAwaitable(HandleAwaiter<T, Runtime> awaiter) noexcept : awaiter_(std::move(awaiter)) {}
+  /// What it is made from may have been a temporary that the compiler would destroy twice.
+  static constexpr bool kMustBeStored = kTemporary;
 
-  HandleAwaiter<T, Runtime> operator co_await() & noexcept { return std::move(awaiter_); }
+  explicit HandleAwaitable(Awaiter awaiter) noexcept : awaiter_(std::move(awaiter)) {}
+
+  Awaiter operator co_await() & noexcept { return std::move(awaiter_); }
   template <class Self = HandleAwaitable>
-  HandleAwaiter<T, Runtime> operator co_await() && noexcept {
+  Awaiter operator co_await() && noexcept {
     static_assert(!kTemporary || !std::is_same_v<Self, HandleAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
     return std::move(awaiter_);
   }
 
  private:
-  HandleAwaiter<T, Runtime> awaiter_;
+  Awaiter awaiter_;
 };
 
 }  // namespace detail
@@ -141,6 +145,11 @@ class [[nodiscard(
   /// To be awaited instead: the coroutine continues on the worker that finishes the task, without a hop.
   auto resume_inline() && { return relocate<false>(inline_()); }
 
+  /// To be awaited instead: waits for `limit` at the most. After that a task that has not begun is cancelled; one that
+  /// runs goes on without anybody who waits for it.
+  /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
+  auto timeout(Duration limit) && { return limited<false>(limit); }
+
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
   /// Blocks: until the task is over.
@@ -163,9 +172,7 @@ class [[nodiscard(
   /// Blocks: for `limit` at the most.
   /// Throws: NoState; std::invalid_argument for NaN.
   bool wait_for(Duration limit) const {
-    if (limit.is_nan()) {
-      detail::check_duration(limit, "limit");
-    }
+    detail::check_not_nan(limit, "limit");
     if (limit == Duration() || limit.is_negative()) {
       return state().ready();
     }
@@ -210,8 +217,15 @@ class [[nodiscard(
 
   template <bool kTemporary>
   auto relocate(Whereto whereto) noexcept {
-    return detail::HandleAwaitable<T, Runtime, kTemporary>(
-        detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), std::move(whereto)));
+    using Awaiter = detail::HandleAwaiter<T, Runtime>;
+    return detail::HandleAwaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(whereto)));
+  }
+
+  template <bool kTemporary>
+  auto limited(Duration limit) {
+    detail::check_not_nan(limit, "limit");
+    using Awaiter = detail::TimeoutAwaiter<T, Runtime>;
+    return detail::HandleAwaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), limit));
   }
 
  private:
@@ -248,6 +262,7 @@ class [[nodiscard(
     return this->template relocate<true>(this->on(std::move(executor)));
   }
   auto resume_inline() && { return this->template relocate<true>(this->inline_()); }
+  auto timeout(Duration limit) && { return this->template limited<true>(limit); }
 
  private:
   friend HandleAccess;

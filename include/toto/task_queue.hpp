@@ -12,48 +12,30 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "admission.hpp"
+#include "detail/call_awaiter.hpp"
 #include "detail/inline_call.hpp"
 #include "detail/queue_core.hpp"
 #include "detail/registry.hpp"
 #include "detail/schedule.hpp"
+#include "detail/submission.hpp"
 #include "executor.hpp"
 #include "options.hpp"
+#include "queue_view.hpp"
 #include "stats.hpp"
 #include "task_handle.hpp"
+#include "timer.hpp"
 
 namespace toto::inline v0 {
 
 namespace detail {
 
 struct QueueAccess;
-
-/// The handle type for a call: one that must be stored before it is awaited, where the compiler demands it.
-template <class Runtime, class F, class... Args>
-using HandleFor = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>),
-                                     UnstoredHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
-                                     TaskHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>>;
-
-/// Adds a state that was just made to its queue.
-/// Throws: what adding throws; the state is freed then.
-template <class Runtime>
-void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state) {
-  try {
-    core.add(state);
-  } catch (...) {
-    state.destroy();
-    throw;
-  }
-}
-
-/// The same, and gives its handle.
-template <class Handle, class Runtime, class R>
-Handle submit(QueueCore<Runtime>& core, TaskState<R, Runtime>* state) {
-  submit(core, *state);
-  return HandleAccess::make<Handle>(state);
-}
 
 }  // namespace detail
 
@@ -145,17 +127,31 @@ class BasicTaskQueue {
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
-      detail::check_callable(fn, args...);
-      detail::add_inline(*core_, detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...));
-    } else {
-      auto* const state = detail::make_state(*core_, std::forward<F>(fn), std::forward<Args>(args)...);
-      state->let_go();
-      detail::submit(*core_, *state);
+      if (!core_->needs_states()) [[likely]] {
+        detail::check_callable(fn, args...);
+        detail::add_inline(*core_, detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...));
+        return;
+      }
     }
+    detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same, and gives a handle to the result: what `fn` returns, or, if that is a Task<R>, what the coroutine gives
-  /// in the end. The task runs whether or not the handle is awaited.
+  /// The same if there is room now: false if max_queued tasks wait, and then `fn` and the arguments are untouched. Never
+  /// waits, whatever the queue's Overflow.
+  template <class F, class... Args>
+  bool try_add_task(F&& fn, Args&&... args) {
+    return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// The same, if there is room within `limit`.
+  /// Blocks: for `limit` at the most.
+  template <class F, class... Args>
+  bool try_add_task_for(Duration limit, F&& fn, Args&&... args) {
+    return view().try_add_task_for(limit, std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// The same as add_task, and gives a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
+  /// coroutine gives in the end. The task runs whether or not the handle is awaited.
   ///
   /// A callable that cannot be called with the arguments alone is given a StopToken in front of them.
   /// Throws: as add_task.
@@ -163,8 +159,76 @@ class BasicTaskQueue {
   [[nodiscard("dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
       HandleFor<Runtime, F, Args...>
       yield_task(F&& fn, Args&&... args) {
-    return detail::submit<detail::HandleFor<Runtime, F, Args...>>(
-        *core_, detail::make_state(*core_, std::forward<F>(fn), std::forward<Args>(args)...));
+    return detail::submit_call<detail::HandleFor<Runtime, F, Args...>>(
+        *core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// To be awaited: calls `fn(args...)` on the queue and gives its result. Callable, arguments and result live in the
+  /// awaiting coroutine's frame: nothing is allocated, and nothing happens until this is awaited, in place.
+  ///
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is running:
+  /// the task itself must not destroy it.
+  /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.
+  /// Resumes on: as a TaskHandle.
+  template <class F, class... Args>
+  [[nodiscard("co_await it: call() alone calls nothing")]] auto call(F&& fn, Args&&... args) {
+    detail::require_callable<Runtime, F, Args...>();
+    detail::check_callable(fn, args...);
+    return detail::CallAwaitable<Runtime, (detail::kDestroyedTwice<F> || ... || detail::kDestroyedTwice<Args>),
+                                 detail::Stored<F>, detail::Stored<Args>...>(core_, std::forward<F>(fn),
+                                                                             std::forward<Args>(args)...);
+  }
+
+  /// Adds `fn()` after `delay`. The timer can stop it before, and does so when it is destroyed. It is no task until
+  /// then: neither closing nor wait_idle waits for it.
+  /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
+  template <class F>
+  BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
+    detail::check_duration(delay, "delay");
+    return detail::TimerAccess::start(*core_, delay, Duration::never(), std::forward<F>(fn));
+  }
+
+  /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never overlap:
+  /// one whose time comes while the one before waits or runs is left out, and the following keep to their times.
+  /// Throws: std::invalid_argument for a period of 0 or less or NaN, or a null callable; std::bad_alloc;
+  /// std::system_error.
+  template <class F>
+  BasicTimer<Runtime> add_task_every(Duration period, F&& fn) {
+    detail::check_duration(period, "period");
+    if (period == Duration()) {
+      throw std::invalid_argument("toto: period is 0; give a length of time above 0");
+    }
+    return detail::TimerAccess::start(*core_, period, period, std::forward<F>(fn));
+  }
+
+  // Views and room.
+
+  /// A way into this queue for up to `limit` tasks at a time (1 or more), on this queue's threads. The others wait for
+  /// their turn, in order, and hold no thread; limited(1) is a serial queue. They count as queued tasks of this queue.
+  /// Throws: std::invalid_argument naming the parameter, also for a limit of 1 over a queue with Overflow::caller_runs,
+  /// which would break its order; std::bad_alloc.
+  QueueView<Runtime> limited(std::size_t limit, std::string_view name) {
+    if (limit == 0) {
+      throw std::invalid_argument("toto: limit is 0; give the number of tasks that may run at a time, 1 or more");
+    }
+    detail::check_name(name, "name");
+    if (limit == 1) {
+      core_->require_order("a view of one");
+    }
+    return detail::ViewAccess::make(
+        *core_, detail::Ref<detail::Lane<Runtime>>::adopt(new detail::Lane<Runtime>(limit, std::string(name))));
+  }
+
+  /// A way into this queue for tasks with a priority or a deadline, or with a token that cancels them.
+  /// Throws: std::invalid_argument naming the option; std::bad_alloc.
+  QueueView<Runtime> with(const TaskOptions& options) { return view().with(options); }
+  QueueView<Runtime> with(typename Runtime::StopToken token) { return view().with(std::move(token)); }
+
+  /// To be awaited: room for one task in a bounded queue, without holding a thread meanwhile. The Admission adds it.
+  /// Throws, when awaited: QueueClosed, std::bad_alloc.
+  /// Resumes on: the loop or queue on which the coroutine was running; without one, a worker of this queue.
+  [[nodiscard("co_await it: there is no room before")]] auto admission() noexcept {
+    return detail::AdmissionAwaiter<Runtime>(core_);
   }
 
   /// To be awaited: the coroutine continues on this queue, behind what is queued now. Allocates nothing.
@@ -195,9 +259,7 @@ class BasicTaskQueue {
 
   /// The same with a limit: true if the queue became idle, false after `limit`.
   bool wait_idle_for(Duration limit) {
-    if (limit.is_nan()) {
-      detail::check_duration(limit, "limit");
-    }
+    detail::check_not_nan(limit, "limit");
     refuse_on_own_thread();
     return core_->wait_idle_until(limit.after(Runtime::Clock::now()));
   }
@@ -233,8 +295,11 @@ class BasicTaskQueue {
  private:
   using Core = detail::QueueCore<Runtime>;
   using TimePoint = typename Core::TimePoint;
+  using Control = detail::Control<Runtime>;
   using Registry = detail::Registry<Runtime, BasicTaskQueue, detail::QueueAccess>;
   friend detail::QueueAccess;
+
+  QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 
   void refuse_on_own_thread() const {
     if (core_->this_worker() != nullptr) {

@@ -22,7 +22,8 @@
 // Words: a task is a callable you add to a queue; a worker is one of the queue's threads; a handle is the
 // result of a task to come; a coroutine's home is the loop or queue it runs on, to which it comes back after
 // each co_await; an executor is anything a coroutine can continue on; a continuation is a coroutine on its
-// way back; a lease is an instance taken from a pool until it is given back.
+// way back; a lease is an instance taken from a pool until it is given back; a task group is a scope that nothing
+// started in it outlives.
 //
 // Read in this order: the headers below, then detail/queue_core.hpp and detail/task_state.hpp, where the work
 // is done.
@@ -45,6 +46,10 @@
 #include "sleep_for.hpp"
 #include "sync_wait.hpp"
 #include "when_all.hpp"
+#include "when_all_settled.hpp"
+#include "when_all_or_cancel.hpp"
+#include "when_any.hpp"
+#include "task_group.hpp"
 #include "awaitable_instance.hpp"
 #include "pool_options.hpp"
 #include "lease.hpp"

@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include "detail/join.hpp"
+#include "detail/children.hpp"
 #include "detail/temporaries.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
@@ -25,70 +25,6 @@
 namespace toto::inline v0 {
 
 namespace detail {
-
-/// What one child contributes to a tuple or vector of results.
-template <class T>
-using Element = std::conditional_t<
-    std::is_void_v<T>, std::monostate,
-    std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
-
-template <class Child>
-Element<typename Child::Result> take_element(Child& child) {
-  if constexpr (std::is_void_v<typename Child::Result>) {
-    child.take();
-    return {};
-  } else {
-    return child.take();
-  }
-}
-
-/// Which kind of child an argument of a combinator becomes.
-template <class A>
-struct ChildOf;
-template <class T, class Runtime>
-struct ChildOf<TaskHandle<T, Runtime>> {
-  template <class Default>
-  using RuntimeOr = Runtime;
-  template <class Default>
-  using Type = HandleChild<T, Runtime>;
-};
-template <class T, class Runtime>
-struct ChildOf<UnstoredHandle<T, Runtime>> : ChildOf<TaskHandle<T, Runtime>> {};
-template <class T>
-struct ChildOf<Task<T>> {
-  template <class Default>
-  using RuntimeOr = Default;
-  template <class Default>
-  using Type = TaskChild<T, Default>;
-};
-
-/// The runtime of the first handle; StdRuntime if there are only tasks.
-template <class... As>
-struct RuntimeOf {
-  using Type = StdRuntime;
-};
-template <class A, class... As>
-struct RuntimeOf<A, As...> {
-  using Type = typename ChildOf<A>::template RuntimeOr<typename RuntimeOf<As...>::Type>;
-};
-
-template <class A>
-inline constexpr bool kIsChild = IsHandle<A>::value || IsTask<A>::value;
-
-template <class A>
-inline constexpr bool kUnstored = false;
-template <class T, class Runtime>
-inline constexpr bool kUnstored<UnstoredHandle<T, Runtime>> = true;
-
-/// How an argument is handed to its child: a handle is emptied in place, a task is moved.
-template <class T, class Runtime>
-TaskHandle<T, Runtime>& as_child(TaskHandle<T, Runtime>& handle) noexcept {
-  return handle;
-}
-template <class T>
-Task<T>&& as_child(Task<T>& task) noexcept {
-  return std::move(task);
-}
 
 /// The part of when_all that does not depend on how the children are kept. `Children` has for_each(function).
 template <class Runtime, class Children>
@@ -115,8 +51,9 @@ class WhenAllAwaiter {
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     const std::size_t count = children_.size();
-    Join<Runtime>* const join = new Join<Runtime>(coroutine, count);
+    auto* const join = new JoinOfAll<Runtime>(count);
     join_ = join;
+    join->arm(coroutine);
     std::size_t over = 0;
     // The join cannot run out before started(): the coroutine, and with it *this, stays.
     children_.for_each([&](auto& child) { over += child.start(*join) ? 0U : 1U; });
@@ -131,74 +68,8 @@ class WhenAllAwaiter {
 
  private:
   Children children_;
-  Join<Runtime>* join_ = nullptr;
+  JoinOfAll<Runtime>* join_ = nullptr;
   bool empty_ = false;
-};
-
-/// All results, or the first failure in the order of the arguments. Every child is over.
-template <class... Children>
-class TupleOfChildren {
- public:
-  explicit TupleOfChildren(Children&&... children) noexcept : children_(std::move(children)...) {}
-
-  static constexpr std::size_t size() noexcept { return sizeof...(Children); }
-  template <class Function>
-  void for_each(Function function) {
-    std::apply([&](auto&... child) { (function(child), ...); }, children_);
-  }
-  template <class Function>
-  void for_each(Function function) const {
-    std::apply([&](const auto&... child) { (function(child), ...); }, children_);
-  }
-  auto take() {
-    return std::apply(
-        [](auto&... child) {
-          // Braces: from left to right.
-          return std::tuple<Element<typename std::remove_reference_t<decltype(child)>::Result>...>{
-              take_element(child)...};
-        },
-        children_);
-  }
-
- private:
-  std::tuple<Children...> children_;
-};
-
-template <class Child>
-class VectorOfChildren {
- public:
-  explicit VectorOfChildren(std::vector<Child> children) noexcept : children_(std::move(children)) {}
-
-  std::size_t size() const noexcept { return children_.size(); }
-  template <class Function>
-  void for_each(Function function) {
-    for (Child& child : children_) {
-      function(child);
-    }
-  }
-  template <class Function>
-  void for_each(Function function) const {
-    for (const Child& child : children_) {
-      function(child);
-    }
-  }
-  auto take() {
-    if constexpr (std::is_void_v<typename Child::Result>) {
-      for (Child& child : children_) {
-        child.take();
-      }
-    } else {
-      std::vector<Element<typename Child::Result>> results;
-      results.reserve(children_.size());
-      for (Child& child : children_) {
-        results.push_back(take_element(child));
-      }
-      return results;
-    }
-  }
-
- private:
-  std::vector<Child> children_;
 };
 
 template <class Runtime, class Children, bool kTemporary>
@@ -248,15 +119,8 @@ auto when_all(Range&& awaitables) {
   using A = std::ranges::range_value_t<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Type<Runtime>;
-  std::vector<Child> children;
-  if constexpr (std::ranges::sized_range<Range>) {
-    children.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
-  }
-  for (auto&& awaitable : awaitables) {
-    children.emplace_back(detail::as_child(awaitable));
-  }
   using Children = detail::VectorOfChildren<Child>;
-  return detail::WhenAll<Runtime, Children, false>(Children(std::move(children)));
+  return detail::WhenAll<Runtime, Children, false>(Children(detail::children_of<Child>(awaitables)));
 }
 
 }  // namespace toto::inline v0

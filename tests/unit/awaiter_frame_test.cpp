@@ -41,7 +41,8 @@ class Graveyard {
     return graveyard;
   }
 
-  static void* allocate(std::size_t size) { return ::operator new(size); }
+  // Out of line: inlined, GCC would miss the promise's own operator new beside its operator delete.
+  TOTO_NOINLINE static void* allocate(std::size_t size) { return ::operator new(size); }
   void bury(void* frame, std::size_t size) noexcept {
     if constexpr (kAddressSanitizer) {
       ::operator delete(frame);

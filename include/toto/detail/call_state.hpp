@@ -53,6 +53,13 @@ struct CallTraits {
   using Result = typename TaskResult<ResultOf<Returned>>::Type;
 };
 
+template <class Runtime, class F, class... Args>
+consteval void require_callable() {
+  static_assert(CallTraits<Runtime, F, Args...>::kValid,
+                "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: use "
+                "std::ref to pass a reference");
+}
+
 template <class F, class... Args>
 void check_callable(const F& function, const Args&... args) {
   if constexpr (!std::is_function_v<F> && requires { function == nullptr; }) {
@@ -332,24 +339,27 @@ template <class Runtime, class F, class... Args>
 using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine, CoroutineState<Runtime, F, Args...>,
                                     CallState<Runtime, F, Args...>>;
 
-/// Makes the state of a task that calls `fn(args...)`, decay-copied, on `core`.
-/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
-template <class Runtime, class F, class... Args>
-TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>* make_state(QueueCore<Runtime>& core, F&& fn,
-                                                                                 Args&&... args) {
-  using Traits = CallTraits<Runtime, F, Args...>;
-  static_assert(Traits::kValid,
-                "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: "
-                "use std::ref to pass a reference");
-  using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
-  check_callable(fn, args...);
+/// Makes a state in its memory.
+/// Throws: std::bad_alloc, what the constructor throws.
+template <class State, class Runtime, class... As>
+State* construct_state(As&&... arguments) {
   void* const memory = allocate_state<State, Runtime>();
   try {
-    return ::new (memory) State(core, std::forward<F>(fn), std::forward<Args>(args)...);
+    return ::new (memory) State(std::forward<As>(arguments)...);
   } catch (...) {
     deallocate_state<State, Runtime>(memory);
     throw;
   }
+}
+
+/// Makes the state of a task that calls `fn(args...)`, decay-copied, on `core`.
+/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
+template <class Runtime, class F, class... Args>
+auto* make_state(QueueCore<Runtime>& core, F&& fn, Args&&... args) {
+  require_callable<Runtime, F, Args...>();
+  using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
+  check_callable(fn, args...);
+  return construct_state<State, Runtime>(core, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0::detail

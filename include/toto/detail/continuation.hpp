@@ -37,6 +37,15 @@ class ContinuationList {
   void push_back(Continuation& node) noexcept { link(node, last_, nullptr); }
   void push_front(Continuation& node) noexcept { link(node, nullptr, first_); }
 
+  /// Behind all nodes of the same or a lower ticket. The list is in the order of tickets.
+  void insert_by_ticket(Continuation& node) noexcept {
+    Continuation* before = last_;
+    while (before != nullptr && before->ticket > node.ticket) {
+      before = before->previous;
+    }
+    link(node, before, before != nullptr ? before->next : first_);
+  }
+
   /// The list is not empty.
   Continuation& pop_front() noexcept {
     Continuation& node = *first_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Join: counts down the children a coroutine waits for, and continues it once, after the last. It is shared
-// by the awaiting coroutine, which may be destroyed meanwhile, and by every child that is not over. Read
-// next: ../when_all.hpp.
+// Join: counts the children a coroutine waits for, and continues it once, after as many as it needs. It is shared by
+// the awaiting coroutine, which may be destroyed meanwhile, and by every child that is not over. Read next:
+// children.hpp.
 
 #ifndef TOTO_DETAIL_JOIN_HPP
 #define TOTO_DETAIL_JOIN_HPP
@@ -12,49 +12,51 @@
 #include <cstdint>
 #include <utility>
 
-#include "../task.hpp"
 #include "../task_handle.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0::detail {
 
-/// Its word: waiting -> done (the coroutine is being resumed) | posted (its continuation is on its way) |
-/// abandoned (it was destroyed); posted -> done | abandoned. Compare-exchanges with acquire and release, as
-/// in task_state.hpp.
+/// Its word: waiting -> done (the coroutine is being resumed) | posted (its continuation is on its way) | abandoned (it
+/// was destroyed) | blocked (it is being destroyed, and a thread sleeps until the children are over); posted -> done |
+/// abandoned; blocked -> done. Compare-exchanges with acquire and release, as in task_state.hpp.
 template <class Runtime>
-class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
+class Join : public RefCounted<Runtime> {
  public:
   using Worker = detail::Worker<Runtime>;
 
-  Join(std::coroutine_handle<> coroutine, std::size_t children) noexcept
-      : remaining_(children + 1), coroutine_(coroutine), home_(Home<Runtime>::current(nullptr)) {
+  /// The coroutine goes on after `needed` of its `children`, which is at most their number. Its home is that of the
+  /// calling thread.
+  Join(std::size_t children, std::size_t needed) noexcept
+      : remaining_(static_cast<std::ptrdiff_t>(children) + 1),
+        hold_(static_cast<std::ptrdiff_t>(children - needed) + 1),
+        home_(Home<Runtime>::current(nullptr)) {
     node_.join = this;
   }
 
-  /// A handle's task is over.
-  void completed(Worker* worker, QueueCore<Runtime>& queue) noexcept override {
-    if (count_down()) {
-      queue_ = Ref<QueueCore<Runtime>>::share(&queue);
-      resume(worker, &queue);
-    }
-    this->release();
-  }
-  void forgotten() noexcept override { this->release(); }
+  /// Says who waits. Before started().
+  void arm(std::coroutine_handle<> coroutine) noexcept { coroutine_ = coroutine; }
 
-  /// A Task that was started is over; it is still on the calling thread's stack.
-  static void ended(void* context) noexcept {
-    Join& join = *static_cast<Join*>(context);
-    if (join.count_down()) {
-      join.resume(nullptr, nullptr);
-    }
-    join.release();
+  /// One more child is needed. The caller knows of one that is not over, or has not called started() yet.
+  void expect() noexcept {
+    remaining_.fetch_add(1, std::memory_order_relaxed);  // nothing to order: it cannot run out meanwhile
   }
 
-  /// Counts off children that were over from the start, and the one for starting. True: all are over, and the
+  /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task.
+  void child_over(Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    // acq_rel: the one that makes it run out sees what every child before has written. Below 0: one that was not needed.
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      queue_ = Ref<QueueCore<Runtime>>::share(queue);
+      resume(worker, queue);
+    }
+  }
+
+  /// All children have been started, and `over` of them were over and have not been counted. True: no need to wait, the
   /// coroutine goes on by itself. After false, the coroutine may be gone.
-  bool started(std::size_t over) noexcept {
-    const std::size_t step = over + 1;
-    if (remaining_.fetch_sub(step, std::memory_order_acq_rel) != step) {
+  bool started(std::size_t over = 0) noexcept {
+    // What is held is so much that children cannot make it run out before.
+    const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(over) + hold_;
+    if (remaining_.fetch_sub(step, std::memory_order_acq_rel) > step) {
       return false;
     }
     word_.store(Word::done, std::memory_order_relaxed);
@@ -63,23 +65,39 @@ class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
 
   /// The coroutine is being destroyed, or has been resumed.
   void abandon() noexcept {
+    // Sees what the children that are over have written. Pairs with child_over().
+    static_cast<void>(remaining_.load(std::memory_order_acquire));
     Word seen = word_.load(std::memory_order_acquire);
     while (seen != Word::done && !move(seen, Word::abandoned)) {
     }
     this->release();
   }
 
+ protected:
+  ~Join() override = default;
+
+  /// The coroutine is being destroyed, but is going to wait for the children. False: they are over.
+  bool block() noexcept {
+    Word seen = word_.load(std::memory_order_acquire);
+    while (seen != Word::done) {
+      const Word next = seen == Word::waiting ? Word::blocked : Word::abandoned;
+      if (move(seen, next)) {
+        return next == Word::blocked;
+      }
+    }
+    return false;
+  }
+  /// After block(): no child is left.
+  bool is_over() const noexcept { return word_.load(std::memory_order_acquire) == Word::done; }
+  /// Wakes the thread that waits for is_over().
+  virtual void wake_blocked() noexcept {}
+
  private:
-  enum class Word : std::uint8_t { waiting, posted, done, abandoned };
+  enum class Word : std::uint8_t { waiting, posted, done, abandoned, blocked };
 
   struct Node : Continuation {
     Join* join = nullptr;
   };
-
-  ~Join() override = default;
-
-  // acq_rel: the last one sees what every child has written.
-  bool count_down() noexcept { return remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 
   bool move(Word& from, Word to) noexcept {
     return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
@@ -88,14 +106,22 @@ class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
   void resume(Worker* worker, QueueCore<Runtime>* queue) noexcept {
     Word seen = Word::waiting;
     if (home_.is_here(worker)) {
+      const std::coroutine_handle<> coroutine = coroutine_;
       if (move(seen, Word::done)) {
-        worker->resume_next = coroutine_;
+        worker->resume_next = coroutine;
+        return;
       }
+    } else if (move(seen, Word::posted)) {
+      post(worker, queue);
       return;
     }
-    if (!move(seen, Word::posted)) {
-      return;  // abandoned
+    if (seen == Word::blocked) {
+      word_.store(Word::done, std::memory_order_release);  // pairs with is_over()
+      wake_blocked();
     }
+  }
+
+  void post(Worker* worker, QueueCore<Runtime>* queue) noexcept {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
       Join& join = *static_cast<Node&>(node).join;
@@ -115,68 +141,13 @@ class Join final : public RefCounted<Runtime>, public Observer<Runtime> {
     }
   }
 
-  typename Runtime::template Atomic<std::size_t> remaining_;
+  typename Runtime::template Atomic<std::ptrdiff_t> remaining_;
   typename Runtime::template Atomic<Word> word_{Word::waiting};
+  const std::ptrdiff_t hold_;
   std::coroutine_handle<> coroutine_;
   Home<Runtime> home_;
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   Node node_;
-};
-
-/// One child of a combinator: a handle's task, which runs already, or a Task, which is started.
-template <class T, class Runtime>
-class HandleChild {
- public:
-  using Result = T;
-  explicit HandleChild(TaskHandle<T, Runtime>& handle) : state_(HandleAccess::take(handle)) {
-    if (state_ == nullptr) {
-      throw NoState("toto: one of the handles has no task: default-constructed, moved from, or its result taken");
-    }
-  }
-  HandleChild(HandleChild&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-  HandleChild& operator=(HandleChild&&) = delete;
-  ~HandleChild() {
-    if (state_ != nullptr) {
-      state_->drop();
-    }
-  }
-
-  bool ready() const noexcept { return state_->ready(); }
-  /// False: it is over already, and the join will not be told.
-  bool start(Join<Runtime>& join) {
-    join.retain();
-    if (state_->observe(join)) {
-      return true;
-    }
-    join.release();
-    return false;
-  }
-  T take() { return state_->take(); }
-
- private:
-  TaskState<T, Runtime>* state_;
-};
-
-template <class T, class Runtime>
-class TaskChild {
- public:
-  using Result = T;
-  explicit TaskChild(Task<T>&& task) : task_(std::move(task)) {
-    if (!task_.valid()) {
-      throw NoState("toto: one of the tasks is empty: default-constructed or moved from");
-    }
-  }
-
-  static bool ready() noexcept { return false; }
-  bool start(Join<Runtime>& join) {
-    join.retain();
-    TaskAccess::start(task_, &Join<Runtime>::ended, &join);
-    return true;
-  }
-  T take() { return TaskAccess::take(task_); }
-
- private:
-  Task<T> task_;
 };
 
 }  // namespace toto::inline v0::detail

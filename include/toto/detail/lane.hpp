@@ -7,6 +7,8 @@
 #define TOTO_DETAIL_LANE_HPP
 
 #include <cstddef>
+#include <string>
+#include <utility>
 
 #include "continuation.hpp"
 #include "ref.hpp"
@@ -18,9 +20,11 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class Lane final : public RefCounted<Runtime>, public Continuation {
  public:
-  explicit Lane(std::size_t limit_of_lane) noexcept : limit(limit_of_lane) {}
+  explicit Lane(std::size_t limit_of_lane, std::string name_of_lane = {}) noexcept
+      : limit(limit_of_lane), name(std::move(name_of_lane)) {}
 
   const std::size_t limit;
+  const std::string name;
   std::size_t admitted = 0;
   ContinuationList waiting;
 

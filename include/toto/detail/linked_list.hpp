@@ -36,6 +36,13 @@ class LinkedList {
     return node;
   }
 
+  /// The list is not empty.
+  Node& pop_back() noexcept {
+    Node& node = *last_;
+    remove(node);
+    return node;
+  }
+
   /// The node is in this list.
   void remove(Node& node) noexcept {
     (node.previous != nullptr ? node.previous->next : first_) = node.next;

@@ -60,6 +60,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
         places_(instances.size()),
         instances_(instances.size()),
         made_(instances.size()) {
+    ThreadNumbers<Runtime>::instance();
     this->watch_forks();  // may throw: before anything is owned by hand
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());

@@ -239,14 +239,8 @@ auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& 
                 "moved as std::thread does it: use std::ref to pass a reference");
   using State = TransactionState<Runtime, Call>;
   check_callable(fn);
-  void* const memory = allocate_state<State, Runtime>();
-  try {
-    return ::new (memory) State(queue, pool, Claim<Runtime>::in_queue(queue.name(), where), std::forward<F>(fn),
-                                std::forward<Args>(args)...);
-  } catch (...) {
-    deallocate_state<State, Runtime>(memory);
-    throw;
-  }
+  return construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
+                                         std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0::detail

@@ -25,29 +25,66 @@ void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::add(QueuedTask& task) {
+void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
+  const auto fill = [&](Slot& slot) {
+    QueuedTask* const pointer = &task;
+    std::memcpy(slot.closure, &pointer, sizeof(pointer));
+    task.place = QueuedTask::Place::slot;
+    task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
+  };
   mutex_.lock();
-  prepare_locked(Kind::task);  // from here on nothing fails: a refused task has not touched its lane
-  if (task.lane && task.lane->admitted == task.lane->limit) {
+  const bool queued = prepare_locked(Kind::task, reserved);
+  // From here on nothing fails: a refused task has not touched its lane.
+  if (queued && task.lane && task.lane->admitted == task.lane->limit) {
     if (task.lane->waiting.empty()) {
       lanes_.push_back(*task.lane);
     }
     task.place = QueuedTask::Place::lane;
     task.lane->waiting.push_back(task);
-    ++submitted_;
-    take_reference_locked();
+    count_added_locked(reserved);
     mutex_.unlock();
     return;
   }
   if (task.lane) {
     ++task.lane->admitted;
   }
-  publish(Kind::task, &run_queued, [&](Slot& slot) {
-    QueuedTask* const pointer = &task;
-    std::memcpy(slot.closure, &pointer, sizeof(pointer));
-    task.place = QueuedTask::Place::slot;
-    task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
-  });
+  if (!queued) {
+    run_here(Kind::task, &run_queued, fill);
+  } else if (task.priority == 0 && !ages()) {
+    publish(Kind::task, &run_queued, fill, reserved);
+  } else {
+    task.run = &run_task_node;
+    levels_->push(task);
+    note_due_locked();
+    count_added_locked(reserved);
+    const Wake wake = pick_locked();
+    mutex_.unlock();
+    deliver(wake);
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::count_added_locked(bool reserved) noexcept {
+  ++submitted_;
+  take_reference_locked();
+  if (reserved) {
+    --reserved_;
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::allow_priorities() {
+  {
+    const Lock lock(mutex_);
+    if (levels_) {
+      return;
+    }
+  }
+  auto levels = std::make_unique<PriorityLevels<Runtime>>(ageing_);
+  const Lock lock(mutex_);
+  if (!levels_) {
+    levels_ = std::move(levels);
+  }
 }
 
 template <class Runtime>
@@ -63,11 +100,15 @@ void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
   if (lane->waiting.empty()) {
     lanes_.remove(*lane);
   }
-  next.place = QueuedTask::Place::node;
   next.run = &run_task_node;
-  next.ticket = slots_.end();
-  nodes_.push_back(next);
-  ++node_tasks_;
+  if (next.priority != 0 || ages()) {
+    levels_->push(next);
+  } else {
+    next.place = QueuedTask::Place::node;
+    next.ticket = slots_.end();
+    nodes_.push_back(next);
+    ++node_tasks_;
+  }
   note_due_locked();
   const Wake wake = pick_locked();
   mutex_.unlock();
@@ -86,14 +127,13 @@ void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::prepare_slowly_locked(Kind kind) {
-  for (;;) {
-    std::exception_ptr failure;
+bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
+  const bool given = reserved;
+  std::exception_ptr failure;
+  while (!failure) {
     if (kind == Kind::hop ? ended_ : closed_) {
-      mutex_.unlock();
-      throw closed_error();
-    }
-    if (!slots_.has_room()) {
+      failure = closed_failure();
+    } else if (!slots_.has_room()) {
       mutex_.unlock();
       Chunk* const chunk = new (std::nothrow) Chunk;
       mutex_.lock();
@@ -104,14 +144,21 @@ void QueueCore<Runtime>::prepare_slowly_locked(Kind kind) {
       }
     } else if (secured_ == 0) {
       failure = secure_first_worker();
+    } else if (kind == Kind::hop || reserved || (has_room_locked() && room_waiters_.empty())) {
+      return true;
+    } else if (overflow_ == Overflow::caller_runs) {
+      return false;
+    } else if (overflow_ == Overflow::block && this_worker() != nullptr) {
+      return true;  // it would wait for itself
     } else {
-      return;
-    }
-    if (failure) {
-      mutex_.unlock();
-      std::rethrow_exception(failure);
+      failure = overflow_locked(reserved);
     }
   }
+  if (!given) {
+    return_reservation_locked(reserved);
+  }
+  unlock_and_tell({});
+  std::rethrow_exception(failure);
 }
 
 template <class Runtime>
@@ -159,20 +206,37 @@ bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
   return true;
 }
 
+/// The node that comes before the oldest slot, if there is one: an urgent task, a continuation, a task from a lane; or, if
+/// there is nothing else, a task of low priority.
 template <class Runtime>
-Continuation& QueueCore<Runtime>::pop_node_locked() noexcept {
-  Continuation& node = nodes_.pop_front();
-  if (node.run == &run_task_node) {
-    static_cast<QueuedTask&>(node).place = QueuedTask::Place::nowhere;
-    --node_tasks_;
+Continuation* QueueCore<Runtime>::pop_next_locked(Worker& self) noexcept {
+  Continuation* node = nullptr;
+  if (levels_ && !levels_->empty()) {
+    const bool last = nodes_.empty() && slots_.begin() == slots_.end();
+    if (QueuedTask* const task = last ? levels_->find() : levels_->find(1)) {
+      levels_->remove(*task);
+      node = task;
+    }
   }
+  if (node == nullptr) {
+    if (nodes_.empty() || nodes_.front()->ticket > slots_.begin()) {
+      return nullptr;
+    }
+    node = &nodes_.pop_front();
+    if (node->run == &run_task_node) {
+      static_cast<QueuedTask&>(*node).place = QueuedTask::Place::nowhere;
+      --node_tasks_;
+    }
+  }
+  self.claimed_task = node->run == &run_task_node;
   note_due_locked();
   return node;
 }
 
 template <class Runtime>
 void QueueCore<Runtime>::note_due_locked() noexcept {
-  due_.store(nodes_.empty() ? kNoneDue : nodes_.front()->ticket, std::memory_order_relaxed);
+  const bool one_by_one = bounded() || (levels_ && !levels_->empty());
+  due_.store(one_by_one ? 0 : nodes_.empty() ? kNoneDue : nodes_.front()->ticket, std::memory_order_relaxed);
 }
 
 template <class Runtime>
@@ -186,7 +250,7 @@ void QueueCore<Runtime>::take_reference_locked() noexcept {
 
 template <class Runtime>
 bool QueueCore<Runtime>::has_work_locked() noexcept {
-  return !nodes_.empty() || slots_.begin() != slots_.end();
+  return !nodes_.empty() || slots_.begin() != slots_.end() || (levels_ && !levels_->empty());
 }
 
 /// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The caller
@@ -235,8 +299,9 @@ void QueueCore<Runtime>::adopt_stranded() noexcept {
     return;
   }
   while (!nodes_.empty() && nodes_.front()->run != &run_task_node) {
-    worker->local.push_back(pop_node_locked());
+    worker->local.push_back(nodes_.pop_front());
   }
+  note_due_locked();
   announce_quiet_locked();
 }
 
@@ -285,15 +350,20 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
         --node_tasks_;
         note_due_locked();
         break;
+      case QueuedTask::Place::level:
+        levels_->remove(task);
+        note_due_locked();
+        break;
     }
     task.place = QueuedTask::Place::nowhere;
     ++cancelled_;
     ++busy_;  // the queue does not end while one of its tasks is being completed
   }
   task.discard();
-  const Lock lock(mutex_);
+  mutex_.lock();
   --busy_;
   announce_quiet_locked();
+  unlock_and_tell({});
   return true;
 }
 
@@ -313,6 +383,13 @@ void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
                         "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
                         "handle, or give the queue more threads");
   }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::count_unrun(Worker& self) noexcept {
+  const Lock lock(mutex_);
+  ++cancelled_;
+  self.claimed_task = false;
 }
 
 template <class Runtime>

@@ -2,7 +2,8 @@
 //
 // QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a worker, a
 // handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The bodies:
-// queue_adding.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing).
+// queue_adding.hpp, queue_bound.hpp (room for tasks), worker_loop.hpp (the life of a worker), queue_ending.hpp (ending
+// and observing).
 //
 // One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
 // tasks happens without it (slot_queue.hpp).
@@ -32,7 +33,9 @@
 #include <exception>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,8 +47,11 @@
 #include "continuation.hpp"
 #include "executor_core.hpp"
 #include "fork.hpp"
+#include "linked_list.hpp"
 #include "lock.hpp"
+#include "priority_levels.hpp"
 #include "ref.hpp"
+#include "room_waiter.hpp"
 #include "slot_queue.hpp"
 #include "timer.hpp"
 #include "wait_list.hpp"
@@ -63,6 +69,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   using Slot = detail::Slot<Runtime>;
   using Chunk = detail::Chunk<Runtime>;
   using QueuedTask = detail::QueuedTask<Runtime>;
+  using RoomWaiter = detail::RoomWaiter<Runtime>;
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
   /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing does not
@@ -73,7 +80,15 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
       : ForkAware<Runtime>(ForkRank::executors),
         name_(options.name),
         thread_count_(options.thread_count),
-        idle_timeout_(options.idle_timeout) {
+        idle_timeout_(options.idle_timeout),
+        max_queued_(options.max_queued),
+        overflow_(options.overflow),
+        ageing_(options.ageing),
+        observer_(options.observer),
+        due_(bounded() ? 0 : kNoneDue) {
+    if (ages()) {
+      levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
+    }
     TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
     this->watch_forks();
   }
@@ -82,15 +97,58 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Fills one slot. `fill(slot)` runs under the mutex: it copies trivial things and cannot fail.
   /// Throws: QueueClosed, std::bad_alloc, std::system_error; then nothing has changed.
+  /// `reserved`: the caller has a reservation, which is used up if this does not throw.
   template <class Fill>
-  void add(Kind kind, typename Slot::Run run, Fill fill) {
+  void add(Kind kind, typename Slot::Run run, Fill fill, bool reserved = false) {
     mutex_.lock();
-    prepare_locked(kind);
-    publish(kind, run, fill);
+    if (prepare_locked(kind, reserved)) {
+      publish(kind, run, fill, reserved);
+    } else {
+      run_here(kind, run, fill);
+    }
   }
 
   /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
-  void add(QueuedTask& task);
+  void add(QueuedTask& task, bool reserved = false);
+
+  /// A worker has claimed a task which, as it turned out, is cancelled.
+  void count_unrun(Worker& self) noexcept;
+
+  /// Null: nobody.
+  QueueObserver* observer() const noexcept { return observer_; }
+  /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
+  bool needs_states() const noexcept { return observer_ != nullptr || ages(); }
+
+  /// Has to be called before a task with a priority is added.
+  /// Throws: std::bad_alloc.
+  void allow_priorities();
+
+  // Bounds: queue_bound.hpp.
+
+  /// Throws: std::invalid_argument if tasks may overtake each other for want of room.
+  void require_order(const char* what) const {
+    if (bounded() && overflow_ == Overflow::caller_runs) {
+      throw std::invalid_argument("toto: queue '" + name_ + "' runs tasks in the caller when it is full " +
+                                  "(Overflow::caller_runs): " + what + " could not keep its order there");
+    }
+  }
+  bool bounded() const noexcept { return max_queued_ != kUnbounded; }
+  Overflow overflow() const noexcept { return overflow_; }
+  bool ages() const noexcept { return !ageing_.is_never(); }
+  /// Books room for one task. False if there was none until the deadline. Thread-safe.
+  /// Throws: QueueClosed.
+  bool reserve_until(TimePoint deadline);
+  /// Books room for one task, or stands in line for it: then `waiter` will be told. Thread-safe.
+  /// Throws: QueueClosed.
+  bool reserve_or_wait(RoomWaiter& waiter);
+  /// Leaves the line, if it stands there. True: it has been given a reservation.
+  bool withdraw(RoomWaiter& waiter) noexcept;
+  void return_reservation() noexcept;
+  /// Books room whether there is any or not.
+  void reserve_beyond_bound() noexcept {
+    const Lock lock(mutex_);
+    ++reserved_;
+  }
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
@@ -218,6 +276,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::size_t kCredit = 1024;
+  static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
   ~QueueCore() override;
 
@@ -229,18 +288,20 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueClosed closed_error() const {
     return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
   }
-  /// Makes sure that there is a slot to fill and a thread to run it. May let go of the mutex on the way.
-  /// Throws, without the mutex: QueueClosed, std::bad_alloc, std::system_error.
-  void prepare_locked(Kind kind) TOTO_REQUIRES(mutex_) {
-    if (closed_ || secured_ == 0 || !slots_.has_room()) [[unlikely]] {
-      prepare_slowly_locked(kind);
+  /// Makes sure that there is a slot to fill, a thread to run it, and room under the bound. False: the queue is full,
+  /// and the caller is to run the task. May let go of the mutex on the way.
+  /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
+  bool prepare_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_) {
+    if (closed_ || secured_ == 0 || bounded() || !slots_.has_room()) [[unlikely]] {
+      return prepare_slowly_locked(kind, reserved);
     }
+    return true;
   }
-  void prepare_slowly_locked(Kind kind) TOTO_REQUIRES(mutex_);
+  bool prepare_slowly_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_);
 
   /// Fills the slot that was prepared. Lets go of the mutex.
   template <class Fill>
-  void publish(Kind kind, typename Slot::Run run, Fill fill) TOTO_RELEASE(mutex_) {
+  void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_) {
     Slot& slot = slots_.next();
     fill(slot);
     slots_.publish(slot, run);
@@ -248,15 +309,34 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
     if (kind == Kind::task) {
       take_reference_locked();
     }
+    if (reserved) {
+      --reserved_;
+    }
     const Wake wake = pick_locked();
     mutex_.unlock();
     deliver(wake);
   }
 
+  template <class Fill>
+  void run_here(Kind kind, typename Slot::Run run, Fill fill) TOTO_RELEASE(mutex_);
+  bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
+    return !bounded() || queued_tasks_locked() + reserved_ < max_queued_;
+  }
+  std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
+  void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
+  void discard_oldest_locked() TOTO_REQUIRES(mutex_);
+  void return_reservation_locked(bool& reserved) TOTO_REQUIRES(mutex_);
+  LinkedList<RoomWaiter> grant_room_locked() noexcept TOTO_REQUIRES(mutex_);
+  void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_);
+  std::exception_ptr closed_failure() const noexcept;
+  std::exception_ptr full_failure() const noexcept;
+
   std::exception_ptr secure_first_worker() TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
-  Continuation& pop_node_locked() noexcept TOTO_REQUIRES(mutex_);
+  Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
+  Slot* claim_locked(Worker& self, Chunk& chunk) noexcept TOTO_REQUIRES(mutex_);
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
+  void count_added_locked(bool reserved) noexcept TOTO_REQUIRES(mutex_);
   void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
   bool has_work_locked() noexcept TOTO_REQUIRES(mutex_);
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -270,7 +350,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void store_thread(Worker& worker, Thread thread) noexcept;
   void secure_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void work(Worker& self, bool searches);
-  Slot* claim(Chunk& chunk) noexcept;
+  Slot* claim(Chunk& chunk, const std::uint64_t* due = nullptr) noexcept;
   void drain(Worker& self, Chunk& chunk, Slot* first);
   void run_node(Worker& self, Continuation& node);
   void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
@@ -283,8 +363,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void remove_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void rouse_idle_locked() noexcept TOTO_REQUIRES(mutex_);
 
-  std::size_t empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept TOTO_REQUIRES(mutex_);
-  void empty_lanes_locked(ContinuationList& tasks) noexcept TOTO_REQUIRES(mutex_);
+  std::size_t empty_slots_locked(ContinuationList& tasks, Chunk*& surplus, std::size_t most) noexcept
+      TOTO_REQUIRES(mutex_);
+  void take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept TOTO_REQUIRES(mutex_);
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
   bool quiet_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -296,6 +377,10 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   const std::string name_;
   const std::size_t thread_count_;
   const Duration idle_timeout_;
+  const std::size_t max_queued_;
+  const Overflow overflow_;
+  const Duration ageing_;
+  QueueObserver* const observer_;
 
   mutable typename Runtime::Mutex mutex_;
 
@@ -304,9 +389,11 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::size_t node_tasks_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: tasks that have come out of a lane
   ContinuationList lanes_ TOTO_GUARDED_BY(mutex_);      // those in which tasks wait
-  /// The ticket before which the first continuation stands, kNoneDue if there is none. Written under the mutex; a
+  std::unique_ptr<PriorityLevels<Runtime>> levels_ TOTO_GUARDED_BY(mutex_);  // null: there has been no priority yet
+  /// The ticket before which the first continuation stands, kNoneDue if there is none; 0 if workers have to claim one
+  /// task at a time, under the mutex: there is a bound, or tasks with priorities. Written under the mutex; a
   /// draining worker reads it after the acquire load of the slot behind it.
-  typename Runtime::template Atomic<std::uint64_t> due_{kNoneDue};
+  typename Runtime::template Atomic<std::uint64_t> due_;
 
   // Workers.
   std::size_t live_ TOTO_GUARDED_BY(mutex_) = 0;     // decided to start, and not left
@@ -322,6 +409,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// The thread that left last: whoever leaves next joins it, so at most one ended thread is unjoined.
   Thread exited_ TOTO_GUARDED_BY(mutex_);
   bool joining_ TOTO_GUARDED_BY(mutex_) = false;
+  /// Threads that have left and are not known to have ended. A new worker waits while they are too many.
+  std::size_t leaving_ TOTO_GUARDED_BY(mutex_) = 0;
+
+  // Room under the bound.
+  std::size_t reserved_ TOTO_GUARDED_BY(mutex_) = 0;  // booked, and not yet filled
+  LinkedList<RoomWaiter> room_waiters_ TOTO_GUARDED_BY(mutex_);
 
   // Ending.
   bool closed_ TOTO_GUARDED_BY(mutex_) = false;
@@ -353,6 +446,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 }  // namespace toto::inline v0::detail
 
 #include "queue_adding.hpp"
+#include "queue_bound.hpp"
 #include "queue_ending.hpp"
 #include "worker_loop.hpp"
 

@@ -27,7 +27,7 @@ void QueueCore<Runtime>::close(Pending pending) {
   }
   announce_quiet_locked();
   changed_.notify_all();
-  mutex_.unlock();
+  unlock_and_tell({});  // nobody gets room any more
   if (pending == Pending::cancel) {
     cancel_queued();
   }
@@ -159,9 +159,16 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     nodes_ = {};
     lanes_ = {};
     node_tasks_ = 0;
+    if (levels_) {
+      levels_->forget();
+    }
+    reserved_ = 0;
+    while (!room_waiters_.empty()) {  // threads that are not there; coroutines find their queue as good as closed
+      room_waiters_.pop_front().waiting = false;
+    }
     note_due_locked();
     live_ = secured_ = busy_ = mine;
-    promised_ = 0;
+    promised_ = leaving_ = 0;
     searching_ = joining_ = false;
     idle_ = unused_ = nullptr;
     all_ = self;
@@ -188,11 +195,17 @@ bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
   return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
 }
 
-/// Takes every slot that is filled now, as a worker would claim it: closures are dropped, tasks collected, hops kept.
+/// Takes `most` tasks, or all, out of the slots that are filled now, as a worker would claim them: closures are dropped,
+/// other tasks collected, hops kept.
 template <class Runtime>
-std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chunk*& surplus) noexcept {
+std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chunk*& surplus,
+                                                   std::size_t most) noexcept {
   std::size_t dropped = 0;
-  while (Chunk* const chunk = slots_.front(surplus)) {
+  while (dropped + tasks.size() < most) {
+    Chunk* const chunk = slots_.front(surplus);
+    if (chunk == nullptr) {
+      break;
+    }
     std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed);
     if (index == Chunk::kSlots) {
       continue;
@@ -214,9 +227,9 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
       Hop* hop;
       std::memcpy(&hop, slot.closure, sizeof(hop));
       hop->slot = nullptr;
-      hop->ticket = slots_.end();
+      hop->ticket = chunk->base + index;
       --hops_;
-      nodes_.push_back(*hop);
+      nodes_.insert_by_ticket(*hop);
     } else if (run != &run_nothing) {
       ++dropped;
     }
@@ -224,30 +237,37 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
   return dropped;
 }
 
-/// Takes the tasks that wait in lanes, or have come out of one and have not begun.
+/// Takes `most` tasks, or all, that are queued outside the slots: those that have come out of lanes, those that wait in
+/// lanes, those with priorities.
 template <class Runtime>
-void QueueCore<Runtime>::empty_lanes_locked(ContinuationList& tasks) noexcept {
-  for (Continuation* node = nodes_.front(); node != nullptr;) {
+void QueueCore<Runtime>::take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept {
+  const auto take = [&tasks](QueuedTask& task) {
+    task.place = QueuedTask::Place::nowhere;
+    tasks.push_back(task);
+  };
+  for (Continuation* node = nodes_.front(); node != nullptr && tasks.size() < most;) {
     Continuation* const next = node->next;
     if (node->run == &run_task_node) {
       nodes_.remove(*node);
-      tasks.push_back(*node);
+      --node_tasks_;
+      take(static_cast<QueuedTask&>(*node));
     }
     node = next;
   }
-  node_tasks_ = 0;
-  while (!lanes_.empty()) {
-    auto& lane = static_cast<Lane<Runtime>&>(lanes_.pop_front());
-    while (!lane.waiting.empty()) {
-      auto& task = static_cast<QueuedTask&>(lane.waiting.pop_front());
-      tasks.push_back(task);
-      // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before these in
-      // `tasks`.
-      task.lane = {};
+  while (!lanes_.empty() && tasks.size() < most) {
+    auto& lane = static_cast<Lane<Runtime>&>(*lanes_.front());
+    auto& task = static_cast<QueuedTask&>(lane.waiting.pop_front());
+    if (lane.waiting.empty()) {
+      lanes_.remove(lane);
     }
+    take(task);
+    // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before this one in `tasks`.
+    task.lane = {};
   }
-  for (Continuation* node = tasks.front(); node != nullptr; node = node->next) {
-    static_cast<QueuedTask&>(*node).place = QueuedTask::Place::nowhere;
+  while (levels_ && !levels_->empty() && tasks.size() < most) {
+    QueuedTask& task = levels_->least_urgent();
+    levels_->remove(task);
+    take(task);
   }
 }
 
@@ -256,8 +276,8 @@ std::size_t QueueCore<Runtime>::cancel_queued() {
   ContinuationList tasks;
   Chunk* surplus = nullptr;
   mutex_.lock();
-  const std::size_t dropped = empty_slots_locked(tasks, surplus);
-  empty_lanes_locked(tasks);
+  const std::size_t dropped = empty_slots_locked(tasks, surplus, kUnbounded);
+  take_unslotted_locked(tasks, kUnbounded);
   note_due_locked();
   const std::size_t cancelled = dropped + tasks.size();
   cancelled_ += cancelled;
@@ -271,8 +291,7 @@ std::size_t QueueCore<Runtime>::cancel_queued() {
   --busy_;
   const Wake wake = has_work_locked() ? pick_locked() : Wake{};
   announce_quiet_locked();
-  mutex_.unlock();
-  deliver(wake);
+  unlock_and_tell(wake);
   return cancelled;
 }
 
@@ -282,7 +301,7 @@ std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
   // negative.
   std::uint64_t begun = begun_;
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
-    begun += Tally(worker->tally.load(std::memory_order_relaxed)).begun;
+    begun += worker->begun(Tally(worker->tally.load(std::memory_order_relaxed)));
   }
   return submitted_ - cancelled_ - begun;
 }
@@ -313,11 +332,11 @@ QueueStats QueueCore<Runtime>::stats() const {
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
     // Each worker's word is read once: its numbers agree with each other.
     const Tally tally(worker->tally.load(std::memory_order_relaxed));
-    begun += tally.begun;
+    begun += worker->begun(tally);
     stats.completed += tally.completed;
     stats.failed += tally.failed;
     stats.continuations -= tally.hops;
-    stats.running += tally.begun - tally.completed - tally.failed;
+    stats.running += worker->begun(tally) - tally.completed - tally.failed;
     coroutines += worker->in_coroutine.load(std::memory_order_relaxed) ? 1U : 0U;
     stats.idle += worker->idle ? 1U : 0U;
   }

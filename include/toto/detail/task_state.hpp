@@ -132,12 +132,15 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// True: it will never run. False: a worker has claimed it, and it has been asked to stop, or it is over.
   bool cancel() noexcept {
-    if (withdraw() || core_->cancel(*this)) {
+    if (cancel_queued()) {
       return true;
     }
     request_stop();
     return false;
   }
+
+  /// The same without asking a running one to stop.
+  bool cancel_queued() noexcept { return withdraw() || core_->cancel(*this); }
 
   /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter. After true,
   /// the caller and this block may be gone.
@@ -174,6 +177,14 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// The end of the handle, or of the coroutine that awaits it.
   void drop() noexcept;
 
+  /// The end of a coroutine whose frame is the block: what remains to be done before it may go.
+  enum class Left : unsigned char {
+    not_over,  ///< destroy() will be called: by the task's end, or by cancelling it
+    posted,    ///< the continuation is on its way, and has to be taken back
+    over,
+  };
+  Left leave() noexcept;
+
   /// Nobody has a handle: the task frees the block. Before it is queued.
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
 
@@ -190,10 +201,17 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// The task's own failure, if that is how it ended.
   virtual std::exception_ptr failure() const noexcept = 0;
+  /// Sends the awaiting coroutine home. After this the block may be gone.
+  virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
+  /// Only if `watched`: it is over, on `worker` or elsewhere; its awaiter goes on, on this thread.
+  virtual void finished(Worker*) noexcept {}
+  virtual void resumed() noexcept {}
   /// Tells the task's stop token, if it has one.
   virtual void request_stop() noexcept {}
   /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
   virtual bool withdraw() noexcept { return false; }
+
+  static void resume_posted(Continuation& node, Turn turn) noexcept;
 
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
@@ -211,7 +229,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
   }
   bool wake_blocked() noexcept;
   void report_unseen() const noexcept;
-  static void resume_posted(Continuation& node, Turn turn) noexcept;
 
   mutable typename Runtime::template Atomic<Word> word_{Word::pending};
   Core* core_;  // one reference, taken when the task was queued
@@ -227,6 +244,9 @@ template <class Runtime>
 void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
   if (this->lane) {
     core_->leave_lane(*this);
+  }
+  if (this->watched) [[unlikely]] {
+    finished(worker);
   }
   Word seen = word_.load(std::memory_order_acquire);
   for (;;) {
@@ -245,7 +265,7 @@ void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
           }
         } else if (move(seen, Word::posted)) {
           this->run = &resume_posted;
-          home_.post(*this, worker, *core_);
+          hand_over(worker);
           return;
         }
         break;
@@ -357,6 +377,19 @@ void TaskStateBase<Runtime>::drop() noexcept {
 }
 
 template <class Runtime>
+typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
+  Word seen = Word::awaited;
+  if (move(seen, Word::dropped)) {
+    return Left::not_over;
+  }
+  if (seen == Word::posted) {
+    report_unseen();
+    return Left::posted;
+  }
+  return Left::over;
+}
+
+template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
   if (turn == Turn::homeless && state.core_->post_front(node)) {
@@ -388,10 +421,20 @@ class TaskState : public TaskStateBase<Runtime> {
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() { return result_.take(this->core().name().c_str()); }
 
+  /// It is over: how, and why it failed, if that is how.
+  Outcome outcome() const noexcept { return result_.outcome(); }
+  std::exception_ptr failure() const noexcept final { return result_.failure(); }
+
+  /// The same as take() for the coroutine that awaited it.
+  R take_resumed() {
+    if (this->watched) [[unlikely]] {
+      this->resumed();
+    }
+    return take();
+  }
+
  protected:
   ~TaskState() = default;
-
-  std::exception_ptr failure() const noexcept final { return result_.failure(); }
 
   Result<R> result_;
 };

@@ -24,9 +24,19 @@ namespace toto::inline v0 {
 namespace detail {
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+/// Whether the name of T ends in "<lambda(...)>", and not only in the argument of a template.
 template <class T>
 consteval bool is_closure() {
-  return std::string_view(__PRETTY_FUNCTION__).find("<lambda") != std::string_view::npos;
+  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = use()::<lambda()>]"
+  std::size_t place = function.rfind('>');
+  for (int depth = 0; place != std::string_view::npos && place > 0; --place) {
+    depth += function[place] == '>' ? 1 : function[place] == '<' ? -1 : 0;
+    if (depth == 0) {
+      const bool last = function.find_first_not_of(" ];", function.rfind('>') + 1) == std::string_view::npos;
+      return last && function.substr(place).starts_with("<lambda");
+    }
+  }
+  return false;
 }
 /// T is deduced as for a forwarding reference.
 template <class T>

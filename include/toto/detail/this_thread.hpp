@@ -13,18 +13,24 @@
 
 namespace toto::inline v0::detail {
 
+template <class Runtime>
+struct ThreadNumbers {
+  typename Runtime::template Atomic<std::uint64_t> last{0};
+
+  /// To be called before this_thread_number() is used.
+  /// Throws: std::bad_alloc.
+  static ThreadNumbers& instance() { return Runtime::template global<ThreadNumbers>(); }
+};
+
 /// Numbers threads from 1, in the order in which they ask first. A number is not used again.
 template <class Runtime>
 std::uint64_t this_thread_number() noexcept {
   struct Number {
     std::uint64_t value = 0;
   };
-  struct Counter {
-    typename Runtime::template Atomic<std::uint64_t> last{0};
-  };
   std::uint64_t& mine = Runtime::template Local<Number, Number>::get().value;
   if (mine == 0) {
-    mine = Runtime::template global<Counter>().last.fetch_add(1, std::memory_order_relaxed) + 1;
+    mine = ThreadNumbers<Runtime>::instance().last.fetch_add(1, std::memory_order_relaxed) + 1;
   }
   return mine;
 }

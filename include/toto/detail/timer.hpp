@@ -19,6 +19,7 @@
 #include "executor_core.hpp"
 #include "fork.hpp"
 #include "lock.hpp"
+#include "wait_list.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -142,21 +143,26 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   /// Takes back a node that has not begun to run, from here or from its home. The caller sees to it that it does not
-  /// begin to run now. Thread-safe.
-  void remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
+  /// begin to run at its home now; on the timer's own thread it may: then this waits until it has run. Thread-safe.
+  /// True: its time had not come.
+  bool remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
     {
       const Lock lock(mutex_);
+      if (home == nullptr && !is_timer_thread()) {
+        fired_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) { return firing_ != &node; });
+      }
       if (node.place == Node::kNotWaiting) {
         if (home != nullptr) {
           home->withdraw(node);  // posting happens under this mutex: it is there
         }
-        return;
+        return false;
       }
       heap_.remove(node);
     }
     if (home != nullptr) {
       home->release();
     }
+    return true;
   }
 
  private:
@@ -167,6 +173,8 @@ class TimerService final : private ForkAware<Runtime> {
     if (in_child) {  // the sleepers were homed on threads that are gone
       heap_.forget();
       running_ = false;
+      firing_ = nullptr;
+      fired_ = {};
       if (thread_.joinable()) {
         static_cast<void>(new (std::nothrow) typename Runtime::Thread(std::move(thread_)));  // not to be joined
       }
@@ -186,7 +194,12 @@ class TimerService final : private ForkAware<Runtime> {
     running_ = true;
   }
 
+  struct ThreadTag;
+  /// Whether the calling thread is the one that watches the clock.
+  static bool& is_timer_thread() noexcept { return Runtime::template Local<bool, ThreadTag>::get(); }
+
   void watch() noexcept {
+    is_timer_thread() = true;
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
       const TimePoint now = Clock::now();
@@ -212,14 +225,17 @@ class TimerService final : private ForkAware<Runtime> {
     ExecutorCore<Runtime>* const home = node.home;
     // Under the mutex, so that remove() finds the node either here or at its home.
     const bool posted = home != nullptr && home->post(node);
+    firing_ = posted ? nullptr : &node;
     mutex_.unlock();
     if (!posted) {
-      node.run(node, Turn::on_executor);  // its executor has ended: it continues on this thread
+      node.run(node, Turn::on_executor);  // it has no executor, or none any more
     }
     if (home != nullptr) {
       home->release();
     }
     mutex_.lock();
+    firing_ = nullptr;
+    fired_.notify_all();
   }
 
   void stop() noexcept {
@@ -227,7 +243,7 @@ class TimerService final : private ForkAware<Runtime> {
     stopped_ = true;
     parker_.unpark();
     mutex_.unlock();
-    if (thread_.joinable()) {
+    if (thread_.joinable() && !is_timer_thread()) {
       thread_.join();
     }
   }
@@ -235,7 +251,9 @@ class TimerService final : private ForkAware<Runtime> {
   typename Runtime::Mutex mutex_;
   TimerHeap<Runtime> heap_ TOTO_GUARDED_BY(mutex_);
   bool running_ TOTO_GUARDED_BY(mutex_) = false;
-  bool stopped_ TOTO_GUARDED_BY(mutex_) = false;  // the process is ending
+  bool stopped_ TOTO_GUARDED_BY(mutex_) = false;          // the process is ending
+  const Node* firing_ TOTO_GUARDED_BY(mutex_) = nullptr;  // running on the timer's own thread
+  WaitList<Runtime> fired_ TOTO_GUARDED_BY(mutex_);
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
 };

@@ -40,7 +40,13 @@ class QueuedTask : public Continuation {
   virtual bool ready() const noexcept = 0;
 
   /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears `slot`.
-  enum class Place : unsigned char { nowhere, slot, lane, node } place = Place::nowhere;
+  enum class Place : unsigned char { nowhere, slot, lane, node, level } place = Place::nowhere;
+
+  /// More than 0: more urgent than the others. Constant from the adding on.
+  signed char priority = 0;
+
+  /// Wants to know of its end and of its awaiter's going on.
+  bool watched = false;
 
   /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
   /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
@@ -110,10 +116,15 @@ class Worker {
   const QueuedTask<Runtime>* blocked_on = nullptr;
   /// This worker is the one that the queue's `searching_` speaks of.
   bool searcher = false;
+  /// Has claimed a task at its last visit to the mutex, which counts as begun although `tally` may not yet show it.
+  bool claimed_task = false;
   /// Its thread is known to exist; counted in `secured_`.
   bool secured = false;
 
   typename Runtime::Parker parker;
+
+  /// The tasks it has begun, or claimed, since its last visit to the mutex. Requires that mutex.
+  std::uint64_t begun(const Tally& seen) const noexcept { return seen.begun == 0 && claimed_task ? 1 : seen.begun; }
 
   void count(std::uint64_t what) noexcept {
     // The only writer is this thread; relaxed: the numbers order nothing.

@@ -22,8 +22,13 @@ inline std::string thread_name(const std::string& queue, std::size_t number) {
 template <class Runtime>
 void QueueCore<Runtime>::work(Worker& self, bool searches) {
   ThreadContext<Runtime>::current() = {this, &self, nullptr};
+  if (observer_ != nullptr) {
+    observer_->thread_started(name_, self.number);
+  }
   mutex_.lock();
   secure_locked(self);
+  // Where the system is slow to end threads, new ones do not pile up behind them.
+  changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return leaving_ <= thread_count_; });
   if (searches) {
     searching_ = false;  // its starter set it in this worker's name (I3)
   }
@@ -32,13 +37,10 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
   for (;;) {
     fold_locked(self);
     Chunk* surplus = nullptr;
-    if (!nodes_.empty() && nodes_.front()->ticket <= slots_.begin()) {
-      Continuation& node = pop_node_locked();
-      const Wake next = has_work_locked() ? pick_locked() : Wake{};
-      mutex_.unlock();
-      deliver(next);
+    if (Continuation* const node = pop_next_locked(self)) {
+      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
       try {
-        run_node(self, node);
+        run_node(self, *node);
       } catch (...) {  // a forced unwind, as below
         mutex_.lock();
         lose(self);
@@ -46,10 +48,8 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
       }
     } else if (Chunk* const chunk = slots_.front(surplus)) {
       slots_.hold(*chunk);
-      Slot* const first = claim(*chunk);  // before it is decided whether another worker is needed
-      const Wake next = has_work_locked() ? pick_locked() : Wake{};
-      mutex_.unlock();
-      deliver(next);
+      Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
+      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
       try {
         drain(self, *chunk, first);
       } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
@@ -73,10 +73,10 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
   leave(self);
 }
 
-/// Claims the next slot of a held chunk. Null if none is left, none is filled, or a continuation stands before it. With
-/// or without the mutex.
+/// Claims the next slot of a held chunk, if it stands before `due`, or, if that is null, before what may have been posted
+/// meanwhile. Null if none is left, none is filled, or none stands there.
 template <class Runtime>
-typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk) noexcept {
+typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk, const std::uint64_t* due) noexcept {
   for (;;) {
     std::uint32_t index = chunk.claimed.load(std::memory_order_relaxed);
     if (index == Chunk::kSlots) {
@@ -84,13 +84,30 @@ typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk) noexc
     }
     Slot& slot = chunk.slots[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
-    if (run == nullptr || due_.load(std::memory_order_relaxed) <= chunk.base + index) {
+    if (run == nullptr || (due != nullptr ? *due : due_.load(std::memory_order_relaxed)) <= chunk.base + index) {
       return nullptr;
     }
     if (chunk.claimed.compare_exchange_weak(index, index + 1, std::memory_order_relaxed)) {
       return &slot;
     }
   }
+}
+
+/// The same under the mutex. A task that is claimed here has begun for all who look: it cannot be cancelled any more.
+template <class Runtime>
+typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim_locked(Worker& self, Chunk& chunk) noexcept {
+  const std::uint64_t due = nodes_.empty() ? kNoneDue : nodes_.front()->ticket;
+  Slot* const slot = claim(chunk, &due);
+  if (slot != nullptr) {
+    const typename Slot::Run run = slot->run.load(std::memory_order_relaxed);
+    self.claimed_task = run != &run_hop && run != &run_nothing;
+    if (run == &run_queued) {
+      QueuedTask* task;
+      std::memcpy(&task, slot->closure, sizeof(task));
+      task->place = QueuedTask::Place::nowhere;
+    }
+  }
+  return slot;
 }
 
 /// Runs a claimed slot, and then as many as it can claim. Without the mutex.
@@ -227,16 +244,24 @@ void QueueCore<Runtime>::leave(Worker& self) {
   } else {
     predecessor = std::move(exited_);
     exited_ = std::move(self.thread);
+    ++leaving_;
   }
   self.next = unused_;
   unused_ = &self;
   const Wake next = has_work_locked() ? pick_locked() : Wake{};  // after a forced unwind
   announce_quiet_locked();
   changed_.notify_all();
+  const std::size_t number = self.number;  // another thread may be this worker soon
   mutex_.unlock();
   deliver(next);
+  if (observer_ != nullptr) {
+    observer_->thread_ended(name_, number);
+  }
   if (predecessor.joinable()) {
     predecessor.join();
+    const Lock lock(mutex_);
+    --leaving_;
+    changed_.notify_all();
   }
 }
 
@@ -339,6 +364,7 @@ template <class Runtime>
 void QueueCore<Runtime>::fold_locked(Worker& self) noexcept {
   const Tally tally(self.tally.load(std::memory_order_relaxed));
   self.tally.store(0, std::memory_order_relaxed);
+  self.claimed_task = false;
   begun_ += tally.begun;
   completed_ += tally.completed;
   failed_ += tally.failed;

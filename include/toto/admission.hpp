@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+//
+// Admission: room for one task in a bounded queue, which a coroutine has waited for without holding a thread. Read next:
+// task_queue.hpp.
+
+#ifndef TOTO_ADMISSION_HPP
+#define TOTO_ADMISSION_HPP
+
+#include <coroutine>
+#include <utility>
+
+#include "detail/join.hpp"
+#include "detail/room_waiter.hpp"
+#include "detail/submission.hpp"
+#include "runtime.hpp"
+
+namespace toto::inline v0 {
+
+namespace detail {
+
+struct AdmissionAccess;
+
+/// A coroutine's place in the line, shared with the queue while it stands there.
+template <class Runtime>
+class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
+ public:
+  explicit AdmissionWait(QueueCore<Runtime>& core) noexcept : Join<Runtime>(1, 1), core_(core) {}
+
+  bool tell_locked() noexcept override {
+    this->retain();  // the coroutine may go as soon as the mutex is free
+    return false;
+  }
+  void proceed() noexcept override {
+    this->child_over(nullptr, &core_);
+    this->release();
+  }
+
+ private:
+  ~AdmissionWait() override = default;
+
+  QueueCore<Runtime>& core_;
+};
+
+}  // namespace detail
+
+/// Room for one task, booked until the task is added or this is destroyed.
+/// Thread safety: One thread at a time.
+template <class Runtime = StdRuntime>
+class [[nodiscard("destroying it gives the room back")]] Admission {
+ public:
+  Admission(Admission&& other) noexcept : core_(std::move(other.core_)) {}
+  Admission& operator=(Admission&& other) noexcept {
+    Admission moved(std::move(other));
+    std::swap(core_, moved.core_);
+    return *this;
+  }
+  ~Admission() {
+    if (core_) {
+      core_->return_reservation();
+    }
+  }
+
+  /// Whether the room is still there to be used.
+  bool valid() const noexcept { return static_cast<bool>(core_); }
+
+  /// Adds the task, which never waits and is never refused for want of room. Once; if it throws, the room is kept.
+  /// Throws: as BasicTaskQueue::add_task, except QueueFull; NoState if the room has been used.
+  template <class F, class... Args>
+  void add_task(F&& fn, Args&&... args) {
+    submit<void>(std::forward<F>(fn), std::forward<Args>(args)...);
+    core_ = {};
+  }
+
+  /// The same with a handle.
+  template <class F, class... Args>
+  [[nodiscard("dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
+      HandleFor<Runtime, F, Args...>
+      yield_task(F&& fn, Args&&... args) {
+    auto handle = submit<detail::HandleFor<Runtime, F, Args...>>(std::forward<F>(fn), std::forward<Args>(args)...);
+    core_ = {};
+    return handle;
+  }
+
+ private:
+  friend detail::AdmissionAccess;
+  using Core = detail::QueueCore<Runtime>;
+
+  explicit Admission(detail::Ref<Core> core) noexcept : core_(std::move(core)) {}
+
+  template <class Handle, class F, class... Args>
+  Handle submit(F&& fn, Args&&... args) {
+    if (!core_) {
+      throw NoState("toto: this Admission has been used, or was moved from");
+    }
+    return detail::submit_call<Handle>(*core_, {}, detail::Control<Runtime>(), true, std::forward<F>(fn),
+                                       std::forward<Args>(args)...);
+  }
+
+  detail::Ref<Core> core_;
+};
+
+namespace detail {
+
+struct AdmissionAccess {
+  template <class Runtime>
+  static Admission<Runtime> make(Ref<QueueCore<Runtime>> core) noexcept {
+    return Admission<Runtime>(std::move(core));
+  }
+};
+
+/// What queue.admission() gives.
+template <class Runtime>
+class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
+ public:
+  explicit AdmissionAwaiter(Ref<QueueCore<Runtime>> core) noexcept : core_(std::move(core)) {}
+  AdmissionAwaiter(const AdmissionAwaiter&) = delete;
+  AdmissionAwaiter& operator=(const AdmissionAwaiter&) = delete;
+  ~AdmissionAwaiter() { leave(); }
+
+  bool await_ready() {
+    leave();
+    reserved_ = core_->reserve_until(Runtime::Clock::time_point::min());
+    return reserved_;
+  }
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    auto* const wait = new AdmissionWait<Runtime>(*core_);
+    wait->arm(coroutine);
+    static_cast<void>(wait->started());
+    wait_ = wait;
+    if (core_->reserve_or_wait(*wait)) {  // if false, *this may be gone
+      reserved_ = true;
+      return false;
+    }
+    return true;
+  }
+  Admission<Runtime> await_resume() {
+    if (!reserved_) {
+      reserved_ = wait_->granted;
+    }
+    if (!reserved_) {
+      throw QueueClosed("toto: queue '" + core_->name() + "' has closed, and will have no room");
+    }
+    reserved_ = false;
+    if (wait_ != nullptr) {
+      std::exchange(wait_, nullptr)->abandon();
+    }
+    return AdmissionAccess::make(core_);
+  }
+
+ private:
+  void leave() noexcept {
+    if (wait_ != nullptr) {
+      reserved_ = core_->withdraw(*wait_) || reserved_;
+      std::exchange(wait_, nullptr)->abandon();
+    }
+    if (std::exchange(reserved_, false)) {
+      core_->return_reservation();
+    }
+  }
+
+  const Ref<QueueCore<Runtime>> core_;
+  AdmissionWait<Runtime>* wait_ = nullptr;
+  bool reserved_ = false;
+};
+
+}  // namespace detail
+}  // namespace toto::inline v0
+
+#endif  // TOTO_ADMISSION_HPP

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+//
+// What BasicTaskQueue::call() gives: a task that lives in the frame of the coroutine that awaits it, its callable, its
+// arguments and its result included. Nothing is allocated. Read next: task_state.hpp.
+
+#ifndef TOTO_DETAIL_CALL_AWAITER_HPP
+#define TOTO_DETAIL_CALL_AWAITER_HPP
+
+#include <coroutine>
+#include <exception>
+#include <utility>
+
+#include "call_state.hpp"
+#include "lock.hpp"
+#include "task_state.hpp"
+#include "temporaries.hpp"
+#include "wait_list.hpp"
+
+namespace toto::inline v0::detail {
+
+/// The task. Base is the state that yield_task would allocate; this one is not freed when nobody needs it any more, but
+/// tells the frame that it may go.
+template <class Runtime, class Base>
+class FramedState final : public Base {
+ public:
+  using Base::Base;
+  ~FramedState() = default;
+
+  void destroy() noexcept override {
+    const Lock lock(mutex_);
+    over_ = true;
+    changed_.notify_all();
+  }
+
+  /// Blocks: until destroy() has been called.
+  void wait_until_over() noexcept {
+    const Lock lock(mutex_);
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return over_; });
+  }
+
+  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there.
+  void withdraw_from(ExecutorCore<Runtime>& home) noexcept {
+    wait_until_handed_over();
+    home.withdraw(*this);
+  }
+
+ private:
+  void hand_over(Worker<Runtime>* worker) noexcept override {
+    const Lock lock(mutex_);
+    this->run = [](Continuation& node, Turn turn) noexcept {
+      static_cast<FramedState&>(node).wait_until_handed_over();
+      Base::resume_posted(node, turn);
+    };
+    Base::hand_over(worker);
+    handed_over_ = true;
+    changed_.notify_all();
+  }
+
+  /// From its return the thread that hands the continuation over touches nothing of this.
+  void wait_until_handed_over() noexcept {
+    const Lock lock(mutex_);
+    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return handed_over_; });
+  }
+
+  typename Runtime::Mutex mutex_;
+  bool over_ TOTO_GUARDED_BY(mutex_) = false;
+  bool handed_over_ TOTO_GUARDED_BY(mutex_) = false;
+  WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
+};
+
+/// To be awaited once, in place: it cannot be moved.
+template <class Runtime, bool kTemporary, class F, class... Args>
+class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
+ public:
+  using State = FramedState<Runtime, StateFor<Runtime, F, Args...>>;
+  using R = typename CallTraits<Runtime, F, Args...>::Result;
+
+  template <class... As>
+  explicit CallAwaitable(Ref<QueueCore<Runtime>> core, As&&... call)
+      : core_(std::move(core)), state_(*core_, std::forward<As>(call)...) {}
+  CallAwaitable(const CallAwaitable&) = delete;
+  CallAwaitable& operator=(const CallAwaitable&) = delete;
+
+  /// The coroutine is being destroyed, or has its result.
+  /// Blocks: while the task runs. One that is queued is taken out.
+  ~CallAwaitable() {
+    if (!added_) {
+      return;
+    }
+    switch (state_.leave()) {
+      case State::Left::not_over:
+        core_->cancel(state_);
+        state_.wait_until_over();
+        break;
+      case State::Left::posted:
+        state_.withdraw_from(home_ ? *home_ : *core_);
+        core_->return_reference();
+        break;
+      case State::Left::over:
+        core_->return_reference();
+        break;
+    }
+  }
+
+  /// Refers to the call: GCC 12 copies an awaiter that operator co_await returns by reference.
+  class Awaiter {
+   public:
+    explicit Awaiter(CallAwaitable& call) noexcept : call_(call) {}
+    bool await_ready() const {
+      if (call_.added_) {
+        throw NoState("toto: this call was awaited before");
+      }
+      return false;
+    }
+    template <class Promise>
+    TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+      call_.add(coroutine);  // *this may be gone after this line
+    }
+    R await_resume() { return call_.state_.take_resumed(); }
+
+   private:
+    CallAwaitable& call_;
+  };
+
+  Awaiter operator co_await() & noexcept { return Awaiter(*this); }
+  template <class Self = CallAwaitable>
+  Awaiter operator co_await() && noexcept {
+    static_assert(!kTemporary || !std::is_same_v<Self, CallAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
+    return Awaiter(*this);
+  }
+
+ private:
+  void add(std::coroutine_handle<> coroutine) {
+    ExecutorCore<Runtime>* const executor = ThreadContext<Runtime>::current().executor;
+    home_ = Ref<ExecutorCore<Runtime>>::share(executor != core_.get() ? executor : nullptr);
+    state_.await(coroutine, Home<Runtime>::current(core_.get()));
+    added_ = true;
+    try {
+      core_->add(state_);  // *this may be gone after this line
+    } catch (...) {
+      added_ = false;  // it was not queued: the coroutine goes on here, with the exception
+      throw;
+    }
+  }
+
+  const Ref<QueueCore<Runtime>> core_;
+  Ref<ExecutorCore<Runtime>> home_;  // null: the queue, or nowhere
+  State state_;
+  bool added_ = false;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_CALL_AWAITER_HPP

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+//
+// TimeoutAwaiter: awaits one task for a limited time. What comes first, the end of the task or of the time, continues
+// the coroutine; the other finds that it is too late. Read next: join.hpp, ../task_handle.hpp.
+
+#ifndef TOTO_DETAIL_TIMEOUT_AWAITER_HPP
+#define TOTO_DETAIL_TIMEOUT_AWAITER_HPP
+
+#include <atomic>
+#include <coroutine>
+#include <string>
+#include <utility>
+
+#include "../duration.hpp"
+#include "../errors.hpp"
+#include "join.hpp"
+#include "task_state.hpp"
+#include "timer.hpp"
+
+namespace toto::inline v0::detail {
+
+/// Shared by the coroutine, the task while it is observed, and the timer while it is armed.
+template <class Runtime>
+class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private TimerNode<Runtime> {
+ public:
+  using State = TaskStateBase<Runtime>;
+
+  TimedWait(State& state, Duration limit) noexcept : Join<Runtime>(1, 1), state_(state) {
+    this->deadline = limit.after(Runtime::Clock::now());
+    this->run = [](Continuation& node, Turn) noexcept { static_cast<TimedWait&>(node).expire(); };
+  }
+
+  /// Throws: std::bad_alloc, std::system_error; then nothing waits.
+  void start_timer() {
+    this->retain();
+    try {
+      TimerService<Runtime>::instance().add(*this, nullptr);
+    } catch (...) {
+      this->release();
+      throw;
+    }
+  }
+  /// From its return the task is not touched any more.
+  void stop_timer() noexcept {
+    if (TimerService<Runtime>::instance().remove(*this, nullptr)) {
+      this->release();
+    }
+  }
+
+  bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
+
+  void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
+    if (come(First::task)) {
+      this->child_over(worker, &queue);
+    }
+    this->release();
+  }
+  void forgotten() noexcept override { this->release(); }
+
+ private:
+  enum class First : unsigned char { none, task, timer };
+
+  ~TimedWait() override = default;
+
+  /// Relaxed: the join orders what the coroutine reads.
+  bool come(First who) noexcept {
+    First seen = First::none;
+    return first_.compare_exchange_strong(seen, who, std::memory_order_relaxed);
+  }
+
+  /// On the thread of the timers, which owns this.
+  void expire() noexcept {
+    if (come(First::timer)) {
+      const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+      state_.cancel_queued();
+      this->child_over(nullptr, core.get());
+    }
+    this->release();
+  }
+
+  State& state_;
+  typename Runtime::template Atomic<First> first_{First::none};
+};
+
+template <class T, class Runtime>
+class TimeoutAwaiter {
+ public:
+  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept : state_(state), limit_(limit) {}
+  TimeoutAwaiter(TimeoutAwaiter&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), limit_(other.limit_) {}
+  TimeoutAwaiter& operator=(TimeoutAwaiter&&) = delete;
+  ~TimeoutAwaiter() {
+    if (wait_ != nullptr) {
+      wait_->stop_timer();
+    }
+    if (state_ != nullptr) {
+      state_->drop();
+    }
+    if (wait_ != nullptr) {
+      wait_->abandon();
+    }
+  }
+
+  bool await_ready() const {
+    if (state_ == nullptr) {
+      throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+    }
+    return state_->ready();
+  }
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    TaskState<T, Runtime>& state = *state_;
+    auto* const wait = new TimedWait<Runtime>(state, limit_);
+    wait_ = wait;
+    wait->arm(coroutine);
+    wait->start_timer();
+    wait->retain();  // for the task
+    if (!state.observe(*wait)) {
+      wait->release();
+      wait->stop_timer();
+      return !wait->started(wait->expired() ? 0 : 1);
+    }
+    return !wait->started();  // *this may be gone after this line
+  }
+
+  T await_resume() {
+    if (wait_ != nullptr) {
+      wait_->stop_timer();
+      if (wait_->expired()) {
+        throw TimedOut("toto: a task on queue '" + state_->core().name() + "' took longer than the " +
+                       std::to_string(limit_.nanoseconds().count()) + " ns that were given to it");
+      }
+    }
+    return state_->take_resumed();
+  }
+
+ private:
+  TaskState<T, Runtime>* state_;
+  Duration limit_;
+  TimedWait<Runtime>* wait_ = nullptr;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_TIMEOUT_AWAITER_HPP

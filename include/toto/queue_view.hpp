@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+//
+// QueueView: a way into a queue for tasks of one kind: what queue.limited() and queue.with() give. Read next:
+// task_queue.hpp.
+
+#ifndef TOTO_QUEUE_VIEW_HPP
+#define TOTO_QUEUE_VIEW_HPP
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include "detail/lane.hpp"
+#include "detail/submission.hpp"
+#include "options.hpp"
+#include "runtime.hpp"
+
+namespace toto::inline v0 {
+
+namespace detail {
+struct ViewAccess;
+}
+
+/// Adds tasks to a queue with a bound of its own, a priority, a deadline or a stop token.
+///
+///   auto reports = queue.limited(2, "reports");      // at most two of them run at a time, on the queue's threads
+///   auto serial = queue.limited(1, "log");           // one after another, in the order of adding
+///   queue.with({.priority = 3}).add_task(answer);    // before what is less urgent
+///   queue.with(token).add_task(search);              // cancelled with the token
+///
+/// Copies share the bound. A task that waits for its turn holds no thread.
+/// Lifetime: may outlive the queue, which takes no more tasks then.
+/// Thread safety: Thread-safe, except with assignment and destruction.
+template <class Runtime = StdRuntime>
+class QueueView {
+ public:
+  using StopToken = typename Runtime::StopToken;
+
+  /// As BasicTaskQueue::add_task.
+  template <class F, class... Args>
+  void add_task(F&& fn, Args&&... args) const {
+    submit<void>(false, std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// As BasicTaskQueue::try_add_task.
+  template <class F, class... Args>
+  bool try_add_task(F&& fn, Args&&... args) const {
+    return try_add_until(Runtime::Clock::time_point::min(), std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// As BasicTaskQueue::try_add_task_for.
+  template <class F, class... Args>
+  bool try_add_task_for(Duration limit, F&& fn, Args&&... args) const {
+    detail::check_not_nan(limit, "limit");
+    return try_add_until(limit.after(Runtime::Clock::now()), std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// As BasicTaskQueue::yield_task.
+  template <class F, class... Args>
+  [[nodiscard("dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
+      HandleFor<Runtime, F, Args...>
+      yield_task(F&& fn, Args&&... args) const {
+    return submit<detail::HandleFor<Runtime, F, Args...>>(false, std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// The same view for tasks with these options, or with a token that cancels them: what is queued is taken out, what
+  /// is running is asked to stop if it takes a StopToken.
+  /// Throws: std::invalid_argument naming the option; std::bad_alloc.
+  QueueView with(const TaskOptions& options) const {
+    detail::check_options(options);
+    QueueView view(*this);
+    view.control_.options = options;
+    if (options.priority != 0) {
+      core_->allow_priorities();
+    }
+    return view;
+  }
+  QueueView with(StopToken token) const {
+    QueueView view(*this);
+    view.control_.token = std::move(token);
+    return view;
+  }
+
+  /// The name that limited() was given, or the queue's.
+  std::string_view name() const noexcept { return lane_ ? std::string_view(lane_->name) : core_->name(); }
+  /// The most tasks of this view that run at a time.
+  std::size_t thread_count() const noexcept { return lane_ ? lane_->limit : core_->thread_count(); }
+
+ private:
+  friend detail::ViewAccess;
+  using Core = detail::QueueCore<Runtime>;
+  using Lane = detail::Lane<Runtime>;
+
+  QueueView(detail::Ref<Core> core, detail::Ref<Lane> lane) noexcept : core_(std::move(core)), lane_(std::move(lane)) {}
+
+  template <class Handle, class F, class... Args>
+  Handle submit(bool reserved, F&& fn, Args&&... args) const {
+    return detail::submit_call<Handle>(*core_, lane_, control_, reserved, std::forward<F>(fn),
+                                       std::forward<Args>(args)...);
+  }
+
+  template <class F, class... Args>
+  bool try_add_until(typename Core::TimePoint deadline, F&& fn, Args&&... args) const {
+    detail::Reservation<Runtime> room(*core_, deadline);
+    if (!room) {
+      return false;
+    }
+    submit<void>(true, std::forward<F>(fn), std::forward<Args>(args)...);
+    room.use();
+    return true;
+  }
+
+  detail::Ref<Core> core_;
+  detail::Ref<Lane> lane_;  // none: the queue's own bound alone
+  detail::Control<Runtime> control_;
+};
+
+namespace detail {
+
+struct ViewAccess {
+  template <class Runtime>
+  static QueueView<Runtime> make(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane) noexcept {
+    return QueueView<Runtime>(Ref<QueueCore<Runtime>>::share(&core), std::move(lane));
+  }
+};
+
+}  // namespace detail
+}  // namespace toto::inline v0
+
+#endif  // TOTO_QUEUE_VIEW_HPP

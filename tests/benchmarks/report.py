@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""Makes a table, a summary in JSON, and docs/benchmarks.md with its plots, from the samples that run.sh collects.
+
+usage: report.py SAMPLES SUMMARY [--quick] [DOCS]      (--quick: says so in the document; no DOCS: no document)
+"""
+
+import collections
+import json
+import os
+import pathlib
+import platform
+import statistics
+import sys
+
+import plots
+
+# What is to be reached: workload, variant, contender, the one it is measured against (None: an absolute number in the
+# sample's unit), and the largest ratio, or number, that is good enough.
+Goal = collections.namedtuple("Goal", "workload variant contender reference limit")
+GOALS = [
+    Goal("fire", "T1", "toto", "baseline", 0.20),
+    Goal("fire", "T2", "toto", "baseline", 0.20),
+    Goal("fire", "T4", "toto", "oneTBB", 0.15),
+    Goal("fire, 4 producers", "T1", "toto", "baseline", 0.35),
+    Goal("fire, 4 producers", "T2", "toto", "baseline", 0.30),
+    Goal("fire, 4 producers", "T4", "toto", "baseline", 0.20),
+    Goal("round trip", "T1", "toto", "oneTBB", 0.45),
+    Goal("round trip", "T2", "toto", "oneTBB", 0.55),
+    Goal("hand-over", "get()", "toto", "baseline", 0.06),
+    Goal("hand-over", "event loop", "toto", "baseline", 0.06),
+    Goal("batch", "T1", "toto", "baseline", 0.08),
+    Goal("batch", "T2", "toto", "baseline", 0.08),
+    Goal("batch", "T4", "toto", "baseline", 0.04),
+    Goal("wake-up", "1 ms, p50", "toto", "baseline", 1.0),
+    Goal("wake-up", "1 ms, p99", "toto", "baseline", 1.0),
+    Goal("wake-up", "300 ms, p50", "toto", "baseline", 1.0),
+    Goal("hop", "T1", "toto", "Asio coroutine", 0.20),
+    Goal("hop", "T2", "toto", "Asio coroutine", 0.20),
+    Goal("memory", "a queued task", "toto", None, 52),
+    Goal("allocations", "fire", "toto", None, 0),
+    Goal("allocations", "batch", "toto", None, 0),
+    Goal("allocations", "round trip", "toto", None, 0),
+    Goal("allocations", "hop", "toto", None, 0),
+    Goal("idle", "CPU in 3 s", "toto", None, 0.1),
+    Goal("compile", "one task", "toto", "Asio", 1.0),
+]
+SCALING = {  # workload: what the horizontal axis counts
+    "tasks queued": "tasks queued",
+    "threads": "threads of the pool, one producer",
+    "producers": "producers, two threads in the pool",
+    "named queues": "named queues in the process",
+    "pool waiters": "waiters on a pool of one instance",
+    "timers": "timers on one event loop",
+}
+PEERS = {"Asio": "libasio-dev", "oneTBB": "libtbb-dev", "libthread-pool": "libthread-pool-dev",
+         "libdispatch": "not in Debian 12"}
+
+Summary = collections.namedtuple("Summary", "median low high rounds unit")
+
+
+def read_samples(path):
+    """{(workload, variant): {contender: Summary}}, in the order of their first appearance."""
+    values = collections.defaultdict(lambda: collections.defaultdict(list))
+    units = {}
+    for line in pathlib.Path(path).read_text().splitlines():
+        sample = json.loads(line)
+        key = sample["workload"], sample["variant"]
+        values[key][sample["contender"]].append(sample["value"])
+        units[key] = sample["unit"]
+    return {key: {contender: Summary(statistics.median(list_), min(list_), max(list_), len(list_), units[key])
+                  for contender, list_ in contenders.items()}
+            for key, contenders in values.items()}
+
+
+def ratio(mine, reference):
+    return mine.median / reference.median if reference.median > 0 else float("nan")
+
+
+def judge(goal, results):
+    """What was reached, in the goal's own measure, and whether that is enough; None if one of the two is missing."""
+    contenders = results.get((goal.workload, goal.variant), {})
+    if goal.contender not in contenders or goal.reference and goal.reference not in contenders:
+        return None
+    mine = contenders[goal.contender]
+    reached = ratio(mine, contenders[goal.reference]) if goal.reference else mine.median
+    return reached, reached <= goal.limit
+
+
+def is_scaling(key):
+    return key[0] in SCALING
+
+
+def table(results):
+    """All contenders, with their ratio to the baseline."""
+    lines = [f"{'workload':34} {'contender':16} {'median':>10} {'min':>10} {'max':>10} {'unit':6} {'x baseline':>10}"]
+    for key, contenders in results.items():
+        if is_scaling(key):
+            continue
+        for name, summary in sorted(contenders.items(), key=lambda entry: entry[1].median):
+            relative = f"{ratio(summary, contenders['baseline']):10.3f}" if "baseline" in contenders else ""
+            lines.append(f"{', '.join(key):34} {name:16} {summary.median:10.4g} {summary.low:10.4g} "
+                         f"{summary.high:10.4g} {summary.unit:6} {relative}".rstrip())
+    return lines
+
+
+def verdicts(results):
+    for goal in GOALS:
+        verdict = judge(goal, results)
+        measure = f"x {goal.reference}" if goal.reference else results.get(
+            (goal.workload, goal.variant), {}).get("toto", Summary(0, 0, 0, 0, "")).unit
+        yield goal, measure, verdict
+
+
+def goal_table(results):
+    lines = [f"{'goal':34} {'reached':>9} {'at most':>8}  measure"]
+    for goal, measure, verdict in verdicts(results):
+        reached, word = (f"{verdict[0]:9.3f}", "met" if verdict[1] else "MISSED") if verdict else ("        -", "no peer")
+        lines.append(f"{goal.workload + ', ' + goal.variant:34} {reached} {goal.limit:8g}  {measure:18} {word}")
+    return lines
+
+
+def missing_peers(results):
+    present = {name for contenders in results.values() for name in contenders}
+    return [f"{peer} ({package})" for peer, package in PEERS.items() if peer not in present]
+
+
+def markdown(results, plot_files, quick):
+    """docs/benchmarks.md: ratios first; absolute numbers are those of the machine of that day."""
+    rounds = max(summary.rounds for contenders in results.values() for summary in contenders.values())
+    extent = f"{rounds} rounds" + (", a tenth of the work (`--quick`), on a machine that others used" if quick else "")
+    lines = ["# Benchmarks", "",
+             "Made by one command, on a machine that does nothing else:", "", "```sh", "tests/benchmarks/run.sh", "```",
+             "",
+             "All contenders run in turn, round after round, and what is compared is their medians. The baseline is a "
+             "pool as people write it by hand: a mutex, a condition variable, `std::function`, `std::future`. Every "
+             "other peer is what Debian packages. T is the number of workers. `tests/benchmarks/*.cpp` say what each "
+             "workload is, each in its head.", "",
+             f"This run: {os.cpu_count()} processors, {platform.machine()}, {platform.system()}; {extent}.", ""]
+    if missing := missing_peers(results):
+        lines += [f"Not measured, because not installed: {', '.join(missing)}.", ""]
+    lines += ["## Goals", "", "| workload | measured in | at most | reached | |", "|---|---|---|---|---|"]
+    for goal, measure, verdict in verdicts(results):
+        reached, word = (f"{verdict[0]:.3g}", "met" if verdict[1] else "missed") if verdict else ("-", "peer missing")
+        lines.append(f"| {goal.workload}, {goal.variant} | {measure} | {goal.limit:g} | {reached} | {word} |")
+    lines += ["", "## Every contender", "",
+              "Ratios to the baseline; smaller is better. The last column is on the machine of that day: such numbers "
+              "differ from machine to machine and from run to run, the ratios less so.", "",
+              "| workload | contender | x baseline | median (least to most) |", "|---|---|---|---|"]
+    for key, contenders in results.items():
+        if is_scaling(key) or key[0] == "limit":
+            continue
+        for name, summary in sorted(contenders.items(), key=lambda entry: entry[1].median):
+            relative = f"{ratio(summary, contenders['baseline']):.3g}" if "baseline" in contenders else ""
+            lines.append(f"| {', '.join(key)} | {name} | {relative} | {summary.median:.3g} "
+                         f"({summary.low:.3g} to {summary.high:.3g}) {summary.unit} |")
+    lines += ["", "## The machine's own limits", "", "| | on the machine of that day |", "|---|---|"]
+    lines += [f"| {key[1]} | {contenders['machine'].median:.3g} {contenders['machine'].unit} |"
+              for key, contenders in results.items() if key[0] == "limit"]
+    lines += ["", "## Plots", ""]
+    lines += [f"![{title}]({file})\n" for title, file in plot_files]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def draw(results, docs):
+    """Writes the plots; gives their titles and their paths as seen from docs."""
+    folder = docs / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for workload in ["fire", "fire, 4 producers", "round trip", "hand-over", "batch", "hop"]:
+        groups = {key[1]: {name: summary.median for name, summary in contenders.items()}
+                  for key, contenders in results.items() if key[0] == workload}
+        if groups:
+            title = f"{workload}: ns an operation"
+            files.append((title, plots.bars(title, groups, folder, workload)))
+    for workload, axis in SCALING.items():
+        curves = collections.defaultdict(list)
+        for (name, variant), contenders in results.items():
+            if name == workload:
+                for curve, summary in contenders.items():
+                    curves[curve].append((int(variant), summary.median))
+        if curves:
+            title = f"{workload}: ns an item"
+            files.append((title, plots.curves(title, axis, curves, folder, workload)))
+    return files
+
+
+def main():
+    quick = "--quick" in sys.argv
+    samples, summary, *docs = [argument for argument in sys.argv[1:] if argument != "--quick"]
+    results = read_samples(samples)
+    print("\n".join(table(results)), "\n".join(goal_table(results)), sep="\n\n")
+    if missing := missing_peers(results):
+        print("\nnot measured, because not installed:", ", ".join(missing))
+    pathlib.Path(summary).write_text(json.dumps(
+        [{"workload": key[0], "variant": key[1], "contender": name, **value._asdict()}
+         for key, contenders in results.items() for name, value in contenders.items()], indent=1) + "\n")
+    if docs:
+        folder = pathlib.Path(docs[0])
+        (folder / "benchmarks.md").write_text(markdown(results, draw(results, folder), quick))
+
+
+main()

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//
+// Round trip inside the queue: a coroutine that runs on a queue gives it a task, awaits the result, and so on. The
+// baseline has no coroutines: there a thread outside posts a task and waits for its future. oneTBB has none either: a
+// task of its arena runs another one in a task_group and waits for it, which runs it in place.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "harness.hpp"
+#include "pools/all.hpp"
+
+#if defined(TOTO_BENCHMARK_ASIO)
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/use_future.hpp>
+#endif
+
+using namespace benchmark;
+
+namespace {
+
+toto::Task<double> await_tasks(toto::TaskQueue& queue, std::size_t count) {
+  const Stopwatch watch;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto handle = queue.yield_task([i] { return i; });
+    sum += co_await handle;
+  }
+  keep(sum);
+  co_return watch.nanoseconds() / static_cast<double>(count);
+}
+
+double toto_round_trip(std::size_t threads, std::size_t count) {
+  toto::TaskQueue queue(threads);
+  queue.yield_task(await_tasks, std::ref(queue), count / 10).get();
+  return queue.yield_task(await_tasks, std::ref(queue), count).get();
+}
+
+double baseline_round_trip(std::size_t threads, std::size_t count) {
+  BaselinePool pool(threads);
+  return time_per_call(count, [&pool] { keep(pool.submit([] { return 1; }).get()); });
+}
+
+#if defined(TOTO_BENCHMARK_ASIO)
+asio::awaitable<std::size_t> value_of(std::size_t i) {
+  co_return i;
+}
+
+asio::awaitable<double> await_coroutines(asio::thread_pool& pool, std::size_t count) {
+  const Stopwatch watch;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    sum += co_await asio::co_spawn(pool, value_of(i), asio::use_awaitable);
+  }
+  keep(sum);
+  co_return watch.nanoseconds() / static_cast<double>(count);
+}
+
+double asio_round_trip(std::size_t threads, std::size_t count) {
+  asio::thread_pool pool(threads);
+  return asio::co_spawn(pool, await_coroutines(pool, count), asio::use_future).get();
+}
+#endif
+
+#if defined(TOTO_BENCHMARK_TBB)
+double tbb_round_trip(std::size_t threads, std::size_t count) {
+  TbbPool pool(threads);
+  return pool
+      .submit([count] {
+        tbb::task_group group;
+        std::uint64_t sum = 0;
+        const double time = time_per_call(count, [&] {
+          group.run([&sum] { ++sum; });
+          group.wait();
+        });
+        keep(sum);
+        return time;
+      })
+      .get();
+}
+#endif
+
+void contest_with(const Settings& settings, std::size_t threads) {
+  const std::size_t count = settings.amount(300'000);
+  Contest contest(settings, "round trip", workers(threads), "ns");
+  contest.enter("toto", [=] { return toto_round_trip(threads, count); });
+  contest.enter("baseline", [=, &settings] { return baseline_round_trip(threads, settings.amount(5'000)); });
+#if defined(TOTO_BENCHMARK_ASIO)
+  contest.enter("Asio coroutine", [=] { return asio_round_trip(threads, count); });
+#endif
+#if defined(TOTO_BENCHMARK_TBB)
+  contest.enter("oneTBB", [=] { return tbb_round_trip(threads, count); });
+#endif
+  contest.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Settings settings(argc, argv);
+  contest_with(settings, 1);
+  contest_with(settings, 2);
+}

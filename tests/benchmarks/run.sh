@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Builds and runs the benchmarks: tests/benchmarks/run.sh [--quick] [--rounds N]
+#
+# Prints a table with medians, spread and ratios, and writes samples and summary (JSON) to build/benchmarks. Without
+# --quick it also makes docs/benchmarks.md and its plots. --quick: a tenth of the work, for a look; 3 rounds unless
+# --rounds says otherwise, else 5. On Debian and Ubuntu it installs what is missing; peers that cannot be had are left
+# out. CXX chooses the compiler, JOBS how many files are compiled at once. Needs a machine that does nothing else.
+
+set -eu
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+here=$repository/tests/benchmarks
+build=$repository/build/benchmarks
+quick=
+rounds=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=--quick ;;
+    --rounds)
+      rounds=${2:?--rounds N}
+      shift
+      ;;
+    *)
+      echo "usage: $0 [--quick] [--rounds N]" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+rounds=${rounds:-$([ -n "$quick" ] && echo 3 || echo 5)}
+
+# shellcheck source=tests/support/packages.sh
+. "$repository/tests/support/packages.sh"
+command -v ninja > /dev/null || need_tools make=make
+need_tools cmake=cmake python3=python3 "${CXX:-c++}=g++"
+for package in libasio-dev libtbb-dev libthread-pool-dev; do
+  need_packages "$package" || echo "going on without $package" >&2
+done
+
+if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
+  set_generator='-G Ninja'
+fi
+# shellcheck disable=SC2086 # no word, or two
+cmake -S "$repository" -B "$build" ${set_generator:-} -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_FLAGS_RELEASE="-O3 -DNDEBUG" \
+  -D TOTO_BUILD_TESTS=OFF -D TOTO_BUILD_EXAMPLES=OFF -D TOTO_BUILD_BENCHMARKS=ON >&2
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
+cmake --build "$build" --parallel "$jobs" >&2
+
+samples=$build/samples.jsonl
+: > "$samples"
+round=0
+while [ $round -lt "$rounds" ]; do
+  echo "round $((round + 1)) of $rounds" >&2
+  for name in limits fire round_trip hand_over batch hop wake_up memory allocations idle scaling; do
+    "$build/tests/benchmarks/toto_benchmark_$name" $quick --round $round >> "$samples"
+  done
+  python3 "$here/compile_cost.py" "$repository" >> "$samples"
+  round=$((round + 1))
+done
+
+if [ -n "$quick" ]; then
+  python3 "$here/report.py" "$samples" "$build/summary.json" --quick
+else
+  python3 "$here/report.py" "$samples" "$build/summary.json" "$repository/docs"
+fi

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+//
+// Models of when_any, when_all_or_cancel and TaskGroup: the ends of several tasks against each other, against being
+// cancelled, and against the destruction of the coroutine that waits for them.
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "support/explore.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+using toto::testing::require;
+
+namespace {
+
+using SimGroup = toto::BasicTaskGroup<SimRuntime>;
+using SimStopToken = SimRuntime::StopToken;
+
+/// Counts its living objects.
+class Counted {
+ public:
+  explicit Counted(int& living) : living_(&living) { ++*living_; }
+  Counted(Counted&& other) noexcept : living_(other.living_) { ++*living_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --*living_; }
+
+ private:
+  int* living_;
+};
+
+}  // namespace
+
+TEST_CASE("of two tasks that race, one wins, and the coroutine goes on once, with its result", "[simulation][I7][I6]") {
+  explore("when_any", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    int resumed = 0;
+    {
+      SimQueue queue(2, 5ms);
+      SimLoop loop;
+      const auto race = [](SimQueue& on, int& count, int& times) -> toto::Task<> {
+        SimHandle<std::pair<int, Counted>> handles[2];
+        for (int i = 0; i < 2; ++i) {
+          handles[i] = on.yield_task([&count, i] { return std::pair<int, Counted>(i, Counted(count)); });
+        }
+        auto any = co_await toto::when_any(handles[0], handles[1]);
+        ++times;
+        require(any.index == static_cast<std::size_t>(any.result.first), "the index is the winner's");
+      };
+      loop.run_sync(race(queue, living, resumed));
+    }
+    require(resumed == 1, "once");
+    require(living == 0, "every result was destroyed");
+  });
+}
+
+TEST_CASE("a loser is cancelled before it runs, or runs to its end: never both", "[simulation][I7][K4]") {
+  explore("when_any cancels", {.deviations = 2, .random_schedules = 6'000}, [](Simulation& sim) {
+    int living = 0;
+    int ran = 0;
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    SimLoop loop;
+    const auto race = [](SimQueue& on, int& count, int& runs) -> toto::Task<> {
+      auto first = on.yield_task([] { return 1; });
+      auto second = on.yield_task([&runs, capture = Counted(count)] {
+        ++runs;
+        return 2;
+      });
+      const auto any = co_await toto::when_any(first, second);
+      require(any.index == 0 && any.result == 1, "in the order of the queue");
+    };
+    loop.run_sync(race(queue, living, ran));
+    queue.wait_idle();
+    const toto::QueueStats stats = queue.stats();
+    require(living == 0, "its captures are destroyed");
+    require(static_cast<std::size_t>(ran) + stats.cancelled == 1, "one of the two");
+  });
+}
+
+TEST_CASE("a loser that cannot have begun is cancelled before the coroutine goes on", "[simulation][I7][K1]") {
+  explore("when_any cancels at once", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    int ran = 0;
+    {
+      SimGate gate;
+      SimQueue queue(1, 5ms);
+      SimLoop loop;
+      const auto race = [](SimQueue& on, SimGate& closed, int& count, int& runs) -> toto::Task<> {
+        auto first = on.yield_task([] { return 1; });
+        on.add_task([&closed] { closed.wait(); });
+        auto second = on.yield_task([&runs, capture = Counted(count)] {
+          ++runs;
+          return 2;
+        });
+        const auto any = co_await toto::when_any(second, first);
+        require(any.index == 1, "the other one cannot run");
+        require(count == 0, "its captures are gone at once");
+      };
+      loop.run_sync(race(queue, gate, living, ran));
+      gate.open();
+    }
+    require(ran == 0, "it never runs");
+  });
+}
+
+TEST_CASE("when_any destroyed while its tasks run touches nothing afterwards", "[simulation][I10][G8]") {
+  explore("when_any destroyed", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    {
+      SimQueue queue(1, 5ms);
+      SimLoop loop;
+      const auto race = [](SimQueue& on, int& count) -> toto::Task<> {
+        const auto follow = [](SimHandle<Counted> handle) -> toto::Task<Counted> { co_return co_await handle; };
+        auto first = on.yield_task([&count] { return Counted(count); });
+        auto second = follow(on.yield_task([&count] { return Counted(count); }));
+        co_await toto::when_any(first, second);
+      };
+      loop.spawn(race(queue, living));
+      loop.post([&] { loop.stop(); });
+      loop.run();
+      SimRuntime::point("before the destruction");
+    }
+    require(living == 0, "every result was destroyed");
+  });
+}
+
+TEST_CASE("a task that lost ends by itself, wherever its coroutine is by then", "[simulation][I7]") {
+  explore("when_any leaves a task", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    int ended = 0;
+    {
+      SimQueue queue(2, 5ms);
+      const auto race = [](SimQueue& on, int& count, int& ends) -> toto::Task<> {
+        const auto slow = [](SimHandle<void> handle, int& times, Counted) -> toto::Task<> {
+          co_await handle;
+          ++times;
+        };
+        auto fast = on.yield_task([] {});
+        auto task = slow(on.yield_task([] {}), ends, Counted(count));
+        co_await toto::when_any(task, fast);
+      };
+      queue.yield_task(race, std::ref(queue), std::ref(living), std::ref(ended)).get();
+    }
+    require(ended <= 1 && living == 0, "its frame is gone");
+  });
+}
+
+TEST_CASE("when_all_or_cancel throws the first failure when all are over", "[simulation][I3][K4]") {
+  explore("when_all_or_cancel", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    int over = 0;
+    int thrown = 0;
+    SimQueue queue(2, 5ms);
+    queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+    SimLoop loop;
+    const auto all = [](SimQueue& on, int& count, int& ends, int& what) -> toto::Task<> {
+      auto failing = on.yield_task([]() -> int { throw 7; });
+      auto other = on.yield_task([&ends, capture = Counted(count)] { ++ends; });
+      try {
+        co_await toto::when_all_or_cancel(other, failing);
+      } catch (int value) {
+        what = value;
+        require(count == 0, "nothing is left behind");
+        const int before = ends;
+        SimRuntime::point("after the end");
+        require(ends == before, "nothing runs any more");
+      }
+    };
+    loop.run_sync(all(queue, living, over, thrown));
+    require(thrown == 7, "the failure");
+  });
+}
+
+TEST_CASE("a group is over when the last of its tasks is, in all orders", "[simulation][I6]") {
+  explore("task group", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int ended = 0;
+    SimQueue queue(1, 5ms);
+    SimLoop loop;
+    const auto body = [&](SimGroup& group) -> toto::Task<int> {
+      group.add(queue, [&ended] { ++ended; });
+      group.spawn([](SimQueue& on, int& count) -> toto::Task<> {
+        co_await on.yield_task([] {});
+        ++count;
+      }(queue, ended));
+      co_return 5;
+    };
+    auto group = toto::with_task_group<SimRuntime>(body);
+    require(loop.run_sync(group) == 5, "the body's result");
+    require(ended == 2, "nothing outlives its scope");
+  });
+}
+
+TEST_CASE("two tasks of a group that fail cancel it once", "[simulation][K4]") {
+  explore("task group fails", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    int thrown = 0;
+    SimQueue queue(1, 5ms);
+    queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+    SimLoop loop;
+    const auto body = [&](SimGroup& group) -> toto::Task<> {
+      group.add(queue, [] { throw 1; });
+      group.add(queue, [capture = Counted(living)](const SimStopToken&) { throw 2; });
+      co_return;
+    };
+    auto group = toto::with_task_group<SimRuntime>(body);
+    try {
+      loop.run_sync(group);
+    } catch (int value) {
+      thrown = value;
+    }
+    require(thrown == 1, "the first failure");
+    require(living == 0, "nothing outlives its scope");
+  });
+}
+
+TEST_CASE("cancelling a group races with its tasks: each runs to its end, or not at all", "[simulation][K4]") {
+  explore("task group cancelled", {.deviations = 2, .random_schedules = 6'000}, [](Simulation& sim) {
+    int living = 0;
+    int ran = 0;
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    SimLoop loop;
+    const auto body = [&](SimGroup& group) -> toto::Task<> {
+      group.add(queue, [&ran, capture = Counted(living)] { ++ran; });
+      group.cancel();
+      group.add(queue, [&ran] { ran += 100; });
+      co_return;
+    };
+    auto group = toto::with_task_group<SimRuntime>(body);
+    loop.run_sync(group);
+    require(living == 0, "over");
+    const toto::QueueStats stats = queue.stats();
+    require(static_cast<std::size_t>(ran) + stats.cancelled == 1, "one of the two");
+  });
+}
+
+TEST_CASE("a group destroyed with its loop waits for the tasks that run", "[simulation][G8]") {
+  explore("task group destroyed", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    int ran = 0;
+    {
+      SimQueue queue(1, 5ms);
+      {
+        SimLoop loop;
+        const auto body = [&](SimGroup& group) -> toto::Task<> {
+          const Counted local(living);
+          group.add(queue, [&] {
+            SimRuntime::point("in the task");
+            require(living == 1, "what it refers to is still there");
+            ++ran;
+          });
+          co_await queue.yield_task([] {});
+        };
+        loop.spawn(toto::with_task_group<SimRuntime>(body));
+        loop.post([&] { loop.stop(); });
+        loop.run();
+        SimRuntime::point("before the destruction");
+      }
+      require(living == 0, "nothing outlives its scope");
+      const int before = ran;
+      queue.wait_idle();
+      require(ran == before, "not afterwards");
+    }
+  });
+}
+
+TEST_CASE("a group destroyed with its loop after a failure does not wait for that loop", "[simulation][G8]") {
+  explore("task group failed and destroyed", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
+    int living = 0;
+    {
+      SimQueue queue(1, 5ms);
+      queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+      SimLoop loop;
+      const auto body = [&](SimGroup& group) -> toto::Task<> {
+        const Counted local(living);
+        group.add(queue, [] { throw 1; });
+        group.add(queue, [capture = Counted(living)] {});
+        co_await queue.yield_task([] {});
+      };
+      loop.spawn(toto::with_task_group<SimRuntime>(body));
+      loop.post([&] { loop.stop(); });
+      try {
+        loop.run();
+      } catch (int) {
+      }
+      SimRuntime::point("before the destruction");
+    }
+    require(living == 0, "nothing outlives its scope");
+  });
+}

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: MIT
+//
+// Models of control: bounds, priorities, views, timers, time limits, tokens given at submission, calls in the frame.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/explore.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+using toto::Overflow;
+using toto::testing::require;
+
+namespace {
+
+using SimThread = SimRuntime::Thread;
+
+/// What came of a task whose result was awaited.
+enum class Came { not_yet, result, cancelled, timed_out };
+
+toto::Task<> await_with_limit(SimHandle<int> handle, toto::Duration limit, Came& came, int& resumed) {
+  try {
+    co_await std::move(handle).timeout(limit);
+    came = Came::result;
+  } catch (const toto::TimedOut&) {
+    came = Came::timed_out;
+  } catch (const toto::TaskCancelled&) {
+    came = Came::cancelled;
+  }
+  ++resumed;
+}
+
+toto::Task<> call_into(SimQueue& queue, int& ran, int& resumed) {
+  const int value = co_await queue.call([&ran] { return ++ran; });
+  require(value == 1, "the result is the call's");
+  ++resumed;
+}
+
+toto::Task<> add_with_admission(SimQueue& queue, int& ran, int& refused) {
+  try {
+    auto room = co_await queue.admission();
+    room.add_task([&ran] { ++ran; });
+  } catch (const toto::QueueClosed&) {
+    ++refused;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("an adder that waits for room is told as soon as a task begins", "[simulation][N2][O4]") {
+  explore("block for room", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
+      const auto watching = watch(sim, queue);
+      SimThread adder("adder", [&] {
+        queue.add_task([&ran] { ++ran; });
+        queue.add_task([&ran] { ++ran; });
+      });
+      queue.add_task([&ran] { ++ran; });
+      queue.add_task([&ran] { ++ran; });
+      adder.join();
+      queue.wait_idle();
+    }
+    require(ran == 4, "every accepted task ran");
+  });
+}
+
+TEST_CASE("an adder that waits for room is told that the queue has closed", "[simulation][N2][L6]") {
+  explore("block against close", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    int accepted = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
+      const auto watching = watch(sim, queue);
+      SimThread adder("adder", [&] {
+        try {
+          for (int i = 0; i < 3; ++i) {
+            queue.add_task([&ran] { ++ran; });
+            ++accepted;
+          }
+        } catch (const toto::QueueClosed&) {
+        }
+      });
+      SimRuntime::point("before closing");
+      queue.close();
+      adder.join();
+      queue.wait_idle();
+    }
+    require(ran == accepted, "what was accepted ran, and nothing else");
+  });
+}
+
+TEST_CASE("two adders and a worker never let more tasks wait than the bound", "[simulation][N1][N3][O2]") {
+  explore("bound under producers", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    int refused = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1, .overflow = Overflow::reject});
+      const auto watching = watch(sim, queue);
+      const auto bound =
+          sim.on_step([&] { sim.check(queue.stats().queued <= 1, "no more tasks wait than max_queued"); });
+      const auto add = [&] {
+        try {
+          queue.add_task([&ran] { ++ran; });
+        } catch (const toto::QueueFull&) {
+          ++refused;
+        }
+      };
+      SimThread adder("adder", add);
+      add();
+      add();
+      adder.join();
+      queue.wait_idle();
+    }
+    require(ran + refused == 3, "each ran or was refused");
+  });
+}
+
+TEST_CASE("a task that adds to its own full queue goes beyond the bound", "[simulation][N3]") {
+  explore("own full queue", {}, [](Simulation&) {
+    int ran = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
+      queue.add_task([&] {
+        for (int i = 0; i < 3; ++i) {
+          queue.add_task([&ran] { ++ran; });
+        }
+      });
+      queue.wait_idle();
+    }
+    require(ran == 3, "all ran, nobody waited for himself");
+  });
+}
+
+TEST_CASE("a wait for room with a limit ends when it is over, and leaves nothing behind", "[simulation][N4]") {
+  explore("timed add", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    bool added = false;
+    SimGate gate;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 50ms, .max_queued = 1});
+      const auto watching = watch(sim, queue);
+      queue.add_task([&gate] { gate.wait(); });
+      queue.wait_idle_for(1ms);  // it has begun
+      queue.add_task([&ran] { ++ran; });
+      SimThread opener("opener", [&] {
+        sim.sleep_for(5ms);
+        gate.open();
+      });
+      added = queue.try_add_task_for(5ms, [&ran] { ++ran; });
+      opener.join();
+      queue.wait_idle();
+      require(queue.try_add_task([&ran] { ++ran; }), "the room is not lost");
+    }
+    require(ran == 2 + (added ? 1 : 0), "it ran if it was added");
+  });
+}
+
+TEST_CASE("a full queue discards the oldest task, which a worker may claim at that moment", "[simulation][N1][K4]") {
+  explore("discard the oldest", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1, .overflow = Overflow::discard_oldest});
+      const auto watching = watch(sim, queue);
+      auto first = queue.yield_task([&ran] { ++ran; });
+      queue.add_task([&ran] { ++ran; });
+      auto last = queue.yield_task([&ran] { ++ran; });
+      queue.wait_idle();
+      require(first.ready() && last.ready(), "every handle is completed");
+      last.get();
+      require(static_cast<int>(queue.stats().cancelled) + ran == 3, "each ran or was cancelled");
+    }
+  });
+}
+
+TEST_CASE("the caller runs what finds no room, and the queue waits for that", "[simulation][N1][L11][O4]") {
+  explore("caller runs", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1, .overflow = Overflow::caller_runs});
+      const auto counts = sim.on_step([&] {
+        const toto::QueueStats stats = queue.stats();
+        sim.check(stats.submitted ==
+                      stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running + stats.suspended,
+                  "the queue's counts agree");
+      });
+      SimThread adder("adder", [&] {
+        queue.add_task([&ran] { ++ran; });
+        queue.add_task([&ran] { ++ran; });
+      });
+      queue.add_task([&ran] { ++ran; });
+      auto handle = queue.yield_task([&ran] { return ++ran; });
+      handle.get();
+      adder.join();
+      queue.wait_idle();
+      require(queue.stats().completed == 4, "all are counted");
+    }
+    require(ran == 4, "all ran");
+  });
+}
+
+TEST_CASE("coroutines wait for room in line, and one that is destroyed gives its place away", "[simulation][N2][G8]") {
+  explore("admission", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    int refused = 0;
+    bool destroyed = false;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
+      const auto watching = watch(sim, queue);
+      queue.add_task([&ran] { ++ran; });
+      queue.add_task([&ran] { ++ran; });
+      SimLoop staying;
+      staying.spawn(add_with_admission(queue, ran, refused));
+      {
+        SimLoop going;
+        going.spawn(add_with_admission(queue, ran, refused));
+        going.post([&] { going.stop(); });
+        going.run();
+        SimRuntime::point("before the destruction");
+        destroyed = true;
+      }
+      staying.run();
+      queue.wait_idle();
+      require(queue.try_add_task([&ran] { ++ran; }), "no room is lost");
+      queue.wait_idle();
+    }
+    require(destroyed && refused == 0 && ran >= 4 && ran <= 5, "who stayed was admitted");
+  });
+}
+
+TEST_CASE("closing tells coroutines that wait for room", "[simulation][N2][L6]") {
+  explore("admission against close", {.deviations = 2}, [](Simulation&) {
+    int ran = 0;
+    int refused = 0;
+    {
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
+      queue.add_task([&ran] { ++ran; });
+      SimThread closer("closer", [&] { queue.close(); });
+      SimLoop loop;
+      loop.spawn(add_with_admission(queue, ran, refused));
+      loop.spawn(add_with_admission(queue, ran, refused));
+      loop.run();
+      closer.join();
+    }
+    require(ran + refused == 3, "each was admitted or told");
+  });
+}
+
+TEST_CASE("more urgent tasks begin first, those of one priority in order", "[simulation][N6]") {
+  explore("priorities", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimGate begun;
+      SimGate gate;
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        begun.open();
+        gate.wait();
+      });
+      begun.wait();
+      const auto add = [&](int priority, char name) {
+        queue.with({.priority = priority}).add_task([&order, name] { order += name; });
+      };
+      add(0, 'd');
+      add(-1, 'f');
+      add(3, 'b');
+      add(0, 'e');
+      add(5, 'a');
+      add(3, 'c');
+      gate.open();
+      queue.wait_idle();
+    }
+    require(order == "abcdef", "in the order of urgency, not " + order);
+  });
+}
+
+TEST_CASE("an urgent task is noticed between two others, whoever claims them", "[simulation][N6][A3]") {
+  explore("urgent against claims", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    bool urgent_ran = false;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      SimThread adder("adder", [&] { queue.with({.priority = 7}).add_task([&urgent_ran] { urgent_ran = true; }); });
+      queue.add_task([&ran] { ++ran; });
+      queue.add_task([&ran] { ++ran; });
+      auto low = queue.with({.priority = -8}).yield_task([&ran] { ++ran; });
+      low.cancel();
+      adder.join();
+      queue.wait_idle();
+      require(queue.size() <= 2, "nothing is left");
+    }
+    require(urgent_ran && ran >= 2, "all ran");
+  });
+}
+
+TEST_CASE("with ageing, what has waited long enough is not overtaken any more", "[simulation][N7]") {
+  explore("ageing", {.deviations = 1, .eager = false}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimGate gate;
+      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .ageing = 10ms});
+      queue.add_task([&gate] { gate.wait(); });
+      queue.wait_idle_for(1ms);
+      queue.with({.priority = -1}).add_task([&order] { order += 'a'; });
+      sim.sleep_for(45ms);
+      queue.with({.priority = 2}).add_task([&order] { order += 'b'; });
+      queue.add_task([&order] { order += 'c'; });
+      gate.open();
+      queue.wait_idle();
+    }
+    require(order == "abc", "-1 has become 3");
+  });
+}
+
+TEST_CASE("tasks of a view of one never overlap and keep their order", "[simulation][P8][A5]") {
+  explore("a view of one", {.deviations = 2}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(2, 5ms);
+      const auto watching = watch(sim, queue);
+      const auto view = queue.limited(1, "one");
+      bool inside = false;
+      const auto enter = [&](char name) {
+        require(!inside, "one at a time");
+        inside = true;
+        SimRuntime::point("inside");
+        inside = false;
+        order += name;
+      };
+      view.add_task([&enter] { enter('a'); });
+      view.with({.priority = 3}).add_task([&enter] { enter('b'); });
+      queue.add_task([] {});
+      auto last = view.yield_task([&enter] { enter('c'); });
+      last.get();
+    }
+    require(order == "abc", "in the order of adding");
+  });
+}
+
+TEST_CASE("the end of a task and the end of the time for it: one of the two continues the coroutine",
+          "[simulation][K10][K11]") {
+  explore("time limit against completion", {.deviations = 2}, [](Simulation& sim) {
+    Came came = Came::not_yet;
+    int resumed = 0;
+    int ran = 0;
+    {
+      SimQueue queue(1, 5ms);
+      SimLoop loop;
+      loop.run_sync(await_with_limit(queue.yield_task([&] {
+        sim.sleep_for(3ms);
+        return ++ran;
+      }),
+                                     3ms, came, resumed));
+      queue.wait_idle();
+      require(resumed == 1, "resumed once");
+      require(came == Came::timed_out || (came == Came::result && ran == 1), "with one of the two");
+      require(queue.stats().cancelled == 0 || ran == 0, "what was cancelled did not run");
+    }
+  });
+}
+
+TEST_CASE("a coroutine that awaits with a limit is destroyed at any moment", "[simulation][K10][G8]") {
+  explore("time limit against destruction", {.deviations = 2}, [](Simulation& sim) {
+    Came came = Came::not_yet;
+    int resumed = 0;
+    {
+      SimQueue queue(1, 5ms);
+      {
+        SimLoop loop;
+        loop.spawn(await_with_limit(queue.yield_task([] { return 1; }), 1ms, came, resumed));
+        loop.call_later(1ms, [&] { loop.stop(); });
+        loop.run();
+      }
+      const int before = resumed;
+      queue.wait_idle();
+      sim.sleep_for(2ms);
+      require(resumed == before, "never resumed after its destruction");
+    }
+  });
+}
+
+TEST_CASE("a token stops a task that was given it before it runs, or is told to it", "[simulation][K4][K5][K6]") {
+  explore("token against claim", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    bool cancelled = false;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      SimRuntime::StopSource source;
+      SimThread stopper("stopper", [&] { source.request_stop(); });
+      auto handle = queue.with(source.get_token()).yield_task([&ran] { return ++ran; });
+      try {
+        handle.get();
+      } catch (const toto::TaskCancelled&) {
+        cancelled = true;
+      }
+      stopper.join();
+      queue.wait_idle();
+      require(queue.stats().cancelled == (cancelled ? 1U : 0U), "counted as what it was");
+    }
+    require(ran == (cancelled ? 0 : 1), "it ran or was cancelled");
+  });
+}
+
+TEST_CASE("a task whose token was stopped before it was added never runs", "[simulation][K5]") {
+  explore("token stopped before", {}, [](Simulation&) {
+    bool ran = false;
+    {
+      SimQueue queue(1, 5ms);
+      SimRuntime::StopSource source;
+      source.request_stop();
+      queue.with(source.get_token()).add_task([&ran] { ran = true; });
+    }
+    require(!ran, "it did not run");
+  });
+}
+
+TEST_CASE("a task that has to begin by some time begins before it, or never", "[simulation][K11]") {
+  explore("start_by against claim", {.deviations = 2}, [](Simulation& sim) {
+    bool ran = false;
+    bool cancelled = false;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&sim] { sim.sleep_for(2ms); });
+      auto handle = queue.with({.start_by = 2ms}).yield_task([&ran] { ran = true; });
+      try {
+        handle.get();
+      } catch (const toto::TaskCancelled&) {
+        cancelled = true;
+      }
+    }
+    require(ran != cancelled, "one of the two");
+  });
+}
+
+TEST_CASE("a call in the frame gives its result and resumes once", "[simulation][G2][G3][H1]") {
+  explore("call", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    int resumed = 0;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      SimLoop loop;
+      loop.run_sync(call_into(queue, ran, resumed));
+    }
+    require(ran == 1 && resumed == 1, "once");
+  });
+}
+
+TEST_CASE("a coroutine destroyed while its call is queued takes it out; while it runs, waits for it",
+          "[simulation][G8][G9]") {
+  explore("call against destruction", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    int resumed = 0;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      {
+        SimLoop loop;
+        loop.spawn(call_into(queue, ran, resumed));
+        loop.post([&] { loop.stop(); });
+        loop.run();
+        SimRuntime::point("before the destruction");
+      }
+      const int before = ran;
+      queue.wait_idle();
+      require(ran == before, "it does not begin after the destruction");
+      require(resumed <= ran, "not resumed without a result");
+    }
+  });
+}
+
+TEST_CASE("a timer that is stopped lets no further call begin", "[simulation][K11][B15]") {
+  explore("timer against stop", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    {
+      SimQueue queue(1, 5ms);
+      const auto start = SimRuntime::Clock::now();
+      auto timer = queue.add_task_every(2ms, [&ran] { ++ran; });
+      sim.sleep_for(4ms);
+      timer.stop();
+      const int before = ran;
+      require(before <= (SimRuntime::Clock::now() - start) / 2ms, "no more calls than periods");
+      queue.wait_idle();
+      sim.sleep_for(10ms);
+      require(ran <= before + 1, "at most one that had begun before stop() ends after it");
+    }
+  });
+}
+
+TEST_CASE("a timer whose queue ends is quiet", "[simulation][L6]") {
+  explore("timer against the end", {.deviations = 2}, [](Simulation& sim) {
+    int ran = 0;
+    {
+      std::optional<SimQueue> queue(std::in_place, 1, 5ms);
+      auto timer = queue->add_task_after(1ms, [&ran] { ++ran; });
+      sim.sleep_for(1ms);
+      queue.reset();
+      const int before = ran;
+      sim.sleep_for(5ms);
+      require(ran == before && ran <= 1, "nothing runs after the end");
+    }
+  });
+}
