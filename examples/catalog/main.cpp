@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <system_error>
 #include <toto/tasks.hpp>
+#include <toto/trace.hpp>
 
 #include "interrupt.hpp"
 #include "options.hpp"
@@ -50,15 +52,28 @@ void print_results(const catalog::Options& options, catalog::Scan& scan, const c
   }
 }
 
+/// With the queues it uses: they have ended when this returns.
+void run(const catalog::Options& options, toto::QueueObserver* observer) {
+  catalog::Progress progress;
+  catalog::Scan scan(options, progress, observer);
+  print_results(options, scan, update(scan, progress));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const catalog::Options options = catalog::parse_options(argc, argv);
   try {
     catalog::catch_interrupts();
-    catalog::Progress progress;
-    catalog::Scan scan(options, progress);
-    print_results(options, scan, update(scan, progress));
+    std::optional<toto::TraceWriter> trace;
+    if (!options.trace.empty()) {
+      trace.emplace(options.trace);
+      trace->name_thread("event loop");
+    }
+    run(options, trace ? &*trace : nullptr);
+    if (trace) {
+      trace->close();
+    }
     if (catalog::interrupted()) {
       catalog::write(stderr, "catalog: interrupted; what was hashed before is kept\n");
       return exit_interrupted;

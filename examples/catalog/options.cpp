@@ -38,6 +38,10 @@ Options parse_options(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::Range(1U, most_threads))
       ->capture_default_str();
+  app.add_option("--trace", options.trace, "write what happens on which thread to FILE, for https://ui.perfetto.dev")
+      ->type_name("FILE")
+      ->check(not_empty)
+      ->take_last();
   app.add_flag("--one-file-system,-x", options.one_file_system, "stay on the file system of DIR");
   auto* duplicates = app.add_flag("--duplicates", options.duplicates, "list files with equal content");
   app.add_flag("--list", options.list, "list all files in the format of sha256sum")->excludes(duplicates);

@@ -13,6 +13,7 @@ namespace catalog {
 struct Options {
   std::string directory;
   std::string database = "catalog.db";
+  std::string trace;  // a file to write one to; empty: none
   std::size_t threads = 1;
   bool duplicates = false;
   bool list = false;

@@ -57,13 +57,13 @@ std::uint64_t bytes_of(const Batch& batch) {
 
 }  // namespace
 
-Scan::Scan(const Options& options, Progress& progress)
+Scan::Scan(const Options& options, Progress& progress, toto::QueueObserver* observer)
     : progress_(progress),
       directory_(absolute_path_of_tree(options.directory)),
       tree_(beneath(directory_)),
       lanes_(options.threads + 1),
-      io_queue_({.thread_count = io_threads, .name = "io"}),
-      hash_queue_({.thread_count = options.threads, .name = "hash"}),
+      io_queue_({.thread_count = io_threads, .name = "io", .observer = observer}),
+      hash_queue_({.thread_count = options.threads, .name = "hash", .observer = observer}),
       writer_(std::make_unique<Writer>(options.database), io_queue_),
       readers_([database = options.database] { return std::make_unique<Reader>(database); }, io_threads),
       walker_(make_walker(directory_, options), io_queue_),

@@ -37,8 +37,9 @@ struct Summary {
 
 class Scan {
  public:
+  /// `observer`, if any, is told what the queues do.
   /// Throws: std::system_error, std::runtime_error naming the directory or the database that cannot be used.
-  Scan(const Options& options, Progress& progress);
+  Scan(const Options& options, Progress& progress, toto::QueueObserver* observer);
 
   /// The directory as it is catalogued: absolute, without symbolic links.
   const std::string& directory() const noexcept { return directory_; }

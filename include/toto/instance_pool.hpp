@@ -21,9 +21,12 @@
 
 #include "call_site.hpp"
 #include "detail/lease_awaiter.hpp"
+#include "detail/pool_blocking.hpp"
 #include "detail/pool_core.hpp"
+#include "detail/pool_hooks.hpp"
 #include "detail/pool_sources.hpp"
 #include "detail/pool_transaction.hpp"
+#include "detail/timed_lease.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
 #include "options.hpp"
@@ -68,53 +71,6 @@ template <class T>
 inline constexpr bool kIsPool = false;
 template <class T, class Runtime>
 inline constexpr bool kIsPool<InstancePool<T, Runtime>> = true;
-
-/// What a blocking call gives, checked in words.
-template <class F, class... Args>
-struct BlockingCall {
-  static_assert(std::is_invocable_v<F, Args...>,
-                "toto: fn cannot be called with an instance of the pool and these arguments");
-  using Returned = typename std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>,
-                                               std::type_identity<void>>::type;
-  static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
-                "toto: fn returns a Task, which would go on when the instance is back in the pool; use "
-                "pool.await_transaction(fn), which keeps the instance until the coroutine has ended");
-  using Type = typename PooledValue<Returned>::Type;
-};
-template <class F, class... Args>
-using BlockingResult = typename BlockingCall<F, Args...>::Type;
-
-/// An instance in the hands of a function that is running.
-template <class T, class Runtime>
-class HeldInstance {
- public:
-  using Kind = typename Claim<Runtime>::Kind;
-
-  HeldInstance(Ref<PoolCore<Runtime>> pool, Kind kind, CallSite where)
-      : pool_(std::move(pool)),
-        instance_(take(*pool_, Claim<Runtime>::here(kind, where), Runtime::Clock::time_point::max())) {
-    instance_->bind(nullptr);
-  }
-  HeldInstance(const HeldInstance&) = delete;
-  HeldInstance& operator=(const HeldInstance&) = delete;
-  ~HeldInstance() { pool_->give_back(*instance_); }
-
-  T& operator*() const noexcept { return *static_cast<T*>(instance_->object); }
-
-  /// An instance that has been made. Null: not before the deadline.
-  static PooledInstance<Runtime>* take(PoolCore<Runtime>& pool, const Claim<Runtime>& claim,
-                                       typename Runtime::Clock::time_point deadline) {
-    PooledInstance<Runtime>* const instance = pool.take_until(claim, deadline);
-    if (instance != nullptr && instance->object == nullptr) {
-      pool.furnish(*instance);
-    }
-    return instance;
-  }
-
- private:
-  const Ref<PoolCore<Runtime>> pool_;
-  PooledInstance<Runtime>* const instance_;
-};
 
 }  // namespace detail
 
@@ -211,6 +167,33 @@ class InstancePool {
   /// Closes the pool; see close().
   ~InstancePool() { core_->close(); }
 
+  // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
+  // different instances, and live as long as leases of the pool.
+
+  /// `good = check(instance)` is asked before an instance is handed out that was in the pool, where the factory would be
+  /// called. An instance that is not good, or for which it throws, is destroyed: the taker gets one that is newly made,
+  /// which is not asked about; without a factory another one, for which it waits, if it has to, before everybody else.
+  /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
+  template <class F>
+  void validate(F&& check) {
+    static_assert(std::is_invocable_r_v<bool, std::decay_t<F>&, T&>,
+                  "toto: validate takes a callable that is given an instance and says whether it is good");
+    core_->set_validate(check_of(std::forward<F>(check)));
+  }
+
+  /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
+  /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
+  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing.
+  /// Throws: as validate.
+  template <class F>
+  void on_return(F&& hook) {
+    static_assert(
+        detail::ReturnHook<std::decay_t<F>&, T>,
+        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or "
+        "whether the instance is good");
+    core_->set_on_return(check_of(std::forward<F>(hook)));
+  }
+
   // On the calling thread.
 
   /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that throws.
@@ -273,6 +256,16 @@ class InstancePool {
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime>(core_, where);
+  }
+
+  /// The same, but waits no longer than `limit`; 0 or less does not wait. What the factory takes is not limited.
+  /// Throws: as lease(); when awaited, TimedOut, whose text tells who holds the instances, since when and from which
+  /// source line; std::system_error if there is no thread for the clock; std::invalid_argument, at once, for NaN.
+  /// Resumes on: as lease().
+  [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
+      Duration limit, CallSite where = CallSite::current()) {
+    detail::check_not_nan(limit, "limit");
+    return detail::TimedLeaseAwaiter<T, Runtime>(core_, limit, where);
   }
 
   // In a queue.
@@ -339,13 +332,13 @@ class InstancePool {
 
   InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory, std::size_t max,
                const PoolOptions& options) {
-    checked(options);
+    detail::check_options(options, factory != nullptr, max);
     const std::size_t capacity = factory == nullptr ? instances.size() : max;
     core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
   }
 
   static const PoolOptions& checked(const PoolOptions& options) {
-    detail::check_name(options.default_queue, "default_queue");
+    detail::check_options(options, false, 0);
     return options;
   }
 
@@ -359,6 +352,12 @@ class InstancePool {
                     "one of these; or of a factory and the number of instances it may make");
       return detail::make_one_place<T, Runtime>(std::forward<Source>(source));
     }
+  }
+
+  template <class F>
+  static std::unique_ptr<detail::InstanceCheck> check_of(F&& check) {
+    detail::check_callable(check);
+    return std::make_unique<detail::CallableCheck<T, std::decay_t<F>>>(std::forward<F>(check));
   }
 
   static Claim here(CallSite where) noexcept { return Claim::here(Claim::Kind::lease, where); }

@@ -60,7 +60,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   }
   ~Lease() {
     if (instance_ != nullptr) {
-      pool_->give_back(*instance_);
+      pool_->take_back(*instance_);
     }
   }
 
@@ -80,7 +80,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// Throws: NoState if there is none.
   void release() {
     require();
-    pool_->give_back(*std::exchange(instance_, nullptr));
+    pool_->take_back(*std::exchange(instance_, nullptr));
     pool_ = {};
   }
 
@@ -90,7 +90,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// Throws: NoState if there is none.
   void discard() {
     require();
-    pool_->discard(*std::exchange(instance_, nullptr));
+    pool_->discard(*std::exchange(instance_, nullptr), detail::Loss::discarded);
     pool_ = {};
   }
 
@@ -98,6 +98,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   Lease(detail::LeaseKey, detail::Ref<detail::PoolCore<Runtime>> pool, detail::PooledInstance<Runtime>& instance,
         detail::LeaseKind kind) noexcept
       : pool_(std::move(pool)), instance_(&instance) {
+    pool_->lend(instance);
     if (kind == detail::LeaseKind::blocking) {
       instance.bind(this);
     }

@@ -36,6 +36,9 @@ class QueueObserver {
   virtual void task_queued(const TaskEvent& /*event*/) noexcept {}
   /// A worker begins to run it.
   virtual void task_started(const TaskEvent& /*event*/) noexcept {}
+  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has come to its end. It may
+  /// be over already. Not for plain tasks.
+  virtual void task_suspended(const TaskEvent& /*event*/) noexcept {}
   /// It is over, and its captures are gone. A coroutine task is over when the coroutine has ended.
   virtual void task_finished(const TaskEvent& /*event*/, TaskEnd /*end*/) noexcept {}
   /// The coroutine that awaited the task goes on, on this thread.

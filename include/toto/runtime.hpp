@@ -10,11 +10,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdlib>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,8 +26,8 @@
 #include <pthread.h>
 #include <signal.h>
 #endif
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
+#if defined(_MSC_VER)
+#include <intrin.h>
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,7 +42,13 @@
 #endif
 
 #include "detail/annotations.hpp"
+#include "detail/futex.hpp"
 #include "detail/stop_token.hpp"
+
+#if !defined(TOTO_DETAIL_FUTEX)
+#include <condition_variable>
+#include <mutex>
+#endif
 
 namespace toto::inline v0 {
 
@@ -74,6 +78,9 @@ struct StdRuntime {
   using Atomic = std::atomic<T>;
 
   /// A mutual exclusion lock, not recursive.
+#if defined(TOTO_DETAIL_FUTEX)
+  using Mutex = detail::FutexMutex;
+#else
   class TOTO_CAPABILITY("mutex") Mutex {
    public:
     void lock() TOTO_ACQUIRE() { mutex_.lock(); }
@@ -83,6 +90,7 @@ struct StdRuntime {
    private:
     std::mutex mutex_;
   };
+#endif
 
   /// A steady clock: setting the time of day does not move it.
   struct Clock {
@@ -92,43 +100,45 @@ struct StdRuntime {
   };
 
   /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
-  /// it. One thread parks; any number may unpark. Both ways of parking may also return for no reason.
+  /// it. One thread parks; any number may unpark. Both ways of parking may also return for no reason. park_until()
+  /// returns true if a token was taken, false at the deadline; time_point::max() means no deadline. The parker may be
+  /// destroyed as soon as the woken thread has taken the token.
   ///
   /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before
   /// 2.41 can lose a signal among several (glibc bug 25847).
+#if defined(TOTO_DETAIL_FUTEX)
+  using Parker = detail::FutexParker;
+#else
   class Parker {
    public:
-    void park() {
-      std::unique_lock lock(mutex_);
-      wakened_.wait(lock, [this] { return token_; });
-      token_ = false;
-    }
+    void park() { park_until(Clock::time_point::max()); }
 
-    /// Returns true if a token was taken, false at the deadline. time_point::max() means no deadline.
     bool park_until(Clock::time_point deadline) {
-      if (deadline == Clock::time_point::max()) {
-        park();
-        return true;
-      }
       std::unique_lock lock(mutex_);
-      const bool taken = wakened_.wait_until(lock, deadline, [this] { return token_; });
-      token_ = false;
-      return taken;
+      const auto has_token = [this] { return token_.load(std::memory_order_relaxed); };
+      if (deadline == Clock::time_point::max()) {
+        wakened_.wait(lock, has_token);
+      } else {
+        wakened_.wait_until(lock, deadline, has_token);
+      }
+      return token_.exchange(false, std::memory_order_relaxed);
     }
 
-    /// The parker may be destroyed as soon as the woken thread has seen the token: signalling happens under the
-    /// parker's own lock, and the woken thread leaves only with that lock.
+    // Signals under the parker's own lock: the woken thread leaves only with that lock.
     void unpark() noexcept {
       const std::lock_guard lock(mutex_);
-      token_ = true;
+      token_.store(true, std::memory_order_relaxed);
       wakened_.notify_one();
     }
+
+    bool has_token() const noexcept { return token_.load(std::memory_order_relaxed); }
 
    private:
     std::mutex mutex_;
     std::condition_variable wakened_;
-    bool token_ = false;
+    std::atomic<bool> token_{false};  // guarded by mutex_; atomic for those who only look
   };
+#endif
 
   /// A joinable thread. The destructor requires that it was joined, detached or moved from.
   class Thread {
@@ -225,8 +235,10 @@ struct StdRuntime {
 
   /// Tells the processor that this thread only looks at a flag.
   static void relax() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
     _mm_pause();
+#elif defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
 #endif
@@ -292,5 +304,6 @@ using StopSource = StdRuntime::StopSource;
 
 #undef TOTO_DETAIL_POSIX
 #undef TOTO_DETAIL_ASAN
+#undef TOTO_DETAIL_FUTEX
 
 #endif  // TOTO_RUNTIME_HPP

@@ -21,31 +21,29 @@ class BlockCache {
  public:
   /// Throws: std::bad_alloc. Thread-safe.
   static void* allocate(std::size_t bytes) {
-    if constexpr (Runtime::recycles_memory) {
-      if (bytes <= kLargest) {
-        const std::size_t size = size_class(bytes);
-        if (Block* const block = take(size)) {
-          return block;
-        }
-        return ::operator new((size + 1) * kGrain);
-      }
+    if (!recycled(bytes)) {
+      return ::operator new(bytes);
     }
-    return ::operator new(bytes);
+    const std::size_t size = size_class(bytes);
+    if (Block* const block = take(size)) {
+      return block;
+    }
+    return ::operator new((size + 1) * kGrain, kAlignment);
   }
 
   /// Thread-safe. Does not allocate.
   static void deallocate(void* memory, std::size_t bytes) noexcept {
-    if constexpr (Runtime::recycles_memory) {
-      if (bytes <= kLargest && give(size_class(bytes), static_cast<Block*>(memory))) {
-        return;
-      }
+    if (!recycled(bytes)) {
+      ::operator delete(memory);
+    } else if (!give(size_class(bytes), static_cast<Block*>(memory))) {
+      ::operator delete(memory, kAlignment);
     }
-    ::operator delete(memory);
   }
 
  private:
-  static constexpr std::size_t kGrain = 64;     // a cache line
-  static constexpr std::size_t kLargest = 512;  // bytes; more is left to the general allocator
+  static constexpr std::size_t kGrain = 64;              // a cache line
+  static constexpr std::align_val_t kAlignment{kGrain};  // a block shares no line with another one
+  static constexpr std::size_t kLargest = 512;           // bytes; more is left to the general allocator
   static constexpr std::size_t kClasses = kLargest / kGrain;
   static constexpr std::size_t kChain = 32;  // blocks that travel together
   // What the depot keeps of one size; the rest is given back to the system's allocator.
@@ -86,6 +84,7 @@ class BlockCache {
     std::size_t count[kClasses] TOTO_GUARDED_BY(mutex) = {};
   };
 
+  static constexpr bool recycled(std::size_t bytes) noexcept { return Runtime::recycles_memory && bytes <= kLargest; }
   static std::size_t size_class(std::size_t bytes) noexcept { return (bytes - 1) / kGrain; }
   static Local& local() noexcept { return Runtime::template Local<Local, Local>::get(); }
   static Depot& depot() { return Runtime::template global<Depot>(); }
@@ -160,7 +159,7 @@ class BlockCache {
   static void free_chain(Block* block) noexcept {
     while (block != nullptr) {
       Block* const next = block->next;
-      ::operator delete(block);
+      ::operator delete(block, kAlignment);
       block = next;
     }
   }

@@ -79,8 +79,8 @@ void check_callable(const F& function, const Args&... args) {
 
 struct NoStop {};
 
-/// The callable, its arguments and, if it takes a token, what that listens to. All three cases of a call's end go
-/// through here, so that the captures are always gone before the result is published.
+/// The callable, its arguments and, if it takes a token, what that listens to. All cases of a call's end go through here,
+/// so that the captures are always gone before the result is published. Whether they are is kept by the task.
 template <class Runtime, class F, class... Args>
 class BoundCall {
  public:
@@ -89,24 +89,9 @@ class BoundCall {
   template <class Fn, class... As>
   explicit BoundCall(Fn&& function, As&&... args) {
     ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
-    if constexpr (Traits::kTakesToken) {
-      // A token that nobody can stop would not need this state: it is made for a callable that takes one.
-      try {
-        ::new (static_cast<void*>(std::addressof(stop_))) Stop();
-      } catch (...) {
-        call_.~Call();
-        throw;
-      }
-    }
   }
-  ~BoundCall() {
-    if (bound_) {
-      call_.~Call();
-    }
-    if constexpr (Traits::kTakesToken) {
-      stop_.~Stop();
-    }
-  }
+  /// The callable and its arguments are gone.
+  ~BoundCall() {}  // NOLINT(modernize-use-equals-default): there is a union
   BoundCall(const BoundCall&) = delete;
   BoundCall& operator=(const BoundCall&) = delete;
 
@@ -125,7 +110,6 @@ class BoundCall {
 
   /// Destroys the callable and its arguments. A destructor that throws gives its exception.
   std::exception_ptr unbind() noexcept {
-    bound_ = false;
     if constexpr (std::is_nothrow_destructible_v<Call>) {
       call_.~Call();
       return nullptr;
@@ -149,13 +133,10 @@ class BoundCall {
   using Call = std::tuple<F, Args...>;
   using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
 
+  [[no_unique_address]] Stop stop_;  // its state is made for a callable that takes a token
   union {
     Call call_;
   };
-  union {
-    Stop stop_;
-  };
-  bool bound_ = true;
 };
 
 /// Memory for a state, recycled unless it is over-aligned.
@@ -220,12 +201,14 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
   }
 
  protected:
-  ~CallState() = default;
+  ~CallState() { unbind(); }
 
-  /// Destroys the captures.
+  /// Destroys the captures, if they are there.
   void unbind() noexcept {
-    if (const std::exception_ptr thrown = call_.unbind()) {
-      this->core().report(thrown);
+    if (std::exchange(this->bound, false)) {
+      if (const std::exception_ptr thrown = call_.unbind()) {
+        this->core().report(thrown);
+      }
     }
   }
 
@@ -253,7 +236,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
   explicit CoroutineState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
   void run_on(Worker& worker) override {
-    this->core().coroutine_began();
+    this->core().coroutine_began(worker);
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
@@ -286,13 +269,15 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
   }
 
  protected:
-  ~CoroutineState() = default;
+  ~CoroutineState() { unbind(); }
 
-  /// Destroys the coroutine, then the captures.
+  /// Destroys the coroutine, then the captures, if they are there.
   void unbind() noexcept {
     task_.reset();
-    if (const std::exception_ptr thrown = call_.unbind()) {
-      this->core().report(thrown);
+    if (std::exchange(this->bound, false)) {
+      if (const std::exception_ptr thrown = call_.unbind()) {
+        this->core().report(thrown);
+      }
     }
   }
 

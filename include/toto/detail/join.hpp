@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <utility>
 
-#include "../task_handle.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0::detail {

@@ -2,7 +2,8 @@
 //
 // What `co_await pool.lease()` awaits. LeaseWait: a coroutine's place in the pool's line, in a block of its own that it
 // shares with whoever hands it an instance: that happens under the pool's mutex, but the coroutine is sent home without
-// it, and may be destroyed in between. Read next: ../lease.hpp.
+// it, and may be destroyed in between. Read next: timed_lease.hpp,
+// ../lease.hpp.
 
 #ifndef TOTO_DETAIL_LEASE_AWAITER_HPP
 #define TOTO_DETAIL_LEASE_AWAITER_HPP
@@ -11,6 +12,7 @@
 #include <exception>
 #include <utility>
 
+#include "../duration.hpp"
 #include "../errors.hpp"
 #include "../lease.hpp"
 #include "pool_core.hpp"
@@ -20,11 +22,11 @@ namespace toto::inline v0::detail {
 
 /// Its stage, which the pool's mutex guards:
 ///   waiting    it stands in line, or nothing has happened yet: the coroutine owns the block.
-///   making     it has a vacant place, for which a task in the pool's default queue makes the instance.
+///   making     it has a place, where a task in the pool's default queue makes the instance, or validates it.
 ///   posted     it has an instance, or will not get one: the continuation is on its way and shares the block.
 ///   resumed    the coroutine goes on, and owns the block again.
 ///   abandoned  the coroutine was destroyed: the task or the continuation frees the block.
-/// waiting -> making | posted; making -> posted | abandoned; posted -> resumed | abandoned.
+/// waiting -> making | posted; making -> waiting (it was no good) | posted | abandoned; posted -> resumed | abandoned.
 ///
 /// It is that task itself: handing over a vacant place allocates no more than handing over an instance.
 template <class Runtime>
@@ -33,11 +35,17 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
   using Core = PoolCore<Runtime>;
   using Instance = PooledInstance<Runtime>;
 
-  LeaseWait(Ref<Core> pool, const Claim<Runtime>& who, std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept
-      : PoolWaiter<Runtime>(who), pool_(std::move(pool)), coroutine_(coroutine), home_(std::move(home)) {}
+  /// `limit` is how long the coroutine waits at the most; that it is over, expire() tells.
+  LeaseWait(Ref<Core> pool, const Claim<Runtime>& who, Duration limit, std::coroutine_handle<> coroutine,
+            Home<Runtime> home) noexcept
+      : PoolWaiter<Runtime>(who),
+        pool_(std::move(pool)),
+        limit_(limit),
+        coroutine_(coroutine),
+        home_(std::move(home)) {}
 
   bool tell_locked() noexcept override {
-    makes_ = this->instance != nullptr && this->instance->object == nullptr;
+    makes_ = this->instance != nullptr && pool_->needs_preparing(*this->instance);
     stage_ = makes_ ? Stage::making : Stage::posted;
     return false;
   }
@@ -58,11 +66,35 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
 
   void refuse() noexcept override { post(); }
   bool survives_fork() const noexcept override { return true; }
+  void check_time_locked() override TOTO_REQUIRES(pool_ -> mutex()) {
+    if (late_) {
+      throw pool_->late_error_locked(limit_);
+    }
+  }
 
-  /// The coroutine, which is suspended, has got a vacant place by itself. After this the caller may be gone.
+  /// The time is up: leaves the line, if it stands there, and does not come again. leave() has not been called, and is
+  /// not before this has returned.
+  void expire() noexcept {
+    {
+      const Lock lock(pool_->mutex());
+      late_ = true;
+      if (!pool_->withdraw_locked(*this)) {
+        return;
+      }
+      stage_ = Stage::posted;
+      try {
+        failure_ = std::make_exception_ptr(pool_->late_error_locked(limit_));
+      } catch (...) {  // no memory for the text
+        failure_ = std::current_exception();
+      }
+    }
+    post();
+  }
+
+  /// The coroutine, which is suspended, has got a place by itself. After this the caller may be gone.
   /// Throws: what adding a task throws; then nothing has changed.
-  void make_in(Instance& vacant) {
-    this->instance = &vacant;
+  void make_in(Instance& taken) {
+    this->instance = &taken;
     makes_ = true;
     stage_ = Stage::making;
     try {
@@ -125,7 +157,13 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
     QueueCore<Runtime>& queue = worker.core;
     worker.count(Tally::kBegun);
     try {
-      pool->furnish(*this->instance);
+      while (!pool->prepare(*this->instance)) {
+        if (!take_another()) {  // this may be gone after this line
+          worker.count(Tally::kCompleted);
+          queue.return_reference();
+          return;
+        }
+      }
     } catch (...) {
       this->instance = nullptr;
       failure_ = std::current_exception();
@@ -154,6 +192,25 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
   }
 
   bool ready() const noexcept override { return false; }
+
+  /// What it had was no good, and there is no factory. False: it waits again, before everybody else, or was abandoned.
+  /// The block may be gone then.
+  /// Throws: PoolClosed; TimedOut.
+  bool take_another() {
+    {
+      const Lock lock(pool_->mutex());
+      this->instance = nullptr;
+      if (stage_ != Stage::abandoned) {
+        this->instance = pool_->take_another_locked(*this);
+        if (this->instance == nullptr) {
+          stage_ = Stage::waiting;
+        }
+        return this->instance != nullptr;
+      }
+    }
+    delete this;
+    return false;
+  }
 
   /// Sends the coroutine home with the instance or without. Returns what it does not get. The block may be gone then.
   Instance* end_making(bool made) noexcept {
@@ -209,11 +266,13 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
   }
 
   const Ref<Core> pool_;
+  const Duration limit_;
   const std::coroutine_handle<> coroutine_;
   Home<Runtime> home_;
   std::exception_ptr failure_;
   Stage stage_ = Stage::waiting;
   bool makes_ = false;
+  bool late_ = false;
 };
 
 template <class T, class Runtime>
@@ -227,24 +286,39 @@ class [[nodiscard("co_await it: calling lease alone takes no instance")]] LeaseA
   bool await_ready() {
     let_go();
     instance_ = pool_->try_take(claim());
-    return instance_ != nullptr && instance_->object != nullptr;
+    return instance_ != nullptr && !pool_->needs_preparing(*instance_);
   }
 
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    return suspend(coroutine, Duration::never(), [](LeaseWait<Runtime>&) {});
+  }
+
+  Lease<T, Runtime> await_resume() {
+    if (instance_ == nullptr) {
+      instance_ = &wait_->take();
+    }
+    return Lease<T, Runtime>(LeaseKey(), pool_, *std::exchange(instance_, nullptr), LeaseKind::awaited);
+  }
+
+ protected:
+  /// `before(wait)` is called before anybody else knows of the wait. False: go on. After true, *this may be gone.
+  template <class Before>
+  bool suspend(std::coroutine_handle<> coroutine, Duration limit, Before before) {
     const Ref<PoolCore<Runtime>> pool = pool_;
     if (ThreadContext<Runtime>::current().executor == nullptr) {
       pool->default_queue();  // where the coroutine may have to continue: if it cannot be made, say so now
     }
-    auto* const wait = new LeaseWait<Runtime>(pool, claim(), coroutine, Home<Runtime>::current(nullptr));
+    auto* const wait = new LeaseWait<Runtime>(pool, claim(), limit, coroutine, Home<Runtime>::current(nullptr));
     wait_ = wait;
+    before(*wait);
     if (instance_ == nullptr) {
       PooledInstance<Runtime>* const taken = pool->take_or_wait(*wait);
       if (taken == nullptr) {
         return true;  // *this may be gone
       }
       instance_ = taken;
-      if (taken->object != nullptr) {
+      if (!pool->needs_preparing(*taken)) {
         return false;
       }
     }
@@ -256,13 +330,6 @@ class [[nodiscard("co_await it: calling lease alone takes no instance")]] LeaseA
       throw;
     }
     return true;  // *this may be gone
-  }
-
-  Lease<T, Runtime> await_resume() {
-    if (instance_ == nullptr) {
-      instance_ = &wait_->take();
-    }
-    return Lease<T, Runtime>(LeaseKey(), pool_, *std::exchange(instance_, nullptr), LeaseKind::awaited);
   }
 
  private:

@@ -29,6 +29,14 @@ class LinkedList {
     ++size_;
   }
 
+  void push_front(Node& node) noexcept {
+    node.next = first_;
+    node.previous = nullptr;
+    (first_ != nullptr ? first_->previous : last_) = &node;
+    first_ = &node;
+    ++size_;
+  }
+
   /// The list is not empty.
   Node& pop_front() noexcept {
     Node& node = *first_;

@@ -16,6 +16,7 @@
 #include "executor_core.hpp"
 #include "fork.hpp"
 #include "lock.hpp"
+#include "spin.hpp"
 #include "timer.hpp"
 
 namespace toto::inline v0::detail {
@@ -144,6 +145,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         sleeping_ = true;
         const TimePoint until = timers_.empty() ? TimePoint::max() : timers_.first().deadline;
         lock.unlock();
+        spins_.spin([this] { return parker_.has_token(); });
+        spins_.paid(parker_.has_token());
         parker_.park_until(until);
         lock.lock();
         sleeping_ = false;
@@ -303,6 +306,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   void* owner_;                 // the EventLoop
   std::exception_ptr failure_;  // the loop's thread only
   typename Runtime::Parker parker_;
+  SpinBudget<Runtime> spins_;
 };
 
 }  // namespace toto::inline v0::detail

@@ -2,41 +2,56 @@
 //
 // PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool
 // for as long as a lease or a waiter refers to it. One mutex guards the lists of instances and of waiters. This file:
-// what it holds, its invariants, observing. Taking, giving back and closing are in pool_lending.hpp.
+// what it holds, and its invariants. Taking, giving back and closing are in pool_lending.hpp, making and checking
+// instances in pool_preparing.hpp, retiring them in pool_retiring.hpp, observing in pool_report.hpp.
 //
 // A vacant place is handed out like an instance: whoever gets it makes the instance in it, by the factory, on its own
 // time and without the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the
-// place goes to the next.
+// place goes to the next. In the same way whoever gets an instance validates it, and an instance that retires is in the
+// hands of whoever destroys it.
 //
 // Invariants (docs/design.md argues them):
-//  P1  A place is in exactly one of free_, vacant_ and leased_, or is being deleted; who holds a leased one is
-//      the only one to touch the instance, and gives the place back, once.
-//  P2  While somebody waits, nothing is free or vacant and no place can be added: a newcomer never overtakes.
+//  P1  A place is in exactly one of free_, where it has an instance, and leased_, or is being deleted. Who holds a
+//      leased one is the only one to touch the instance, and gives the place back, once.
+//  P2  While somebody waits, nothing is free and no place can be added: a newcomer never overtakes. Only who was served
+//      with an instance that is no good, and finds no other, waits before everybody else.
 //  P3  A waiter that leaves waiting_ gets exactly one place, or is told that the pool has closed, or has left by
 //      itself, without either. Which of these is decided under the mutex.
 //  P4  Nothing of the user's is called, moved or destroyed under the mutex.
+//  P5  While watching_, exactly one timer, continuation or thread looks after the idle instances, and owns a reference.
+//      While not, there is nothing to retire; or there was no memory or thread to do it, and the next return tries
+//      again.
 
 #ifndef TOTO_DETAIL_POOL_CORE_HPP
 #define TOTO_DETAIL_POOL_CORE_HPP
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "../duration.hpp"
 #include "../errors.hpp"
 #include "../pool_options.hpp"
 #include "../task_queue.hpp"
 #include "fork.hpp"
 #include "linked_list.hpp"
 #include "lock.hpp"
+#include "pool_hooks.hpp"
 #include "pool_instance.hpp"
 #include "pool_waiter.hpp"
 #include "ref.hpp"
+#include "timer.hpp"
 
 namespace toto::inline v0::detail {
+
+/// Why an instance is no more.
+enum class Loss : unsigned char { discarded, rejected, retired, closed };
 
 template <class Runtime>
 class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
@@ -55,20 +70,23 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
       : ForkAware<Runtime>(ForkRank::executors),
         default_name_(options.default_queue),
         threads_(capacity),
+        idle_timeout_(options.idle_timeout),
+        min_instances_(options.min_instances),
         factory_(std::move(factory)),
         capacity_(capacity),
         places_(instances.size()),
         instances_(instances.size()),
         made_(instances.size()) {
     ThreadNumbers<Runtime>::instance();
+    watch_.pool = this;
     this->watch_forks();  // may throw: before anything is owned by hand
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }
   }
 
-  // Taking. What is returned may be a vacant place: furnish() it. Thread-safe; none of them calls anything of the
-  // user's.
+  // Taking. What is returned may have to be made or validated before it is used: needs_preparing(). Thread-safe; none
+  // of them calls anything of the user's.
 
   /// Null: none is free.
   /// Throws: PoolClosed, std::bad_alloc.
@@ -78,34 +96,25 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     return take_locked(claim, spare);
   }
 
-  /// Waits, as a thread, in the order of coming. Null: not before the deadline.
+  /// Waits, as a thread, in the order of coming; `again`: before everybody else. Null: not before the deadline.
   /// Throws: PoolClosed, DeadlockError, std::bad_alloc.
-  Instance* take_until(const Claim& claim, TimePoint deadline);
+  Instance* take_until(const Claim& claim, TimePoint deadline, bool again = false);
 
   /// Null: the waiter stands in line; what becomes of it may have happened already.
-  /// Throws: PoolClosed, std::bad_alloc; then it does not.
+  /// Throws: PoolClosed, std::bad_alloc, what its check_time_locked() throws; then it does not.
   Instance* take_or_wait(Waiter& waiter) {
     std::unique_ptr<Instance> spare;
     const Lock lock(mutex_);
-    Instance* const instance = take_locked(waiter.claim, spare);
-    if (instance == nullptr) {
-      push_waiter_locked(waiter);
-    }
-    return instance;
+    return take_or_wait_locked(waiter, spare, false);
   }
-
-  /// Makes the instance of a vacant place that the caller holds.
-  /// Throws: what the factory throws; the caller does not hold the place any more then.
-  void furnish(Instance& place) {
-    try {
-      factory_->make(place);
-    } catch (...) {
-      give_back(place);
-      throw;
-    }
+  /// The same, before everybody else, after prepare() has left it without an instance.
+  Instance* take_another(Waiter& waiter) {
     const Lock lock(mutex_);
-    ++instances_;
-    ++made_;
+    return take_another_locked(waiter);
+  }
+  Instance* take_another_locked(Waiter& waiter) TOTO_REQUIRES(mutex_) {
+    std::unique_ptr<Instance> spare;  // stays empty: without a factory no place is added
+    return take_or_wait_locked(waiter, spare, true);
   }
 
   /// Takes a waiter out of the line. False: it does not stand in it any more.
@@ -121,16 +130,46 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     return true;
   }
 
+  // With a place in hand, without the mutex.
+
+  bool needs_preparing(const Instance& taken) const noexcept { return taken.object == nullptr || validate_ != nullptr; }
+  /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and makes
+  /// another. False: there is no factory, and the place is gone.
+  /// Throws: what the factory throws; the caller does not hold the place any more then.
+  bool prepare(Instance& taken);
+
+  /// From now on it is used, on this thread to begin with.
+  void lend(Instance& instance) const noexcept {
+    if (on_return_ != nullptr) {
+      instance.exceptions = std::uncaught_exceptions();
+    }
+  }
+
   // Giving back. Thread-safe.
 
+  /// One that was used: asks on_return first. `failed`: the use has ended by an exception.
+  void take_back(Instance& returned, bool failed) noexcept {
+    if (on_return_ == nullptr || approves(*on_return_, returned, failed)) {
+      give_back(returned);
+    } else {
+      discard(returned, Loss::rejected);
+    }
+  }
+  void take_back(Instance& returned) noexcept {
+    take_back(returned, on_return_ != nullptr && std::uncaught_exceptions() > returned.exceptions);
+  }
   /// To the oldest waiter, or to the end of the free ones.
   void give_back(Instance& returned) noexcept;
-
   /// Destroys the instance instead. With a factory its place is given back, vacant; without one the pool is smaller,
   /// and with the last instance it has closed.
-  void discard(Instance& broken) noexcept;
+  void discard(Instance& broken, Loss why) noexcept;
 
-  // Ending and observing.
+  // Setting up, ending and observing.
+
+  /// What instances are asked before they are used, and when they come back.
+  /// Throws: std::logic_error if an instance was taken already.
+  void set_validate(std::unique_ptr<InstanceCheck> check) { set_check(validate_, std::move(check), "validate"); }
+  void set_on_return(std::unique_ptr<InstanceCheck> check) { set_check(on_return_, std::move(check), "on_return"); }
 
   /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come back.
   void close() noexcept;
@@ -147,6 +186,8 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return closed_error_locked();
   }
+  /// Why somebody has waited in vain, for as long as `limit`.
+  TimedOut late_error_locked(Duration limit) const TOTO_REQUIRES(mutex_);
 
   // Queues.
 
@@ -171,37 +212,46 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
  private:
+  static constexpr std::size_t kMostShown = 16;  // holders, and waiters, in a text
+
   class ThreadWaiter;
+  struct Watch : TimerNode<Runtime> {
+    PoolCore* pool = nullptr;
+  };
 
   ~PoolCore() override {
     this->ignore_forks();
     destroy_all(free_);
-    destroy_all(vacant_);
   }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
-    if (in_child) {  // what other threads had leased stays leased: nobody knows in what state it is
-      for (Waiter* waiter = waiting_.front(); waiter != nullptr;) {
-        Waiter* const after = waiter->next;
-        if (!waiter->survives_fork()) {
-          withdraw_locked(*waiter);
-        }
-        waiter = after;
-      }
-    }
-    mutex_.unlock();
-  }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
 
   Instance* take_locked(const Claim& claim, std::unique_ptr<Instance>& spare) TOTO_REQUIRES(mutex_);
+  Instance* take_or_wait_locked(Waiter& waiter, std::unique_ptr<Instance>& spare, bool again) TOTO_REQUIRES(mutex_) {
+    Instance* const instance = take_locked(waiter.claim, spare);
+    if (instance == nullptr) {
+      waiter.check_time_locked();
+      push_waiter_locked(waiter, again);
+    }
+    return instance;
+  }
   void lease_locked(Instance& instance, const Claim& claim) noexcept TOTO_REQUIRES(mutex_) {
     instance.holder = claim;
     leased_.push_back(instance);
     ++leases_;
   }
-  void push_waiter_locked(Waiter& waiter) noexcept TOTO_REQUIRES(mutex_) {
+  void push_waiter_locked(Waiter& waiter, bool again) noexcept TOTO_REQUIRES(mutex_) {
     waiter.waiting = true;
-    waiting_.push_back(waiter);
+    if (again) {
+      waiting_.push_front(waiter);
+    } else {
+      waiting_.push_back(waiter);
+    }
+  }
+  void lose_locked(Loss why, std::size_t instances = 1) noexcept TOTO_REQUIRES(mutex_) {
+    instances_ -= instances;
+    lost_[static_cast<std::size_t>(why)] += instances;
   }
   void refuse_deadlock_locked(const Claim& claim) const TOTO_REQUIRES(mutex_);
   void close_locked(LinkedList<Waiter>& to_refuse) noexcept TOTO_REQUIRES(mutex_);
@@ -217,73 +267,66 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
   std::string holders_locked(const char* before_each) const TOTO_REQUIRES(mutex_);
 
+  void set_check(std::unique_ptr<InstanceCheck>& which, std::unique_ptr<InstanceCheck> check, const char* name);
+  static bool approves(InstanceCheck& check, Instance& instance, bool failed);
+  void furnish(Instance& place);
+
+  bool retires() const noexcept { return !idle_timeout_.is_never(); }
+  bool watch_locked() noexcept TOTO_REQUIRES(mutex_);
+  Instance* idle_locked() const noexcept TOTO_REQUIRES(mutex_);
+  void start_watch() noexcept;
+  void stop_watch() noexcept;
+  void idle_time_is_up() noexcept;
+  void retire_idle() noexcept;
+
   const std::string default_name_;
   const std::size_t threads_;
+  const Duration idle_timeout_;
+  const std::size_t min_instances_;
   const std::unique_ptr<Factory> factory_;  // or none
   typename Runtime::template Atomic<QueueCore<Runtime>*> default_queue_{nullptr};
 
+  // Or none. Constant since the first lease, which is given under the mutex: who holds an instance may read them.
+  std::unique_ptr<InstanceCheck> validate_;
+  std::unique_ptr<InstanceCheck> on_return_;
+
   mutable typename Runtime::Mutex mutex_;
   LinkedList<Instance> free_ TOTO_GUARDED_BY(mutex_);    // the longest free first
-  LinkedList<Instance> vacant_ TOTO_GUARDED_BY(mutex_);  // places without an instance
   LinkedList<Instance> leased_ TOTO_GUARDED_BY(mutex_);  // the longest leased first
-  LinkedList<Waiter> waiting_ TOTO_GUARDED_BY(mutex_);   // the oldest first
+  LinkedList<Waiter> waiting_ TOTO_GUARDED_BY(mutex_);   // the next to be served first
   bool closed_ TOTO_GUARDED_BY(mutex_) = false;
+  bool watching_ TOTO_GUARDED_BY(mutex_) = false;
+  Watch watch_;  // belongs to whom P5 speaks of
 
   std::size_t capacity_ TOTO_GUARDED_BY(mutex_);   // places there may be
   std::size_t places_ TOTO_GUARDED_BY(mutex_);     // that exist
   std::size_t instances_ TOTO_GUARDED_BY(mutex_);  // in them
   std::uint64_t made_ TOTO_GUARDED_BY(mutex_);
   std::uint64_t leases_ TOTO_GUARDED_BY(mutex_) = 0;
-  std::uint64_t discarded_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::array<std::uint64_t, 4> lost_ TOTO_GUARDED_BY(mutex_){};  // for each Loss
 };
 
 template <class Runtime>
-PoolStats PoolCore<Runtime>::stats() const {
-  const Lock lock(mutex_);
-  PoolStats stats;
-  stats.capacity = capacity_;
-  stats.instances = instances_;
-  stats.free = free_.size();
-  stats.leased = leased_.size();
-  stats.waiting = waiting_.size();
-  stats.leases = leases_;
-  stats.made = made_;
-  stats.discarded = discarded_;
-  return stats;
-}
-
-template <class Runtime>
-std::string PoolCore<Runtime>::holders_locked(const char* before_each) const {
-  const TimePoint now = Clock::now();
-  std::string text;
-  for (const Instance* held = leased_.front(); held != nullptr; held = held->next) {
-    text += before_each + held->holder.text(now);
+void PoolCore<Runtime>::after_fork(bool in_child) noexcept {
+  if (in_child) {  // what other threads had leased stays leased: nobody knows in what state it is
+    for (Waiter* waiter = waiting_.front(); waiter != nullptr;) {
+      Waiter* const after = waiter->next;
+      if (!waiter->survives_fork()) {
+        withdraw_locked(*waiter);
+      }
+      waiter = after;
+    }
+    watching_ = false;  // neither the timer is there, nor the thread that may have been at it
+    watch_.place = Watch::kNotWaiting;
   }
-  return text;
-}
-
-template <class Runtime>
-std::string PoolCore<Runtime>::dump() const {
-  constexpr std::size_t kMostWaiters = 16;
-  const Lock lock(mutex_);
-  std::string text = "pool (default queue '" + default_name_ + "'): " + std::to_string(instances_) +
-                     " instance(s) of at most " + std::to_string(capacity_) + ", " + std::to_string(free_.size()) +
-                     " free, " + std::to_string(leased_.size()) + " leased, " + std::to_string(waiting_.size()) +
-                     " waiting" + (closed_ ? ", closed" : "") + holders_locked("\n  held: ");
-  const TimePoint now = Clock::now();
-  std::size_t shown = 0;
-  for (const Waiter* waiter = waiting_.front(); waiter != nullptr && shown < kMostWaiters; ++shown) {
-    text += "\n  waiting: " + waiter->claim.text(now);
-    waiter = waiter->next;
-  }
-  if (waiting_.size() > shown) {
-    text += "\n  waiting: " + std::to_string(waiting_.size() - shown) + " more";
-  }
-  return text + '\n';
+  mutex_.unlock();
 }
 
 }  // namespace toto::inline v0::detail
 
 #include "pool_lending.hpp"
+#include "pool_preparing.hpp"
+#include "pool_report.hpp"
+#include "pool_retiring.hpp"
 
 #endif  // TOTO_DETAIL_POOL_CORE_HPP

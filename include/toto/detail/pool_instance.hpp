@@ -31,7 +31,7 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 struct Claim {
   using TimePoint = typename Runtime::Clock::time_point;
-  enum class Kind : unsigned char { lease, call, transaction, coroutine, task };
+  enum class Kind : unsigned char { lease, call, transaction, coroutine, task, retirement };
   static constexpr std::size_t kShown = 32;  // bytes of a queue's name that are kept
 
   Kind kind = Kind::lease;
@@ -71,8 +71,8 @@ struct Claim {
 
   /// "lease taken at main.cpp:12 by thread 1, 0.250 s ago"
   std::string text(TimePoint now) const {
-    static constexpr const char* kWords[] = {"lease taken", "call", "transaction", "lease awaited",
-                                             "transaction in a queue, added"};
+    static constexpr const char* kWords[] = {
+        "lease taken", "call", "transaction", "lease awaited", "transaction in a queue, added", "retired"};
     std::string text = kWords[static_cast<std::size_t>(kind)];
     if (where.line != 0) {
       text += " at " + where.text();
@@ -120,8 +120,12 @@ class PooledInstance {
   /// Null: a call frame. Used by the thread it is bound to only.
   const void* lease = nullptr;
 
+  /// How many exceptions were under way on the thread that lent it. Used by the holder; pools with on_return only.
+  int exceptions = 0;
+
   // Guarded by the pool's mutex.
-  Claim<Runtime> holder;  // while it is leased
+  Claim<Runtime> holder;                             // while it is leased
+  typename Runtime::Clock::time_point free_since{};  // while it is free, in a pool that retires
   PooledInstance* next = nullptr;
   PooledInstance* previous = nullptr;
 

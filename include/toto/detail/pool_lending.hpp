@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Taking an instance, waiting for one, giving it back, closing. Part of PoolCore, whose invariants P1 to P4 are listed
+// Taking an instance, waiting for one, giving it back, closing. Part of PoolCore, whose invariants P1 to P5 are listed
 // in pool_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_POOL_LENDING_HPP
@@ -48,9 +48,8 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_locked(const Claim& claim, std:
     }
     Instance* found = nullptr;
     if (!free_.empty()) {
-      found = &free_.pop_front();
-    } else if (!vacant_.empty()) {
-      found = &vacant_.pop_front();
+      // In turn; but if instances retire, one does the work for which one is enough.
+      found = retires() ? &free_.pop_back() : &free_.pop_front();
     } else if (places_ == capacity_) {
       return nullptr;
     } else if (spare) {
@@ -73,7 +72,7 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_locked(const Claim& claim, std:
 }
 
 template <class Runtime>
-PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimePoint deadline) {
+PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimePoint deadline, bool again) {
   std::unique_ptr<Instance> spare;
   Lock lock(mutex_);
   if (Instance* const instance = take_locked(claim, spare)) {
@@ -92,7 +91,7 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimeP
     }
   }
   ThreadWaiter self(claim);
-  push_waiter_locked(self);
+  push_waiter_locked(self, again);
   for (;;) {
     if (deadline == TimePoint::max()) {
       try {
@@ -144,11 +143,16 @@ void PoolCore<Runtime>::give_back(Instance& returned) noexcept {
       const Lock lock(mutex_);
       instance->unbind();
       leased_.remove(*instance);
-      if (!closed_ && waiting_.empty()) {
-        (instance->object != nullptr ? free_ : vacant_).push_back(*instance);
-        return;
-      }
-      if (!closed_) {
+      if (!closed_ && waiting_.empty() && instance->object != nullptr) {
+        if (retires()) {
+          instance->free_since = Clock::now();
+        }
+        free_.push_back(*instance);
+        if (!watch_locked()) {
+          return;
+        }
+        instance = nullptr;
+      } else if (!closed_ && !waiting_.empty()) {
         waiter = &waiting_.pop_front();
         waiter->waiting = false;
         waiter->instance = instance;
@@ -159,11 +163,17 @@ void PoolCore<Runtime>::give_back(Instance& returned) noexcept {
         }
       } else {
         --places_;
-        instances_ -= instance->object != nullptr ? 1U : 0U;
+        if (instance->object != nullptr) {
+          lose_locked(Loss::closed);
+        }
       }
     }
+    if (instance == nullptr) {
+      start_watch();
+      return;
+    }
     if (waiter == nullptr) {
-      delete instance;
+      delete instance;  // of a closed pool, or a vacant place that nobody is after
       return;
     }
     instance = waiter->proceed();  // no recursion, however many waiters cannot use it
@@ -171,48 +181,22 @@ void PoolCore<Runtime>::give_back(Instance& returned) noexcept {
 }
 
 template <class Runtime>
-void PoolCore<Runtime>::discard(Instance& broken) noexcept {
-  broken.clear();
-  LinkedList<Waiter> to_refuse;
-  {
-    const Lock lock(mutex_);
-    --instances_;
-    ++discarded_;
-    if (factory_ == nullptr) {
-      leased_.remove(broken);
-      --places_;
-      --capacity_;
-      if (capacity_ == 0) {
-        close_locked(to_refuse);
-      }
-      for (Waiter* waiter = waiting_.front(); waiter != nullptr; waiter = waiter->next) {
-        waiter->look_again_locked();
-      }
-    }
-  }
-  if (factory_ != nullptr) {
-    give_back(broken);
-  } else {
-    delete &broken;
-  }
-  refuse_all(to_refuse);
-}
-
-template <class Runtime>
 void PoolCore<Runtime>::close() noexcept {
   LinkedList<Instance> unused;
-  LinkedList<Instance> vacant;
   LinkedList<Waiter> to_refuse;
+  bool watching = false;
   {
     const Lock lock(mutex_);
-    places_ -= free_.size() + vacant_.size();
-    instances_ -= free_.size();
+    places_ -= free_.size();
+    lose_locked(Loss::closed, free_.size());
     std::swap(unused, free_);
-    std::swap(vacant, vacant_);
     close_locked(to_refuse);
+    watching = watching_;
+  }
+  if (watching) {
+    stop_watch();
   }
   destroy_all(unused);
-  destroy_all(vacant);
   refuse_all(to_refuse);
 }
 

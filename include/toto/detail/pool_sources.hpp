@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "../options.hpp"
+#include "../pool_options.hpp"
 #include "pool_instance.hpp"
 
 namespace toto::inline v0::detail {
@@ -62,6 +63,21 @@ concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && std::
 /// Owns or points to an instance, rather than being one.
 template <class U, class T>
 inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
+
+/// Throws: std::invalid_argument naming the parameter.
+inline void check_options(const PoolOptions& options, bool factory, std::size_t max) {
+  check_name(options.default_queue, "default_queue");
+  check_duration(options.idle_timeout, "idle_timeout");
+  if (!factory && !options.idle_timeout.is_never()) {
+    throw std::invalid_argument("toto: idle_timeout is " + std::to_string(options.idle_timeout.nanoseconds().count()) +
+                                " ns, but without a factory instances cannot be made again; give the pool a factory");
+  }
+  if (options.min_instances > max) {
+    throw std::invalid_argument("toto: min_instances is " + std::to_string(options.min_instances) +
+                                (factory ? "; give at most max, which is " + std::to_string(max)
+                                         : ", but without a factory no instance retires; leave it at 0"));
+  }
+}
 
 inline void refuse_null(const void* instance, const std::string& name) {
   if (instance == nullptr) {

@@ -45,26 +45,63 @@ class PoolSlot : public PoolWaiter<Runtime> {
 
   bool tell_locked() noexcept final { return false; }
 
-  /// The instance; made now, if the place is vacant.
-  /// Throws: what the factory throws.
-  PooledInstance<Runtime>& furnished() {
-    if (this->instance->object == nullptr) {
-      PooledInstance<Runtime>* const place = std::exchange(this->instance, nullptr);
-      pool_->furnish(*place);
-      this->instance = place;
+  /// The instance that prepare() has got ready for use.
+  /// Throws: why there is none.
+  PooledInstance<Runtime>& prepared() {
+    if (failure_) {
+      std::rethrow_exception(std::exchange(failure_, nullptr));
     }
+    used_ = true;
     return *this->instance;
   }
   void give_back() noexcept {
     if (this->instance != nullptr) {
-      pool_->give_back(*std::exchange(this->instance, nullptr));
+      PooledInstance<Runtime>& back = *std::exchange(this->instance, nullptr);
+      if (used_) {
+        pool_->take_back(back, has_failed());
+      } else {
+        pool_->give_back(back);
+      }
     }
   }
 
  protected:
   ~PoolSlot() = default;
 
+  /// Before the transaction is run: makes or validates its instance. False: that was no good, and there is no factory;
+  /// it waits for another before everybody else, and may be gone.
+  /// Throws: a forced unwind (pthread_exit), and nothing else; the transaction has no instance then.
+  bool prepare() {
+    if (!pool_->needs_preparing(*this->instance)) {
+      return true;
+    }
+    const Ref<PoolCore<Runtime>> pool = pool_;  // this may be gone before the pool's mutex is free
+    try {
+      PooledInstance<Runtime>* taken = std::exchange(this->instance, nullptr);
+      while (!pool->prepare(*taken)) {
+        taken = pool->take_another(*this);
+        if (taken == nullptr) {
+          return false;
+        }
+      }
+      this->instance = taken;
+    } catch (...) {
+      failure_ = std::current_exception();
+      if (!failure_) {
+        throw;
+      }
+    }
+    return true;
+  }
+
+  /// Whether what was done with the instance has ended by an exception.
+  virtual bool has_failed() const noexcept = 0;
+
   const Ref<PoolCore<Runtime>> pool_;
+
+ private:
+  std::exception_ptr failure_;
+  bool used_ = false;
 };
 
 /// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front if it cannot be
@@ -104,7 +141,7 @@ class Transaction {
 
   template <class... Tokens>
   decltype(auto) call(Tokens... token) {
-    PooledInstance<Runtime>& instance = slot_.slot->furnished();
+    PooledInstance<Runtime>& instance = slot_.slot->prepared();
     T& object = *static_cast<T*>(instance.object);
     return std::apply(
         [&](F& fn, Args&... args) -> decltype(auto) {
@@ -172,6 +209,24 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
     }
   }
 
+  void run_on(Worker<Runtime>& worker) override {
+    bool ready = false;
+    try {
+      ready = this->prepare();  // if false, this may be gone after this line
+    } catch (...) {
+      worker.count(Tally::kBegun);
+      worker.count(Tally::kFailed);
+      this->discard();
+      throw;  // a forced unwind: the thread is ending
+    }
+    if (ready) {
+      Base::run_on(worker);
+    } else {  // as a task of its queue it is over, and will be added as another
+      worker.count(Tally::kBegun);
+      worker.count(Tally::kCompleted);
+    }
+  }
+
   Instance* proceed() noexcept override {
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
     std::exception_ptr failure;
@@ -204,6 +259,8 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
 
  private:
   ~TransactionState() = default;
+
+  bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }
 
   bool withdraw() noexcept override {
     if (!this->pool_->withdraw(*this)) {

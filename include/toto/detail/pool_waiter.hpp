@@ -27,6 +27,9 @@ class PoolWaiter {
   virtual Instance* proceed() noexcept = 0;
   /// Goes on with PoolClosed. The waiter may be gone then.
   virtual void refuse() noexcept = 0;
+  /// Under the pool's mutex, before the waiter is put into the list.
+  /// Throws: TimedOut if its time is up already.
+  virtual void check_time_locked() {}
   /// Under the pool's mutex: there are fewer instances than there were.
   virtual void look_again_locked() noexcept {}
   /// Whether it also waits in the child of a fork. Not so threads, which are not there, and tasks, which run in the

@@ -134,8 +134,9 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
     if (kind == Kind::hop ? ended_ : closed_) {
       failure = closed_failure();
     } else if (!slots_.has_room()) {
+      const std::uint32_t size = slots_.size_wanted();
       mutex_.unlock();
-      Chunk* const chunk = new (std::nothrow) Chunk;
+      Chunk* const chunk = Chunk::make(size);
       mutex_.lock();
       if (chunk != nullptr) {
         slots_.add_spare(chunk);
@@ -265,6 +266,9 @@ typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
     remove_idle_locked(*worker);
     worker->signalled = true;
     worker->searcher = true;
+    if constexpr (Runtime::spins) {
+      worker->woken_by_worker.store(this_worker() != nullptr, std::memory_order_relaxed);
+    }
     return {worker, false};
   }
   return count_start_locked();
@@ -393,10 +397,11 @@ void QueueCore<Runtime>::count_unrun(Worker& self) noexcept {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::coroutine_began() noexcept {
+void QueueCore<Runtime>::coroutine_began(Worker& self) noexcept {
   const Lock lock(mutex_);
   ++open_coroutines_;
   ++begun_;
+  self.claimed_task = false;  // it is counted now
 }
 
 template <class Runtime>

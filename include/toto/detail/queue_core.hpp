@@ -210,7 +210,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void block_on_locked(Worker& worker, const QueuedTask& task) TOTO_REQUIRES(mutex_);
 
   /// A coroutine task has begun, and will end with coroutine_ended(), on whatever thread.
-  void coroutine_began() noexcept;
+  void coroutine_began(Worker& self) noexcept;
   void coroutine_ended(bool failed) noexcept;
 
   /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that have ended
@@ -264,6 +264,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Guards what is declared below, and the threads blocked on this queue's tasks.
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
+  /// Of threads that wait for a task.
+  SpinBudget<Runtime> spins;
 
   /// The TaskQueue that owns this core. Its own workers read it; null once that object is being destroyed.
   typename Runtime::template Atomic<void*> owner{nullptr};
@@ -357,6 +360,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void settle(Worker& self) noexcept;
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
   void look_again(Worker& self) TOTO_REQUIRES(mutex_);
+  void leave_it_to_waker(Worker& self) noexcept;
   void leave(Worker& self) TOTO_RELEASE(mutex_);
   void fold_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   void push_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
@@ -374,6 +378,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool finished_locked() const noexcept TOTO_REQUIRES(mutex_);
   std::uint64_t queued_tasks_locked() const noexcept TOTO_REQUIRES(mutex_);
 
+  // What is read at each task and hardly ever written.
   const std::string name_;
   const std::size_t thread_count_;
   const Duration idle_timeout_;
@@ -381,28 +386,36 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   const Overflow overflow_;
   const Duration ageing_;
   QueueObserver* const observer_;
+  /// The ticket before which the first continuation stands, kNoneDue if there is none; 0 if workers have to claim one
+  /// task at a time, under the mutex: there is a bound, or tasks with priorities. Written under the mutex; a draining
+  /// worker reads it after the acquire load of the slot behind it.
+  typename Runtime::template Atomic<std::uint64_t> due_;
 
-  mutable typename Runtime::Mutex mutex_;
-
-  // Work, in order.
+  // What adders write: 128 bytes away from what draining workers read (see slot_queue.hpp).
+  alignas(128) mutable typename Runtime::Mutex mutex_;
+  bool searching_ TOTO_GUARDED_BY(mutex_) = false;
+  bool closed_ TOTO_GUARDED_BY(mutex_) = false;
   SlotQueue<Runtime> slots_ TOTO_GUARDED_BY(mutex_);
+  std::size_t live_ TOTO_GUARDED_BY(mutex_) = 0;     // decided to start, and not left
+  std::size_t secured_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: their thread exists
+  Worker* idle_ TOTO_GUARDED_BY(mutex_) = nullptr;   // a stack: the most recently idle first
+  std::uint64_t submitted_ TOTO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t hops_ TOTO_GUARDED_BY(mutex_) = 0;  // added and neither run (as far as folded) nor withdrawn
+  /// References to this object that were counted wholesale, to be given to tasks without an atomic operation.
+  std::size_t credit_ TOTO_GUARDED_BY(mutex_) = 0;
+
+  // Work that is not in a slot.
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::size_t node_tasks_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: tasks that have come out of a lane
   ContinuationList lanes_ TOTO_GUARDED_BY(mutex_);      // those in which tasks wait
   std::unique_ptr<PriorityLevels<Runtime>> levels_ TOTO_GUARDED_BY(mutex_);  // null: there has been no priority yet
-  /// The ticket before which the first continuation stands, kNoneDue if there is none; 0 if workers have to claim one
-  /// task at a time, under the mutex: there is a bound, or tasks with priorities. Written under the mutex; a
-  /// draining worker reads it after the acquire load of the slot behind it.
-  typename Runtime::template Atomic<std::uint64_t> due_;
+  std::size_t reserved_ TOTO_GUARDED_BY(mutex_) = 0;  // room under the bound: booked, and not yet filled
+  LinkedList<RoomWaiter> room_waiters_ TOTO_GUARDED_BY(mutex_);
 
   // Workers.
-  std::size_t live_ TOTO_GUARDED_BY(mutex_) = 0;     // decided to start, and not left
-  std::size_t secured_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: their thread exists
-  std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;     // neither resting nor gone
-  bool searching_ TOTO_GUARDED_BY(mutex_) = false;
+  std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;  // neither resting nor gone
   /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not leave.
   std::size_t promised_ TOTO_GUARDED_BY(mutex_) = 0;
-  Worker* idle_ TOTO_GUARDED_BY(mutex_) = nullptr;    // a stack: the most recently idle first
   Worker* unused_ TOTO_GUARDED_BY(mutex_) = nullptr;  // objects whose thread has left
   Worker* all_ TOTO_GUARDED_BY(mutex_) = nullptr;
   std::size_t worker_objects_ TOTO_GUARDED_BY(mutex_) = 0;
@@ -412,26 +425,17 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Threads that have left and are not known to have ended. A new worker waits while they are too many.
   std::size_t leaving_ TOTO_GUARDED_BY(mutex_) = 0;
 
-  // Room under the bound.
-  std::size_t reserved_ TOTO_GUARDED_BY(mutex_) = 0;  // booked, and not yet filled
-  LinkedList<RoomWaiter> room_waiters_ TOTO_GUARDED_BY(mutex_);
-
   // Ending.
-  bool closed_ TOTO_GUARDED_BY(mutex_) = false;
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
   bool orphaned_ TOTO_GUARDED_BY(mutex_) = false;   // the TaskQueue was destroyed by one of its own tasks
   bool ownerless_ TOTO_GUARDED_BY(mutex_) = false;  // the TaskQueue is being destroyed by one of its own tasks, or gone
-  /// References to this object that were counted wholesale, to be given to tasks without an atomic operation.
-  std::size_t credit_ TOTO_GUARDED_BY(mutex_) = 0;
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
 
   // Counting. What workers did since their last visit is in their tallies.
-  std::uint64_t submitted_ TOTO_GUARDED_BY(mutex_) = 0;
   std::uint64_t begun_ TOTO_GUARDED_BY(mutex_) = 0;
   std::uint64_t completed_ TOTO_GUARDED_BY(mutex_) = 0;
   std::uint64_t failed_ TOTO_GUARDED_BY(mutex_) = 0;
   std::uint64_t cancelled_ TOTO_GUARDED_BY(mutex_) = 0;
-  std::uint64_t hops_ TOTO_GUARDED_BY(mutex_) = 0;  // added and neither run (as far as folded) nor withdrawn
   std::uint64_t open_coroutines_ TOTO_GUARDED_BY(mutex_) = 0;
   std::uint64_t threads_started_ TOTO_GUARDED_BY(mutex_) = 0;
 

@@ -4,7 +4,7 @@
 // claimed without it, by one compare-exchange on the chunk's counter: a worker that drains a chunk and a producer that
 // fills one do not meet at the lock. Read next: queue_core.hpp.
 //
-//   head_ -> [claimed=64 ....] -> [claimed=9 .........] -> [claimed=0, filled 3] <- tail_
+//   head_ -> [all claimed .....] -> [claimed=9 .........] -> [claimed=0, filled 3] <- tail_
 //
 // Order: slots are filled in order under the mutex, claims rise within a chunk, and the head moves on only when its
 // chunk is used up; so claims are first in, first out for any number of workers. Reuse: a chunk goes to the spares only
@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 
 #include "annotations.hpp"
@@ -38,21 +39,44 @@ struct Slot {
   alignas(8) std::byte closure[kClosureBytes];
 };
 
+/// A run of slots, which follow it in memory. What workers write at each claim and what adders write are 128 bytes apart:
+/// adjacent cache lines are fetched in pairs.
 template <class Runtime>
-struct Chunk {
-  static constexpr std::uint32_t kSlots = 64;
+struct alignas(128) Chunk {
+  using Slot = detail::Slot<Runtime>;
 
-  // What workers write at each claim and what producers write are 128 bytes apart: adjacent cache lines are
-  // fetched in pairs.
-  /// Slots below are taken. Rises from 0 to kSlots; relaxed, because the slot's own word orders its content.
-  alignas(128) typename Runtime::template Atomic<std::uint32_t> claimed{0};
+  /// Without the mutex. Null: no memory.
+  static Chunk* make(std::uint32_t size) noexcept {
+    void* const memory =
+        ::operator new(sizeof(Chunk) + size * sizeof(Slot), std::align_val_t(alignof(Chunk)), std::nothrow);
+    if (memory == nullptr) {
+      return nullptr;
+    }
+    auto* const chunk = ::new (memory) Chunk(size);
+    std::uninitialized_default_construct_n(chunk->slots(), size);
+    return chunk;
+  }
+  static void free(Chunk* chunk) noexcept {
+    std::destroy_n(chunk->slots(), chunk->size);
+    chunk->~Chunk();
+    ::operator delete(chunk, std::align_val_t(alignof(Chunk)));
+  }
+
+  Slot* slots() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }
+
+  /// Slots below are taken. Rises from 0 to `size`; relaxed, because the slot's own word orders its content.
+  typename Runtime::template Atomic<std::uint32_t> claimed{0};
+  const std::uint32_t size;
   /// Workers that may look at the slots; guarded by the queue's mutex.
   std::uint32_t holders = 0;
   /// The chunk after this one; guarded by the queue's mutex.
   Chunk* next = nullptr;
   /// The ticket of slot 0: how many slots were filled before it. Constant while the chunk is in the queue.
   std::uint64_t base = 0;
-  alignas(128) Slot<Runtime> slots[kSlots];
+
+ private:
+  explicit Chunk(std::uint32_t slots) noexcept : size(slots) {}
+  ~Chunk() = default;
 };
 
 /// Everything here requires the queue's mutex, except reading a held chunk's slots and claiming them.
@@ -73,7 +97,10 @@ class SlotQueue {
   }
 
   /// True if next() may be called.
-  bool has_room() const noexcept { return (tail_ != nullptr && filled_ < Chunk::kSlots) || spares_ != nullptr; }
+  bool has_room() const noexcept { return (tail_ != nullptr && filled_ < tail_->size) || spares_ != nullptr; }
+
+  /// How many slots the next chunk should have: few for a queue that has never had a backlog, so that it is small.
+  std::uint32_t size_wanted() const noexcept { return tail_ == nullptr ? kFew : kMany; }
 
   /// Gives the queue a chunk to fill, made without the mutex.
   void add_spare(Chunk* chunk) noexcept {
@@ -84,10 +111,10 @@ class SlotQueue {
 
   /// The slot that publish() will add. Requires has_room().
   Slot& next() noexcept {
-    if (tail_ == nullptr || filled_ == Chunk::kSlots) {
+    if (tail_ == nullptr || filled_ == tail_->size) {
       append();
     }
-    return tail_->slots[filled_];
+    return tail_->slots()[filled_];
   }
 
   /// Adds the slot that next() gave, which runs `run`.
@@ -108,7 +135,7 @@ class SlotQueue {
     }
     for (;;) {
       const std::uint32_t claimed = head_->claimed.load(std::memory_order_relaxed);
-      if (claimed < Chunk::kSlots) {
+      if (claimed < head_->size) {
         return head_ == tail_ && claimed == filled_ ? nullptr : head_;
       }
       if (head_ == tail_) {
@@ -142,9 +169,9 @@ class SlotQueue {
   /// Empties the queue without looking at what is in it: nobody is left to run it.
   void forget() noexcept {
     for (Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
-      const std::uint32_t filled = chunk == tail_ ? filled_ : Chunk::kSlots;
+      const std::uint32_t filled = chunk == tail_ ? filled_ : chunk->size;
       for (std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed); index < filled; ++index) {
-        chunk->slots[index].run.store(nullptr, std::memory_order_relaxed);
+        chunk->slots()[index].run.store(nullptr, std::memory_order_relaxed);
       }
       chunk->claimed.store(filled, std::memory_order_relaxed);
     }
@@ -154,14 +181,16 @@ class SlotQueue {
   static void free_all(Chunk* chunk) noexcept {
     while (chunk != nullptr) {
       Chunk* const next = chunk->next;
-      delete chunk;
+      Chunk::free(chunk);
       chunk = next;
     }
   }
 
  private:
+  static constexpr std::uint32_t kFew = 32;
+  static constexpr std::uint32_t kMany = 256;
   // What a burst took beyond this is given back as soon as it has been used up.
-  static constexpr std::size_t kMostSpares = 4;
+  static constexpr std::size_t kMostSpares = 2;
 
   void append() noexcept {
     Chunk* const chunk = spares_;

@@ -79,6 +79,12 @@ struct TaskNumbers {
   }
 };
 
+/// Whether the state is of a task that returns a coroutine.
+template <class State>
+inline constexpr bool kRunsCoroutine = false;
+template <class Runtime, class F, class... Args>
+inline constexpr bool kRunsCoroutine<CoroutineState<Runtime, F, Args...>> = true;
+
 /// The state of a task with a token, a deadline or an observer. It lets go of token and timer when it is freed.
 template <class Runtime, class Base, class F>
 class ControlledState final : public Base {
@@ -126,6 +132,15 @@ class ControlledState final : public Base {
       return;
     }
     notify(&QueueObserver::task_started, worker.number);
+    if constexpr (kRunsCoroutine<Base>) {
+      if (this->watched) {
+        QueueObserver* const observer = this->core().observer();
+        const TaskEvent left = event(worker.number);
+        Base::run_on(worker);  // *this may be gone after this line
+        observer->task_suspended(left);
+        return;
+      }
+    }
     Base::run_on(worker);
   }
 

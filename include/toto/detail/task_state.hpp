@@ -8,7 +8,7 @@
 //   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
 //   awaited    not over; a coroutine waits, and says in the block where it continues.
 //   observed   not over; an observer (when_all) waits to be told.
-//   blocked    not over; threads sleep on `blocked_`, which the queue's mutex guards.
+//   blocked    not over; threads sleep in a list that the queue's mutex guards.
 //   dropped    not over, and nobody will ask: the task owns the block and frees it at its end.
 //   done       over; the handle owns the block.
 //   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the handle.
@@ -56,40 +56,33 @@ class Home {
   using Executor = ExecutorCore<Runtime>;
 
   Home() noexcept = default;
-  explicit Home(Ref<Executor> executor) noexcept : executor_(executor.leak()), owned_(executor_ != nullptr) {}
-  Home(Home&& other) noexcept
-      : executor_(std::exchange(other.executor_, nullptr)), owned_(std::exchange(other.owned_, false)) {}
+  explicit Home(Ref<Executor> executor) noexcept : Home(executor.leak(), kOwned) {}
+  Home(Home&& other) noexcept : word_(std::exchange(other.word_, 0)) {}
   Home& operator=(Home&& other) noexcept {
-    std::swap(executor_, other.executor_);
-    std::swap(owned_, other.owned_);
+    std::swap(word_, other.word_);
     return *this;
   }
   ~Home() {
-    if (owned_) {
-      executor_->release();
+    if ((word_ & kOwned) != 0) {
+      executor()->release();
     }
   }
 
   /// The calling thread's executor. `known` lives as long as the home anyway: it needs no counting.
   static Home current(const Executor* known) noexcept {
     Executor* const executor = ThreadContext<Runtime>::current().executor;
-    if (executor != nullptr && executor != known) {
-      return Home(Ref<Executor>::share(executor));
-    }
-    Home home;
-    home.executor_ = executor;
-    return home;
+    return executor != nullptr && executor != known ? Home(Ref<Executor>::share(executor)) : Home(executor, 0);
   }
 
   /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
   bool is_here(const Worker<Runtime>* worker) const noexcept {
-    return worker != nullptr && !worker->resume_next && (executor_ == nullptr || executor_ == &worker->core);
+    return worker != nullptr && !worker->resume_next && (executor() == nullptr || executor() == &worker->core);
   }
 
   /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be gone.
   bool try_post(Continuation& node) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
-    if (home.executor_ != nullptr && home.executor_->post(node)) {
+    if (home.executor() != nullptr && home.executor()->post(node)) {
       return true;
     }
     *this = std::move(home);
@@ -110,8 +103,13 @@ class Home {
   }
 
  private:
-  Executor* executor_ = nullptr;
-  bool owned_ = false;
+  static constexpr std::uintptr_t kOwned = 1;  // in the pointer's lowest bit: there is one in each task
+
+  Home(Executor* executor, std::uintptr_t owned) noexcept
+      : word_(executor != nullptr ? reinterpret_cast<std::uintptr_t>(executor) | owned : 0) {}
+  Executor* executor() const noexcept { return reinterpret_cast<Executor*>(word_ & ~kOwned); }
+
+  std::uintptr_t word_ = 0;
 };
 
 template <class Runtime>
@@ -232,10 +230,11 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   mutable typename Runtime::template Atomic<Word> word_{Word::pending};
   Core* core_;  // one reference, taken when the task was queued
-  mutable WaitList<Runtime> blocked_;
-  union {
+  /// Who waits; the word says which of them.
+  mutable union {
     std::coroutine_handle<> coroutine;
     Observer<Runtime>* observer;
+    WaitList<Runtime> blocked;
   } waiter_{};
   Home<Runtime> home_;
 };
@@ -303,7 +302,7 @@ bool TaskStateBase<Runtime>::wake_blocked() noexcept {
   if (word_.load(std::memory_order_relaxed) != Word::blocked) {
     return false;
   }
-  blocked_.notify_all();
+  waiter_.blocked.notify_all();
   // Last: a thread that polls ready() may free this block as soon as it sees it. The sleepers come when the
   // mutex is free.
   word_.store(Word::done, std::memory_order_release);
@@ -318,18 +317,27 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
   Worker* const worker = core_->this_worker();
   if (worker != nullptr) {
     core_->run_local(*worker);  // the task may be a coroutine that has ended on this very thread
+  } else {
+    core_->spins.spin([this] { return ready(); });
+    core_->spins.paid(ready());
+    if (ready()) {
+      return true;
+    }
   }
   const Lock lock(core_->mutex());
   if (worker != nullptr && deadline == TimePoint::max() && !ready()) {
     core_->block_on_locked(*worker, *this);
   }
-  Word seen = Word::pending;
-  word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
-  const bool over = blocked_.wait_until(core_->mutex(), deadline, [this] { return ready(); });
+  Word seen = word_.load(std::memory_order_relaxed);
+  if (seen == Word::pending) {
+    waiter_.blocked = {};
+    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+  const bool over = ready() || waiter_.blocked.wait_until(core_->mutex(), deadline, [this] { return ready(); });
   if (worker != nullptr) {
     worker->blocked_on = nullptr;
   }
-  if (!over && blocked_.empty()) {
+  if (!over && waiter_.blocked.empty()) {
     // The completer changes `blocked` only with the mutex, which is held here.
     word_.store(Word::pending, std::memory_order_relaxed);
   }

@@ -16,6 +16,7 @@
 #include "continuation.hpp"
 #include "lane.hpp"
 #include "slot_queue.hpp"
+#include "spin.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -39,7 +40,16 @@ class QueuedTask : public Continuation {
   /// It has ended: whoever waits for it is being told.
   virtual bool ready() const noexcept = 0;
 
-  /// Which of the queue's structures holds it. Guarded by the queue's mutex, except that a worker clears `slot`.
+  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared by
+  /// the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
+  typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
+
+  /// The lane whose bound it counts against, or none.
+  Ref<Lane<Runtime>> lane;
+
+  // Last, and small: what derives from this has its own word in the same eight bytes.
+
+  /// Which of the queue's structures holds it. Guarded by the queue's mutex.
   enum class Place : unsigned char { nowhere, slot, lane, node, level } place = Place::nowhere;
 
   /// More than 0: more urgent than the others. Constant from the adding on.
@@ -48,12 +58,8 @@ class QueuedTask : public Continuation {
   /// Wants to know of its end and of its awaiter's going on.
   bool watched = false;
 
-  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
-  /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
-  typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
-
-  /// The lane whose bound it counts against, or none.
-  Ref<Lane<Runtime>> lane;
+  /// The callable and its arguments are there. Used by whoever runs, discards or frees it.
+  bool bound = true;
 
  protected:
   QueuedTask() = default;
@@ -62,7 +68,7 @@ class QueuedTask : public Continuation {
 
 /// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
 /// update: plain tasks begun, completed and failed, and hops (`co_await schedule()`), 16 bits each. Only the worker
-/// writes it, and empties it under the mutex after a chunk of 64 slots at the latest, so no field overflows.
+/// writes it, and empties it under the mutex after a chunk at the latest, so no field overflows.
 struct Tally {
   static constexpr std::uint64_t kBegun = 1;
   static constexpr std::uint64_t kCompleted = std::uint64_t{1} << 16;
@@ -122,6 +128,10 @@ class Worker {
   bool secured = false;
 
   typename Runtime::Parker parker;
+  /// Whoever sent the last wake-up was a worker of the same queue. A hint.
+  typename Runtime::template Atomic<bool> woken_by_worker{false};
+  /// Used by the worker's own thread only.
+  SpinBudget<Runtime> spins;
 
   /// The tasks it has begun, or claimed, since its last visit to the mutex. Requires that mutex.
   std::uint64_t begun(const Tally& seen) const noexcept { return seen.begun == 0 && claimed_task ? 1 : seen.begun; }

@@ -46,6 +46,7 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
         lose(self);
         throw;
       }
+      mutex_.lock();
     } else if (Chunk* const chunk = slots_.front(surplus)) {
       slots_.hold(*chunk);
       Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
@@ -61,14 +62,14 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
       }
       mutex_.lock();
       slots_.let_go(*chunk, surplus);
-      mutex_.unlock();
     } else if (!rest(self)) {
       break;
-    } else {
-      continue;
     }
-    slots_.free_all(surplus);
-    mutex_.lock();
+    if (surplus != nullptr) {
+      mutex_.unlock();
+      slots_.free_all(surplus);
+      mutex_.lock();
+    }
   }
   leave(self);
 }
@@ -79,10 +80,10 @@ template <class Runtime>
 typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk, const std::uint64_t* due) noexcept {
   for (;;) {
     std::uint32_t index = chunk.claimed.load(std::memory_order_relaxed);
-    if (index == Chunk::kSlots) {
+    if (index == chunk.size) {
       return nullptr;
     }
-    Slot& slot = chunk.slots[index];
+    Slot& slot = chunk.slots()[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
     if (run == nullptr || (due != nullptr ? *due : due_.load(std::memory_order_relaxed)) <= chunk.base + index) {
       return nullptr;
@@ -193,17 +194,33 @@ bool QueueCore<Runtime>::rest(Worker& self) {
     }
     const TimePoint until = may_leave ? deadline : TimePoint::max();
     mutex_.unlock();
+    self.spins.spin([&self] { return self.parker.has_token(); });
+    const bool awake = self.parker.has_token();
     self.parker.park_until(until);
+    leave_it_to_waker(self);
     mutex_.lock();
     if (std::exchange(self.signalled, false) && std::exchange(self.searcher, false)) {
       searching_ = false;
     }
+    self.spins.paid(awake && has_work_locked());
   }
   if (self.idle) {
     remove_idle_locked(self);
   }
   ++busy_;
   return true;
+}
+
+/// If another worker has woken this one for a task that it has added itself, it will most likely run it in an instant;
+/// to take it from that worker's cache costs more than it gains. But it may be busy for long: so only for an instant.
+template <class Runtime>
+void QueueCore<Runtime>::leave_it_to_waker(Worker& self) noexcept {
+  if constexpr (Runtime::spins) {
+    constexpr int kLooks = 16;
+    for (int look = 0; look < kLooks && self.woken_by_worker.load(std::memory_order_relaxed); ++look) {
+      Runtime::relax();
+    }
+  }
 }
 
 /// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not wake anybody.
@@ -215,14 +232,19 @@ void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
       return;
     }
     constexpr int kLooks = 64;
+    constexpr std::uint64_t kEnough = 32;
     searching_ = true;
-    const std::uint64_t end = slots_.end();
+    const std::uint64_t begin = slots_.end();
+    std::uint64_t end = begin;
     mutex_.unlock();
-    for (int look = 0; look < kLooks && slots_.end() == end; ++look) {
-      if (due_.load(std::memory_order_relaxed) != kNoneDue) {
+    for (int look = 0; look < kLooks && due_.load(std::memory_order_relaxed) == kNoneDue; ++look) {
+      Runtime::relax();
+      const std::uint64_t now = slots_.end();
+      // While they come one after another, the worker lets them: it would only meet their producer at the mutex.
+      if (now != begin && (now == end || now - begin >= kEnough)) {
         break;
       }
-      Runtime::relax();
+      end = now;
     }
     mutex_.lock();
     searching_ = false;

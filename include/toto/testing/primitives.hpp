@@ -196,6 +196,8 @@ class ParkerState : public Primitive {
     }
   }
 
+  bool has_token() const noexcept { return token_ != 0; }
+
  private:
   Scheduler* begin() noexcept {
     check_alive("a parker is used after its destruction");

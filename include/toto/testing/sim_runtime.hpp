@@ -169,6 +169,7 @@ struct SimRuntime {
     void park() { state_.park_until(Clock::time_point::max()); }
     bool park_until(Clock::time_point deadline) { return state_.park_until(deadline); }
     void unpark() noexcept { state_.unpark(); }
+    bool has_token() const noexcept { return state_.has_token(); }
 
    private:
     detail::ParkerState state_;
