@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Admission: room for one task in a bounded queue, which a coroutine has waited for without holding a thread. Read next:
-// task_queue.hpp.
+// Admission: room for one task in a bounded queue, which a coroutine has waited for without holding a thread. Read
+// next: task_queue.hpp.
 
 #ifndef TOTO_ADMISSION_HPP
 #define TOTO_ADMISSION_HPP

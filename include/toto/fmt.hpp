@@ -80,9 +80,11 @@ struct TextFormatter : fmt::formatter<std::string_view> {
         stats.continuations, stats.threads, stats.idle, stats.threads_started);
   }
   static std::string text_for_format(const PoolStats& stats) {
-    return fmt::format("{} of {} instances: {} free, {} leased; {} waiting; {} leases, {} made, {} discarded",
-                       stats.instances, stats.capacity, stats.free, stats.leased, stats.waiting, stats.leases,
-                       stats.made, stats.discarded);
+    return fmt::format(
+        "{} of {} instances: {} free, {} leased, {} changing; {} waiting; {} leases; {} made, {} discarded, "
+        "{} rejected, {} retired, {} closed",
+        stats.instances, stats.capacity, stats.free, stats.leased, stats.changing, stats.waiting, stats.leases,
+        stats.made, stats.discarded, stats.rejected, stats.retired, stats.closed);
   }
 };
 

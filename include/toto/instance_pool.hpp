@@ -170,9 +170,10 @@ class InstancePool {
   // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
   // different instances, and live as long as leases of the pool.
 
-  /// `good = check(instance)` is asked before an instance is handed out that was in the pool, where the factory would be
-  /// called. An instance that is not good, or for which it throws, is destroyed: the taker gets one that is newly made,
-  /// which is not asked about; without a factory another one, for which it waits, if it has to, before everybody else.
+  /// `good = check(instance)` is asked before an instance is handed out that was in the pool, where the factory would
+  /// be called. An instance that is not good, or for which it throws, is destroyed: the taker gets one that is newly
+  /// made, which is not asked about; without a factory another one, for which it waits, if it has to, before everybody
+  /// else.
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
   template <class F>
   void validate(F&& check) {

@@ -27,17 +27,19 @@ enum class TaskEnd { completed, failed, cancelled };
 
 /// Override what is of interest.
 ///
-/// Each member is called on the thread on which it happens, without any lock of the library; it may be called by several
-/// threads at a time, and delays what it is told of. It must not throw, destroy the queue or wait for its tasks.
-/// Lifetime: has to outlive every queue that was made with it.
+/// Each member is called on the thread on which it happens, without any lock of the library; it may be called by
+/// several threads at a time, and delays what it is told of. It must not throw, destroy the queue or wait for its
+/// tasks.
+/// Lifetime: has to outlive every queue that was made with it; and if a task destroys its own queue, the last
+/// thread_ended().
 class QueueObserver {
  public:
   /// A task is about to be accepted. If it is refused after all, task_finished follows with TaskEnd::cancelled.
   virtual void task_queued(const TaskEvent& /*event*/) noexcept {}
   /// A worker begins to run it.
   virtual void task_started(const TaskEvent& /*event*/) noexcept {}
-  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has come to its end. It may
-  /// be over already. Not for plain tasks.
+  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has come to its end. It
+  /// may be over already. Not for plain tasks.
   virtual void task_suspended(const TaskEvent& /*event*/) noexcept {}
   /// It is over, and its captures are gone. A coroutine task is over when the coroutine has ended.
   virtual void task_finished(const TaskEvent& /*event*/, TaskEnd /*end*/) noexcept {}

@@ -50,8 +50,8 @@ struct QueueOptions {
   Duration ageing = Duration::never();
   /// Is told what becomes of tasks and threads; null: nobody. Has to outlive the queue.
   QueueObserver* observer = nullptr;
-  /// If tasks are queued and none has begun for this long, the observer is told, or, without one, a line goes to stderr;
-  /// again after each further such time. Duration::never(): nobody looks.
+  /// If tasks are queued and none has begun for this long, the observer is told, or, without one, a line goes to
+  /// stderr; again after each further such time. Duration::never(): nobody looks.
   Duration watchdog = Duration::never();
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);

@@ -22,8 +22,8 @@ struct PoolOptions {
   /// instance the pool may have.
   std::string_view default_queue = "pool";
   /// An instance that nobody has used for this long is destroyed, in the default queue, and its successor is made when
-  /// it is needed. Such a pool lends the instance that was used last, so that the others can rest. 0: as soon as it comes
-  /// back. Duration::never(): instances stay. Pools with a factory only.
+  /// it is needed. Such a pool lends the instance that was used last, so that the others can rest. 0: as soon as it
+  /// comes back. Duration::never(): instances stay. Pools with a factory only.
   Duration idle_timeout = Duration::never();
   /// How many instances idle_timeout leaves alone. None is made before it is needed, nor to replace a discarded one.
   std::size_t min_instances = 0;

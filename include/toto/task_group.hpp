@@ -51,8 +51,8 @@ class BasicTaskGroup {
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, as its yield_task does it; what it returns is dropped, but a Task is run to
-  /// its end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, as its yield_task does it; what it returns is dropped, but a Task is run to its
+  /// end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
   void add(Queue& queue, F&& fn, Args&&... args) {
@@ -120,8 +120,8 @@ class GroupScope final : public Scope<Runtime> {
 
   typename Runtime::StopToken stop_token() const noexcept { return stop_.get_token(); }
 
-  /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest, which
-  /// may use what is about to be destroyed. The body stays until then, and counts no more.
+  /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,
+  /// which may use what is about to be destroyed. The body stays until then, and counts no more.
   /// Blocks: until running tasks have ended.
   template <class Body>
   void settle(Body& body) noexcept {
@@ -198,8 +198,9 @@ Task<R> run_group(Body body) {
 /// tasks go to their queue's on_error, those of other coroutines are dropped. `body` is kept until then: a lambda may
 /// capture.
 ///
-/// If the coroutine is destroyed, the group is cancelled, its coroutines are destroyed, and the destruction blocks until
-/// the tasks that have begun are over: nothing outlives its scope. One that needs the destroying thread would hang it.
+/// If the coroutine is destroyed, the group is cancelled, its coroutines are destroyed, and the destruction blocks
+/// until the tasks that have begun are over: nothing outlives its scope. One that needs the destroying thread would
+/// hang it.
 /// Throws: std::bad_alloc, and what copying or moving `body` throws.
 /// Resumes on: where the coroutine was running; there tasks are cancelled, too.
 template <class Runtime = StdRuntime, class Body>

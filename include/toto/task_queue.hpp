@@ -136,8 +136,8 @@ class BasicTaskQueue {
     detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same if there is room now: false if max_queued tasks wait, and then `fn` and the arguments are untouched. Never
-  /// waits, whatever the queue's Overflow.
+  /// The same if there is room now: false if max_queued tasks wait, and then `fn` and the arguments are untouched.
+  /// Never waits, whatever the queue's Overflow.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) {
     return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
@@ -166,8 +166,8 @@ class BasicTaskQueue {
   /// To be awaited: calls `fn(args...)` on the queue and gives its result. Callable, arguments and result live in the
   /// awaiting coroutine's frame: nothing is allocated, and nothing happens until this is awaited, in place.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is running:
-  /// the task itself must not destroy it.
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is
+  /// running: the task itself must not destroy it.
   /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>
@@ -188,8 +188,9 @@ class BasicTaskQueue {
     return detail::TimerAccess::start(*core_, delay, Duration::never(), std::forward<F>(fn));
   }
 
-  /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never overlap:
-  /// one whose time comes while the one before waits or runs is left out, and the following keep to their times.
+  /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never
+  /// overlap: one whose time comes while the one before waits or runs is left out, and the following keep to their
+  /// times.
   /// Throws: std::invalid_argument for a period of 0 or less or NaN, or a null callable; std::bad_alloc;
   /// std::system_error.
   template <class F>

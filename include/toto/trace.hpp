@@ -51,8 +51,8 @@ static_assert(std::is_trivially_destructible_v<TraceOptions>);
 ///
 /// An event costs a look at the clock and a copy of 56 bytes under a lock that nobody else wants; text is made later.
 /// Each thread that has added a task costs 14 kB as long as the writer lives, each live worker the same.
-/// Lifetime: has to outlive every queue that was made with it; with named queues, a static object that is made before
-/// the first of them. Not to be used in the child of a fork.
+/// Lifetime: as that of any observer; with named queues, a static object that is made before the first of them. Not to
+/// be used in the child of a fork.
 /// Thread safety: Thread-safe, except with construction and destruction.
 class TraceWriter final : public QueueObserver {
  public:
@@ -182,7 +182,6 @@ class TraceWriter final : public QueueObserver {
 
   /// Takes over a chunk that is full; writes all that are held if they are too many.
   void hand_over(std::unique_ptr<Chunk> chunk) noexcept;
-  void hold_locked(std::unique_ptr<Chunk> chunk) noexcept TOTO_REQUIRES(mutex_);
   void write_held_locked() TOTO_REQUIRES(mutex_);
   void write_text_locked() TOTO_REQUIRES(mutex_);
   void write_all_locked() TOTO_REQUIRES(mutex_);
@@ -205,9 +204,7 @@ class TraceWriter final : public QueueObserver {
   std::vector<Track> tracks_ TOTO_GUARDED_BY(mutex_);  // the first is number 1
   /// Tracks of workers that have ended, by name: the next one of that name goes on there.
   std::multimap<std::string, std::uint32_t, std::less<>> free_tracks_ TOTO_GUARDED_BY(mutex_);
-  std::unique_ptr<Chunk> held_ TOTO_GUARDED_BY(mutex_);  // full, oldest first
-  Chunk* last_held_ TOTO_GUARDED_BY(mutex_) = nullptr;
-  std::size_t held_bytes_ TOTO_GUARDED_BY(mutex_) = 0;
+  detail::TraceChunks held_ TOTO_GUARDED_BY(mutex_);
 };
 
 // --- recording
@@ -323,7 +320,7 @@ inline void TraceWriter::thread_ended(std::string_view queue, std::size_t number
   }
   const Lock lock(mutex_);
   const std::uint32_t track = thread.log->track();
-  hold_locked(thread.log->take());
+  held_.push(thread.log->take());
   logs_.erase(thread.number);
   thread.writer = 0;
   try {  // last: who goes on there is held after this
@@ -336,21 +333,14 @@ inline void TraceWriter::thread_ended(std::string_view queue, std::size_t number
 
 inline void TraceWriter::hand_over(std::unique_ptr<Chunk> chunk) noexcept {
   const Lock lock(mutex_);
-  hold_locked(std::move(chunk));
-  if (held_bytes_ <= options_.buffer) {
+  held_.push(std::move(chunk));
+  if (held_.bytes() <= options_.buffer) {
     return;
   }
   try {
     write_held_locked();
   } catch (...) {  // close() will tell
   }
-}
-
-inline void TraceWriter::hold_locked(std::unique_ptr<Chunk> chunk) noexcept {
-  held_bytes_ += sizeof(Chunk);
-  Chunk* const last = chunk.get();
-  (last_held_ != nullptr ? last_held_->next : held_) = std::move(chunk);
-  last_held_ = last;
 }
 
 inline void TraceWriter::write_held_locked() {
@@ -360,11 +350,7 @@ inline void TraceWriter::write_held_locked() {
       tracks_[i].told = true;
     }
   }
-  while (held_) {
-    const std::unique_ptr<Chunk> chunk = std::move(held_);
-    held_ = std::move(chunk->next);
-    last_held_ = held_ ? last_held_ : nullptr;
-    held_bytes_ -= sizeof(Chunk);
+  while (const std::unique_ptr<Chunk> chunk = held_.pop()) {
     try {
       text_.add(*chunk);
     } catch (...) {

@@ -75,6 +75,8 @@ class WhenAllAwaiter {
 template <class Runtime, class Children, bool kTemporary>
 class [[nodiscard("co_await it: tasks do not start, and handles are not waited for, otherwise")]] WhenAll {
  public:
+  static constexpr bool kMustBeStored = kTemporary;
+
   explicit WhenAll(Children children) noexcept : awaiter_(std::move(children)) {}
 
   auto operator co_await() & noexcept { return std::move(awaiter_); }
@@ -90,15 +92,13 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 
 }  // namespace detail
 
-/// To be awaited: waits until every handle and task is over, then gives a tuple of the results in the order
-/// of the arguments (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in
-/// that order.
+/// To be awaited: waits until every handle and task is over, then gives a tuple of the results in the order of the
+/// arguments (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order.
 ///
-/// Handles run already, in parallel as their queues allow; tasks are started when this is awaited, one after
-/// another, each to its first suspension. Named handles are consumed like moved ones. If the awaiting
-/// coroutine is destroyed, handles are dropped and tasks destroyed.
-/// Throws: NoState, at once, for a handle or
-/// task that is empty; that includes the same one twice.
+/// Handles run already, in parallel as their queues allow; tasks are started when this is awaited, one after another,
+/// each to its first suspension. Named handles are consumed like moved ones. If the awaiting coroutine is destroyed,
+/// handles are dropped and tasks destroyed.
+/// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running.
 template <class... As>
   requires(detail::kIsChild<std::remove_cvref_t<As>> && ...)
@@ -111,8 +111,7 @@ auto when_all(As&&... awaitables) {
       typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>(detail::as_child(awaitables))...});
 }
 
-/// The same for a range of handles or of tasks, which are consumed: gives a vector of the results, or nothing
-/// for void.
+/// The same for a range of handles or of tasks, which are consumed: gives a vector of the results, or nothing for void.
 template <std::ranges::input_range Range>
   requires(detail::kIsChild<std::ranges::range_value_t<Range>>)
 auto when_all(Range&& awaitables) {
@@ -120,7 +119,8 @@ auto when_all(Range&& awaitables) {
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Type<Runtime>;
   using Children = detail::VectorOfChildren<Child>;
-  return detail::WhenAll<Runtime, Children, false>(Children(detail::children_of<Child>(awaitables)));
+  return detail::WhenAll<Runtime, Children, detail::kDestroyedTwice<Range>>(
+      Children(detail::children_of<Child>(awaitables)));
 }
 
 }  // namespace toto::inline v0

@@ -92,6 +92,8 @@ class WhenAllOrCancelAwaiter {
 template <class Runtime, class Children, bool kTemporary>
 class [[nodiscard("co_await it: tasks do not start, and handles are not waited for, otherwise")]] WhenAllOrCancel {
  public:
+  static constexpr bool kMustBeStored = kTemporary;
+
   explicit WhenAllOrCancel(Children children) noexcept : awaiter_(std::move(children)) {}
 
   auto operator co_await() & noexcept { return std::move(awaiter_); }
@@ -131,7 +133,8 @@ auto when_all_or_cancel(Range&& awaitables) {
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Shared<Runtime>;
   using Children = detail::VectorOfChildren<Child>;
-  return detail::WhenAllOrCancel<Runtime, Children, false>(Children(detail::children_of<Child>(awaitables)));
+  return detail::WhenAllOrCancel<Runtime, Children, detail::kDestroyedTwice<Range>>(
+      Children(detail::children_of<Child>(awaitables)));
 }
 
 }  // namespace toto::inline v0

@@ -130,7 +130,8 @@ auto when_all_settled(Range&& awaitables) {
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Type<Runtime>;
   using Children = detail::SettlingVector<Child>;
-  return detail::WhenAll<Runtime, Children, false>(Children(detail::children_of<Child>(awaitables)));
+  return detail::WhenAll<Runtime, Children, detail::kDestroyedTwice<Range>>(
+      Children(detail::children_of<Child>(awaitables)));
 }
 
 }  // namespace toto::inline v0

@@ -170,6 +170,8 @@ class WhenAnyAwaiter {
 template <class Runtime, class Children, bool kTemporary>
 class [[nodiscard("co_await it: tasks do not start, and handles are not waited for, otherwise")]] WhenAny {
  public:
+  static constexpr bool kMustBeStored = kTemporary;
+
   explicit WhenAny(Children children) noexcept : awaiter_(std::move(children)) {}
 
   auto operator co_await() & noexcept { return std::move(awaiter_); }
@@ -191,11 +193,10 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 ///
 /// The others are cancelled, as by TaskHandle::cancel(), before the coroutine goes on: what has not begun never runs,
 /// what is running is asked to stop through its StopToken. Nobody waits for them; their results are destroyed when they
-/// end, their failures go to on_error. A Task cannot be stopped: one that has begun runs on to its end, and is destroyed
-/// there. So tasks must not refer to what goes away with the awaiting coroutine.
-/// If handles are ready when this is awaited, the first of them in the order of the arguments wins, and no task is
-/// started. If the awaiting coroutine is destroyed, handles are dropped and tasks
-/// destroyed.
+/// end, their failures go to on_error. A Task cannot be stopped: one that has begun runs on to its end, and is
+/// destroyed there. So tasks must not refer to what goes away with the awaiting coroutine. If handles are ready when
+/// this is awaited, the first of them in the order of the arguments wins, and no task is started. If the awaiting
+/// coroutine is destroyed, handles are dropped and tasks destroyed.
 /// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running.
 template <class... As>
@@ -224,7 +225,7 @@ auto when_any(Range&& awaitables) {
     throw std::invalid_argument("toto: awaitables is empty: when_any of nothing would wait for ever");
   }
   using Children = detail::RacingVector<Child>;
-  return detail::WhenAny<Runtime, Children, false>(Children(std::move(children)));
+  return detail::WhenAny<Runtime, Children, detail::kDestroyedTwice<Range>>(Children(std::move(children)));
 }
 
 }  // namespace toto::inline v0

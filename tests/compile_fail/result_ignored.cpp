@@ -6,7 +6,7 @@
 // expect: a Task does nothing until it is awaited
 // expect: the coroutine continues on the queue then
 // expect: calling sleep_for alone does not wait
-// expect: nothing continues elsewhere unless this is awaited
+// expect: nothing happens unless this is awaited
 // expect: tasks do not start, and handles are not waited for
 
 #include <toto/tasks.hpp>

@@ -70,7 +70,13 @@ TEST_CASE("fmt prints what a queue and a pool tell of themselves", "[fmt][stats]
   pool.leases = 40;
   pool.made = 9;
   pool.discarded = 2;
-  REQUIRE(fmt::format("{}", pool) == "7 of 8 instances: 1 free, 6 leased; 5 waiting; 40 leases, 9 made, 2 discarded");
+  pool.changing = 10;
+  pool.rejected = 11;
+  pool.retired = 12;
+  pool.closed = 13;
+  REQUIRE(fmt::format("{}", pool) ==
+          "7 of 8 instances: 1 free, 6 leased, 10 changing; 5 waiting; 40 leases; 9 made, 2 discarded, 11 rejected, "
+          "12 retired, 13 closed");
   REQUIRE(fmt::format("{} {} {}", toto::TaskEnd::completed, toto::TaskEnd::failed, toto::TaskEnd::cancelled) ==
           "completed failed cancelled");
 }

@@ -51,8 +51,12 @@ std::vector<Link> links(int count) {
   return all;
 }
 
-bool is_good(Link& link) { return link.good; }
-int number_of(Link& link) { return link.number; }
+bool is_good(Link& link) {
+  return link.good;
+}
+int number_of(Link& link) {
+  return link.number;
+}
 
 Task<int> take(InstancePool<Link>& pool) {
   auto lease = co_await pool.lease();
@@ -131,9 +135,15 @@ TEST_CASE("whoever finds the last instances not valid is told that the pool has 
   InstancePool<Link> pool(links(2), {.default_queue = "hooks"});
   pool.validate(is_good);
   spoil(pool, 2);
-  SECTION("a call") { REQUIRE_THROWS_AS(pool(number_of), PoolClosed); }
-  SECTION("a coroutine") { REQUIRE_THROWS_AS(sync_wait(take(pool)), PoolClosed); }
-  SECTION("a transaction") { REQUIRE_THROWS_AS(pool.await_transaction(number_of).get(), PoolClosed); }
+  SECTION("a call") {
+    REQUIRE_THROWS_AS(pool(number_of), PoolClosed);
+  }
+  SECTION("a coroutine") {
+    REQUIRE_THROWS_AS(sync_wait(take(pool)), PoolClosed);
+  }
+  SECTION("a transaction") {
+    REQUIRE_THROWS_AS(pool.await_transaction(number_of).get(), PoolClosed);
+  }
   SECTION("a transaction that is a coroutine") {
     auto handle = pool.await_transaction([](Link& link) -> Task<int> { co_return link.number; });
     REQUIRE_THROWS_AS(handle.get(), PoolClosed);

@@ -24,10 +24,11 @@ decltype(auto) get_awaiter(A&& awaitable) {
   }
 }
 
-/// A handle or task that had to be stored is stored, wherever the library itself awaits it.
+/// What had to be stored is stored, wherever the library itself awaits it.
 template <class A>
 decltype(auto) as_stored(A& awaitable) noexcept {
-  if constexpr (IsHandle<std::remove_cv_t<A>>::value || IsTask<std::remove_cv_t<A>>::value) {
+  if constexpr (IsHandle<std::remove_cv_t<A>>::value || IsTask<std::remove_cv_t<A>>::value ||
+                requires { A::kMustBeStored; }) {
     return (awaitable);  // awaited as an lvalue
   } else {
     return std::move(awaitable);

@@ -74,6 +74,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
  public:
   using State = FramedState<Runtime, StateFor<Runtime, F, Args...>>;
   using R = typename CallTraits<Runtime, F, Args...>::Result;
+  static constexpr bool kMustBeStored = kTemporary;
 
   template <class... As>
   explicit CallAwaitable(Ref<QueueCore<Runtime>> core, As&&... call)

@@ -79,8 +79,8 @@ void check_callable(const F& function, const Args&... args) {
 
 struct NoStop {};
 
-/// The callable, its arguments and, if it takes a token, what that listens to. All cases of a call's end go through here,
-/// so that the captures are always gone before the result is published. Whether they are is kept by the task.
+/// The callable, its arguments and, if it takes a token, what that listens to. All cases of a call's end go through
+/// here, so that the captures are always gone before the result is published. Whether they are is kept by the task.
 template <class Runtime, class F, class... Args>
 class BoundCall {
  public:

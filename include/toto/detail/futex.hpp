@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A mutex and a parker that sleep on one word of memory, as Linux's futex lets them: without waiting, each costs one
-// atomic operation, and waking somebody never makes him run into a lock. Part of runtime.hpp, which uses them where they
-// can be had. The mutex is the third one of Drepper's "Futexes are tricky" (2011); the parker is Rust's
+// atomic operation, and waking somebody never makes him run into a lock. Part of runtime.hpp, which uses them where
+// they can be had. The mutex is the third one of Drepper's "Futexes are tricky" (2011); the parker is Rust's
 // std::thread::park.
 
 #ifndef TOTO_DETAIL_FUTEX_HPP

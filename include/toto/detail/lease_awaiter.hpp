@@ -2,8 +2,7 @@
 //
 // What `co_await pool.lease()` awaits. LeaseWait: a coroutine's place in the pool's line, in a block of its own that it
 // shares with whoever hands it an instance: that happens under the pool's mutex, but the coroutine is sent home without
-// it, and may be destroyed in between. Read next: timed_lease.hpp,
-// ../lease.hpp.
+// it, and may be destroyed in between. Read next: timed_lease.hpp, ../lease.hpp.
 
 #ifndef TOTO_DETAIL_LEASE_AWAITER_HPP
 #define TOTO_DETAIL_LEASE_AWAITER_HPP

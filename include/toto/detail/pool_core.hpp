@@ -133,8 +133,8 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   // With a place in hand, without the mutex.
 
   bool needs_preparing(const Instance& taken) const noexcept { return taken.object == nullptr || validate_ != nullptr; }
-  /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and makes
-  /// another. False: there is no factory, and the place is gone.
+  /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and
+  /// makes another. False: there is no factory, and the place is gone.
   /// Throws: what the factory throws; the caller does not hold the place any more then.
   bool prepare(Instance& taken);
 

@@ -11,6 +11,32 @@
 namespace toto::inline v0::detail {
 
 template <class Runtime>
+bool QueueCore<Runtime>::prepare_locked(Kind kind, bool& reserved) {
+  if (closed_ || secured_ == 0 || bounded() || !slots_.has_room()) [[unlikely]] {
+    return prepare_slowly_locked(kind, reserved);
+  }
+  return true;
+}
+
+template <class Runtime>
+template <class Fill>
+void QueueCore<Runtime>::publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) {
+  Slot& slot = slots_.next();
+  fill(slot);
+  slots_.publish(slot, run);
+  ++(kind == Kind::hop ? hops_ : submitted_);
+  if (kind == Kind::task) {
+    take_reference_locked();
+  }
+  if (reserved) {
+    --reserved_;
+  }
+  const Wake wake = pick_locked();
+  mutex_.unlock();
+  deliver(wake);
+}
+
+template <class Runtime>
 void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
   QueuedTask* task;
   std::memcpy(&task, slot.closure, sizeof(task));
@@ -116,6 +142,16 @@ void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
 }
 
 template <class Runtime>
+void QueueCore<Runtime>::add(Hop& hop) {
+  hop.run = [](Continuation& node, Turn) noexcept { static_cast<Hop&>(node).coroutine.resume(); };
+  add(Kind::hop, &run_hop, [&](Slot& slot) {
+    Hop* const pointer = &hop;
+    std::memcpy(slot.closure, &pointer, sizeof(pointer));
+    hop.slot = &slot;
+  });
+}
+
+template <class Runtime>
 void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
   Hop* hop;
   std::memcpy(&hop, slot.closure, sizeof(hop));
@@ -207,8 +243,8 @@ bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
   return true;
 }
 
-/// The node that comes before the oldest slot, if there is one: an urgent task, a continuation, a task from a lane; or, if
-/// there is nothing else, a task of low priority.
+/// The node that comes before the oldest slot, if there is one: an urgent task, a continuation, a task from a lane; or,
+/// if there is nothing else, a task of low priority.
 template <class Runtime>
 Continuation* QueueCore<Runtime>::pop_next_locked(Worker& self) noexcept {
   Continuation* node = nullptr;
@@ -327,51 +363,6 @@ void QueueCore<Runtime>::try_again() noexcept {
 }
 
 template <class Runtime>
-bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
-  {
-    const Lock lock(mutex_);
-    switch (task.place) {
-      case QueuedTask::Place::nowhere:
-        return false;
-      case QueuedTask::Place::slot: {
-        Slot* const slot = task.slot.load(std::memory_order_relaxed);
-        auto expected = &run_queued;
-        if (slot == nullptr || !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
-          return false;  // claimed by a worker
-        }
-        task.slot.store(nullptr, std::memory_order_relaxed);
-        break;
-      }
-      case QueuedTask::Place::lane:
-        task.lane->waiting.remove(task);
-        if (task.lane->waiting.empty()) {
-          lanes_.remove(*task.lane);
-        }
-        task.lane = {};  // it had no turn to pass on
-        break;
-      case QueuedTask::Place::node:
-        nodes_.remove(task);
-        --node_tasks_;
-        note_due_locked();
-        break;
-      case QueuedTask::Place::level:
-        levels_->remove(task);
-        note_due_locked();
-        break;
-    }
-    task.place = QueuedTask::Place::nowhere;
-    ++cancelled_;
-    ++busy_;  // the queue does not end while one of its tasks is being completed
-  }
-  task.discard();
-  mutex_.lock();
-  --busy_;
-  announce_quiet_locked();
-  unlock_and_tell({});
-  return true;
-}
-
-template <class Runtime>
 void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
   self.blocked_on = &task;
   // Certain only if no further worker may start, nobody is completing a task from outside (busy_), and each
@@ -387,13 +378,6 @@ void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
                         "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
                         "handle, or give the queue more threads");
   }
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::count_unrun(Worker& self) noexcept {
-  const Lock lock(mutex_);
-  ++cancelled_;
-  self.claimed_task = false;
 }
 
 template <class Runtime>

@@ -187,6 +187,21 @@ bool QueueCore<Runtime>::withdraw(RoomWaiter& waiter) noexcept {
 }
 
 template <class Runtime>
+void QueueCore<Runtime>::reserve_beyond_bound() noexcept {
+  const Lock lock(mutex_);
+  ++reserved_;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::require_order(const char* what) const {
+  if (bounded() && overflow_ == Overflow::caller_runs) {
+    throw std::invalid_argument("toto: queue '" + name_ +
+                                "' runs tasks in the caller when it is full (Overflow::caller_runs): " + what +
+                                " could not keep its order there");
+  }
+}
+
+template <class Runtime>
 void QueueCore<Runtime>::return_reservation() noexcept {
   mutex_.lock();
   bool reserved = true;

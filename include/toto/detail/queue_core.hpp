@@ -2,8 +2,8 @@
 //
 // QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a worker, a
 // handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The bodies:
-// queue_adding.hpp, queue_bound.hpp (room for tasks), worker_loop.hpp (the life of a worker), queue_ending.hpp (ending
-// and observing).
+// queue_adding.hpp, queue_bound.hpp (room for tasks), queue_cancelling.hpp, worker_start.hpp, worker_loop.hpp (the life of
+// a worker), queue_ending.hpp (ending and observing).
 //
 // One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
 // tasks happens without it (slot_queue.hpp).
@@ -96,8 +96,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 
   /// Fills one slot. `fill(slot)` runs under the mutex: it copies trivial things and cannot fail.
-  /// Throws: QueueClosed, std::bad_alloc, std::system_error; then nothing has changed.
-  /// `reserved`: the caller has a reservation, which is used up if this does not throw.
+  /// Throws: QueueClosed, std::bad_alloc, std::system_error; then nothing has changed. `reserved`: the caller has a
+  /// reservation, which is used up if this does not throw.
   template <class Fill>
   void add(Kind kind, typename Slot::Run run, Fill fill, bool reserved = false) {
     mutex_.lock();
@@ -126,12 +126,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   // Bounds: queue_bound.hpp.
 
   /// Throws: std::invalid_argument if tasks may overtake each other for want of room.
-  void require_order(const char* what) const {
-    if (bounded() && overflow_ == Overflow::caller_runs) {
-      throw std::invalid_argument("toto: queue '" + name_ + "' runs tasks in the caller when it is full " +
-                                  "(Overflow::caller_runs): " + what + " could not keep its order there");
-    }
-  }
+  void require_order(const char* what) const;
   bool bounded() const noexcept { return max_queued_ != kUnbounded; }
   Overflow overflow() const noexcept { return overflow_; }
   bool ages() const noexcept { return !ageing_.is_never(); }
@@ -145,10 +140,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool withdraw(RoomWaiter& waiter) noexcept;
   void return_reservation() noexcept;
   /// Books room whether there is any or not.
-  void reserve_beyond_bound() noexcept {
-    const Lock lock(mutex_);
-    ++reserved_;
-  }
+  void reserve_beyond_bound() noexcept;
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
@@ -156,12 +148,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// The same, but ahead of everything queued.
   bool post_front(Continuation& node) noexcept { return post_node(node, true); }
 
-  void withdraw(Continuation& node) noexcept override {
-    const Lock lock(mutex_);
-    nodes_.remove(node);
-    note_due_locked();
-    announce_quiet_locked();
-  }
+  void withdraw(Continuation& node) noexcept override;
 
   void add_timer(TimerNode<Runtime>& node) override { TimerService<Runtime>::instance().add(node, this); }
   void remove_timer(TimerNode<Runtime>& node) noexcept override {
@@ -177,27 +164,10 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Queues a hop behind everything queued now.
   /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
-  void add(Hop& hop) {
-    hop.run = [](Continuation& node, Turn) noexcept { static_cast<Hop&>(node).coroutine.resume(); };
-    add(Kind::hop, &run_hop, [&](Slot& slot) {
-      Hop* const pointer = &hop;
-      std::memcpy(slot.closure, &pointer, sizeof(pointer));
-      hop.slot = &slot;
-    });
-  }
+  void add(Hop& hop);
 
   /// Takes back a hop that is queued. The caller sees to it that it does not begin to run now.
-  void withdraw(Hop& hop) noexcept {
-    const Lock lock(mutex_);
-    if (hop.slot != nullptr) {
-      hop.slot->run.store(&run_nothing, std::memory_order_relaxed);
-      --hops_;
-    } else {
-      nodes_.remove(hop);
-      note_due_locked();
-    }
-    announce_quiet_locked();
-  }
+  void withdraw(Hop& hop) noexcept;
 
   /// A task has ended: the next one that waits in its lane joins the queue, if there is one.
   void leave_lane(QueuedTask& task) noexcept;
@@ -253,14 +223,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   }
 
   /// Gives back the reference that a task took when it was added.
-  void return_reference() noexcept {
-    if (Worker* const worker = this_worker()) {
-      ++worker->returned_references;  // no atomic operation; handed over at the worker's next visit to the
-                                      // mutex
-    } else {
-      this->release();
-    }
-  }
+  void return_reference() noexcept;
 
   /// Guards what is declared below, and the threads blocked on this queue's tasks.
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
@@ -294,32 +257,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Makes sure that there is a slot to fill, a thread to run it, and room under the bound. False: the queue is full,
   /// and the caller is to run the task. May let go of the mutex on the way.
   /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
-  bool prepare_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_) {
-    if (closed_ || secured_ == 0 || bounded() || !slots_.has_room()) [[unlikely]] {
-      return prepare_slowly_locked(kind, reserved);
-    }
-    return true;
-  }
+  bool prepare_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_);
   bool prepare_slowly_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_);
 
   /// Fills the slot that was prepared. Lets go of the mutex.
   template <class Fill>
-  void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_) {
-    Slot& slot = slots_.next();
-    fill(slot);
-    slots_.publish(slot, run);
-    ++(kind == Kind::hop ? hops_ : submitted_);
-    if (kind == Kind::task) {
-      take_reference_locked();
-    }
-    if (reserved) {
-      --reserved_;
-    }
-    const Wake wake = pick_locked();
-    mutex_.unlock();
-    deliver(wake);
-  }
-
+  void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_);
   template <class Fill>
   void run_here(Kind kind, typename Slot::Run run, Fill fill) TOTO_RELEASE(mutex_);
   bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
@@ -451,7 +394,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
 #include "queue_adding.hpp"
 #include "queue_bound.hpp"
+#include "queue_cancelling.hpp"
 #include "queue_ending.hpp"
 #include "worker_loop.hpp"
+#include "worker_start.hpp"
 
 #endif  // TOTO_DETAIL_QUEUE_CORE_HPP

@@ -195,106 +195,6 @@ bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
   return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
 }
 
-/// Takes `most` tasks, or all, out of the slots that are filled now, as a worker would claim them: closures are dropped,
-/// other tasks collected, hops kept.
-template <class Runtime>
-std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chunk*& surplus,
-                                                   std::size_t most) noexcept {
-  std::size_t dropped = 0;
-  while (dropped + tasks.size() < most) {
-    Chunk* const chunk = slots_.front(surplus);
-    if (chunk == nullptr) {
-      break;
-    }
-    std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed);
-    if (index == chunk->size) {
-      continue;
-    }
-    Slot& slot = chunk->slots()[index];
-    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
-    // Null: a worker has claimed the last filled slot since front() looked.
-    if (run == nullptr || !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
-      continue;
-    }
-    slot.run.store(nullptr, std::memory_order_relaxed);
-    if (run == &run_queued) {
-      QueuedTask* task;
-      std::memcpy(&task, slot.closure, sizeof(task));
-      task->slot.store(nullptr, std::memory_order_relaxed);
-      task->place = QueuedTask::Place::nowhere;
-      tasks.push_back(*task);
-    } else if (run == &run_hop) {  // not a task: it keeps its place among the continuations
-      Hop* hop;
-      std::memcpy(&hop, slot.closure, sizeof(hop));
-      hop->slot = nullptr;
-      hop->ticket = chunk->base + index;
-      --hops_;
-      nodes_.insert_by_ticket(*hop);
-    } else if (run != &run_nothing) {
-      ++dropped;
-    }
-  }
-  return dropped;
-}
-
-/// Takes `most` tasks, or all, that are queued outside the slots: those that have come out of lanes, those that wait in
-/// lanes, those with priorities.
-template <class Runtime>
-void QueueCore<Runtime>::take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept {
-  const auto take = [&tasks](QueuedTask& task) {
-    task.place = QueuedTask::Place::nowhere;
-    tasks.push_back(task);
-  };
-  for (Continuation* node = nodes_.front(); node != nullptr && tasks.size() < most;) {
-    Continuation* const next = node->next;
-    if (node->run == &run_task_node) {
-      nodes_.remove(*node);
-      --node_tasks_;
-      take(static_cast<QueuedTask&>(*node));
-    }
-    node = next;
-  }
-  while (!lanes_.empty() && tasks.size() < most) {
-    auto& lane = static_cast<Lane<Runtime>&>(*lanes_.front());
-    auto& task = static_cast<QueuedTask&>(lane.waiting.pop_front());
-    if (lane.waiting.empty()) {
-      lanes_.remove(lane);
-    }
-    take(task);
-    // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before this one in `tasks`.
-    task.lane = {};
-  }
-  while (levels_ && !levels_->empty() && tasks.size() < most) {
-    QueuedTask& task = levels_->least_urgent();
-    levels_->remove(task);
-    take(task);
-  }
-}
-
-template <class Runtime>
-std::size_t QueueCore<Runtime>::cancel_queued() {
-  ContinuationList tasks;
-  Chunk* surplus = nullptr;
-  mutex_.lock();
-  const std::size_t dropped = empty_slots_locked(tasks, surplus, kUnbounded);
-  take_unslotted_locked(tasks, kUnbounded);
-  note_due_locked();
-  const std::size_t cancelled = dropped + tasks.size();
-  cancelled_ += cancelled;
-  ++busy_;  // the queue does not end while its tasks are being completed
-  mutex_.unlock();
-  SlotQueue<Runtime>::free_all(surplus);
-  while (!tasks.empty()) {
-    static_cast<QueuedTask&>(tasks.pop_front()).discard();
-  }
-  mutex_.lock();
-  --busy_;
-  const Wake wake = has_work_locked() ? pick_locked() : Wake{};
-  announce_quiet_locked();
-  unlock_and_tell(wake);
-  return cancelled;
-}
-
 template <class Runtime>
 std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
   // A worker's tally only grows while the mutex is held, and only by tasks counted in submitted_: never
@@ -345,6 +245,15 @@ QueueStats QueueCore<Runtime>::stats() const {
   stats.suspended = open > coroutines ? open - coroutines : 0;
   stats.running += open - stats.suspended;
   return stats;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::return_reference() noexcept {
+  if (Worker* const worker = this_worker()) {
+    ++worker->returned_references;  // no atomic operation; handed over at the worker's next visit to the mutex
+  } else {
+    this->release();
+  }
 }
 
 template <class Runtime>

@@ -39,8 +39,8 @@ struct Slot {
   alignas(8) std::byte closure[kClosureBytes];
 };
 
-/// A run of slots, which follow it in memory. What workers write at each claim and what adders write are 128 bytes apart:
-/// adjacent cache lines are fetched in pairs.
+/// A run of slots, which follow it in memory. What workers write at each claim and what adders write are 128 bytes
+/// apart: adjacent cache lines are fetched in pairs.
 template <class Runtime>
 struct alignas(128) Chunk {
   using Slot = detail::Slot<Runtime>;

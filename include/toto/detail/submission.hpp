@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How a task gets into its queue: submit() adds a state that was made. ControlledState: a state with what not every task
-// has: a token that cancels it, a time by which it has to begin, an observer who follows it. Read next:
+// How a task gets into its queue: submit() adds a state that was made. ControlledState: a state with what not every
+// task has: a token that cancels it, a time by which it has to begin, an observer who follows it. Read next:
 // ../queue_view.hpp, ../task_queue.hpp.
 
 #ifndef TOTO_DETAIL_SUBMISSION_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What `co_await pool.lease_for(limit)` awaits: a lease, and a timer that takes the coroutine out of the line. Whichever
-// is first continues it; the other finds it gone. Read next: lease_awaiter.hpp, timer.hpp.
+// What `co_await pool.lease_for(limit)` awaits: a lease, and a timer that takes the coroutine out of the line.
+// Whichever is first continues it; the other finds it gone. Read next: lease_awaiter.hpp, timer.hpp.
 
 #ifndef TOTO_DETAIL_TIMED_LEASE_HPP
 #define TOTO_DETAIL_TIMED_LEASE_HPP

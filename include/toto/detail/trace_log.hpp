@@ -66,6 +66,42 @@ struct TraceChunk {
   std::array<TraceRecord, kRecords> records;
 };
 
+/// Full chunks, in the order in which they were handed over.
+class TraceChunks {
+ public:
+  TraceChunks() = default;
+  TraceChunks(const TraceChunks&) = delete;
+  TraceChunks& operator=(const TraceChunks&) = delete;
+  ~TraceChunks() {
+    while (pop()) {
+    }
+  }
+
+  std::size_t bytes() const noexcept { return size_ * sizeof(TraceChunk); }
+
+  void push(std::unique_ptr<TraceChunk> chunk) noexcept {
+    TraceChunk* const last = chunk.get();
+    (last_ != nullptr ? last_->next : first_) = std::move(chunk);
+    last_ = last;
+    ++size_;
+  }
+  /// The oldest; null if there is none.
+  std::unique_ptr<TraceChunk> pop() noexcept {
+    std::unique_ptr<TraceChunk> chunk = std::move(first_);
+    if (chunk) {
+      first_ = std::move(chunk->next);
+      last_ = first_ ? last_ : nullptr;
+      --size_;
+    }
+    return chunk;
+  }
+
+ private:
+  std::unique_ptr<TraceChunk> first_;
+  TraceChunk* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
 /// What one thread has recorded. Appending is its own thread's; the mutex is for flush().
 class TraceLog {
  public:

@@ -206,8 +206,8 @@ class TraceText {
   }
 
   /// The arrows of a task: from where it was added to where it ran, to where its coroutine was over, to where its
-  /// awaiter went on; as far as it came. And the whole life of a coroutine, of which the threads show only the beginning
-  /// and the end.
+  /// awaiter went on; as far as it came. And the whole life of a coroutine, of which the threads show only the
+  /// beginning and the end.
   void draw(std::uint64_t task, const Known& known) {
     std::array<Point, 4> points;
     std::size_t size = 0;

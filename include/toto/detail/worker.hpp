@@ -40,8 +40,8 @@ class QueuedTask : public Continuation {
   /// It has ended: whoever waits for it is being told.
   virtual bool ready() const noexcept = 0;
 
-  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared by
-  /// the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
+  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
+  /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
   typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
 
   /// The lane whose bound it counts against, or none.

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+//
+// Home: where a coroutine that awaits continues. Read next: task_state.hpp.
+
+#ifndef TOTO_DETAIL_HOME_HPP
+#define TOTO_DETAIL_HOME_HPP
+
+#include <cstdint>
+#include <utility>
+
+#include "executor_core.hpp"
+#include "queue_core.hpp"
+#include "ref.hpp"
+
+namespace toto::inline v0::detail {
+
+/// Where a coroutine that awaits continues: on an executor, or nowhere in particular.
+template <class Runtime>
+class Home {
+ public:
+  using Executor = ExecutorCore<Runtime>;
+
+  Home() noexcept = default;
+  explicit Home(Ref<Executor> executor) noexcept : Home(executor.leak(), kOwned) {}
+  Home(Home&& other) noexcept : word_(std::exchange(other.word_, 0)) {}
+  Home& operator=(Home&& other) noexcept {
+    std::swap(word_, other.word_);
+    return *this;
+  }
+  ~Home() {
+    if ((word_ & kOwned) != 0) {
+      executor()->release();
+    }
+  }
+
+  /// The calling thread's executor. `known` lives as long as the home anyway: it needs no counting.
+  static Home current(const Executor* known) noexcept {
+    Executor* const executor = ThreadContext<Runtime>::current().executor;
+    return executor != nullptr && executor != known ? Home(Ref<Executor>::share(executor)) : Home(executor, 0);
+  }
+
+  /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
+  bool is_here(const Worker<Runtime>* worker) const noexcept {
+    return worker != nullptr && !worker->resume_next && (executor() == nullptr || executor() == &worker->core);
+  }
+
+  /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be gone.
+  bool try_post(Continuation& node) noexcept {
+    Home home = std::move(*this);  // this may live in the node's block
+    if (home.executor() != nullptr && home.executor()->post(node)) {
+      return true;
+    }
+    *this = std::move(home);
+    return false;
+  }
+
+  /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is
+  /// doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
+  void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {
+    if (try_post(node)) {
+      return;
+    }
+    if (worker != nullptr) {
+      worker->local.push_back(node);
+    } else if (!queue.post_front(node)) {
+      node.run(node, Turn::on_executor);  // nobody else is left to do it
+    }
+  }
+
+ private:
+  static constexpr std::uintptr_t kOwned = 1;  // in the pointer's lowest bit: there is one in each task
+
+  Home(Executor* executor, std::uintptr_t owned) noexcept
+      : word_(executor != nullptr ? reinterpret_cast<std::uintptr_t>(executor) | owned : 0) {}
+  Executor* executor() const noexcept { return reinterpret_cast<Executor*>(word_ & ~kOwned); }
+
+  std::uintptr_t word_ = 0;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_HOME_HPP

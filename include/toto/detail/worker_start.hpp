@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// Starting a worker, and what becomes of it if the system has no thread to give. Part of QueueCore, whose invariants I1 to
+// I9 are listed in queue_core.hpp; include that.
+
+#ifndef TOTO_DETAIL_WORKER_START_HPP
+#define TOTO_DETAIL_WORKER_START_HPP
+
+#include "queue_core.hpp"
+
+namespace toto::inline v0::detail {
+
+/// What the system shows as the thread's name: the queue's, shortened where needed so that the number stays.
+inline std::string thread_name(const std::string& queue, std::size_t number) {
+  constexpr std::size_t kShown = 15;  // Linux shows no more
+  const std::string suffix = '-' + std::to_string(number);
+  const std::size_t kept = kShown > suffix.size() ? kShown - suffix.size() : 0;
+  return queue.substr(0, kept) + suffix;
+}
+
+/// The whole of a worker's thread.
+template <class Runtime>
+void QueueCore<Runtime>::work(Worker& self, bool searches) {
+  ThreadContext<Runtime>::current() = {this, &self, nullptr};
+  if (observer_ != nullptr) {
+    observer_->thread_started(name_, self.number);
+  }
+  mutex_.lock();
+  secure_locked(self);
+  // Where the system is slow to end threads, new ones do not pile up behind them.
+  changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return leaving_ <= thread_count_; });
+  if (searches) {
+    searching_ = false;  // its starter set it in this worker's name (I3)
+  }
+  ++busy_;
+  self.worked = true;
+  for (;;) {
+    fold_locked(self);
+    Chunk* surplus = nullptr;
+    if (Continuation* const node = pop_next_locked(self)) {
+      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
+      try {
+        run_node(self, *node);
+      } catch (...) {  // a forced unwind, as below
+        mutex_.lock();
+        lose(self);
+        throw;
+      }
+      mutex_.lock();
+    } else if (Chunk* const chunk = slots_.front(surplus)) {
+      slots_.hold(*chunk);
+      Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
+      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
+      try {
+        drain(self, *chunk, first);
+      } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
+        mutex_.lock();
+        slots_.let_go(*chunk, surplus);
+        lose(self);
+        slots_.free_all(surplus);
+        throw;
+      }
+      mutex_.lock();
+      slots_.let_go(*chunk, surplus);
+    } else if (!rest(self)) {
+      break;
+    }
+    if (surplus != nullptr) {
+      mutex_.unlock();
+      slots_.free_all(surplus);
+      mutex_.lock();
+    }
+  }
+  leave(self);
+}
+
+/// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking everything
+/// back. `worker` may be null: then it is made.
+template <class Runtime>
+std::exception_ptr QueueCore<Runtime>::start(Worker* worker, bool searches) noexcept {
+  std::exception_ptr failure;
+  try {
+    if (worker == nullptr) {
+      worker = new_worker();
+    }
+    Thread thread(thread_name(name_, worker->number),
+                  [core = Ref<QueueCore>::share(this), worker, searches] { core->work(*worker, searches); });
+    store_thread(*worker, std::move(thread));
+    return nullptr;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  mutex_.lock();
+  if (worker != nullptr) {
+    worker->next = unused_;
+    unused_ = worker;
+  }
+  --live_;
+  if (searches) {
+    searching_ = false;
+  }
+  // Tasks that were added meanwhile relied on this worker: an idle one takes its place.
+  const Wake instead = idle_ != nullptr && has_work_locked() ? pick_locked() : Wake{};
+  announce_quiet_locked();
+  changed_.notify_all();
+  mutex_.unlock();
+  deliver(instead);
+  return failure;
+}
+
+template <class Runtime>
+typename QueueCore<Runtime>::Worker* QueueCore<Runtime>::new_worker() {
+  std::size_t number;
+  {
+    const Lock lock(mutex_);
+    number = ++worker_objects_;
+  }
+  Worker* const worker = new Worker(*this, number);
+  const Lock lock(mutex_);
+  worker->next_of_all = all_;
+  all_ = worker;
+  return worker;
+}
+
+/// Keeps a thread that was just started, so that it can be joined.
+template <class Runtime>
+void QueueCore<Runtime>::store_thread(Worker& worker, Thread thread) noexcept {
+  const Lock lock(mutex_);
+  ++threads_started_;
+  worker.thread = std::move(thread);
+  secure_locked(worker);
+  if (worker.idle) {
+    worker.parker.unpark();  // it may leave now
+  }
+  changed_.notify_all();
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::secure_locked(Worker& worker) noexcept {
+  if (!std::exchange(worker.secured, true)) {
+    ++secured_;
+    changed_.notify_all();
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::start_one() {
+  mutex_.lock();
+  if (closed_) {
+    mutex_.unlock();
+    throw QueueClosed("toto: queue '" + name_ + "' is closed and starts no more threads");
+  }
+  if (live_ == thread_count_) {
+    mutex_.unlock();
+    return;
+  }
+  const Wake wake = count_start_locked();
+  mutex_.unlock();
+  if (const std::exception_ptr failure = start(wake.worker, false)) {
+    std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_WORKER_START_HPP
