@@ -53,6 +53,9 @@ struct QueueOptions {
   /// If tasks are queued and none has begun for this long, the observer is told, or, without one, a line goes to
   /// stderr; again after each further such time. Duration::never(): nobody looks.
   Duration watchdog = Duration::never();
+  /// Keeps a list of all tasks that are not over, with their names and ages, for dump(). Costs an allocation and three
+  /// visits to the queue's lock for each task.
+  bool track_tasks = false;
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 

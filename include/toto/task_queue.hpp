@@ -273,6 +273,11 @@ class BasicTaskQueue {
   /// Counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return core_->stats(); }
 
+  /// The same in words: counts, idle workers, workers that wait for tasks of this queue; with QueueOptions::track_tasks,
+  /// each task that is not over and what it has been doing for how long.
+  /// Throws: std::bad_alloc.
+  std::string dump() const { return core_->dump(); }
+
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 

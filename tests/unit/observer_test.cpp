@@ -275,6 +275,15 @@ TEST_CASE("an observer sees every way of giving a queue a task", "[observer]") {
     toto::AwaitableInstance instance(object, queue);
     REQUIRE(instance(&Object::get).get() == 1);
   });
+  watch("call", [](TaskQueue& queue) {
+    toto::EventLoop loop;
+    REQUIRE(loop.run_sync(queue.call([] { return 7; })) == 7);
+  });
+  watch("timer", [](TaskQueue& queue) {
+    std::atomic<bool> ran{false};
+    const auto timer = queue.add_task_after(0ms, [&ran] { ran = true; });
+    REQUIRE(eventually([&ran] { return ran.load(); }));
+  });
   watch("group", [](TaskQueue& queue) {
     toto::sync_wait([](TaskQueue& to) -> toto::Task<> {
       auto body = [&to](toto::TaskGroup& group) -> toto::Task<> {

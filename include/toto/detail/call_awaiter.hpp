@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "call_state.hpp"
+#include "followed_state.hpp"
 #include "lock.hpp"
 #include "task_state.hpp"
 #include "temporaries.hpp"
@@ -20,11 +21,14 @@ namespace toto::inline v0::detail {
 
 /// The task. Base is the state that yield_task would allocate; this one is not freed when nobody needs it any more, but
 /// tells the frame that it may go.
-template <class Runtime, class Base>
-class FramedState final : public Base {
+template <class Runtime, class Base, class F>
+class FramedState final : public FollowedState<Runtime, Base, F> {
  public:
-  using Base::Base;
+  using FollowedState<Runtime, Base, F>::FollowedState;
   ~FramedState() = default;
+
+  /// Throws: what adding throws.
+  void add() { this->add_followed(false); }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -72,7 +76,7 @@ class FramedState final : public Base {
 template <class Runtime, bool kTemporary, class F, class... Args>
 class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
  public:
-  using State = FramedState<Runtime, StateFor<Runtime, F, Args...>>;
+  using State = FramedState<Runtime, StateFor<Runtime, F, Args...>, F>;
   using R = typename CallTraits<Runtime, F, Args...>::Result;
   static constexpr bool kMustBeStored = kTemporary;
 
@@ -137,7 +141,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     state_.await(coroutine, Home<Runtime>::current(core_.get()));
     added_ = true;
     try {
-      core_->add(state_);  // *this may be gone after this line
+      state_.add();  // *this may be gone after this line
     } catch (...) {
       added_ = false;  // it was not queued: the coroutine goes on here, with the exception
       throw;

@@ -159,11 +159,9 @@ class DelayedCall final : public DelayedTask<Runtime> {
   };
 
   void add_call(Round round) override {
-    auto* const state = make_state(this->core(), Call{std::move(round)});
-    state->let_go();
     this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
     try {
-      submit(this->core(), *state, true);
+      submit_call<void>(this->core(), {}, Control<Runtime>(), true, Call{std::move(round)});
     } catch (...) {
       this->core().return_reservation();
       throw;

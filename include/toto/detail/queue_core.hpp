@@ -54,7 +54,9 @@
 #include "room_waiter.hpp"
 #include "slot_queue.hpp"
 #include "timer.hpp"
+#include "tracked_task.hpp"
 #include "wait_list.hpp"
+#include "watchdog.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0::detail {
@@ -85,12 +87,16 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
         overflow_(options.overflow),
         ageing_(options.ageing),
         observer_(options.observer),
+        tracks_(options.track_tasks),
         due_(bounded() ? 0 : kNoneDue) {
     if (ages()) {
       levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
     }
     TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
     this->watch_forks();
+    if (!options.watchdog.is_never()) {
+      watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, options.watchdog);
+    }
   }
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
@@ -117,7 +123,13 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Null: nobody.
   QueueObserver* observer() const noexcept { return observer_; }
   /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
-  bool needs_states() const noexcept { return observer_ != nullptr || ages(); }
+  bool needs_states() const noexcept { return follows() || ages(); }
+  /// Every task has to be a FollowedState: somebody is told of it, or it is listed.
+  bool follows() const noexcept { return observer_ != nullptr || tracks_; }
+  bool tracks() const noexcept { return tracks_; }
+  void track(TrackedTask<Runtime>& task, std::string_view what) noexcept;
+  void update(TrackedTask<Runtime>& task, const char* doing, std::size_t worker) noexcept;
+  void untrack(TrackedTask<Runtime>& task) noexcept;
 
   /// Has to be called before a task with a priority is added.
   /// Throws: std::bad_alloc.
@@ -206,6 +218,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   std::size_t cancel_queued();
   QueueStats stats() const;
   std::size_t size() const;
+  std::string dump() const;
+  /// How many tasks are queued, if none has begun since there were `begun`, which is brought up to date; otherwise 0.
+  std::size_t starving(std::uint64_t& begun) noexcept;
   void on_error(ErrorHook hook);
   /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
   void report(const std::exception_ptr& failure) noexcept;
@@ -329,6 +344,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   const Overflow overflow_;
   const Duration ageing_;
   QueueObserver* const observer_;
+  const bool tracks_;
   /// The ticket before which the first continuation stands, kNoneDue if there is none; 0 if workers have to claim one
   /// task at a time, under the mutex: there is a bound, or tasks with priorities. Written under the mutex; a draining
   /// worker reads it after the acquire load of the slot behind it.
@@ -382,6 +398,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   std::uint64_t open_coroutines_ TOTO_GUARDED_BY(mutex_) = 0;
   std::uint64_t threads_started_ TOTO_GUARDED_BY(mutex_) = 0;
 
+  LinkedList<TrackedTask<Runtime>> tracked_ TOTO_GUARDED_BY(mutex_);
+  std::unique_ptr<Watchdog<Runtime>> watchdog_;  // gone when the queue begins to end
+
   /// The error hook, shared with whoever is calling it.
   struct SharedHook : RefCounted<Runtime> {
     explicit SharedHook(ErrorHook function) : call(std::move(function)) {}
@@ -395,6 +414,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 #include "queue_adding.hpp"
 #include "queue_bound.hpp"
 #include "queue_cancelling.hpp"
+#include "queue_dump.hpp"
 #include "queue_ending.hpp"
 #include "worker_loop.hpp"
 #include "worker_start.hpp"

@@ -101,6 +101,7 @@ bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
 
 template <class Runtime>
 void QueueCore<Runtime>::finish() {
+  watchdog_.reset();
   if (this_worker() == nullptr) {
     finish_until(TimePoint::max());
   }

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
 // How a task gets into its queue: submit() adds a state that was made. ControlledState: a state with what not every
-// task has: a token that cancels it, a time by which it has to begin, an observer who follows it. Read next:
+// task has: a token that cancels it, a time by which it has to begin, an observer. Read next:
 // ../queue_view.hpp, ../task_queue.hpp.
 
 #ifndef TOTO_DETAIL_SUBMISSION_HPP
 #define TOTO_DETAIL_SUBMISSION_HPP
 
 #include <atomic>
-#include <cstdint>
 #include <optional>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
-#include "../observer.hpp"
 #include "../options.hpp"
 #include "../task_handle.hpp"
 #include "call_state.hpp"
+#include "followed_state.hpp"
 #include "inline_call.hpp"
 #include "queue_core.hpp"
 #include "timer.hpp"
@@ -42,21 +40,6 @@ void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool reserv
   }
 }
 
-/// The name of a type, as the compiler writes it.
-template <class T>
-std::string_view type_name() noexcept {
-#if defined(_MSC_VER) && !defined(__clang__)
-  const std::string_view function = __FUNCSIG__;
-  const std::size_t begin = function.find("type_name<") + 10;
-  return function.substr(begin, function.rfind(">(") - begin);
-#else
-  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = X; ...]", "... [T = X]"
-  const std::size_t begin = function.find("T = ") + 4;
-  const std::size_t end = function.find(';', begin);
-  return function.substr(begin, (end == std::string_view::npos ? function.size() - 1 : end) - begin);
-#endif
-}
-
 /// How a task is to be treated that is not just to be run.
 template <class Runtime>
 struct Control {
@@ -64,37 +47,20 @@ struct Control {
   typename Runtime::StopToken token;
 
   bool needs_state(const QueueCore<Runtime>& core) const noexcept {
-    return core.observer() != nullptr || !options.start_by.is_never() || token.stop_possible();
+    return core.follows() || !options.start_by.is_never() || token.stop_possible();
   }
 };
-
-/// Numbers the tasks of a process that somebody follows.
-template <class Runtime>
-struct TaskNumbers {
-  typename Runtime::template Atomic<std::uint64_t> last{0};
-
-  /// Throws: std::bad_alloc, the first time.
-  static std::uint64_t next() {
-    return Runtime::template global<TaskNumbers>().last.fetch_add(1, std::memory_order_relaxed) + 1;
-  }
-};
-
-/// Whether the state is of a task that returns a coroutine.
-template <class State>
-inline constexpr bool kRunsCoroutine = false;
-template <class Runtime, class F, class... Args>
-inline constexpr bool kRunsCoroutine<CoroutineState<Runtime, F, Args...>> = true;
 
 /// The state of a task with a token, a deadline or an observer. It lets go of token and timer when it is freed.
 template <class Runtime, class Base, class F>
-class ControlledState final : public Base {
+class ControlledState final : public FollowedState<Runtime, Base, F> {
  public:
+  using Followed = FollowedState<Runtime, Base, F>;
   using Worker = detail::Worker<Runtime>;
 
   template <class... As>
   ControlledState(QueueCore<Runtime>& core, const Control<Runtime>& control, As&&... call)
-      : Base(core, std::forward<As>(call)...), number_(core.observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
-    this->watched = core.observer() != nullptr;
+      : Followed(core, std::forward<As>(call)...) {
     timer_.state = this;
     timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).state->ask_to_cancel(); };
     timer_.deadline = control.options.start_by.after(Runtime::Clock::now());
@@ -109,13 +75,9 @@ class ControlledState final : public Base {
   /// Adds it, and takes it out again if it has been cancelled meanwhile.
   /// Throws: what adding throws; the state is freed then.
   void submit(bool reserved) {
-    notify(&QueueObserver::task_queued, 0);
     try {
-      this->core().add(*this, reserved);
+      this->add_followed(reserved);
     } catch (...) {
-      if (this->watched) {
-        this->core().observer()->task_finished(event(0), TaskEnd::cancelled);
-      }
       destroy();
       throw;
     }
@@ -129,19 +91,9 @@ class ControlledState final : public Base {
     if (asked_.load(std::memory_order_seq_cst) || (timed() && Runtime::Clock::now() >= timer_.deadline)) {
       this->core().count_unrun(worker);
       this->discard();
-      return;
+    } else {
+      Followed::run_on(worker);
     }
-    notify(&QueueObserver::task_started, worker.number);
-    if constexpr (kRunsCoroutine<Base>) {
-      if (this->watched) {
-        QueueObserver* const observer = this->core().observer();
-        const TaskEvent left = event(worker.number);
-        Base::run_on(worker);  // *this may be gone after this line
-        observer->task_suspended(left);
-        return;
-      }
-    }
-    Base::run_on(worker);
   }
 
   void destroy() noexcept override {
@@ -177,25 +129,6 @@ class ControlledState final : public Base {
     }
   }
 
-  TaskEvent event(std::size_t thread) const noexcept { return {this->core().name(), number_, type_name<F>(), thread}; }
-  void notify(void (QueueObserver::*what)(const TaskEvent&) noexcept, std::size_t thread) const noexcept {
-    if (this->watched) {
-      (this->core().observer()->*what)(event(thread));
-    }
-  }
-  void finished(Worker* worker) noexcept override {
-    const Outcome outcome = this->result_.outcome();
-    this->core().observer()->task_finished(event(worker != nullptr ? worker->number : 0),
-                                           outcome == Outcome::value       ? TaskEnd::completed
-                                           : outcome == Outcome::exception ? TaskEnd::failed
-                                                                           : TaskEnd::cancelled);
-  }
-  void resumed() noexcept override {
-    const Worker* const worker = ThreadContext<Runtime>::current().worker;
-    notify(&QueueObserver::awaiter_resumed, worker != nullptr ? worker->number : 0);
-  }
-
-  const std::uint64_t number_;
   typename Runtime::template Atomic<bool> asked_{false};
   typename Runtime::template Atomic<bool> added_{false};
   Timer timer_;

@@ -10,6 +10,63 @@
 
 namespace toto::inline v0::detail {
 
+/// The whole of a worker's thread.
+template <class Runtime>
+void QueueCore<Runtime>::work(Worker& self, bool searches) {
+  ThreadContext<Runtime>::current() = {this, &self, nullptr};
+  if (observer_ != nullptr) {
+    observer_->thread_started(name_, self.number);
+  }
+  mutex_.lock();
+  secure_locked(self);
+  // Where the system is slow to end threads, new ones do not pile up behind them.
+  changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return leaving_ <= thread_count_; });
+  if (searches) {
+    searching_ = false;  // its starter set it in this worker's name (I3)
+  }
+  ++busy_;
+  self.worked = true;
+  Chunk* surplus = nullptr;
+  for (;;) {
+    fold_locked(self);
+    if (Continuation* const node = pop_next_locked(self)) {
+      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
+      try {
+        run_node(self, *node);
+      } catch (...) {  // a forced unwind, as below
+        mutex_.lock();
+        lose(self);
+        throw;
+      }
+      mutex_.lock();
+    } else if (Chunk* const chunk = slots_.front(surplus)) {
+      slots_.hold(*chunk);
+      Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
+      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
+      try {
+        drain(self, *chunk, first);
+      } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
+        mutex_.lock();
+        slots_.let_go(*chunk, surplus);
+        lose(self);
+        slots_.free_all(surplus);
+        throw;
+      }
+      mutex_.lock();
+      slots_.let_go(*chunk, surplus);
+    } else if (!rest(self)) {
+      break;
+    }
+    if (surplus != nullptr) {
+      mutex_.unlock();
+      slots_.free_all(std::exchange(surplus, nullptr));
+      mutex_.lock();
+    }
+  }
+  leave(self);
+  SlotQueue<Runtime>::free_all(surplus);
+}
+
 /// Claims the next slot of a held chunk, if it stands before `due`, or, if that is null, before what may have been
 /// posted meanwhile. Null if none is left, none is filled, or none stands there.
 template <class Runtime>

@@ -18,62 +18,6 @@ inline std::string thread_name(const std::string& queue, std::size_t number) {
   return queue.substr(0, kept) + suffix;
 }
 
-/// The whole of a worker's thread.
-template <class Runtime>
-void QueueCore<Runtime>::work(Worker& self, bool searches) {
-  ThreadContext<Runtime>::current() = {this, &self, nullptr};
-  if (observer_ != nullptr) {
-    observer_->thread_started(name_, self.number);
-  }
-  mutex_.lock();
-  secure_locked(self);
-  // Where the system is slow to end threads, new ones do not pile up behind them.
-  changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return leaving_ <= thread_count_; });
-  if (searches) {
-    searching_ = false;  // its starter set it in this worker's name (I3)
-  }
-  ++busy_;
-  self.worked = true;
-  for (;;) {
-    fold_locked(self);
-    Chunk* surplus = nullptr;
-    if (Continuation* const node = pop_next_locked(self)) {
-      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
-      try {
-        run_node(self, *node);
-      } catch (...) {  // a forced unwind, as below
-        mutex_.lock();
-        lose(self);
-        throw;
-      }
-      mutex_.lock();
-    } else if (Chunk* const chunk = slots_.front(surplus)) {
-      slots_.hold(*chunk);
-      Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
-      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
-      try {
-        drain(self, *chunk, first);
-      } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
-        mutex_.lock();
-        slots_.let_go(*chunk, surplus);
-        lose(self);
-        slots_.free_all(surplus);
-        throw;
-      }
-      mutex_.lock();
-      slots_.let_go(*chunk, surplus);
-    } else if (!rest(self)) {
-      break;
-    }
-    if (surplus != nullptr) {
-      mutex_.unlock();
-      slots_.free_all(surplus);
-      mutex_.lock();
-    }
-  }
-  leave(self);
-}
-
 /// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking everything
 /// back. `worker` may be null: then it is made.
 template <class Runtime>

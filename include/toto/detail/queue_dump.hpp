@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// What a queue tells about itself in words, and the list of tasks it keeps for that if it was asked to. Part of
+// QueueCore; include queue_core.hpp.
+
+#ifndef TOTO_DETAIL_QUEUE_DUMP_HPP
+#define TOTO_DETAIL_QUEUE_DUMP_HPP
+
+#include <array>
+#include <cstdio>
+
+#include "queue_core.hpp"
+
+namespace toto::inline v0::detail {
+
+/// "0.250 s"
+template <class Length>
+std::string seconds_text(Length length) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>(length).count());
+  return text.data();
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::track(TrackedTask<Runtime>& task, std::string_view what) noexcept {
+  task.what = what;
+  task.doing = "queued";
+  task.since = Clock::now();
+  const Lock lock(mutex_);
+  task.listed = true;
+  tracked_.push_back(task);
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::update(TrackedTask<Runtime>& task, const char* doing, std::size_t worker) noexcept {
+  const TimePoint now = Clock::now();
+  const Lock lock(mutex_);
+  task.doing = doing;
+  task.worker = worker;
+  task.since = now;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::untrack(TrackedTask<Runtime>& task) noexcept {
+  const Lock lock(mutex_);
+  if (std::exchange(task.listed, false)) {
+    tracked_.remove(task);
+  }
+}
+
+template <class Runtime>
+std::string QueueCore<Runtime>::dump() const {
+  const QueueStats now = stats();
+  std::string text = "queue '" + name_ + "': " + std::to_string(now.threads) + " of " + std::to_string(thread_count_) +
+                     " thread(s), " + std::to_string(now.idle) + " idle; " + std::to_string(now.submitted) +
+                     " submitted = " + std::to_string(now.completed) + " completed + " + std::to_string(now.failed) +
+                     " failed + " + std::to_string(now.cancelled) + " cancelled + " + std::to_string(now.queued) +
+                     " queued + " + std::to_string(now.running) + " running + " + std::to_string(now.suspended) +
+                     " suspended; " + std::to_string(now.continuations) + " continuation(s)\n";
+  const Lock lock(mutex_);
+  const TimePoint time = Clock::now();
+  if (closed_) {
+    text += "  closed\n";
+  }
+  for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
+    if (worker->idle) {
+      text +=
+          "  worker " + std::to_string(worker->number) + " idle for " + seconds_text(time - worker->idle_since) + '\n';
+    } else if (worker->blocked_on != nullptr) {
+      text += "  worker " + std::to_string(worker->number) + " waits for a task of this queue\n";
+    }
+  }
+  for (const TrackedTask<Runtime>* task = tracked_.front(); task != nullptr; task = task->next) {
+    text += "  task ";
+    text += task->what;
+    text += std::string(" ") + task->doing;
+    if (task->worker != 0) {
+      text += " on worker " + std::to_string(task->worker);
+    }
+    text += " for " + seconds_text(time - task->since) + '\n';
+  }
+  return text;
+}
+
+template <class Runtime>
+std::size_t QueueCore<Runtime>::starving(std::uint64_t& begun) noexcept {
+  const Lock lock(mutex_);
+  const std::uint64_t queued = queued_tasks_locked();
+  const std::uint64_t now = submitted_ - cancelled_ - queued;
+  return std::exchange(begun, now) == now ? static_cast<std::size_t>(queued) : 0;
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_QUEUE_DUMP_HPP
