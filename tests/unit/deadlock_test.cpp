@@ -225,3 +225,54 @@ TEST_CASE("a coroutine task that blocks on its own one-thread queue is told", "[
   };
   CHECK(queue.yield_task(block, std::ref(queue)).get());
 }
+
+TEST_CASE("two queues whose only workers wait for each other: one of the waits is refused, with the cycle in its text",
+          "[task_queue][deadlock][M4]") {
+  toto::TaskQueue first(1, 60s, "first");
+  toto::TaskQueue second(1, 60s, "second");
+  Gate both;
+  Arrivals begun;
+  std::atomic<int> told{0};
+  std::string words;
+  const auto wait_for = [&](toto::TaskQueue& other) {
+    begun.arrive();
+    both.wait();
+    try {
+      return other.yield_task([] { return 1; }).get();
+    } catch (const toto::DeadlockError& error) {
+      if (++told == 1) {
+        words = error.what();
+      }
+      return 2;
+    }
+  };
+  auto one = first.yield_task([&] { return wait_for(second); });
+  auto other = second.yield_task([&] { return wait_for(first); });
+  REQUIRE(begun.wait_for(2));
+  both.open();
+  const int sum = one.get() + other.get();
+  REQUIRE(told == 1);  // the one that is refused ends, and lets the other go on
+  REQUIRE(sum == 3);
+  CHECK_THAT(words, contains("of queue 'first' w"));
+  CHECK_THAT(words, contains("for a task of queue 'second'"));
+  CHECK_THAT(words, contains("of queue 'second' w"));
+  CHECK_THAT(words, contains("for a task of queue 'first'"));
+}
+
+TEST_CASE("a chain of waits over three queues that ends at a free worker is not refused",
+          "[task_queue][deadlock][M4]") {
+  toto::TaskQueue first(1);
+  toto::TaskQueue second(1);
+  toto::TaskQueue third(1);
+  auto handle = first.yield_task(
+      [&] { return second.yield_task([&] { return third.yield_task([] { return 7; }).get(); }).get(); });
+  REQUIRE(handle.get() == 7);
+}
+
+TEST_CASE("waits across queues that have a limit are never refused", "[task_queue][deadlock][M4]") {
+  toto::TaskQueue first(1);
+  toto::TaskQueue second(1);
+  auto handle =
+      first.yield_task([&] { return second.yield_task([&] { return first.yield_task([] {}).wait_for(10ms); }).get(); });
+  REQUIRE_FALSE(handle.get());
+}

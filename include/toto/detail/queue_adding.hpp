@@ -363,24 +363,6 @@ void QueueCore<Runtime>::try_again() noexcept {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::block_on_locked(Worker& self, const QueuedTask& task) {
-  self.blocked_on = &task;
-  // Certain only if no further worker may start, nobody is completing a task from outside (busy_), and each
-  // worker waits for a task that is not over: every task of this queue needs one of its workers to end.
-  bool certain = live_ == thread_count_ && secured_ == live_ && busy_ == live_;
-  for (const Worker* worker = all_; certain && worker != nullptr; worker = worker->next_of_all) {
-    certain = !worker->secured || (worker->blocked_on != nullptr && !worker->blocked_on->ready());
-  }
-  if (certain) {
-    self.blocked_on = nullptr;
-    throw DeadlockError("toto: this wait could never end: it blocks the last of " + std::to_string(live_) +
-                        " worker(s) of queue '" + name_ +
-                        "' on a task of that queue, and the others are blocked on its tasks too; co_await the "
-                        "handle, or give the queue more threads");
-  }
-}
-
-template <class Runtime>
 void QueueCore<Runtime>::coroutine_began(Worker& self) noexcept {
   const Lock lock(mutex_);
   ++open_coroutines_;

@@ -187,10 +187,6 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Takes a task out of the queue and discards it, if no worker has claimed it.
   bool cancel(QueuedTask& task) noexcept;
 
-  /// Declares that the calling worker is about to block on a task of this queue for as long as it takes.
-  /// Throws: DeadlockError if no worker would be left to run any of the tasks that they all wait for.
-  void block_on_locked(Worker& worker, const QueuedTask& task) TOTO_REQUIRES(mutex_);
-
   /// A coroutine task has begun, and will end with coroutine_ended(), on whatever thread.
   void coroutine_began(Worker& self) noexcept;
   void coroutine_ended(bool failed) noexcept;
@@ -240,11 +236,31 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Gives back the reference that a task took when it was added.
   void return_reference() noexcept;
 
+  /// Every worker that there may be is blocked without a limit on a task that is not over. Calls `visit(worker)` for each
+  /// until it turns out otherwise. Requires the WaitGraph's mutex.
+  template <class Visit>
+  bool all_blocked(Visit visit) const {
+    const Lock lock(mutex_);
+    // Nobody else may be on the way, or be completing a task from outside (busy_).
+    bool blocked = live_ == thread_count_ && secured_ == live_ && busy_ == live_;
+    for (const Worker* worker = all_; blocked && worker != nullptr; worker = worker->next_of_all) {
+      if (worker->secured) {
+        blocked = worker->blocked_on != nullptr && !worker->blocked_on->ready();
+        visit(*worker);
+      }
+    }
+    return blocked;
+  }
+
   /// Guards what is declared below, and the threads blocked on this queue's tasks.
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   /// Of threads that wait for a task.
   SpinBudget<Runtime> spins;
+
+  // The WaitGraph's, while it looks.
+  QueueCore* next_visited = nullptr;
+  std::uint64_t visited = 0;
 
   /// The TaskQueue that owns this core. Its own workers read it; null once that object is being destroyed.
   typename Runtime::template Atomic<void*> owner{nullptr};

@@ -33,6 +33,7 @@
 #include "home.hpp"
 #include "queue_core.hpp"
 #include "result.hpp"
+#include "wait_graph.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -252,29 +253,24 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
   if (ready()) {
     return true;
   }
-  Worker* const worker = core_->this_worker();
-  if (worker != nullptr) {
-    core_->run_local(*worker);  // the task may be a coroutine that has ended on this very thread
-  } else {
+  Worker* const worker = ThreadContext<Runtime>::current().worker;
+  if (worker == nullptr) {
     core_->spins.spin([this] { return ready(); });
     core_->spins.paid(ready());
-    if (ready()) {
-      return true;
-    }
+  } else if (&worker->core == core_) {
+    core_->run_local(*worker);  // the task may be a coroutine that has ended on this very thread
   }
+  if (ready()) {
+    return true;
+  }
+  const BlockedWorker<Runtime> blocked(deadline == TimePoint::max() ? worker : nullptr, *core_, *this);
   const Lock lock(core_->mutex());
-  if (worker != nullptr && deadline == TimePoint::max() && !ready()) {
-    core_->block_on_locked(*worker, *this);
-  }
   Word seen = word_.load(std::memory_order_relaxed);
   if (seen == Word::pending) {
     waiter_.blocked = {};
     word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
   }
   const bool over = ready() || waiter_.blocked.wait_until(core_->mutex(), deadline, [this] { return ready(); });
-  if (worker != nullptr) {
-    worker->blocked_on = nullptr;
-  }
   if (!over && waiter_.blocked.empty()) {
     // The completer changes `blocked` only with the mutex, which is held here.
     word_.store(Word::pending, std::memory_order_relaxed);

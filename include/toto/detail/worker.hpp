@@ -118,8 +118,10 @@ class Worker {
   bool idle = false;
   /// Popped from the idle stack by somebody who has sent, or is about to send, a wake-up.
   bool signalled = false;
-  /// The task of this queue that this worker is blocked on, without a limit of time.
+  /// The task, and its queue, that this worker is blocked on without a limit of time. Written under the WaitGraph's mutex
+  /// too.
   const QueuedTask<Runtime>* blocked_on = nullptr;
+  QueueCore<Runtime>* blocked_on_queue = nullptr;
   /// This worker is the one that the queue's `searching_` speaks of.
   bool searcher = false;
   /// Has claimed a task at its last visit to the mutex, which counts as begun although `tally` may not yet show it.
