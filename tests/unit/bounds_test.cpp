@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+//
+// A queue's bound: what adding to a full queue does, and waiting for room.
+
+#include <toto/tasks.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/eventually.hpp"
+#include "support/gate.hpp"
+#include "support/held_worker.hpp"
+#include "support/lifetime_counter.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+using toto::Overflow;
+using toto::TaskQueue;
+
+namespace {
+
+toto::QueueOptions bounded(std::size_t most, Overflow overflow) {
+  return {.name = "bounded", .max_queued = most, .overflow = overflow};
+}
+
+}  // namespace
+
+TEST_CASE("a full queue that rejects throws QueueFull, and nothing has changed", "[bounds][N1]") {
+  Lifetimes captures;
+  TaskQueue queue(bounded(1, Overflow::reject));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  const std::size_t size = queue.size();
+  CHECK_THROWS_AS(queue.add_task([counted = Counted(captures)] {}), toto::QueueFull);
+  CHECK_THROWS_AS(queue.yield_task([] { return 1; }), toto::QueueFull);
+  CHECK_THROWS_WITH(queue.add_task([] {}), contains("bounded") && contains("1 task"));
+  CHECK(captures.alive() == 0);
+  CHECK(queue.size() == size);
+  CHECK(queue.stats().queued == 1);
+}
+
+TEST_CASE("try_add_task of a full queue is false and leaves its arguments alone, whatever the overflow",
+          "[bounds][N1]") {
+  for (const Overflow overflow : {Overflow::block, Overflow::reject, Overflow::caller_runs, Overflow::discard_oldest}) {
+    TaskQueue queue(bounded(1, overflow));
+    std::vector<int> got;
+    HeldWorker worker(queue);
+    REQUIRE(worker.held());
+    REQUIRE(queue.try_add_task([] {}));
+    std::vector<int> values{1, 2, 3};
+    const auto keep = [&got](std::vector<int> given) { got = std::move(given); };
+    CHECK_FALSE(queue.try_add_task(keep, std::move(values)));
+    CHECK(values.size() == 3);
+    CHECK_FALSE(queue.try_add_task_for(1ms, keep, std::move(values)));
+    CHECK(values.size() == 3);
+    worker.release();
+    REQUIRE(queue.wait_idle_for(kPatience));
+    REQUIRE(queue.try_add_task(keep, std::move(values)));
+    REQUIRE(queue.wait_idle_for(kPatience));
+    CHECK(got.size() == 3);
+  }
+}
+
+TEST_CASE("a thousand rejected tasks that are tried again all run once", "[bounds][N5]") {
+  constexpr int kTasks = 1000;
+  std::atomic<int> runs{0};
+  TaskQueue queue({.thread_count = 2, .max_queued = 3, .overflow = Overflow::reject});
+  for (int task = 0; task < kTasks; ++task) {
+    while (!queue.try_add_task([&runs] { ++runs; })) {
+      std::this_thread::yield();
+    }
+  }
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(runs == kTasks);
+  REQUIRE(queue.stats().completed == kTasks);
+}
+
+TEST_CASE("an adder waits for room, and gets it when a task begins", "[bounds][N2]") {
+  TaskQueue queue(bounded(1, Overflow::block));
+  Gate first_may_end;
+  Gate second_may_end;
+  std::atomic<bool> added{false};
+  queue.add_task([&] { first_may_end.wait(); });
+  REQUIRE(eventually([&] { return queue.stats().running == 1; }));
+  queue.add_task([&] { second_may_end.wait(); });
+  std::thread adder([&] {
+    queue.add_task([] {});
+    added = true;
+  });
+  CHECK_FALSE(queue.try_add_task([] {}));
+  first_may_end.open();
+  const bool in_time = eventually([&] { return added.load(); });  // although the second one still runs
+  second_may_end.open();
+  adder.join();
+  REQUIRE(in_time);
+}
+
+TEST_CASE("who waits for room is told that the queue has closed", "[bounds][N2]") {
+  TaskQueue queue(bounded(1, Overflow::block));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  std::atomic<int> told{0};
+  std::vector<std::thread> adders;
+  for (int adder = 0; adder < 3; ++adder) {
+    adders.emplace_back([&] {
+      try {
+        queue.add_task([] {});
+      } catch (const toto::QueueClosed&) {
+        ++told;
+      }
+    });
+  }
+  queue.close();
+  for (std::thread& adder : adders) {
+    adder.join();
+  }
+  REQUIRE(told == 3);
+}
+
+TEST_CASE("a task that adds to its own full queue does not wait for itself", "[bounds][N3]") {
+  std::atomic<int> runs{0};
+  TaskQueue queue(bounded(1, Overflow::block));
+  queue.add_task([&] {
+    for (int task = 0; task < 10; ++task) {
+      queue.add_task([&runs] { ++runs; });
+    }
+  });
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(runs == 10);
+}
+
+TEST_CASE("a wait for room with a limit takes that long, and leaves nothing behind", "[bounds][N4]") {
+  TaskQueue queue(bounded(1, Overflow::block));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE_FALSE(queue.try_add_task_for(30ms, [] {}));
+  REQUIRE(std::chrono::steady_clock::now() - begin >= 30ms);
+  worker.release();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(queue.try_add_task([] {}));
+}
+
+TEST_CASE("with caller_runs the adder runs what finds no room, and its failure goes to on_error", "[bounds][N1]") {
+  TaskQueue queue(bounded(1, Overflow::caller_runs));
+  std::atomic<int> failures{0};
+  queue.on_error([&](const std::exception_ptr&, const toto::TaskInfo&) { ++failures; });
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  std::thread::id ran_on;
+  queue.add_task([&] { ran_on = std::this_thread::get_id(); });
+  CHECK(ran_on == std::this_thread::get_id());
+  queue.add_task([] { throw std::runtime_error("in the caller"); });
+  CHECK(failures == 1);
+  auto handle = queue.yield_task([] { return 5; });
+  CHECK(handle.ready());
+  CHECK(handle.get() == 5);
+  CHECK_THROWS_AS(queue.limited(1, "one"), std::invalid_argument);
+  int object = 0;
+  CHECK_THROWS_WITH(toto::AwaitableInstance(object, queue), contains("AwaitableInstance") && contains("order"));
+  CHECK(queue.limited(2, "two").thread_count() == 2);
+  worker.release();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  const toto::QueueStats stats = queue.stats();
+  CHECK(stats.submitted == 5);
+  CHECK(stats.completed == 4);
+  CHECK(stats.failed == 1);
+}
+
+TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled", "[bounds][N1]") {
+  TaskQueue queue(bounded(2, Overflow::discard_oldest));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  std::string order;
+  auto first = queue.yield_task([&order] { order += '1'; });
+  queue.add_task([&order] { order += '2'; });
+  queue.add_task([&order] { order += '3'; });
+  REQUIRE(first.ready());
+  CHECK_THROWS_AS(first.get(), toto::TaskCancelled);
+  queue.add_task([&order] { order += '4'; });
+  worker.release();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(order == "34");
+  CHECK(queue.stats().cancelled == 2);
+}
+
+TEST_CASE("coroutines wait for room in line, without a thread", "[bounds][N2]") {
+  constexpr int kCoroutines = 1000;
+  TaskQueue queue(bounded(2, Overflow::block));
+  toto::EventLoop loop;
+  std::atomic<int> runs{0};
+  std::vector<int> order;
+  const auto body = [&](int number) -> toto::Task<> {
+    auto room = co_await queue.admission();
+    order.push_back(number);
+    co_await room.yield_task([&runs] { ++runs; });
+  };
+  for (int number = 0; number < kCoroutines; ++number) {
+    loop.spawn(body(number));
+  }
+  loop.run();
+  REQUIRE(runs == kCoroutines);
+  for (int number = 0; number < kCoroutines; ++number) {
+    REQUIRE(order[static_cast<std::size_t>(number)] == number);
+  }
+}
+
+TEST_CASE("an admission is used once, and gives its room back if it is not used", "[bounds][N2][U8]") {
+  TaskQueue queue(bounded(1, Overflow::reject));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  const auto use = [&]() -> toto::Task<> {
+    {
+      const auto unused = co_await queue.admission();
+      CHECK_FALSE(queue.try_add_task([] {}));
+    }
+    auto room = co_await queue.admission();
+    room.add_task([] {});
+    CHECK_FALSE(room.valid());
+    CHECK_THROWS_AS(room.add_task([] {}), toto::NoState);
+  };
+  toto::sync_wait(use());
+  worker.release();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  queue.close();
+  const auto closed = [&]() -> toto::Task<> { static_cast<void>(co_await queue.admission()); };
+  CHECK_THROWS_AS(toto::sync_wait(closed()), toto::QueueClosed);
+}
+
+TEST_CASE("a bound of 0 is refused by name", "[bounds][U1]") {
+  CHECK_THROWS_WITH(TaskQueue({.max_queued = 0}), contains("max_queued is 0"));
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+//
+// Time: tasks that come later, waits that end, calls that live in the awaiting frame, and what a queue tells.
+
+#include <toto/tasks.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "support/catch.hpp"
+#include "support/eventually.hpp"
+#include "support/gate.hpp"
+#include "support/held_worker.hpp"
+#include "support/lifetime_counter.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+using toto::TaskQueue;
+
+TEST_CASE("a delayed task runs once, not before its time, on the queue", "[timers]") {
+  TaskQueue queue;
+  Gate ran;
+  TaskQueue* where = nullptr;
+  const auto begin = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point when;
+  const auto timer = queue.add_task_after(20ms, [&] {
+    when = std::chrono::steady_clock::now();
+    where = TaskQueue::current();
+    ran.open();
+  });
+  REQUIRE(timer.active());
+  REQUIRE(ran.wait());
+  REQUIRE(when - begin >= 20ms);
+  REQUIRE(where == &queue);
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(queue.stats().submitted == 1);
+}
+
+TEST_CASE("a timer that is stopped or destroyed lets nothing run; a detached one does", "[timers]") {
+  Lifetimes captures;
+  TaskQueue queue;
+  std::atomic<int> runs{0};
+  {
+    auto stopped = queue.add_task_after(1h, [&runs, counted = Counted(captures)] { ++runs; });
+    stopped.stop();
+    CHECK_FALSE(stopped.active());
+    CHECK(captures.alive() == 0);
+    const auto destroyed = queue.add_task_after(1h, [&runs, counted = Counted(captures)] { ++runs; });
+  }
+  CHECK(captures.alive() == 0);
+  queue.add_task_after(1ms, [&runs] { runs += 100; }).detach();
+  REQUIRE(eventually([&] { return runs == 100; }));
+}
+
+TEST_CASE("a periodic task comes again until it is stopped, also by itself, and never overlaps", "[timers]") {
+  TaskQueue queue(4);
+  std::atomic<int> runs{0};
+  std::atomic<int> inside{0};
+  std::atomic<bool> overlapped{false};
+  toto::Timer timer;
+  Gate started;
+  timer = queue.add_task_every(1ms, [&] {
+    started.wait();
+    overlapped = overlapped || ++inside > 1;
+    std::this_thread::sleep_for(3ms);  // longer than the period
+    --inside;
+    if (++runs == 5) {
+      timer.stop();
+    }
+  });
+  started.open();
+  REQUIRE(eventually([&] { return runs == 5; }));
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(runs == 5);
+  CHECK_FALSE(overlapped);
+}
+
+TEST_CASE("a periodic coroutine is one call until it has ended; what it throws goes to on_error", "[timers]") {
+  TaskQueue queue;
+  std::atomic<int> ends{0};
+  std::atomic<int> failures{0};
+  queue.on_error([&](const std::exception_ptr&, const toto::TaskInfo&) { ++failures; });
+  const auto coroutine = [&]() -> toto::Task<> {
+    co_await toto::sleep_for(2ms);
+    if (++ends == 2) {
+      throw std::runtime_error("the second time");
+    }
+  };
+  const auto timer = queue.add_task_every(1ms, coroutine);
+  REQUIRE(eventually([&] { return ends >= 4; }));
+  REQUIRE(failures == 1);
+}
+
+TEST_CASE("timers refuse wrong arguments by name, and are quiet when their queue has closed", "[timers][U2]") {
+  auto queue = std::make_unique<TaskQueue>();
+  CHECK_THROWS_WITH(queue->add_task_after(-1s, [] {}), contains("delay is negative"));
+  CHECK_THROWS_WITH(queue->add_task_every(0s, [] {}), contains("period is 0"));
+  const auto timer = queue->add_task_every(1ms, [] {});
+  queue.reset();
+  CHECK(eventually([&] { return !timer.active(); }));
+}
+
+TEST_CASE("timeout ends the wait with TimedOut: a queued task is cancelled, a running one goes on",
+          "[time_limit][K10]") {
+  TaskQueue queue(1, 60s, "slow");
+  toto::EventLoop loop;
+  Gate release;
+  Gate running;
+  std::atomic<bool> first_ended{false};
+  auto first = queue.yield_task([&] {
+    running.open();
+    release.wait();
+    first_ended = true;
+    return 1;
+  });
+  REQUIRE(running.wait());
+  auto second = queue.yield_task([] { return 2; });
+  std::string words;
+  const auto wait = [&](toto::TaskHandle<int> handle) -> toto::Task<bool> {
+    try {
+      co_await std::move(handle).timeout(5ms);
+    } catch (const toto::TimedOut& error) {
+      words = error.what();
+      co_return true;
+    }
+    co_return false;
+  };
+  CHECK(loop.run_sync(wait(std::move(first))));
+  CHECK_THAT(words, contains("slow"));
+  CHECK(loop.run_sync(wait(std::move(second))));
+  CHECK(queue.stats().cancelled == 1);
+  CHECK_FALSE(first_ended);
+  release.open();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(first_ended);
+}
+
+TEST_CASE("timeout of a task that is over, or ends in time, gives its result", "[time_limit][K11]") {
+  TaskQueue queue;
+  auto over = queue.yield_task([] { return 1; });
+  over.wait();
+  const auto use = [&]() -> toto::Task<int> {
+    const int first = co_await std::move(over).timeout(0s);
+    auto failing = queue.yield_task([]() -> int { throw std::runtime_error("in time"); });
+    bool thrown = false;
+    try {
+      co_await std::move(failing).timeout(1h);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    auto last = queue.yield_task([] { return 10; });
+    const int second = co_await std::move(last).timeout(toto::Duration::never());
+    co_return thrown ? first + second : 0;
+  };
+  REQUIRE(toto::sync_wait(use()) == 11);
+}
+
+TEST_CASE("call() gives results, references and exceptions, and is awaited once", "[call][G11][G17]") {
+  TaskQueue queue;
+  toto::EventLoop loop;
+  int referred = 1;
+  const auto use = [&]() -> toto::Task<> {
+    const int sum = co_await queue.call([](int a, int b) { return a + b; }, 1, 2);
+    CHECK(sum == 3);
+    int& same = co_await queue.call([&referred]() -> int& { return referred; });
+    CHECK(&same == &referred);
+    CHECK(toto::EventLoop::current() == &loop);
+    bool thrown = false;
+    try {
+      co_await queue.call([] { throw std::runtime_error("there"); });
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    CHECK(thrown);
+    auto stored = queue.call([] { return 5; });
+    const int five = co_await stored;
+    CHECK(five == 5);
+    bool refused = false;
+    try {
+      co_await stored;
+    } catch (const toto::NoState&) {
+      refused = true;
+    }
+    CHECK(refused);
+    const auto coroutine = [](TaskQueue& on) -> toto::Task<int> { co_return co_await on.call([] { return 8; }); };
+    const int eight = co_await queue.call(coroutine, std::ref(queue));
+    CHECK(eight == 8);
+  };
+  loop.run_sync(use());
+  queue.close();
+  const auto late = [&]() -> toto::Task<> { co_await queue.call([] {}); };
+  CHECK_THROWS_AS(loop.run_sync(late()), toto::QueueClosed);
+}
+
+TEST_CASE("a coroutine on the queue awaits ten thousand calls on it without leaving its thread", "[call][G20]") {
+  TaskQueue queue;
+  const auto body = [](TaskQueue& on) -> toto::Task<int> {
+    int sum = 0;
+    for (int i = 0; i < 10'000; ++i) {
+      sum += co_await on.call([] { return 1; });
+    }
+    co_return sum;
+  };
+  REQUIRE(queue.yield_task(body, std::ref(queue)).get() == 10'000);
+}
+
+TEST_CASE("dump tells what a queue does; tracked tasks by name and age", "[insight]") {
+  struct Hash {
+    Gate* gate;
+    void operator()() const { gate->wait(); }
+  };
+  Gate release;
+  TaskQueue queue({.thread_count = 1, .name = "files", .track_tasks = true});
+  queue.add_task(Hash{&release});
+  REQUIRE(eventually([&] { return queue.stats().running == 1; }));
+  auto waiting = queue.yield_task([] {});
+  const std::string text = queue.dump();
+  CHECK_THAT(text, contains("queue 'files': 1 of 1 thread(s)"));
+  CHECK_THAT(text, contains("Hash running on worker 1 for"));
+  CHECK_THAT(text, contains("queued for"));
+  release.open();
+  waiting.get();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(queue.dump().find("Hash") == std::string::npos);
+}
+
+TEST_CASE("the watchdog tells that a queue starves, and only then", "[insight]") {
+  struct Told final : toto::QueueObserver {
+    void queue_starving(std::string_view queue, std::size_t queued, toto::Duration since) noexcept override {
+      if (queue == "starving" && queued == 1 && !since.is_negative()) {
+        ++count;
+      }
+    }
+    std::atomic<int> count{0};
+  } told;
+  TaskQueue queue({.name = "starving", .observer = &told, .watchdog = 5ms});
+  Gate release;
+  queue.add_task([&] { release.wait(); });
+  std::this_thread::sleep_for(20ms);
+  CHECK(told.count == 0);  // one is running, none is queued
+  queue.add_task([] {});
+  CHECK(eventually([&] { return told.count >= 2; }));
+  release.open();
+  REQUIRE(queue.wait_idle_for(kPatience));
+}
