@@ -279,6 +279,10 @@ TEST_CASE("an observer sees every way of giving a queue a task", "[observer]") {
     toto::EventLoop loop;
     REQUIRE(loop.run_sync(queue.call([] { return 7; })) == 7);
   });
+  watch("transaction", [](TaskQueue& queue) {
+    toto::InstancePool<int> pool(1);
+    REQUIRE(pool.await_transaction([](int& value) { return value; }, queue).get() == 1);
+  });
   watch("timer", [](TaskQueue& queue) {
     std::atomic<bool> ran{false};
     const auto timer = queue.add_task_after(0ms, [&ran] { ran = true; });

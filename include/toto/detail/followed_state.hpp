@@ -87,7 +87,7 @@ class FollowedState : public Base {
   ~FollowedState() = default;
 
   /// Adds it to its queue.
-  /// Throws: what adding throws.
+  /// Throws: what adding throws; then it is over for whoever follows it.
   void add_followed(bool reserved) {
     if (!this->watched) {
       this->core().add(*this, reserved);
@@ -95,12 +95,7 @@ class FollowedState : public Base {
     }
     QueueObserver* const observer = this->core().observer();
     const TaskEvent event = event_on(0);
-    if (this->core().tracks()) {
-      this->core().track(entry_, event.what);
-    }
-    if (observer != nullptr) {
-      observer->task_queued(event);
-    }
+    announce();
     try {
       this->core().add(*this, reserved);  // *this may be gone after this line
     } catch (...) {
@@ -109,6 +104,20 @@ class FollowedState : public Base {
         observer->task_finished(event, TaskEnd::cancelled);
       }
       throw;
+    }
+  }
+
+  /// It is about to be added, for the first time or again.
+  void announce() noexcept {
+    if (!this->watched || std::exchange(announced_, true)) {
+      return;
+    }
+    const TaskEvent event = event_on(0);
+    if (this->core().tracks()) {
+      this->core().track(entry_, event.what);
+    }
+    if (QueueObserver* const observer = this->core().observer()) {
+      observer->task_queued(event);
     }
   }
 
@@ -121,7 +130,8 @@ class FollowedState : public Base {
     if (this->core().tracks()) {
       this->core().untrack(entry_);
     }
-    if (QueueObserver* const observer = this->core().observer()) {
+    QueueObserver* const observer = this->core().observer();
+    if (observer != nullptr && announced_) {
       const Outcome outcome = this->result_.outcome();
       observer->task_finished(event_on(worker != nullptr ? worker->number : 0),
                               outcome == Outcome::value       ? TaskEnd::completed
@@ -137,6 +147,7 @@ class FollowedState : public Base {
   }
 
   const std::uint64_t number_;
+  bool announced_ = false;
   TrackedTask<Runtime> entry_;
 };
 

@@ -15,6 +15,7 @@
 #include "../call_site.hpp"
 #include "../task_handle.hpp"
 #include "call_state.hpp"
+#include "followed_state.hpp"
 #include "pool_core.hpp"
 #include "temporaries.hpp"
 
@@ -171,10 +172,10 @@ struct TransactionHandle {
 
 /// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does when it
 /// is queued.
-template <class Runtime, class Call>
-class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime, Call> {
+template <class Runtime, class Call, class F>
+class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Runtime, StateFor<Runtime, Call>, F> {
  public:
-  using Base = StateFor<Runtime, Call>;
+  using Base = FollowedState<Runtime, StateFor<Runtime, Call>, F>;
   using Queue = QueueCore<Runtime>;
   using Instance = PooledInstance<Runtime>;
 
@@ -202,7 +203,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
         }
       }
       this->instance = taken;
-      this->core().add(*this);
+      this->add_followed(false);
     } catch (...) {
       destroy();  // gives the instance back
       throw;
@@ -231,6 +232,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
     std::exception_ptr failure;
     try {
+      this->announce();
       queue->add(*this);  // this may be gone after this line
       return nullptr;
     } catch (...) {
@@ -294,7 +296,7 @@ auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& 
   static_assert(CallTraits<Runtime, Call>::kValid,
                 "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
                 "moved as std::thread does it: use std::ref to pass a reference");
-  using State = TransactionState<Runtime, Call>;
+  using State = TransactionState<Runtime, Call, Stored<F>>;
   check_callable(fn);
   return construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
                                          std::forward<F>(fn), std::forward<Args>(args)...);

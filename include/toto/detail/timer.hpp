@@ -67,7 +67,12 @@ class TimerHeap {
   }
 
   /// Leaves every timer where it is: nobody waits any more.
-  void forget() noexcept { nodes_.clear(); }
+  void forget() noexcept {
+    for (Node* const node : nodes_) {
+      node->place = Node::kNotWaiting;
+    }
+    nodes_.clear();
+  }
 
  private:
   static bool before(const Node& a, const Node& b) noexcept {

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
@@ -71,6 +72,7 @@ class Bench {
   toto::TaskQueue queue;
   std::optional<toto::QueueView<>> pair;
   std::optional<toto::QueueView<>> serial;  // not every queue can have one
+  bool closed = false;                      // the main thread's
 
  private:
   static toto::QueueOptions choose(Dice& dice) {
@@ -89,8 +91,6 @@ class Bench {
     return options;
   }
 };
-
-class World;
 
 /// A bench that is in use. Whoever drops the last one does not end the queue: the main thread does, because ending
 /// waits, and queues that wait for each other's threads would wait for ever.
@@ -133,7 +133,7 @@ class World {
     const std::lock_guard lock(mutex_);
     auto& place = places_[dice_.below(kBenches)];
     if (dice_.one_in(2)) {
-      place->queue.close(dice_.one_in(2) ? toto::Pending::cancel : toto::Pending::run);
+      close(*place);
     }
     leaving_.push_back(std::exchange(place, std::move(fresh)));
   }
@@ -154,7 +154,7 @@ class World {
       }
     }
     for (std::size_t i = 0; i < self_ended_.size();) {
-      auto& [ledger, since] = self_ended_[i];
+      const auto& ledger = self_ended_[i];
       if (ledger->accepted == ledger->ran && ledger.use_count() == 1) {
         self_ended_[i] = std::move(self_ended_.back());
         self_ended_.pop_back();
@@ -225,11 +225,11 @@ class World {
     ++ended_;
     const std::shared_ptr<Ledger> ledger = bench->ledger;
     if (!bench->bounded() && dice_.one_in(4) && ends_in_a_task(bench)) {
-      self_ended_.emplace_back(ledger, Clock::now());
+      self_ended_.push_back(ledger);
       return;
     }
     if (dice_.one_in(2)) {
-      bench->queue.close(dice_.one_in(2) ? toto::Pending::cancel : toto::Pending::run);
+      close(*bench);
     }
     if (!bench->queue.wait_idle_for(std::chrono::seconds(20))) {
       Findings::get().report("a queue that nobody uses does not become idle: " + Ledger::text(bench->queue.stats()));
@@ -245,28 +245,31 @@ class World {
     }
   }
 
+  void close(Bench& bench) {
+    bench.closed = true;
+    bench.queue.close(dice_.one_in(2) ? toto::Pending::cancel : toto::Pending::run);
+  }
+
   /// Lets one of its own tasks destroy the queue; then what is left runs on that thread. Not if some were cancelled, or
   /// may have been: then the ledger alone could not tell when all is over.
-  bool ends_in_a_task(std::shared_ptr<Bench>& bench) {
-    if (bench->ledger->timed || bench->queue.stats().cancelled != 0 || bench->ledger->maybe != 0) {
+  static bool ends_in_a_task(std::shared_ptr<Bench>& bench) {
+    const std::shared_ptr<Ledger> ledger = bench->ledger;
+    if (bench->closed || ledger->timed || ledger->maybe != 0 || bench->queue.stats().cancelled != 0) {
       return false;
     }
+    ++ledger->accepted;
     Bench& dying = *bench;
-    try {
-      dying.queue.add_task([bench = std::move(bench)]() mutable {
-        ++bench->ledger->ran;
-        bench.reset();
-      });
-      return true;
-    } catch (const toto::QueueClosed&) {
-      return false;
-    }
+    dying.queue.add_task([last = std::move(bench), ledger]() mutable {
+      ++ledger->ran;
+      last.reset();
+    });
+    return true;
   }
 
   std::mutex mutex_;
   std::array<std::shared_ptr<Bench>, kBenches> places_;  // changed under mutex_ by the main thread
   std::vector<std::shared_ptr<Bench>> leaving_;
-  std::vector<std::pair<std::shared_ptr<Ledger>, Clock::time_point>> self_ended_;
+  std::vector<std::shared_ptr<Ledger>> self_ended_;
   Dice dice_;
   std::uint64_t made_ = 0;
   std::size_t ended_ = 0;
