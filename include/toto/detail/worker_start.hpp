@@ -13,9 +13,11 @@ namespace toto::inline v0::detail {
 /// What the system shows as the thread's name: the queue's, shortened where needed so that the number stays.
 inline std::string thread_name(const std::string& queue, std::size_t number) {
   constexpr std::size_t kShown = 15;  // Linux shows no more
-  const std::string suffix = '-' + std::to_string(number);
-  const std::size_t kept = kShown > suffix.size() ? kShown - suffix.size() : 0;
-  return queue.substr(0, kept) + suffix;
+  const std::string digits = std::to_string(number);
+  std::string name = queue.substr(0, kShown > digits.size() ? kShown - digits.size() - 1 : 0);
+  name += '-';  // not by operator+, of which GCC 12 warns (bug 105329)
+  name += digits;
+  return name;
 }
 
 /// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking everything
