@@ -122,8 +122,10 @@ class BasicTaskQueue {
   /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the arguments are
   /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
   /// call. What it returns is dropped, unless it is a Task, which is run to its end. An exception goes to on_error.
-  /// Throws: QueueClosed; std::invalid_argument for a null callable; std::bad_alloc; std::system_error if no thread
-  /// lives and none can be started. Then nothing was queued.
+  /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
+  /// thread.
+  /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
+  /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
@@ -154,6 +156,7 @@ class BasicTaskQueue {
   /// coroutine gives in the end. The task runs whether or not the handle is awaited.
   ///
   /// A callable that cannot be called with the arguments alone is given a StopToken in front of them.
+  /// Blocks: as add_task.
   /// Throws: as add_task.
   template <class F, class... Args>
   [[nodiscard("dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
@@ -168,6 +171,7 @@ class BasicTaskQueue {
   ///
   /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is
   /// running: the task itself must not destroy it.
+  /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>

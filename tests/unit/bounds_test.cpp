@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/coroutines.hpp"
 #include "support/eventually.hpp"
 #include "support/gate.hpp"
 #include "support/held_worker.hpp"
@@ -176,6 +177,33 @@ TEST_CASE("with caller_runs the adder runs what finds no room, and its failure g
   CHECK(stats.submitted == 5);
   CHECK(stats.completed == 4);
   CHECK(stats.failed == 1);
+}
+
+TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and goes on where it was", "[bounds][H1]") {
+  TaskQueue queue(bounded(1, Overflow::caller_runs));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  toto::EventLoop loop;
+  const auto use = [&]() -> toto::Task<bool> {
+    const std::thread::id here = std::this_thread::get_id();
+    const std::thread::id ran_on = co_await queue.call([] { return std::this_thread::get_id(); });
+    co_return ran_on == here&& std::this_thread::get_id() == here;
+  };
+  REQUIRE(loop.run_sync(use()));
+  // Without a home it goes on in the queue.
+  Gate done;
+  std::atomic<bool> on_queue{false};
+  const auto homeless = [&]() -> FireAndForget {
+    co_await queue.call([] {});
+    on_queue = TaskQueue::current() == &queue;
+    done.open();
+  };
+  homeless();
+  worker.release();
+  REQUIRE(done.wait());
+  REQUIRE(on_queue);
+  REQUIRE(queue.wait_idle_for(kPatience));
 }
 
 TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled", "[bounds][N1]") {

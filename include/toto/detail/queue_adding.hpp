@@ -28,9 +28,7 @@ void QueueCore<Runtime>::publish(Kind kind, typename Slot::Run run, Fill fill, b
   if (kind == Kind::task) {
     take_reference_locked();
   }
-  if (reserved) {
-    --reserved_;
-  }
+  return_reservation_locked(reserved);
   const Wake wake = pick_locked();
   mutex_.unlock();
   deliver(wake);
@@ -93,9 +91,7 @@ template <class Runtime>
 void QueueCore<Runtime>::count_added_locked(bool reserved) noexcept {
   ++submitted_;
   take_reference_locked();
-  if (reserved) {
-    --reserved_;
-  }
+  return_reservation_locked(reserved);
 }
 
 template <class Runtime>

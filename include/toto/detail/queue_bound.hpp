@@ -210,7 +210,7 @@ void QueueCore<Runtime>::return_reservation() noexcept {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::return_reservation_locked(bool& reserved) {
+void QueueCore<Runtime>::return_reservation_locked(bool& reserved) noexcept {
   if (std::exchange(reserved, false) && reserved_ > 0) {  // none in the child of a fork
     --reserved_;
   }

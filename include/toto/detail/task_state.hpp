@@ -180,6 +180,9 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
 template <class Runtime>
 void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+  if (worker != nullptr && worker->is_guest()) {
+    worker = nullptr;  // nothing comes after it there
+  }
   if (this->lane) {
     core_->leave_lane(*this);
   }

@@ -91,7 +91,9 @@ class Worker {
       : core(core_of_worker), number(number_of_worker) {}
 
   QueueCore<Runtime>& core;
-  const std::size_t number;
+  const std::size_t number;  // from 1
+  /// Not a thread of the queue, but an adder that runs its own task: see run_here().
+  bool is_guest() const noexcept { return number == 0; }
 
   // Used by the worker's own thread only.
   /// The coroutine that awaited the task just finished and lives on this queue: continues next, right here.
