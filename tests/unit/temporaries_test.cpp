@@ -58,9 +58,9 @@ using HandleOf = decltype(std::declval<toto::TaskQueue&>().yield_task(std::declv
 template <class F, class... Args>
 constexpr bool plain = std::is_same_v<HandleOf<F, Args...>, toto::TaskHandle<std::size_t>>;
 
-const auto captures_nothing = [] { return std::size_t{1}; };
+[[maybe_unused]] const auto captures_nothing = [] { return std::size_t{1}; };
 const auto captures_text = [text = kText] { return text.size(); };
-const auto captures_reference = [&text = kText] { return text.size(); };
+[[maybe_unused]] const auto captures_reference = [&text = kText] { return text.size(); };
 using CapturesText = std::remove_const_t<decltype(captures_text)>;
 static_assert(plain<std::size_t (*)()> && plain<decltype(captures_nothing)> && plain<decltype(captures_reference)>);
 static_assert(plain<const CapturesText&> && plain<CapturesText&>);  // named
