@@ -361,7 +361,7 @@ TEST_CASE("a copy that throws leaves the queue as it was", "[task_queue][E8]") {
   Lifetimes others;
   TaskQueue queue(1, toto::Duration::never());
   queue.add_task([] {});
-  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(toto_tests::eventually([&] { return queue.stats().idle == 1; }));
   const toto::QueueStats before = queue.stats();
   {
     const ThrowsOnCopy argument(lifetimes, 1);
