@@ -11,7 +11,7 @@ namespace toto::inline v0 {
 
 /// Awaits `awaitable` on a private loop on the calling thread, and gives its result or throws what it threw.
 /// Blocks: until it is done.
-/// Throws: also DeadlockError if `awaitable` is a handle of the queue whose last free worker this is.
+/// Throws: also DeadlockError as TaskHandle::get(), if `awaitable` is a handle.
 /// Resumes on: the calling thread.
 template <class Runtime = StdRuntime, class Awaitable>
 detail::AwaitResult<Awaitable> sync_wait(Awaitable&& awaitable) {

@@ -22,8 +22,8 @@
 // Words: a task is a callable you add to a queue; a worker is one of the queue's threads; a handle is the
 // result of a task to come; a coroutine's home is the loop or queue it runs on, to which it comes back after
 // each co_await; an executor is anything a coroutine can continue on; a continuation is a coroutine on its
-// way back; a lease is an instance taken from a pool until it is given back; a task group is a scope that nothing
-// started in it outlives.
+// way back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it
+// is given back; a task group is a scope that nothing started in it outlives.
 //
 // Read in this order: the headers below, then detail/queue_core.hpp and detail/task_state.hpp, where the work
 // is done.
@@ -35,12 +35,16 @@
 #include "version.hpp"
 #include "errors.hpp"
 #include "duration.hpp"
+#include "observer.hpp"
 #include "options.hpp"
 #include "stats.hpp"
 #include "runtime.hpp"
 #include "executor.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
+#include "queue_view.hpp"
+#include "timer.hpp"
+#include "admission.hpp"
 #include "task_queue.hpp"
 #include "event_loop.hpp"
 #include "sleep_for.hpp"

@@ -130,6 +130,19 @@ TEST_CASE("a task that has to begin by some time is cancelled then, although eve
   CHECK(early.get() == 2);
 }
 
+TEST_CASE("a task that has begun in time is not asked to stop when the time is over", "[views][K11]") {
+  TaskQueue queue;
+  auto handle = queue.with({.start_by = 20ms}).yield_task([](const toto::StopToken& token) {
+    std::this_thread::sleep_for(60ms);  // beyond the time
+    return token.stop_requested();
+  });
+  try {
+    CHECK_FALSE(handle.get());
+  } catch (const toto::TaskCancelled&) {
+    WARN("the machine was too slow to begin it in time");
+  }
+}
+
 TEST_CASE("a token takes queued tasks out and asks running ones to stop", "[views][K5]") {
   TaskQueue queue(2);
   toto::StopSource source;

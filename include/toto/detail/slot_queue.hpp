@@ -99,7 +99,7 @@ class SlotQueue {
   /// True if next() may be called.
   bool has_room() const noexcept { return (tail_ != nullptr && filled_ < tail_->size) || spares_ != nullptr; }
 
-  /// How many slots the next chunk should have: few for a queue that has never had a backlog, so that it is small.
+  /// How many slots the next chunk should have: few in the first one, so that a queue that sees few tasks is small.
   std::uint32_t size_wanted() const noexcept { return tail_ == nullptr ? kFew : kMany; }
 
   /// Gives the queue a chunk to fill, made without the mutex.

@@ -62,7 +62,7 @@ class ControlledState final : public FollowedState<Runtime, Base, F> {
   ControlledState(QueueCore<Runtime>& core, const Control<Runtime>& control, As&&... call)
       : Followed(core, std::forward<As>(call)...) {
     timer_.state = this;
-    timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).state->ask_to_cancel(); };
+    timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).state->expire(); };
     timer_.deadline = control.options.start_by.after(Runtime::Clock::now());
     if (timed()) {
       TimerService<Runtime>::instance().add(timer_, nullptr);
@@ -84,11 +84,13 @@ class ControlledState final : public FollowedState<Runtime, Base, F> {
     added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
     if (asked_.load(std::memory_order_seq_cst)) {
       this->cancel();
+    } else if (late()) {  // the timer may have come before
+      this->cancel_queued();
     }
   }
 
   void run_on(Worker& worker) override {
-    if (asked_.load(std::memory_order_seq_cst) || (timed() && Runtime::Clock::now() >= timer_.deadline)) {
+    if (asked_.load(std::memory_order_seq_cst) || late()) {
       this->core().count_unrun(worker);
       this->discard();
     } else {
@@ -120,7 +122,17 @@ class ControlledState final : public FollowedState<Runtime, Base, F> {
 
   bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
 
-  /// On whatever thread. Touches nothing after it has cancelled.
+  bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
+
+  /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
+  void expire() noexcept {
+    const auto core = Ref<QueueCore<Runtime>>::share(&this->core());
+    if (added_.load(std::memory_order_seq_cst)) {
+      this->cancel_queued();
+    }
+  }
+
+  /// On whatever thread, by the token. Touches nothing after it has cancelled.
   void ask_to_cancel() noexcept {
     const auto core = Ref<QueueCore<Runtime>>::share(&this->core());
     asked_.store(true, std::memory_order_seq_cst);

@@ -213,6 +213,7 @@ void QueueCore<Runtime>::leave_it_to_waker(Worker& self) noexcept {
     for (int look = 0; look < kLooks && self.woken_by_worker.load(std::memory_order_relaxed); ++look) {
       Runtime::relax();
     }
+    self.woken_by_worker.store(false, std::memory_order_relaxed);
   }
 }
 

@@ -44,7 +44,14 @@ struct Replay {
   std::string_view choices;
 };
 
-using Strategy = std::variant<Exhaustive, Pct, Random, Replay>;
+/// One schedule that bytes of any length and content choose, so that a fuzzer can: each lets byte / 8 decisions take
+/// their usual option, and the one after them the option byte % 8, modulo their number. After the last byte all take
+/// the usual one.
+struct Bytes {
+  std::string_view bytes;
+};
+
+using Strategy = std::variant<Exhaustive, Pct, Random, Replay, Bytes>;
 
 /// When virtual time passes. It never does by itself: a timed wait that expires sets it to its deadline.
 enum class Time {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How a schedule is chosen, decision by decision: depth-first search, PCT, random and replay behind one interface,
+// How a schedule is chosen, decision by decision: depth-first search, PCT, random, replay and bytes behind one interface,
 // Explorer; and the text that describes the choices of one schedule. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_STRATEGIES_HPP
@@ -281,6 +281,36 @@ class Repeat final : public Explorer {
   bool first_ = true;
 };
 
+/// The schedule that bytes choose, once; see Bytes.
+class ByBytes final : public Explorer {
+ public:
+  explicit ByBytes(Bytes options) noexcept : bytes_(options.bytes) { take(); }
+
+  bool next_schedule() override { return std::exchange(first_, false); }
+  std::size_t choose(const Decision& decision) override {
+    if (usual_ != 0) {
+      --usual_;
+      return 0;
+    }
+    const std::size_t choice = choice_ % decision.options.size();
+    take();
+    return choice;
+  }
+
+ private:
+  void take() noexcept {
+    const auto byte = bytes_.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(bytes_.front());
+    bytes_.remove_prefix(bytes_.empty() ? 0 : 1);
+    usual_ = byte / 8U;
+    choice_ = byte % 8U;
+  }
+
+  std::string_view bytes_;
+  std::size_t usual_ = 0;
+  std::size_t choice_ = 0;
+  bool first_ = true;
+};
+
 /// Throws: std::invalid_argument.
 inline std::unique_ptr<Explorer> make_explorer(const Strategy& strategy, std::uint64_t seed) {
   struct Make {
@@ -290,6 +320,7 @@ inline std::unique_ptr<Explorer> make_explorer(const Strategy& strategy, std::ui
     std::unique_ptr<Explorer> operator()(Pct options) const { return std::make_unique<Priorities>(options, seed); }
     std::unique_ptr<Explorer> operator()(Random) const { return std::make_unique<Uniform>(seed); }
     std::unique_ptr<Explorer> operator()(Replay options) const { return std::make_unique<Repeat>(options); }
+    std::unique_ptr<Explorer> operator()(Bytes options) const { return std::make_unique<ByBytes>(options); }
   };
   return std::visit(Make{seed}, strategy);
 }
