@@ -24,21 +24,22 @@ struct AdmissionAccess;
 template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
  public:
-  explicit AdmissionWait(QueueCore<Runtime>& core) noexcept : Join<Runtime>(1, 1), core_(core) {}
+  explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
+      : Join<Runtime>(1, 1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
   bool tell_locked() noexcept override {
     this->retain();  // the coroutine may go as soon as the mutex is free
     return false;
   }
   void proceed() noexcept override {
-    this->child_over(nullptr, &core_);
+    this->child_over(nullptr, core_.get());
     this->release();
   }
 
  private:
   ~AdmissionWait() override = default;
 
-  QueueCore<Runtime>& core_;
+  const Ref<QueueCore<Runtime>> core_;
 };
 
 }  // namespace detail

@@ -35,7 +35,8 @@ endfunction()
 
 # toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
 # each library_*.cpp becomes a shared library of its own that the program is linked with. A comment "// flags: ..." at
-# the start of a line gives further flags for GCC and Clang; "// only: posix" says what the program needs.
+# the start of a line gives further flags for GCC and Clang; "// only: posix" says what the program needs, and
+# "// not: thread sanitizer" what it cannot be run with.
 function(toto_add_process_tests)
   cmake_parse_arguments(PARSE_ARGV 0 process "" "TIMEOUT" "")
   math(EXPR timeout "${process_TIMEOUT} * ${toto_timeout_factor}")
@@ -53,6 +54,10 @@ function(toto_add_process_tests)
     endif()
     file(STRINGS ${entry} posix REGEX "^// only: posix")
     if(posix AND NOT UNIX)
+      continue()
+    endif()
+    file(STRINGS ${entry} no_tsan REGEX "^// not: thread sanitizer")
+    if(no_tsan AND "${TOTO_SANITIZE}" MATCHES "thread")
       continue()
     endif()
     set(target toto_process_${name})

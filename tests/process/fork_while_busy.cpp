@@ -2,6 +2,7 @@
 //
 // covers: [R2]
 // only: posix
+// not: thread sanitizer (its runtime does not let the child of a process with threads start new ones)
 //
 // A busy program forks again and again. In each child the inherited queues are empty and start afresh, or throw
 // something of toto's own; nothing hangs; destroying them joins nobody. The parent is unharmed.

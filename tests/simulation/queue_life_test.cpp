@@ -415,6 +415,21 @@ TEST_CASE("a queue may be destroyed by its own task", "[simulation][L9][L10]") {
   });
 }
 
+TEST_CASE("a task may destroy its queue while the one who added it is still on the way out", "[simulation][L9]") {
+  explore("destroyed while being added to", {.deviations = 2}, [](Simulation& sim) {
+    SimGate gone;
+    auto* const queue = new SimQueue(1, 5ms);
+    queue->add_task([] {});  // so that there may be an idle worker to wake
+    SimRuntime::point("between the tasks");
+    queue->add_task([&gone, queue] {
+      delete queue;
+      gone.open();
+    });
+    gone.wait();
+    sim.sleep_for(20ms);
+  });
+}
+
 TEST_CASE("a queue of two may be destroyed by its own task while the other works", "[simulation][L9]") {
   explore("destroyed by one of two", {.random_schedules = 6'000}, [](Simulation& sim) {
     SimRuntime::Atomic<int> ran{0};

@@ -60,16 +60,23 @@ struct PromptExecutor {
   void post(toto::Resumption resumption) noexcept { std::thread(std::move(resumption)).join(); }
 };
 
-/// Keeps what it is given until the test runs it, on the test's thread. One thread at a time.
+/// Keeps what it is given until the test runs it, on the test's thread. Any thread may post.
 struct ManualExecutor {
+  std::mutex mutex;
   std::deque<toto::Resumption> posted;
 
-  void post(toto::Resumption resumption) noexcept { posted.push_back(std::move(resumption)); }
+  void post(toto::Resumption resumption) noexcept {
+    const std::lock_guard lock(mutex);
+    posted.push_back(std::move(resumption));
+  }
   void run_all() {
+    std::unique_lock lock(mutex);
     while (!posted.empty()) {
       const toto::Resumption next = std::move(posted.front());
       posted.pop_front();
+      lock.unlock();
       next();
+      lock.lock();
     }
   }
 };

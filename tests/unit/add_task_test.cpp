@@ -316,7 +316,7 @@ TEST_CASE("a capture whose destructor throws is reported and does no harm", "[ta
 
 TEST_CASE("a capture may destroy the last reference to its own queue", "[task_queue][E7][L9]") {
   Gate destroyed;
-  bool next_ran = false;
+  std::atomic<bool> next_ran{false};
   {
     Gate gate;
     auto owner = std::make_shared<TaskQueue>(1, 0s, "e7");

@@ -67,8 +67,9 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
     Round& operator=(Round&&) = delete;
     ~Round() {
       if (task_) {
-        task_->move(Stage::running, Stage::idle);
-        task_->move(Stage::queued, Stage::idle);  // it was cancelled
+        if (!task_->move(Stage::running, Stage::idle)) {
+          task_->move(Stage::queued, Stage::idle);  // it was cancelled, or has never been queued
+        }
       }
     }
     /// False: it was stopped before it began.

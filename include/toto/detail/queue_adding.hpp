@@ -287,13 +287,15 @@ bool QueueCore<Runtime>::has_work_locked() noexcept {
 }
 
 /// Chooses who shall come: nobody if somebody is on the way, the most recently idle worker, or a new one. The caller
-/// delivers the choice after it has let go of the mutex.
+/// delivers the choice after it has let go of the mutex. Until then it keeps this core: a task that destroys its queue
+/// may be over, and its worker gone, before the one who added it has come that far.
 template <class Runtime>
 typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
   if (searching_ || (idle_ == nullptr && live_ == thread_count_)) {
     return {};
   }
   searching_ = true;
+  this->retain();
   if (Worker* const worker = idle_) {
     remove_idle_locked(*worker);
     worker->signalled = true;
@@ -315,13 +317,15 @@ typename QueueCore<Runtime>::Wake QueueCore<Runtime>::count_start_locked() noexc
 
 template <class Runtime>
 void QueueCore<Runtime>::deliver(Wake wake) noexcept {
-  if (wake.start) {
-    if (start(wake.worker, true)) {
-      adopt_stranded();
-      try_again();
-    }
-  } else if (wake.worker != nullptr) {
+  if (wake.worker == nullptr && !wake.start) {
+    return;
+  }
+  const Ref<QueueCore> kept = Ref<QueueCore>::adopt(this);
+  if (!wake.start) {
     wake.worker->parker.unpark();
+  } else if (start(wake.worker, true)) {
+    adopt_stranded();
+    try_again();
   }
 }
 
@@ -351,7 +355,11 @@ void QueueCore<Runtime>::try_again() noexcept {
     const bool stranded = live_ == 0 && has_work_locked();
     const Wake wake = stranded ? pick_locked() : Wake{};
     mutex_.unlock();
-    if (!wake.start || !start(wake.worker, true)) {
+    if (!wake.start) {
+      return;
+    }
+    const Ref<QueueCore> kept = Ref<QueueCore>::adopt(this);
+    if (!start(wake.worker, true)) {
       return;
     }
     pause.park_until(Clock::now() + std::chrono::milliseconds(milliseconds));

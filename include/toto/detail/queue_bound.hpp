@@ -47,7 +47,10 @@ std::exception_ptr QueueCore<Runtime>::overflow_locked(bool& reserved) {
     case Overflow::reject:
       return full_failure();
     case Overflow::discard_oldest:
-      discard_oldest_locked();
+      if (!discard_oldest_locked(reserved)) {  // all room is booked: beyond the bound, because this never waits
+        ++reserved_;
+        reserved = true;
+      }
       break;
     case Overflow::block:
     case Overflow::caller_runs:  // see prepare_slowly_locked()
@@ -75,9 +78,10 @@ void QueueCore<Runtime>::wait_for_room_locked(TimePoint deadline, bool& reserved
   reserved = self.granted;
 }
 
-/// Completes one task with TaskCancelled: the least urgent one, of several the one that has waited longest.
+/// Completes one task with TaskCancelled, the least urgent one, of several the one that has waited longest, and books its
+/// room. False, without having let go of the mutex, if there is none; otherwise the caller looks again.
 template <class Runtime>
-void QueueCore<Runtime>::discard_oldest_locked() {
+bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
   ContinuationList tasks;
   Chunk* surplus = nullptr;
   std::size_t dropped = 0;
@@ -89,7 +93,13 @@ void QueueCore<Runtime>::discard_oldest_locked() {
     take_unslotted_locked(tasks, 1);
   }
   note_due_locked();
-  cancelled_ += dropped + tasks.size();
+  const std::size_t discarded = dropped + tasks.size();
+  if (discarded == 0 && surplus == nullptr) {
+    return false;
+  }
+  cancelled_ += discarded;
+  reserved_ += discarded;  // before anybody who waits for room can take it
+  reserved = discarded > 0;
   ++busy_;  // the queue does not end while one of its tasks is being completed
   mutex_.unlock();
   SlotQueue<Runtime>::free_all(surplus);
@@ -99,6 +109,7 @@ void QueueCore<Runtime>::discard_oldest_locked() {
   mutex_.lock();
   --busy_;
   announce_quiet_locked();
+  return true;
 }
 
 /// Runs a task for which there is no room on the calling thread, as a worker of this queue that nobody else knows.

@@ -301,7 +301,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   }
   std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
-  void discard_oldest_locked() TOTO_REQUIRES(mutex_);
+  bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void return_reservation_locked(bool& reserved) noexcept TOTO_REQUIRES(mutex_);
   LinkedList<RoomWaiter> grant_room_locked() noexcept TOTO_REQUIRES(mutex_);
   void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_);

@@ -61,7 +61,7 @@ class TimerHeap {
       rise(place);
       sink(last->place);
     }
-    if (nodes_.empty()) {
+    if (nodes_.empty() && nodes_.capacity() > kKept) {
       std::vector<Node*>().swap(nodes_);  // what a burst took is given back
     }
   }
@@ -75,6 +75,8 @@ class TimerHeap {
   }
 
  private:
+  static constexpr std::size_t kKept = 64;  // so that a timer that comes again needs no memory
+
   static bool before(const Node& a, const Node& b) noexcept {
     return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
   }
@@ -163,6 +165,9 @@ class TimerService final : private ForkAware<Runtime> {
         return false;
       }
       heap_.remove(node);
+      if (heap_.empty()) {
+        parker_.unpark();  // the thread has no deadline to sleep to any more
+      }
     }
     if (home != nullptr) {
       home->release();

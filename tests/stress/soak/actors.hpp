@@ -53,9 +53,10 @@ struct Stage {
   }
 
   World world;
-  toto::TaskQueue& named = toto::TaskQueue::instance({.thread_count = 2, .idle_timeout = std::chrono::milliseconds(3),
-                                                      .name = "soak pool"});
-  toto::InstancePool<Instrument> pool{[] { return std::make_unique<Instrument>(); }, 3,
+  toto::TaskQueue& named =
+      toto::TaskQueue::instance({.thread_count = 2, .idle_timeout = std::chrono::milliseconds(3), .name = "soak pool"});
+  toto::InstancePool<Instrument> pool{[] { return std::make_unique<Instrument>(); },
+                                      3,
                                       {.default_queue = "soak pool", .idle_timeout = std::chrono::milliseconds(5)}};
   toto::AwaitableInstance<Instrument> shared{std::make_shared<Instrument>(), named};
   std::atomic<std::uint64_t> operations{0};
@@ -132,7 +133,7 @@ class Actor {
         });
         break;
       case 2:
-        start(*bench, dice_, {});  // and dropped
+        static_cast<void>(start(*bench, dice_, {}));  // dropped
         break;
       case 3:
         if (auto handle = start(*bench, dice_, {}); handle.valid()) {
@@ -148,7 +149,7 @@ class Actor {
       case 5: {
         toto::StopSource source;
         for (int i = 0; i < 4; ++i) {
-          start(*bench, dice_, source.get_token());
+          start(*bench, dice_, source.get_token()).detach();
         }
         source.request_stop();
         break;
@@ -253,15 +254,23 @@ class Actor {
           break;
         }
         case 1: {
+          if (bench->blocks()) {
+            break;  // booked room, and a thread that waits for room before it comes to use it, would be a deadlock
+          }
           auto room = co_await bench->queue.admission();
           give(*bench->ledger, [&] { room.add_task(Work(*bench, dice)); });
           break;
         }
         case 2: {
+          if (bench->blocks()) {
+            break;
+          }
           auto room = co_await bench->queue.admission();
           toto::TaskHandle<Result> handle;
           give(*bench->ledger, [&] { handle = room.yield_task(Work(*bench, dice)); });
-          static_cast<void>(co_await handle);
+          if (handle.valid()) {
+            static_cast<void>(co_await handle);
+          }
           break;
         }
         case 3: {
@@ -300,7 +309,9 @@ class Actor {
           break;
         }
         case 9: {
-          auto body = [&bench, &dice](toto::TaskGroup& group) -> toto::Task<> { return fill(group, bench, dice.next()); };
+          auto body = [&bench, &dice](toto::TaskGroup& group) -> toto::Task<> {
+            return fill(group, bench, dice.next());
+          };
           auto all = toto::with_task_group(std::ref(body));
           co_await all;
           break;
@@ -308,7 +319,7 @@ class Actor {
         case 10: {
           auto lease = co_await stage_.pool.lease();
           lease->play(static_cast<std::uint32_t>(dice.next()));
-          if (dice.one_in(3)) {
+          if (dice.one_in(3) && can_sleep()) {
             co_await toto::sleep_for(std::chrono::microseconds(dice.below(300)));
           }
           if (dice.one_in(8)) {
@@ -351,7 +362,7 @@ class Actor {
     Dice dice(seed);
     auto handle = start(*bench, dice, {});
     if (!handle.valid()) {
-      co_return 0;
+      co_return 0U;
     }
     const Result result = co_await handle;
     co_return result.value;

@@ -99,10 +99,10 @@ class Ledger {
 
   static std::string text(const toto::QueueStats& stats) {
     return "submitted " + std::to_string(stats.submitted) + ", completed " + std::to_string(stats.completed) +
-           ", failed " + std::to_string(stats.failed) + ", cancelled " + std::to_string(stats.cancelled) +
-           ", queued " + std::to_string(stats.queued) + ", running " + std::to_string(stats.running) +
-           ", suspended " + std::to_string(stats.suspended) + ", continuations " +
-           std::to_string(stats.continuations) + ", threads " + std::to_string(stats.threads);
+           ", failed " + std::to_string(stats.failed) + ", cancelled " + std::to_string(stats.cancelled) + ", queued " +
+           std::to_string(stats.queued) + ", running " + std::to_string(stats.running) + ", suspended " +
+           std::to_string(stats.suspended) + ", continuations " + std::to_string(stats.continuations) + ", threads " +
+           std::to_string(stats.threads);
   }
 };
 

@@ -119,8 +119,8 @@ class Watch {
           "longest wait %7.1f ms  threads %3zu  memory %4zu MiB\n",
           static_cast<long long>(elapsed.count()), static_cast<unsigned long long>(stage_.operations),
           static_cast<unsigned long long>(stage_.resumed), static_cast<long long>(Result::made),
-          static_cast<long long>(Result::alive()), stage_.world.ended(), stage_.world.leaving(),
-          milliseconds(longest_), growth_.threads, growth_.resident >> 20U);
+          static_cast<long long>(Result::alive()), stage_.world.ended(), stage_.world.leaving(), milliseconds(longest_),
+          growth_.threads, growth_.resident >> 20U);
       std::fflush(stdout);
       longest_ = {};
     }
@@ -173,18 +173,15 @@ int main(int argc, char** argv) {
   }
 
   Dice dice(~options.seed);
-  auto before = Clock::now();
-  auto elapsed = Clock::duration();  // without the time in which nothing ran
+  const Pulse pulse;
+  const auto begin = Clock::now();
+  Clock::duration lost{};
   for (std::uint64_t second = 0; second < options.seconds && Findings::get().texts().empty();) {
     std::this_thread::sleep_for(kTick);
-    const auto now = Clock::now();
-    if (now - before > 1s) {
-      std::printf("the process stood still for %.1f s\n", std::chrono::duration<double>(now - before).count());
-      Waits::get().stood_still(before, now);
-    } else {
-      elapsed += now - before;
+    if (const auto now_lost = pulse.lost(); now_lost != lost) {
+      std::printf("the process stood still for %.1f s\n", std::chrono::duration<double>(now_lost - lost).count());
+      lost = now_lost;
     }
-    before = now;
     if (dice.one_in(3)) {
       stage->world.replace_one();
     }
@@ -192,11 +189,10 @@ int main(int argc, char** argv) {
       stage->world.cancel_some();
     }
     stage->world.bury();
-    if (elapsed >= std::chrono::seconds(second + 1)) {
+    if (Clock::now() - begin - lost >= std::chrono::seconds(second + 1)) {
       ++second;
       watch.look(std::chrono::seconds(second));
     }
-    before = std::max(before, Clock::now() - kTick);  // what ending queues has taken is no standstill
   }
 
   if (std::vector<std::string> texts = Findings::get().texts(); !texts.empty()) {

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,7 @@ class Waits {
     const std::int64_t since = now();
     static std::atomic<std::uint32_t> hint{0};
     for (int attempt = 0; attempt < 8; ++attempt) {
-      const std::uint32_t slot = 1 + hint.fetch_add(1, std::memory_order_relaxed) % (kSlots - 1);
+      const std::uint32_t slot = 1 + hint.fetch_add(1, std::memory_order_relaxed) % (kSlots - 1U);
       std::int64_t free = 0;
       if (slots_[slot].compare_exchange_strong(free, since, std::memory_order_relaxed)) {
         return {since, slot};
@@ -65,19 +66,17 @@ class Waits {
     }
   }
 
-  // The main thread only.
-
   /// Nothing ran in that time.
-  void stood_still(Clock::time_point from, Clock::time_point to) { still_.emplace_back(count(from), count(to)); }
+  void stood_still(Clock::time_point from, Clock::time_point to) {
+    const std::lock_guard lock(mutex_);
+    still_.emplace_back(count(from), count(to));
+  }
 
   /// The longest that a task has waited or is waiting, without the time in which nothing ran, since the call before.
   std::chrono::nanoseconds take_longest() {
     std::int64_t longest = longest_.exchange(0, std::memory_order_relaxed);
-    std::vector<std::pair<std::int64_t, std::int64_t>> over;
-    {
-      const std::lock_guard lock(mutex_);
-      over.swap(long_);
-    }
+    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<std::int64_t, std::int64_t>> over = std::exchange(long_, {});
     const std::int64_t until = now();
     for (const auto& slot : slots_) {
       if (const std::int64_t since = slot.load(std::memory_order_relaxed); since != 0) {
@@ -95,7 +94,7 @@ class Waits {
   }
 
  private:
-  static constexpr std::size_t kSlots = 1U << 14U;
+  static constexpr std::uint32_t kSlots = 1U << 14U;
   static constexpr std::int64_t kWorthALook = 250'000'000;
 
   static std::int64_t count(Clock::time_point time) noexcept {
@@ -105,9 +104,43 @@ class Waits {
 
   std::array<std::atomic<std::int64_t>, kSlots> slots_{};
   std::atomic<std::int64_t> longest_{0};
-  std::mutex mutex_;
-  std::vector<std::pair<std::int64_t, std::int64_t>> long_;   // guarded by mutex_
-  std::vector<std::pair<std::int64_t, std::int64_t>> still_;  // the main thread's
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::pair<std::int64_t, std::int64_t>> long_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> still_;
+};
+
+/// A thread that ticks, and so notices when nothing runs.
+class Pulse {
+ public:
+  Pulse() : thread_([this] { run(); }) {}
+  ~Pulse() {
+    stop_ = true;
+    thread_.join();
+  }
+  Pulse(const Pulse&) = delete;
+  Pulse& operator=(const Pulse&) = delete;
+
+  /// How long the process has stood still in all.
+  Clock::duration lost() const { return Clock::duration(lost_); }
+
+ private:
+  static constexpr std::chrono::seconds kGap{1};
+
+  void run() {
+    for (auto before = Clock::now(); !stop_;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      const auto now = Clock::now();
+      if (now - before > kGap) {
+        Waits::get().stood_still(before, now);
+        lost_ += (now - before).count();
+      }
+      before = now;
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::atomic<Clock::rep> lost_{0};
+  std::thread thread_;  // last: uses the others
 };
 
 }  // namespace toto_soak

@@ -95,10 +95,15 @@ struct StoppableWork {
   }
 };
 
+/// Whether there is a loop or a queue to come back to: not below sync_wait, nor in an adder's own thread.
+inline bool can_sleep() {
+  return toto::TaskQueue::current() != nullptr || toto::EventLoop::current() != nullptr;
+}
+
 /// A coroutine task: it suspends now and then, and goes on where it was.
 inline toto::Task<Result> slow_work(Ticket ticket, std::uint32_t random) {
   ticket.run();
-  if (random % 4 != 0) {
+  if (random % 4 != 0 && can_sleep()) {
     co_await toto::sleep_for(std::chrono::microseconds(random % 2'000));
   }
   if (auto* const queue = toto::TaskQueue::current(); queue != nullptr && random % 4 == 1) {
@@ -152,15 +157,16 @@ inline toto::TaskHandle<Result> start(Bench& bench, Dice& dice, const toto::Stop
         handle = bench.queue.with({.priority = static_cast<int>(dice.below(16)) - 8}).yield_task(Work(bench, dice));
         break;
       case 4:
-        handle = bench.queue.with({.start_by = std::chrono::microseconds(dice.below(3'000))})
-                     .yield_task(Work(bench, dice));
+        handle =
+            bench.queue.with({.start_by = std::chrono::microseconds(dice.below(3'000))}).yield_task(Work(bench, dice));
         break;
       case 5:
         handle = bench.queue.with(token).yield_task(StoppableWork{Work(bench, dice)});
         break;
       case 6:
-        handle = bench.pair->with(token).with({.priority = 2}).yield_task(&slow_work, Ticket(bench.ledger),
-                                                                          static_cast<std::uint32_t>(dice.next()));
+        handle = bench.pair->with(token)
+                     .with({.priority = 2})
+                     .yield_task(&slow_work, Ticket(bench.ledger), static_cast<std::uint32_t>(dice.next()));
         break;
       default:
         handle = bench.queue.yield_task(Work(bench, dice));

@@ -188,8 +188,8 @@ class World {
   void check() {
     const auto look = [](const std::shared_ptr<Bench>& bench) {
       const toto::QueueStats stats = bench->queue.stats();
-      if (stats.submitted != stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running +
-                                 stats.suspended) {
+      if (stats.submitted !=
+          stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running + stats.suspended) {
         Findings::get().report("the counts of a queue do not agree: " + Ledger::text(stats));
       }
       if (stats.threads > bench->queue.thread_count() || stats.idle > stats.threads) {
