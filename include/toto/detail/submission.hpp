@@ -156,9 +156,9 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
   require_callable<Runtime, F, Args...>();
   using Base = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
-  const auto set_up = [&](auto& state) {
-    state.lane = lane;
-    state.priority = static_cast<signed char>(control.options.priority);
+  const auto set_up = [&](QueuedTask<Runtime>& task) {
+    task.lane = lane;
+    task.priority = static_cast<signed char>(control.options.priority);
   };
   check_callable(fn, args...);
   if (control.needs_state(core)) {
