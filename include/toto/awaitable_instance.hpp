@@ -159,8 +159,7 @@ class AwaitableInstance {
                   "toto: fn cannot be called with the instance and these arguments; they are copied or moved as "
                   "std::thread does it: use std::ref to pass a reference");
     using Result = typename detail::CallTraits<Runtime, Call, Args...>::Result;
-    using Handle = std::conditional_t<(detail::kDestroyedTwice<F> || ... || detail::kDestroyedTwice<Args>),
-                                      detail::UnstoredHandle<Result, Runtime>, TaskHandle<Result, Runtime>>;
+    using Handle = detail::HandleFrom<Result, Runtime, F, Args...>;
     detail::check_callable(fn);
     return detail::submit_call<Handle>(*core_, lane_, detail::Control<Runtime>(), false,
                                        Call(source_, std::forward<F>(fn)), std::forward<Args>(args)...);

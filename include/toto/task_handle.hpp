@@ -268,6 +268,11 @@ class [[nodiscard(
   friend HandleAccess;
 };
 
+/// The handle to an R that was made from these callables and arguments, deduced as for forwarding references.
+template <class R, class Runtime, class... Given>
+using HandleFrom =
+    std::conditional_t<(kDestroyedTwice<Given> || ...), UnstoredHandle<R, Runtime>, TaskHandle<R, Runtime>>;
+
 struct HandleAccess {
   template <class Handle, class T, class Runtime>
   static Handle make(TaskState<T, Runtime>* state) noexcept {

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "support/coroutines.hpp"
+#include "support/gate.hpp"
 #include "support/scenarios.hpp"
 
 using namespace std::chrono_literals;
@@ -90,10 +91,13 @@ int from_a_coroutine_on_another_queue(Evidence&) {
 int from_a_call_of_a_wrapper(Evidence&) {
   wait_for_ever_at_exit();
   static const toto::AwaitableInstance wrapper(std::make_unique<int>(1), "exits");
-  auto leaving = wrapper([](int&) { std::exit(7); });
-  auto waiting = wrapper([](int& value) { return value; });
-  std::move(leaving).detach();
-  std::move(waiting).detach();
+  toto_tests::Gate waiting_is_queued;  // from then on nobody uses the wrapper, which exit() destroys
+  wrapper([&waiting_is_queued](int&) {
+    waiting_is_queued.wait();
+    std::exit(7);
+  }).detach();
+  wrapper([](int& value) { return value; }).detach();
+  waiting_is_queued.open();
   sleep_for_ever();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -65,10 +66,13 @@ Task<int> take(InstancePool<Link>& pool) {
 
 /// Sees to it that exactly the first `bad` of a pool's instances are not good.
 void spoil(InstancePool<Link>& pool, std::size_t bad) {
-  std::vector<toto::Lease<Link>> all;
+  std::queue<toto::Lease<Link>> all;
   while (auto lease = pool.try_instance()) {
     (*lease)->good = all.size() >= bad;
-    all.push_back(std::move(*lease));
+    all.push(std::move(*lease));
+  }
+  while (!all.empty()) {
+    all.pop();  // one after the other, because they are lent again in the order in which they come back
   }
 }
 

@@ -14,7 +14,6 @@
 
 #include "../duration.hpp"
 #include "../errors.hpp"
-#include "inline_call.hpp"
 #include "queue_core.hpp"
 #include "ref.hpp"
 #include "submission.hpp"
@@ -38,22 +37,12 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
 
   /// Arms the timer, which owns this too from now on.
   /// Throws: std::bad_alloc, std::system_error; then it is not armed.
-  void arm() {
-    this->retain();
-    try {
-      TimerService<Runtime>::instance().add(*this, nullptr);
-    } catch (...) {
-      this->release();
-      throw;
-    }
-  }
+  void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
 
   /// From its return no call begins. Blocks for an instant, while the timer hands the task over.
   void stop() noexcept {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
-    if (TimerService<Runtime>::instance().remove(*this, nullptr)) {
-      this->release();
-    }
+    TimerService<Runtime>::instance().disarm(*this, *this);
   }
 
   bool stopped() const noexcept { return stage_.load(std::memory_order_relaxed) == Stage::stopped; }
@@ -66,10 +55,8 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
     Round(Round&& other) noexcept = default;
     Round& operator=(Round&&) = delete;
     ~Round() {
-      if (task_) {
-        if (!task_->move(Stage::running, Stage::idle)) {
-          task_->move(Stage::queued, Stage::idle);  // it was cancelled, or has never been queued
-        }
+      if (task_ && !task_->move(Stage::running, Stage::idle)) {
+        task_->move(Stage::queued, Stage::idle);  // it was cancelled, or has never been queued
       }
     }
     /// False: it was stopped before it began.

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <new>
@@ -21,6 +20,7 @@
 
 #include "../call_site.hpp"
 #include "executor_core.hpp"
+#include "seconds_text.hpp"
 #include "this_thread.hpp"
 #include "worker.hpp"
 
@@ -86,9 +86,7 @@ struct Claim {
     if (queue[0] != '\0') {
       text += std::string(worker != 0 ? " of queue '" : ", for queue '") + queue + '\'';
     }
-    char age[32];
-    std::snprintf(age, sizeof(age), ", %.3f s ago", std::chrono::duration<double>(now - since).count());
-    return text + age;
+    return text + ", " + seconds_text(now - since) + " ago";
   }
 };
 

@@ -38,15 +38,11 @@ PooledInstance<Runtime>* PoolCore<Runtime>::idle_locked() const noexcept {
 template <class Runtime>
 void PoolCore<Runtime>::start_watch() noexcept {
   watch_.run = [](Continuation& node, Turn) noexcept { static_cast<Watch&>(node).pool->idle_time_is_up(); };
-  this->retain();  // for the watch
   try {
-    TimerService<Runtime>::instance().add(watch_, nullptr);
+    TimerService<Runtime>::instance().arm(watch_, *this);
   } catch (...) {  // no memory, no thread: the next instance that comes back tries again
-    {
-      const Lock lock(mutex_);
-      watching_ = false;
-    }
-    this->release();
+    const Lock lock(mutex_);
+    watching_ = false;
     return;
   }
   bool too_late = false;
@@ -62,9 +58,7 @@ void PoolCore<Runtime>::start_watch() noexcept {
 /// The pool has closed: nobody needs the timer any more.
 template <class Runtime>
 void PoolCore<Runtime>::stop_watch() noexcept {
-  if (TimerService<Runtime>::instance().remove(watch_, nullptr)) {
-    this->release();
-  }
+  TimerService<Runtime>::instance().disarm(watch_, *this);
 }
 
 /// On the thread of the timers.

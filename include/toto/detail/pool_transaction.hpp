@@ -166,8 +166,7 @@ using TransactionOf = Transaction<T, Runtime, Stored<F>, Stored<Args>...>;
 template <class T, class Runtime, class F, class... Args>
 struct TransactionHandle {
   using Result = typename CallTraits<Runtime, TransactionOf<T, Runtime, F, Args...>>::Result;
-  using Type = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>), UnstoredHandle<Result, Runtime>,
-                                  TaskHandle<Result, Runtime>>;
+  using Type = HandleFrom<Result, Runtime, F, Args...>;
 };
 
 /// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does when it
@@ -273,7 +272,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
   }
 
   /// The end of a transaction that has never been in the queue.
-  void fail(std::exception_ptr failure) noexcept {
+  void fail(std::exception_ptr&& failure) noexcept {
     if (forgotten_) {
       this->core().report(failure);
       this->result_.set_cancelled();

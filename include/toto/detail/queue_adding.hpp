@@ -24,11 +24,7 @@ void QueueCore<Runtime>::publish(Kind kind, typename Slot::Run run, Fill fill, b
   Slot& slot = slots_.next();
   fill(slot);
   slots_.publish(slot, run);
-  ++(kind == Kind::hop ? hops_ : submitted_);
-  if (kind == Kind::task) {
-    take_reference_locked();
-  }
-  return_reservation_locked(reserved);
+  count_added_locked(kind, reserved);
   const Wake wake = pick_locked();
   mutex_.unlock();
   deliver(wake);
@@ -65,7 +61,7 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
     }
     task.place = QueuedTask::Place::lane;
     task.lane->waiting.push_back(task);
-    count_added_locked(reserved);
+    count_added_locked(Kind::task, reserved);
     mutex_.unlock();
     return;
   }
@@ -80,7 +76,7 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
     task.run = &run_task_node;
     levels_->push(task);
     note_due_locked();
-    count_added_locked(reserved);
+    count_added_locked(Kind::task, reserved);
     const Wake wake = pick_locked();
     mutex_.unlock();
     deliver(wake);
@@ -88,9 +84,11 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::count_added_locked(bool reserved) noexcept {
-  ++submitted_;
-  take_reference_locked();
+void QueueCore<Runtime>::count_added_locked(Kind kind, bool reserved) noexcept {
+  ++(kind == Kind::hop ? hops_ : submitted_);
+  if (kind == Kind::task) {
+    take_reference_locked();
+  }
   return_reservation_locked(reserved);
 }
 
@@ -177,7 +175,7 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
       }
     } else if (secured_ == 0) {
       failure = secure_first_worker();
-    } else if (kind == Kind::hop || reserved || (has_room_locked() && room_waiters_.empty())) {
+    } else if (kind == Kind::hop || reserved || has_room_now_locked()) {
       return true;
     } else if (overflow_ == Overflow::caller_runs) {
       return false;

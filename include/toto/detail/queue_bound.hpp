@@ -141,10 +141,7 @@ void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Fill fill) 
   Slot slot;
   fill(slot);
   slot.run.store(run, std::memory_order_relaxed);
-  ++submitted_;
-  if (kind == Kind::task) {
-    take_reference_locked();
-  }
+  count_added_locked(kind, false);
   guest.worker.claimed_task = true;
   mutex_.unlock();
   run(slot, guest.worker);
@@ -155,7 +152,7 @@ bool QueueCore<Runtime>::reserve_until(TimePoint deadline) {
   mutex_.lock();
   bool reserved = false;
   if (!closed_) {
-    if (has_room_locked() && room_waiters_.empty()) {
+    if (has_room_now_locked()) {
       ++reserved_;
       reserved = true;
     } else if (deadline > Clock::now()) {
@@ -177,7 +174,7 @@ bool QueueCore<Runtime>::reserve_or_wait(RoomWaiter& waiter) {
     mutex_.unlock();
     throw closed_error();
   }
-  const bool reserved = has_room_locked() && room_waiters_.empty();
+  const bool reserved = has_room_now_locked();
   if (reserved) {
     ++reserved_;
   } else {

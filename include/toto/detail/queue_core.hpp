@@ -140,7 +140,6 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Throws: std::invalid_argument if tasks may overtake each other for want of room.
   void require_order(const char* what) const;
   bool bounded() const noexcept { return max_queued_ != kUnbounded; }
-  Overflow overflow() const noexcept { return overflow_; }
   bool ages() const noexcept { return !ageing_.is_never(); }
   /// Books room for one task. False if there was none until the deadline. Thread-safe.
   /// Throws: QueueClosed.
@@ -299,6 +298,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
     return !bounded() || queued_tasks_locked() + reserved_ < max_queued_;
   }
+  /// Nobody has to wait who comes now: there is room, and nobody stands in line for it.
+  bool has_room_now_locked() noexcept TOTO_REQUIRES(mutex_) { return has_room_locked() && room_waiters_.empty(); }
   std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
   bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
@@ -313,7 +314,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   Slot* claim_locked(Worker& self, Chunk& chunk) noexcept TOTO_REQUIRES(mutex_);
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
-  void count_added_locked(bool reserved) noexcept TOTO_REQUIRES(mutex_);
+  void count_added_locked(Kind kind, bool reserved) noexcept TOTO_REQUIRES(mutex_);
   void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
   bool has_work_locked() noexcept TOTO_REQUIRES(mutex_);
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);

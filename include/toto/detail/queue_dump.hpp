@@ -6,20 +6,10 @@
 #ifndef TOTO_DETAIL_QUEUE_DUMP_HPP
 #define TOTO_DETAIL_QUEUE_DUMP_HPP
 
-#include <array>
-#include <cstdio>
-
 #include "queue_core.hpp"
+#include "seconds_text.hpp"
 
 namespace toto::inline v0::detail {
-
-/// "0.250 s"
-template <class Length>
-std::string seconds_text(Length length) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>(length).count());
-  return text.data();
-}
 
 template <class Runtime>
 void QueueCore<Runtime>::track(TrackedTask<Runtime>& task, std::string_view what) noexcept {

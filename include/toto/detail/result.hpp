@@ -66,8 +66,9 @@ class Result {
     }
     outcome_ = Outcome::value;
   }
-  void set_exception(std::exception_ptr failure) noexcept {
-    ::new (static_cast<void*>(std::addressof(failure_))) std::exception_ptr(std::move(failure));
+  /// The exception is this one's alone then: not every library's exception_ptr is empty when it was moved from.
+  void set_exception(std::exception_ptr&& failure) noexcept {
+    ::new (static_cast<void*>(std::addressof(failure_))) std::exception_ptr(std::exchange(failure, nullptr));
     outcome_ = Outcome::exception;
   }
   void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }

@@ -149,9 +149,6 @@ class SlotQueue {
     }
   }
 
-  /// The head chunk, used up or not; null before the first slot was filled.
-  Chunk* head() const noexcept { return head_; }
-
   /// The ticket of the oldest slot that nobody has claimed, or end().
   std::uint64_t begin() const noexcept {
     return head_ == nullptr ? end() : head_->base + head_->claimed.load(std::memory_order_relaxed);

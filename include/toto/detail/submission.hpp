@@ -16,7 +16,6 @@
 #include "../task_handle.hpp"
 #include "call_state.hpp"
 #include "followed_state.hpp"
-#include "inline_call.hpp"
 #include "queue_core.hpp"
 #include "timer.hpp"
 
@@ -24,9 +23,7 @@ namespace toto::inline v0::detail {
 
 /// The handle type for a call: one that must be stored before it is awaited, where the compiler demands it.
 template <class Runtime, class F, class... Args>
-using HandleFor = std::conditional_t<(kDestroyedTwice<F> || ... || kDestroyedTwice<Args>),
-                                     UnstoredHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
-                                     TaskHandle<typename CallTraits<Runtime, F, Args...>::Result, Runtime>>;
+using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
 /// Adds a state that was just made to its queue. `reserved`: the caller has a reservation there.
 /// Throws: what adding throws; the state is freed then.

@@ -31,21 +31,9 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   }
 
   /// Throws: std::bad_alloc, std::system_error; then nothing waits.
-  void start_timer() {
-    this->retain();
-    try {
-      TimerService<Runtime>::instance().add(*this, nullptr);
-    } catch (...) {
-      this->release();
-      throw;
-    }
-  }
+  void start_timer() { TimerService<Runtime>::instance().arm(*this, *this); }
   /// From its return the task is not touched any more.
-  void stop_timer() noexcept {
-    if (TimerService<Runtime>::instance().remove(*this, nullptr)) {
-      this->release();
-    }
-  }
+  void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
 
   bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
 

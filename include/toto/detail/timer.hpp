@@ -175,6 +175,30 @@ class TimerService final : private ForkAware<Runtime> {
     return true;
   }
 
+  /// Adds a timer without a home that is a part of `owner`, a RefCounted object, and keeps that: until disarm() has
+  /// returned true, or until the timer has run, which has to release it.
+  /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
+  template <class Owner>
+  void arm(Node& node, Owner& owner) {
+    owner.retain();
+    try {
+      add(node, nullptr);
+    } catch (...) {
+      owner.release();
+      throw;
+    }
+  }
+
+  /// Takes it back. From its return the timer does not run, unless this is its own thread. True: it has not run.
+  template <class Owner>
+  bool disarm(Node& node, Owner& owner) noexcept {
+    const bool taken = remove(node, nullptr);
+    if (taken) {
+      owner.release();
+    }
+    return taken;
+  }
+
  private:
   static constexpr std::chrono::seconds kLinger{1};
 
