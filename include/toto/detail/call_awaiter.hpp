@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "call_state.hpp"
-#include "followed_state.hpp"
 #include "lock.hpp"
+#include "supervisor.hpp"
 #include "task_state.hpp"
 #include "temporaries.hpp"
 #include "wait_list.hpp"
@@ -22,13 +22,15 @@ namespace toto::inline v0::detail {
 /// The task. Base is the state that yield_task would allocate; this one is not freed when nobody needs it any more, but
 /// tells the frame that it may go.
 template <class Runtime, class Base, class F>
-class FramedState final : public FollowedState<Runtime, Base, F> {
+class FramedState final : public Base {
  public:
-  using FollowedState<Runtime, Base, F>::FollowedState;
+  template <class... As>
+  explicit FramedState(QueueCore<Runtime>& core, As&&... call)
+      : Base(core, std::forward<As>(call)...), supervisor_(*this, type_name<F>()) {}
   ~FramedState() = default;
 
   /// Throws: what adding throws.
-  void add() { this->add_followed(false); }
+  void add() { supervisor_.add(false); }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -49,6 +51,8 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
   }
 
  private:
+  Supervisor<Runtime>* supervisor() noexcept override { return &supervisor_; }
+
   void hand_over(Worker<Runtime>* worker) noexcept override {
     const Lock lock(mutex_);
     this->run = [](Continuation& node, Turn turn) noexcept {
@@ -70,6 +74,7 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
   bool over_ TOTO_GUARDED_BY(mutex_) = false;
   bool handed_over_ TOTO_GUARDED_BY(mutex_) = false;
   WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
+  Supervisor<Runtime> supervisor_;
 };
 
 /// To be awaited once, in place: it cannot be moved.

@@ -20,6 +20,7 @@
 
 #include "../task.hpp"
 #include "block_cache.hpp"
+#include "supervisor.hpp"
 #include "task_state.hpp"
 #include "temporaries.hpp"
 
@@ -168,6 +169,9 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
   explicit CallState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
   void run_on(Worker& worker) override {
+    if (this->supervised && !this->supervisor()->begin(worker, "running")) [[unlikely]] {
+      return;
+    }
     worker.count(Tally::kBegun);
     std::exception_ptr failure;
     try {
@@ -236,6 +240,15 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
   explicit CoroutineState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
   void run_on(Worker& worker) override {
+    QueueObserver* observer = nullptr;
+    TaskEvent event;
+    if (this->supervised) [[unlikely]] {
+      if (!this->supervisor()->begin(worker, "begun")) {
+        return;
+      }
+      observer = this->supervisor()->observer();
+      event = this->supervisor()->event_on(worker.number);
+    }
     this->core().coroutine_began(worker);
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
@@ -254,6 +267,9 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     if (failure) {
       this->result_.set_exception(std::move(failure));
       end(&worker);
+    }
+    if (observer != nullptr) [[unlikely]] {
+      observer->task_suspended(event);
     }
   }
 

@@ -15,8 +15,8 @@
 #include "../call_site.hpp"
 #include "../task_handle.hpp"
 #include "call_state.hpp"
-#include "followed_state.hpp"
 #include "pool_core.hpp"
+#include "supervisor.hpp"
 #include "temporaries.hpp"
 
 namespace toto::inline v0::detail {
@@ -172,16 +172,17 @@ struct TransactionHandle {
 /// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does when it
 /// is queued.
 template <class Runtime, class Call, class F>
-class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Runtime, StateFor<Runtime, Call>, F> {
+class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime, Call> {
  public:
-  using Base = FollowedState<Runtime, StateFor<Runtime, Call>, F>;
+  using Base = StateFor<Runtime, Call>;
   using Queue = QueueCore<Runtime>;
   using Instance = PooledInstance<Runtime>;
 
   template <class... As>
   TransactionState(Queue& queue, Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who, As&&... call)
       : PoolSlot<Runtime>(std::move(pool), who),
-        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {}
+        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)),
+        supervisor_(*this, type_name<F>()) {}
 
   /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may
   /// be gone.
@@ -202,7 +203,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
         }
       }
       this->instance = taken;
-      this->add_followed(false);
+      supervisor_.add(false);
     } catch (...) {
       destroy();  // gives the instance back
       throw;
@@ -231,7 +232,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
     std::exception_ptr failure;
     try {
-      this->announce();
+      supervisor_.announce();
       queue->add(*this);  // this may be gone after this line
       return nullptr;
     } catch (...) {
@@ -261,6 +262,8 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
  private:
   ~TransactionState() = default;
 
+  Supervisor<Runtime>* supervisor() noexcept override { return &supervisor_; }
+
   bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }
 
   bool withdraw() noexcept override {
@@ -284,6 +287,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
   }
 
   bool forgotten_ = false;
+  Supervisor<Runtime> supervisor_;
 };
 
 /// Makes the state of a transaction.

@@ -124,7 +124,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueObserver* observer() const noexcept { return observer_; }
   /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
   bool needs_states() const noexcept { return follows() || ages(); }
-  /// Every task has to be a FollowedState: somebody is told of it, or it is listed.
+  /// Every task has a supervisor: somebody is told of it, or it is listed.
   bool follows() const noexcept { return observer_ != nullptr || tracks_; }
   bool tracks() const noexcept { return tracks_; }
   void track(TrackedTask<Runtime>& task, std::string_view what) noexcept;

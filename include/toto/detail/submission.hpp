@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// How a task gets into its queue: submit() adds a state that was made. ControlledState: a state with what not every
-// task has: a token that cancels it, a time by which it has to begin, an observer. Read next:
-// ../queue_view.hpp, ../task_queue.hpp.
+// How a task gets into its queue: submit_call() makes its state, with a supervisor if it needs one, and adds it. Read
+// next: ../queue_view.hpp, ../task_queue.hpp.
 
 #ifndef TOTO_DETAIL_SUBMISSION_HPP
 #define TOTO_DETAIL_SUBMISSION_HPP
 
-#include <atomic>
-#include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
-#include "../options.hpp"
 #include "../task_handle.hpp"
 #include "call_state.hpp"
-#include "followed_state.hpp"
 #include "queue_core.hpp"
-#include "timer.hpp"
+#include "supervisor.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -37,111 +33,36 @@ void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool reserv
   }
 }
 
-/// How a task is to be treated that is not just to be run.
+/// The same for a state with a supervisor and a handle.
 template <class Runtime>
-struct Control {
-  TaskOptions options;
-  typename Runtime::StopToken token;
-
-  bool needs_state(const QueueCore<Runtime>& core) const noexcept {
-    return core.follows() || !options.start_by.is_never() || token.stop_possible();
+void submit_supervised(TaskStateBase<Runtime>& state, bool reserved) {
+  try {
+    state.supervisor()->add(reserved);
+  } catch (...) {
+    state.destroy();
+    throw;
   }
-};
+  state.supervisor()->added();
+}
 
-/// The state of a task with a token, a deadline or an observer. It lets go of token and timer when it is freed.
-template <class Runtime, class Base, class F>
-class ControlledState final : public FollowedState<Runtime, Base, F> {
+/// A state with a supervisor. Others do without: who asks for it pays.
+template <class Runtime, class Base>
+class SupervisedState final : public Base {
  public:
-  using Followed = FollowedState<Runtime, Base, F>;
-  using Worker = detail::Worker<Runtime>;
-
   template <class... As>
-  ControlledState(QueueCore<Runtime>& core, const Control<Runtime>& control, As&&... call)
-      : Followed(core, std::forward<As>(call)...) {
-    timer_.state = this;
-    timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).state->expire(); };
-    timer_.deadline = control.options.start_by.after(Runtime::Clock::now());
-    if (timed()) {
-      TimerService<Runtime>::instance().add(timer_, nullptr);
-    }
-    if (control.token.stop_possible()) {
-      on_stop_.emplace(control.token, OnStop{*this});
-    }
-  }
-
-  /// Adds it, and takes it out again if it has been cancelled meanwhile.
-  /// Throws: what adding throws; the state is freed then.
-  void submit(bool reserved) {
-    try {
-      this->add_followed(reserved);
-    } catch (...) {
-      destroy();
-      throw;
-    }
-    added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
-    if (asked_.load(std::memory_order_seq_cst)) {
-      this->cancel();
-    } else if (late()) {  // the timer may have come before
-      this->cancel_queued();
-    }
-  }
-
-  void run_on(Worker& worker) override {
-    if (asked_.load(std::memory_order_seq_cst) || late()) {
-      this->core().count_unrun(worker);
-      this->discard();
-    } else {
-      Followed::run_on(worker);
-    }
-  }
+  SupervisedState(QueueCore<Runtime>& core, std::string_view what, const Control<Runtime>& control, As&&... call)
+      : Base(core, std::forward<As>(call)...), supervisor_(*this, what, control) {}
 
   void destroy() noexcept override {
-    this->~ControlledState();
-    deallocate_state<ControlledState, Runtime>(this);
+    this->~SupervisedState();
+    deallocate_state<SupervisedState, Runtime>(this);
   }
 
  private:
-  struct Timer : TimerNode<Runtime> {
-    ControlledState* state = nullptr;
-  };
-  struct OnStop {
-    ControlledState& state;
-    void operator()() const noexcept { state.ask_to_cancel(); }
-  };
-  using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
+  ~SupervisedState() = default;
+  Supervisor<Runtime>* supervisor() noexcept override { return &supervisor_; }
 
-  ~ControlledState() {
-    on_stop_.reset();
-    if (timed()) {
-      TimerService<Runtime>::instance().remove(timer_, nullptr);
-    }
-  }
-
-  bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
-
-  bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
-
-  /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
-  void expire() noexcept {
-    const auto core = Ref<QueueCore<Runtime>>::share(&this->core());
-    if (added_.load(std::memory_order_seq_cst)) {
-      this->cancel_queued();
-    }
-  }
-
-  /// On whatever thread, by the token. Touches nothing after it has cancelled.
-  void ask_to_cancel() noexcept {
-    const auto core = Ref<QueueCore<Runtime>>::share(&this->core());
-    asked_.store(true, std::memory_order_seq_cst);
-    if (added_.load(std::memory_order_seq_cst)) {
-      this->cancel();
-    }
-  }
-
-  typename Runtime::template Atomic<bool> asked_{false};
-  typename Runtime::template Atomic<bool> added_{false};
-  Timer timer_;
-  std::optional<OnStopCallback> on_stop_;
+  Supervisor<Runtime> supervisor_;
 };
 
 /// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none.
@@ -158,12 +79,12 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
     task.priority = static_cast<signed char>(control.options.priority);
   };
   check_callable(fn, args...);
-  if (control.needs_state(core)) {
-    using State = ControlledState<Runtime, Base, Stored<F>>;
-    State* const state =
-        construct_state<State, Runtime>(core, control, std::forward<F>(fn), std::forward<Args>(args)...);
+  if (control.needs_supervisor(core)) {
+    using State = SupervisedState<Runtime, Base>;
+    Base* const state = construct_state<State, Runtime>(core, type_name<Stored<F>>(), control, std::forward<F>(fn),
+                                                        std::forward<Args>(args)...);
     set_up(*state);
-    state->submit(reserved);
+    submit_supervised(*state, reserved);
     if constexpr (kForgotten) {
       state->drop();
     } else {

@@ -37,6 +37,9 @@
 
 namespace toto::inline v0::detail {
 
+template <class Runtime>
+class Supervisor;
+
 /// Is told that a task is over.
 template <class Runtime>
 class Observer {
@@ -128,6 +131,12 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// Frees the block of a task that was never queued.
   virtual void destroy() noexcept = 0;
 
+  /// It is over: how.
+  virtual Outcome outcome() const noexcept = 0;
+
+  /// Not null if `supervised`.
+  virtual Supervisor<Runtime>* supervisor() noexcept { return nullptr; }
+
  protected:
   explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
   ~TaskStateBase() = default;
@@ -140,9 +149,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual std::exception_ptr failure() const noexcept = 0;
   /// Sends the awaiting coroutine home. After this the block may be gone.
   virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
-  /// Only if `watched`: it is over, on `worker` or elsewhere; its awaiter goes on, on this thread.
-  virtual void finished(Worker*) noexcept {}
-  virtual void resumed() noexcept {}
   /// Tells the task's stop token, if it has one.
   virtual void request_stop() noexcept {}
   /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
@@ -186,8 +192,8 @@ void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
   if (this->lane) {
     core_->leave_lane(*this);
   }
-  if (this->watched) [[unlikely]] {
-    finished(worker);
+  if (this->supervised) [[unlikely]] {
+    supervisor()->finished(worker);
   }
   Word seen = word_.load(std::memory_order_acquire);
   for (;;) {
@@ -366,14 +372,13 @@ class TaskState : public TaskStateBase<Runtime> {
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() { return result_.take(this->core().name().c_str()); }
 
-  /// It is over: how, and why it failed, if that is how.
-  Outcome outcome() const noexcept { return result_.outcome(); }
+  Outcome outcome() const noexcept final { return result_.outcome(); }
   std::exception_ptr failure() const noexcept final { return result_.failure(); }
 
   /// The same as take() for the coroutine that awaited it.
   R take_resumed() {
-    if (this->watched) [[unlikely]] {
-      this->resumed();
+    if (this->supervised) [[unlikely]] {
+      this->supervisor()->resumed();
     }
     return take();
   }

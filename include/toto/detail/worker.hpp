@@ -55,8 +55,8 @@ class QueuedTask : public Continuation {
   /// More than 0: more urgent than the others. Constant from the adding on.
   signed char priority = 0;
 
-  /// Wants to know of its end and of its awaiter's going on.
-  bool watched = false;
+  /// Has a supervisor that wants to know of its beginning, its end and its awaiter's going on.
+  bool supervised = false;
 
   /// The callable and its arguments are there. Used by whoever runs, discards or frees it.
   bool bound = true;

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+//
+// Supervisor: what watches over a task that is more than just to be run: it tells the queue's observer what becomes of
+// the task, and takes it out of the queue when its token says so, or when it is too late for it to begin. Read next:
+// submission.hpp, ../observer.hpp.
+
+#ifndef TOTO_DETAIL_SUPERVISOR_HPP
+#define TOTO_DETAIL_SUPERVISOR_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "../observer.hpp"
+#include "../options.hpp"
+#include "queue_core.hpp"
+#include "ref.hpp"
+#include "result.hpp"
+#include "task_state.hpp"
+#include "timer.hpp"
+#include "tracked_task.hpp"
+
+namespace toto::inline v0::detail {
+
+/// The name of a type, as the compiler writes it.
+template <class T>
+consteval std::string_view type_name() {
+#if defined(_MSC_VER) && !defined(__clang__)
+  const std::string_view function = __FUNCSIG__;
+  const std::size_t begin = function.find("type_name<") + 10;
+  return function.substr(begin, function.rfind(">(") - begin);
+#else
+  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = X; ...]", "... [T = X]"
+  const std::size_t begin = function.find("T = ") + 4;
+  const std::size_t end = function.find(';', begin);
+  return function.substr(begin, (end == std::string_view::npos ? function.size() - 1 : end) - begin);
+#endif
+}
+
+/// Numbers the tasks of a process that somebody follows.
+template <class Runtime>
+struct TaskNumbers {
+  typename Runtime::template Atomic<std::uint64_t> last{0};
+
+  /// Throws: std::bad_alloc, the first time.
+  static std::uint64_t next() {
+    return Runtime::template global<TaskNumbers>().last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+};
+
+/// How a task is to be treated that is not just to be run.
+template <class Runtime>
+struct Control {
+  TaskOptions options{};
+  typename Runtime::StopToken token{};
+
+  bool needs_supervisor(const QueueCore<Runtime>& core) const noexcept {
+    return core.follows() || !options.start_by.is_never() || token.stop_possible();
+  }
+};
+
+/// A part of the task's state; its derived class, so that it lets go of token and timer before anything else is freed.
+template <class Runtime>
+class Supervisor {
+ public:
+  using State = TaskStateBase<Runtime>;
+  using Worker = detail::Worker<Runtime>;
+
+  /// `what`: the type of the callable, as the observer is to see it. From here on the task may be asked to cancel.
+  /// Throws: std::bad_alloc, std::system_error.
+  Supervisor(State& state, std::string_view what, const Control<Runtime>& control = {})
+      : state_(state), what_(what), number_(observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
+    state.supervised = control.needs_supervisor(state.core());
+    timer_.supervisor = this;
+    timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
+    timer_.deadline = control.options.start_by.is_never() ? Runtime::Clock::time_point::max()
+                                                          : control.options.start_by.after(Runtime::Clock::now());
+    if (timed()) {
+      TimerService<Runtime>::instance().add(timer_, nullptr);
+    }
+    if (control.token.stop_possible()) {
+      on_stop_.emplace(control.token, OnStop{*this});
+    }
+  }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  ~Supervisor() {
+    on_stop_.reset();
+    if (timed()) {
+      TimerService<Runtime>::instance().remove(timer_, nullptr);
+    }
+  }
+
+  /// Adds the task to its queue. After this the task may be gone, unless it has a handle.
+  /// Throws: what adding throws; then it is over for whoever follows it.
+  void add(bool reserved) {
+    QueueCore<Runtime>& core = state_.core();
+    if (!state_.supervised) {
+      core.add(state_, reserved);
+      return;
+    }
+    QueueObserver* const told = observer();
+    const TaskEvent event = event_on(0);
+    announce();
+    try {
+      core.add(state_, reserved);
+    } catch (...) {
+      core.untrack(entry_);
+      if (told != nullptr) {
+        told->task_finished(event, TaskEnd::cancelled);
+      }
+      throw;
+    }
+  }
+
+  /// The task is about to be added, for the first time or again.
+  void announce() noexcept {
+    if (!state_.supervised || std::exchange(announced_, true)) {
+      return;
+    }
+    if (state_.core().tracks()) {
+      state_.core().track(entry_, what_);
+    }
+    if (QueueObserver* const told = observer()) {
+      told->task_queued(event_on(0));
+    }
+  }
+
+  /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
+  void added() noexcept {
+    added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
+    if (asked_.load(std::memory_order_seq_cst)) {
+      state_.cancel();
+    } else if (late()) {  // the timer may have come before
+      state_.cancel_queued();
+    }
+  }
+
+  /// A worker has come to it. False: it shall not run, and is over; it may be gone.
+  bool begin(Worker& worker, const char* doing) noexcept {
+    if (asked_.load(std::memory_order_seq_cst) || late()) {
+      state_.core().count_unrun(worker);
+      state_.discard();
+      return false;
+    }
+    if (state_.core().tracks()) {
+      state_.core().update(entry_, doing, worker.number);
+    }
+    if (QueueObserver* const told = observer()) {
+      told->task_started(event_on(worker.number));
+    }
+    return true;
+  }
+
+  /// It is over: on this worker, or on another thread.
+  void finished(const Worker* worker) noexcept {
+    if (state_.core().tracks()) {
+      state_.core().untrack(entry_);
+    }
+    QueueObserver* const told = observer();
+    if (told != nullptr && announced_) {
+      const Outcome outcome = state_.outcome();
+      told->task_finished(event_on(worker != nullptr ? worker->number : 0),
+                          outcome == Outcome::value       ? TaskEnd::completed
+                          : outcome == Outcome::exception ? TaskEnd::failed
+                                                          : TaskEnd::cancelled);
+    }
+  }
+
+  /// Its awaiter goes on, on this thread.
+  void resumed() noexcept {
+    if (QueueObserver* const told = observer()) {
+      const Worker* const worker = ThreadContext<Runtime>::current().worker;
+      told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
+    }
+  }
+
+  QueueObserver* observer() const noexcept { return state_.core().observer(); }
+  TaskEvent event_on(std::size_t thread) const noexcept { return {state_.core().name(), number_, what_, thread}; }
+
+ private:
+  struct Timer : TimerNode<Runtime> {
+    Supervisor* supervisor = nullptr;
+  };
+  struct OnStop {
+    Supervisor& supervisor;
+    void operator()() const noexcept { supervisor.ask_to_cancel(); }
+  };
+  using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
+
+  bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
+
+  bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
+
+  /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
+  void expire() noexcept {
+    const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+    if (added_.load(std::memory_order_seq_cst)) {
+      state_.cancel_queued();
+    }
+  }
+
+  /// On whatever thread, by the token. Touches nothing after it has cancelled.
+  void ask_to_cancel() noexcept {
+    const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+    asked_.store(true, std::memory_order_seq_cst);
+    if (added_.load(std::memory_order_seq_cst)) {
+      state_.cancel();
+    }
+  }
+
+  State& state_;
+  const std::string_view what_;
+  const std::uint64_t number_;  // 0: nobody observes
+  bool announced_ = false;
+  TrackedTask<Runtime> entry_;
+  typename Runtime::template Atomic<bool> asked_{false};
+  typename Runtime::template Atomic<bool> added_{false};
+  Timer timer_;
+  std::optional<OnStopCallback> on_stop_;
+};
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_SUPERVISOR_HPP
