@@ -216,7 +216,7 @@ TEST_CASE("try_add_task changes nothing when an allocation fails, and its room i
           }) >= 2);
   REQUIRE(sweep_bounded(1, [](BoundedFixture& fixture) {
             fixture.queue.with({.priority = 1}).add_task([probe = fixture.probe] { ++probe->runs; });
-          }) >= 2);
+          }) >= 1);  // the levels; the state may be recycled
 }
 
 TEST_CASE("an adder's own thread runs what found no room, or nothing has happened, when an allocation fails",
