@@ -23,6 +23,11 @@ class ThreadInLine final : public RoomWaiter<Runtime> {
 };
 
 template <class Runtime>
+QueueClosed QueueCore<Runtime>::closed_error() const {
+  return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
+}
+
+template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::closed_failure() const noexcept {
   try {
     throw closed_error();

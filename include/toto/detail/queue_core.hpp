@@ -78,26 +78,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// refuse it.
   enum class Kind { closure, task, hop };
 
-  explicit QueueCore(const QueueOptions& options)
-      : ForkAware<Runtime>(ForkRank::executors),
-        name_(options.name),
-        thread_count_(options.thread_count),
-        idle_timeout_(options.idle_timeout),
-        max_queued_(options.max_queued),
-        overflow_(options.overflow),
-        ageing_(options.ageing),
-        observer_(options.observer),
-        tracks_(options.track_tasks),
-        due_(bounded() ? 0 : kNoneDue) {
-    if (ages()) {
-      levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
-    }
-    TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
-    this->watch_forks();
-    if (!options.watchdog.is_never()) {
-      watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, options.watchdog);
-    }
-  }
+  explicit QueueCore(const QueueOptions& options);
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 
@@ -161,10 +142,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   void withdraw(Continuation& node) noexcept override;
 
-  void add_timer(TimerNode<Runtime>& node) override { TimerService<Runtime>::instance().add(node, this); }
-  void remove_timer(TimerNode<Runtime>& node) noexcept override {
-    TimerService<Runtime>::instance().remove(node, this);
-  }
+  void add_timer(TimerNode<Runtime>& node) override;
+  void remove_timer(TimerNode<Runtime>& node) noexcept override;
 
   /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
   struct Hop : Continuation {
@@ -281,9 +260,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static void run_hop(Slot& slot, Worker& worker);
   static void run_nothing(Slot&, Worker&) {}
 
-  QueueClosed closed_error() const {
-    return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
-  }
+  QueueClosed closed_error() const;
+  bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex_) { return kind == Kind::hop ? ended_ : closed_; }
   /// Makes sure that there is a slot to fill, a thread to run it, and room under the bound. False: the queue is full,
   /// and the caller is to run the task. May let go of the mutex on the way.
   /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
@@ -309,7 +287,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   std::exception_ptr closed_failure() const noexcept;
   std::exception_ptr full_failure() const noexcept;
 
-  std::exception_ptr secure_first_worker() TOTO_REQUIRES(mutex_);
+  std::exception_ptr secure_first_worker(Kind kind) TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
   Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   Slot* claim_locked(Worker& self, Chunk& chunk) noexcept TOTO_REQUIRES(mutex_);
@@ -425,6 +403,38 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   };
   Ref<SharedHook> hook_ TOTO_GUARDED_BY(mutex_);
 };
+
+template <class Runtime>
+QueueCore<Runtime>::QueueCore(const QueueOptions& options)
+    : ForkAware<Runtime>(ForkRank::executors),
+      name_(options.name),
+      thread_count_(options.thread_count),
+      idle_timeout_(options.idle_timeout),
+      max_queued_(options.max_queued),
+      overflow_(options.overflow),
+      ageing_(options.ageing),
+      observer_(options.observer),
+      tracks_(options.track_tasks),
+      due_(bounded() ? 0 : kNoneDue) {
+  if (ages()) {
+    levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
+  }
+  TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
+  this->watch_forks();
+  if (!options.watchdog.is_never()) {
+    watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, options.watchdog);
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::add_timer(TimerNode<Runtime>& node) {
+  TimerService<Runtime>::instance().add(node, this);
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::remove_timer(TimerNode<Runtime>& node) noexcept {
+  TimerService<Runtime>::instance().remove(node, this);
+}
 
 }  // namespace toto::inline v0::detail
 

@@ -71,112 +71,29 @@ class Supervisor {
 
   /// `what`: the type of the callable, as the observer is to see it. From here on the task may be asked to cancel.
   /// Throws: std::bad_alloc, std::system_error.
-  Supervisor(State& state, std::string_view what, const Control<Runtime>& control = {})
-      : state_(state), what_(what), number_(observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
-    state.supervised = control.needs_supervisor(state.core());
-    timer_.supervisor = this;
-    timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
-    timer_.deadline = control.options.start_by.is_never() ? Runtime::Clock::time_point::max()
-                                                          : control.options.start_by.after(Runtime::Clock::now());
-    if (timed()) {
-      TimerService<Runtime>::instance().add(timer_, nullptr);
-    }
-    if (control.token.stop_possible()) {
-      on_stop_.emplace(control.token, OnStop{*this});
-    }
-  }
+  Supervisor(State& state, std::string_view what, const Control<Runtime>& control = {});
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
-  ~Supervisor() {
-    on_stop_.reset();
-    if (timed()) {
-      TimerService<Runtime>::instance().remove(timer_, nullptr);
-    }
-  }
+  ~Supervisor();
 
   /// Adds the task to its queue. After this the task may be gone, unless it has a handle.
   /// Throws: what adding throws; then it is over for whoever follows it.
-  void add(bool reserved) {
-    QueueCore<Runtime>& core = state_.core();
-    if (!state_.supervised) {
-      core.add(state_, reserved);
-      return;
-    }
-    QueueObserver* const told = observer();
-    const TaskEvent event = event_on(0);
-    announce();
-    try {
-      core.add(state_, reserved);
-    } catch (...) {
-      core.untrack(entry_);
-      if (told != nullptr) {
-        told->task_finished(event, TaskEnd::cancelled);
-      }
-      throw;
-    }
-  }
+  void add(bool reserved);
 
   /// The task is about to be added, for the first time or again.
-  void announce() noexcept {
-    if (!state_.supervised || std::exchange(announced_, true)) {
-      return;
-    }
-    if (state_.core().tracks()) {
-      state_.core().track(entry_, what_);
-    }
-    if (QueueObserver* const told = observer()) {
-      told->task_queued(event_on(0));
-    }
-  }
+  void announce() noexcept;
 
   /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
-  void added() noexcept {
-    added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
-    if (asked_.load(std::memory_order_seq_cst)) {
-      state_.cancel();
-    } else if (late()) {  // the timer may have come before
-      state_.cancel_queued();
-    }
-  }
+  void added() noexcept;
 
   /// A worker has come to it. False: it shall not run, and is over; it may be gone.
-  bool begin(Worker& worker, const char* doing) noexcept {
-    if (asked_.load(std::memory_order_seq_cst) || late()) {
-      state_.core().count_unrun(worker);
-      state_.discard();
-      return false;
-    }
-    if (state_.core().tracks()) {
-      state_.core().update(entry_, doing, worker.number);
-    }
-    if (QueueObserver* const told = observer()) {
-      told->task_started(event_on(worker.number));
-    }
-    return true;
-  }
+  bool begin(Worker& worker, const char* doing) noexcept;
 
   /// It is over: on this worker, or on another thread.
-  void finished(const Worker* worker) noexcept {
-    if (state_.core().tracks()) {
-      state_.core().untrack(entry_);
-    }
-    QueueObserver* const told = observer();
-    if (told != nullptr && announced_) {
-      const Outcome outcome = state_.outcome();
-      told->task_finished(event_on(worker != nullptr ? worker->number : 0),
-                          outcome == Outcome::value       ? TaskEnd::completed
-                          : outcome == Outcome::exception ? TaskEnd::failed
-                                                          : TaskEnd::cancelled);
-    }
-  }
+  void finished(const Worker* worker) noexcept;
 
   /// Its awaiter goes on, on this thread.
-  void resumed() noexcept {
-    if (QueueObserver* const told = observer()) {
-      const Worker* const worker = ThreadContext<Runtime>::current().worker;
-      told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
-    }
-  }
+  void resumed() noexcept;
 
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
   TaskEvent event_on(std::size_t thread) const noexcept { return {state_.core().name(), number_, what_, thread}; }
@@ -196,21 +113,10 @@ class Supervisor {
   bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
 
   /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
-  void expire() noexcept {
-    const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-    if (added_.load(std::memory_order_seq_cst)) {
-      state_.cancel_queued();
-    }
-  }
+  void expire() noexcept;
 
   /// On whatever thread, by the token. Touches nothing after it has cancelled.
-  void ask_to_cancel() noexcept {
-    const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-    asked_.store(true, std::memory_order_seq_cst);
-    if (added_.load(std::memory_order_seq_cst)) {
-      state_.cancel();
-    }
-  }
+  void ask_to_cancel() noexcept;
 
   State& state_;
   const std::string_view what_;
@@ -222,6 +128,130 @@ class Supervisor {
   Timer timer_;
   std::optional<OnStopCallback> on_stop_;
 };
+
+template <class Runtime>
+Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
+    : state_(state), what_(what), number_(observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
+  state.supervised = control.needs_supervisor(state.core());
+  timer_.supervisor = this;
+  timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
+  timer_.deadline = control.options.start_by.is_never() ? Runtime::Clock::time_point::max()
+                                                        : control.options.start_by.after(Runtime::Clock::now());
+  if (timed()) {
+    TimerService<Runtime>::instance().add(timer_, nullptr);
+  }
+  if (control.token.stop_possible()) {
+    on_stop_.emplace(control.token, OnStop{*this});
+  }
+}
+
+template <class Runtime>
+Supervisor<Runtime>::~Supervisor() {
+  on_stop_.reset();
+  if (timed()) {
+    TimerService<Runtime>::instance().remove(timer_, nullptr);
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::add(bool reserved) {
+  QueueCore<Runtime>& core = state_.core();
+  if (!state_.supervised) {
+    core.add(state_, reserved);
+    return;
+  }
+  QueueObserver* const told = observer();
+  const TaskEvent event = event_on(0);
+  announce();
+  try {
+    core.add(state_, reserved);
+  } catch (...) {
+    core.untrack(entry_);
+    if (told != nullptr) {
+      told->task_finished(event, TaskEnd::cancelled);
+    }
+    throw;
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::announce() noexcept {
+  if (!state_.supervised || std::exchange(announced_, true)) {
+    return;
+  }
+  if (state_.core().tracks()) {
+    state_.core().track(entry_, what_);
+  }
+  if (QueueObserver* const told = observer()) {
+    told->task_queued(event_on(0));
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::added() noexcept {
+  added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
+  if (asked_.load(std::memory_order_seq_cst)) {
+    state_.cancel();
+  } else if (late()) {  // the timer may have come before
+    state_.cancel_queued();
+  }
+}
+
+template <class Runtime>
+bool Supervisor<Runtime>::begin(Worker& worker, const char* doing) noexcept {
+  if (asked_.load(std::memory_order_seq_cst) || late()) {
+    state_.core().count_unrun(worker);
+    state_.discard();
+    return false;
+  }
+  if (state_.core().tracks()) {
+    state_.core().update(entry_, doing, worker.number);
+  }
+  if (QueueObserver* const told = observer()) {
+    told->task_started(event_on(worker.number));
+  }
+  return true;
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
+  if (state_.core().tracks()) {
+    state_.core().untrack(entry_);
+  }
+  QueueObserver* const told = observer();
+  if (told != nullptr && announced_) {
+    const Outcome outcome = state_.outcome();
+    const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
+                        : outcome == Outcome::exception ? TaskEnd::failed
+                                                        : TaskEnd::cancelled;
+    told->task_finished(event_on(worker != nullptr ? worker->number : 0), end);
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::resumed() noexcept {
+  if (QueueObserver* const told = observer()) {
+    const Worker* const worker = ThreadContext<Runtime>::current().worker;
+    told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::expire() noexcept {
+  const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+  if (added_.load(std::memory_order_seq_cst)) {
+    state_.cancel_queued();
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::ask_to_cancel() noexcept {
+  const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+  asked_.store(true, std::memory_order_seq_cst);
+  if (added_.load(std::memory_order_seq_cst)) {
+    state_.cancel();
+  }
+}
 
 }  // namespace toto::inline v0::detail
 
