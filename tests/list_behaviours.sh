@@ -9,6 +9,8 @@
 #
 # A test claims a behaviour by its id in brackets, in the tags of a test case ("[task_queue][B4]") or, where there are
 # no tags, in a comment ("// covers: [R1][R2]", "# covers: [R1]" in a script). An id that is not in the list fails.
+#
+# An invariant of docs/design.md is cited in the same places, as [inv.I4]. One that no test cites fails, too.
 
 set -eu
 cd "$(dirname "$0")"
@@ -51,14 +53,18 @@ claims() {
             line = substr(line, RSTART + RLENGTH)
           }
         }
-        while (match(rest, /\[[A-Z][0-9]+\]/)) {
+        while (match(rest, /\[(inv\.)?[A-Z][0-9]+\]/)) {
           printf "%s\t%s:%d\t%s\n", substr(rest, RSTART + 1, RLENGTH - 2), substr(FILENAME, 3), FNR, title
           rest = substr(rest, RSTART + RLENGTH)
         }
       }'
 }
 
-claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" '
+# The numbers of the invariants: the first column of their table.
+invariants=$(sed -n 's/^| \(I[0-9][0-9]*\) |.*/inv.\1/p' ../docs/design.md | tr '\n' ' ')
+
+claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" -v invariants="$invariants" '
+  BEGIN { invariant_count = split(invariants, invariant, " "); for (i in invariant) uncited[invariant[i]] }
   # First file: the known behaviours, "B4  title"; "# B  title" names a group.
   FILENAME == ARGV[1] {
     if ($0 ~ /^# [A-Z]  /) { group_title[substr($0, 3, 1)] = substr($0, 6) }
@@ -73,7 +79,8 @@ claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" '
     total[group]++
     next
   }
-  !($1 in known) { printf "%s: [%s] is no behaviour in behaviours.txt\n", $2, $1 > "/dev/stderr"; bad = 1; next }
+  $1 in uncited || $1 in cited { cited[$1]; delete uncited[$1]; next }
+  !($1 in known) { printf "%s: [%s] is neither a behaviour in behaviours.txt nor an invariant in design.md\n", $2, $1 > "/dev/stderr"; bad = 1; next }
   {
     if (!($1 in tests)) { covered++; covered_in[substr($1, 1, 1)]++ }
     tests[$1] = tests[$1] "      " $2 "  " $3 "\n"
@@ -91,6 +98,8 @@ claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" '
         if (order[i] in tests) printf "  %-4s %s\n%s", order[i], known[order[i]], tests[order[i]]
     }
     printf "\n%d of %d behaviours are covered\n", covered, count
+    printf "%d of %d invariants are cited\n", length(cited), invariant_count
+    for (id in uncited) { printf "[%s] is cited by no test\n", id > "/dev/stderr"; bad = 1 }
     if (covered + 0 < required + 0) {
       printf "at least %d are required\n", required > "/dev/stderr"
       bad = 1

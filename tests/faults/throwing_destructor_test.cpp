@@ -178,7 +178,8 @@ TEST_CASE("a callable whose destructor throws is cancelled, and closed over, lik
   REQUIRE(reports == 2);
 }
 
-TEST_CASE("a callable whose destructor adds a task finds no lock held, and the task runs", "[task_queue][faults][E7]") {
+TEST_CASE("a callable whose destructor adds a task finds no lock held, and the task runs",
+          "[task_queue][faults][E7][inv.I6]") {
   std::atomic<int> runs = 0;
   Gate gate;
   Gate begun;

@@ -10,7 +10,7 @@ using namespace toto_tests;
 using namespace std::chrono_literals;
 using toto::testing::require;
 
-TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][I2]") {
+TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][inv.I2]") {
   explore("a later start fails", {.start_faults = {.after = 1}, .random_schedules = 6'000}, [](Simulation& sim) {
     SimRuntime::Atomic<int> ran{0};
     SimQueue queue(2, toto::Duration::never());
@@ -23,7 +23,7 @@ TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulati
   });
 }
 
-TEST_CASE("with no worker and none to be had, adding throws and queues nothing", "[simulation][S2][S3][I4]") {
+TEST_CASE("with no worker and none to be had, adding throws and queues nothing", "[simulation][S2][S3][inv.I4]") {
   explore("the first start fails", {.start_faults = {.only = 1}}, [](Simulation& sim) {
     int ran = 0;
     SimQueue queue(2, 5ms);
@@ -61,7 +61,7 @@ TEST_CASE("a failed restart after expiry is told to the adder, and nothing is st
   });
 }
 
-TEST_CASE("two adders whose first thread fails are each told, or served", "[simulation][S2][S6][I4]") {
+TEST_CASE("two adders whose first thread fails are each told, or served", "[simulation][S2][S6][inv.I4]") {
   explore("two adders, starts may fail", {.failing_starts = 2, .random_schedules = 10'000}, [](Simulation& sim) {
     SimRuntime::Atomic<int> ran{0};
     SimRuntime::Atomic<int> accepted{0};

@@ -39,7 +39,8 @@ toto::Task<> sleep_then(toto::Duration length, int& steps) {
 
 }  // namespace
 
-TEST_CASE("completion that races with awaiting resumes the coroutine exactly once", "[simulation][G1][G2][G3][I10]") {
+TEST_CASE("completion that races with awaiting resumes the coroutine exactly once",
+          "[simulation][G1][G2][G3][inv.I10]") {
   explore("completion against await", {.deviations = 2}, [](Simulation&) {
     SimQueue queue(1, 5ms);
     SimLoop loop;
@@ -191,7 +192,7 @@ TEST_CASE("several threads wait for one handle", "[simulation][J6]") {
   });
 }
 
-TEST_CASE("cancelling races with the dequeue: exactly one wins", "[simulation][K1][K2][K3][K4][J8]") {
+TEST_CASE("cancelling races with the dequeue: exactly one wins", "[simulation][K1][K2][K3][K4][J8][inv.I6]") {
   explore("cancel against dequeue", {.deviations = 2}, [](Simulation& sim) {
     int living = 0;
     bool ran = false;
@@ -237,7 +238,7 @@ TEST_CASE("cancelling a task in the middle leaves the others alone", "[simulatio
   });
 }
 
-TEST_CASE("the last child of when_all resumes the coroutine once, in all orders", "[simulation][I2][I6][I11]") {
+TEST_CASE("the last child of when_all resumes the coroutine once, in all orders", "[simulation][I2][I6]") {
   explore("when_all", {.random_schedules = 8'000}, [](Simulation&) {
     SimQueue queue(2, 5ms);
     SimLoop loop;
@@ -251,7 +252,7 @@ TEST_CASE("the last child of when_all resumes the coroutine once, in all orders"
   });
 }
 
-TEST_CASE("when_all destroyed while its tasks run touches nothing afterwards", "[simulation][I10][G8]") {
+TEST_CASE("when_all destroyed while its tasks run touches nothing afterwards", "[simulation][G8]") {
   explore("when_all destroyed", {.random_schedules = 8'000}, [](Simulation&) {
     int living = 0;
     {
@@ -327,7 +328,7 @@ TEST_CASE("a sleeping coroutine on a loop or a queue wakes at its time", "[simul
   });
 }
 
-TEST_CASE("a coroutine task is accepted work until it ends", "[simulation][L11][L15]") {
+TEST_CASE("a coroutine task is accepted work until it ends", "[simulation][L11][L15][inv.I8]") {
   explore("suspended while closing", {.random_schedules = 6'000, .eager = false}, [](Simulation& sim) {
     int steps = 0;
     {

@@ -40,7 +40,7 @@ TEST_CASE("two producers on one queue each keep their own order", "[simulation][
   });
 }
 
-TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation][A3][I7]") {
+TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation][A3][inv.I7]") {
   explore("two threads claim in order", {}, [](Simulation&) {
     SimRuntime::Atomic<int> stamp{0};
     int stamps[3] = {};
@@ -56,7 +56,7 @@ TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation
   });
 }
 
-TEST_CASE("never more tasks run at once than there are threads", "[simulation][A4][A5]") {
+TEST_CASE("never more tasks run at once than there are threads", "[simulation][A4][A5][inv.I5]") {
   explore("bound of running tasks", {}, [](Simulation& sim) {
     int running = 0;
     int most = 0;
@@ -130,7 +130,7 @@ TEST_CASE("an idle thread leaves exactly at its timeout after the end of the tas
   });
 }
 
-TEST_CASE("a task added while the last worker times out still runs", "[simulation][B2][B3][B4][B14][I1][I2]") {
+TEST_CASE("a task added while the last worker times out still runs", "[simulation][B2][B3][B4][B14][inv.I1][inv.I2]") {
   explore("expiry against add", {.random_schedules = 40'000}, [](Simulation& sim) {
     int ran = 0;
     SimQueue queue(1, 5ms);
@@ -243,7 +243,7 @@ TEST_CASE("an idle thread is reused before one is started", "[simulation][C1][C2
   });
 }
 
-TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4]") {
+TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4][inv.I3]") {
   explore("barrier of two", {.deviations = 1, .random_schedules = 20'000}, [](Simulation& sim) {
     SimQueue queue(2, 5ms);
     const auto checks = watch(sim, queue);
@@ -307,7 +307,7 @@ TEST_CASE("the destructor runs everything that was accepted", "[simulation][L1][
   });
 }
 
-TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L12][L13][L14]") {
+TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L12][L13][L14][inv.I9]") {
   explore("destructor against expiry", {.random_schedules = 8'000}, [](Simulation& sim) {
     int ran = 0;
     {
@@ -322,7 +322,7 @@ TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L1
   });
 }
 
-TEST_CASE("an add that races with close is refused or runs", "[simulation][L4][L5][L6]") {
+TEST_CASE("an add that races with close is refused or runs", "[simulation][L4][L5][L6][inv.I8]") {
   explore("add against close", {.random_schedules = 10'000}, [](Simulation& sim) {
     SimRuntime::Atomic<int> ran{0};
     SimRuntime::Atomic<int> accepted{0};

@@ -8,7 +8,7 @@
 // One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
 // tasks happens without it (slot_queue.hpp).
 //
-// Invariants (docs/design.md argues them; I1 to I9 are cited by the tests):
+// Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
 //  I2  If there is work, then somebody is on the way (searching_), or no worker is idle and no more may be started, or
 //      the last start failed and a live worker will come back to look.
