@@ -16,10 +16,25 @@
 
 using namespace std::chrono_literals;
 using toto::EventLoop;
+using toto::InstancePool;
 using toto::Task;
 using toto::TaskHandle;
 using toto::TaskQueue;
 using toto_tests::kPatience;
+
+namespace {
+
+/// The class of the seed's tests.
+class Counter {
+ public:
+  int increment() { return ++value_; }
+  int value() const { return value_; }
+
+ private:
+  int value_ = 0;
+};
+
+}  // namespace
 
 TEST_CASE("seed: add_task runs tasks in the order 1 2 3", "[seed][A1]") {
   EventLoop loop;
@@ -120,4 +135,77 @@ TEST_CASE("seed: threads end after the idle timeout and the queue starts again",
     REQUIRE(loop.run_sync(caller()) == i);
     REQUIRE(toto_tests::eventually([&] { return toto::len(queue) == 0; }));
   }
+}
+
+TEST_CASE("seed: increments through an AwaitableInstance give 2 3 4, and the value is 4 then", "[seed][P1]") {
+  EventLoop loop;
+  Counter counter;
+  counter.increment();
+  const toto::AwaitableInstance awaitable(counter, "seed-instance");
+  const auto caller = [&]() -> Task<std::vector<int>> {
+    std::vector<int> values;
+    for (int i = 0; i < 3; ++i) {
+      values.push_back(co_await awaitable(&Counter::increment));
+    }
+    values.push_back(co_await awaitable(&Counter::value));
+    co_return values;
+  };
+  REQUIRE(loop.run_sync(caller()) == std::vector<int>{2, 3, 4, 4});
+}
+
+TEST_CASE("seed: a pool of two gives 1 1, then 2 2, then 3 3, then 4 4, in whichever way it is asked",
+          "[seed][Q1][Q16]") {
+  EventLoop loop;
+  Counter first;
+  Counter second;
+  InstancePool pool({&first, &second}, {.default_queue = "seed-pool"});
+  const auto caller = [&]() -> Task<std::vector<int>> {
+    const auto increment = [](Counter& counter) { return counter.increment(); };
+    std::vector<int> values;
+    for (int i = 0; i < 2; ++i) {
+      values.push_back(pool(&Counter::increment));
+    }
+    for (int i = 0; i < 2; ++i) {
+      values.push_back(pool.transaction(increment));
+    }
+    for (int i = 0; i < 2; ++i) {
+      values.push_back(co_await pool.await_transaction(increment));
+    }
+    for (int i = 0; i < 2; ++i) {
+      values.push_back(co_await pool.await()(&Counter::increment));
+    }
+    co_return values;
+  };
+  REQUIRE(loop.run_sync(caller()) == std::vector<int>{1, 1, 2, 2, 3, 3, 4, 4});
+  REQUIRE(first.value() == 4);
+  REQUIRE(second.value() == 4);
+}
+
+TEST_CASE("seed: a with-block calls several methods of one instance and gives it back", "[seed][Q1]") {
+  EventLoop loop;
+  Counter first;
+  Counter second;
+  InstancePool pool({&first, &second});
+  const auto caller = [&]() -> Task<> {
+    std::vector<int> values;
+    for (int i = 0; i < 8; ++i) {
+      values.push_back(pool(&Counter::increment));
+    }
+    REQUIRE(values == std::vector<int>{1, 1, 2, 2, 3, 3, 4, 4});
+    {
+      const auto instance = pool.instance();
+      REQUIRE(instance->increment() == 5);
+      REQUIRE(instance->increment() == 6);
+      REQUIRE(instance->value() == 6);
+    }
+    {
+      const auto instance = co_await pool.lease();  // in turn: the other one
+      REQUIRE(instance->increment() == 5);
+    }
+    REQUIRE(pool(&Counter::increment) == 7);
+    REQUIRE(pool(&Counter::increment) == 6);
+  };
+  loop.run_sync(caller());
+  REQUIRE(first.value() == 7);
+  REQUIRE(second.value() == 6);
 }
