@@ -5,6 +5,7 @@
 #
 # A small tree of its own with odd file names, links and the database itself in it, which then changes: files are
 # added, rewritten, replaced, removed. After each step catalog has to agree with sha256sum, and hash no more than that.
+# Run by root, it goes on as nobody, because root may read everything.
 
 set -eu
 export LC_ALL=C
@@ -12,6 +13,19 @@ command -v sha256sum > /dev/null || {
   echo "skipped: there is no sha256sum to compare with"
   exit 77
 }
+if [ "$(id -u)" = 0 ]; then
+  command -v setpriv > /dev/null || {
+    echo "skipped: root may read everything, and there is no setpriv to become nobody"
+    exit 77
+  }
+  copies=$(mktemp -d) # where nobody can read them
+  trap 'rm -rf "$copies"' EXIT
+  cp "$1" "$copies/catalog"
+  cp "$0" "$copies/check_changes.sh"
+  chmod -R a+rX "$copies"
+  setpriv --reuid=65534 --regid=65534 --clear-groups sh "$copies/check_changes.sh" "$copies/catalog"
+  exit
+fi
 catalog=$1
 work=$(cd "$(mktemp -d)" && pwd -P)
 trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
@@ -79,13 +93,20 @@ step "removed files" 1 2 # the hard link, because losing its other name changes 
 rm "$tree/nothing" && mkdir "$tree/nothing" && echo in > "$tree/nothing/file"
 step "a directory in the place of a file" 1 1
 
-if [ "$(id -u)" != 0 ]; then
-  chmod 0 "$tree/sub/b/file"
-  step "an unreadable file" 0 1
-  grep -q "cannot read '$tree/sub/b/file': Permission denied" "$work/summary" || fail "it should have been named"
-  chmod 600 "$tree/sub/b/file"
-  step "a readable one again" 1 0
-fi
+chmod 0 "$tree/sub/b/file"
+step "an unreadable file" 0 1
+grep -q "cannot read '$tree/sub/b/file': Permission denied" "$work/summary" || fail "it should have been named"
+grep -q '^  unreadable  1$' "$work/summary" || fail "it should have been counted"
+chmod 600 "$tree/sub/b/file"
+step "a readable one again" 1 0
+
+mkdir "$tree/closed" && echo hidden > "$tree/closed/file"
+step "a file in a new directory" 1 0
+chmod 0 "$tree/closed"
+step "an unreadable directory" 0 1
+grep -q "cannot read '$tree/closed': Permission denied" "$work/summary" || fail "it should have been named"
+chmod 700 "$tree/closed"
+step "a readable one again" 1 0
 
 echo same > "$tree/copy 1" && cp "$tree/copy 1" "$tree/copy 2"
 step "two copies" 2 0
@@ -93,6 +114,39 @@ step "two copies" 2 0
 grep -q "^  $tree/copy 2\$" "$work/list" || fail "a copy is missing among the duplicates"
 [ "$(wc -l < "$work/list")" -eq 3 ] || fail "hard links and empty files are no duplicates"
 echo "ok: duplicates"
+
+# What catalog reads, the file system tells by the times of access. They are recorded at each access while the content
+# seems to be newer, even where that is not done otherwise.
+once=$work/once
+mkdir "$once"
+for name in a b c control; do
+  echo "$name" > "$once/$name"
+done
+find "$once" -type f -exec touch -m -t 209901010000 {} +
+# scan_once WHAT NAME...: these files, and no others, are read now.
+scan_once() {
+  what=$1
+  shift
+  : > "$work/mark"
+  tries=0
+  until [ -n "$(find "$once/control" -anewer "$work/mark")" ]; do # the clock has moved on
+    cat "$once/control" > "$work/list"
+    tries=$((tries + 1))
+    [ "$tries" -lt 1000 ] || return 1
+  done
+  "$catalog" --threads 2 --db "$work/once.db" "$once" > "$work/summary" || fail "$what: catalog exited with $?"
+  printf '%s\n' "$@" control > "$work/expected"
+  (cd "$once" && find . -type f -anewer "$work/mark") | sed 's|^\./||' | sort | diff - "$work/expected" >&2 ||
+    fail "$what: those were read, but these should have been"
+  echo "ok: $what"
+}
+if scan_once "the first run reads every file" a b c; then
+  scan_once "the second run reads none"
+  echo B > "$once/b" && touch -m -t 209901010000 "$once/b"
+  scan_once "a file of the same size and time, but changed, is read, and no other" b
+else
+  echo "     (this file system records no times of access)"
+fi
 
 # refused EXIT-CODE WORDS ARGUMENT...
 refused() {
