@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Runs as a script: compiles SOURCE with COMPILER and FLAGS. A file whose name ends in _ok has to compile. Any other
-# has to be refused, and the diagnostics have to match each "// expect: <regular expression>" in it.
+# has to be refused, and the diagnostics have to match each "// expect: <regular expression>" in it; with a comment
+# "// each: <macro> ...", once with each of these macros defined.
 
 get_filename_component(name ${SOURCE} NAME_WE)
 file(STRINGS ${SOURCE} expectations REGEX "^// expect: ")
@@ -9,11 +10,18 @@ file(STRINGS ${SOURCE} extra_flags REGEX "^// flags: ")
 string(REPLACE "// flags: " "" extra_flags "${extra_flags}")
 separate_arguments(extra_flags UNIX_COMMAND "${extra_flags}")
 
-# In English, so that the expressions match on every machine.
-execute_process(COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} ${FLAGS} ${extra_flags} ${SOURCE}
-  RESULT_VARIABLE status OUTPUT_VARIABLE diagnostics ERROR_VARIABLE diagnostics)
+file(STRINGS ${SOURCE} macros REGEX "^// each: ")
+string(REPLACE "// each: " "" macros "${macros}")
+separate_arguments(macros UNIX_COMMAND "${macros}")
+
+# compile(<argument>...): sets status and diagnostics. In English, so that the expressions match on every machine.
+macro(compile)
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} ${FLAGS} ${extra_flags} ${ARGN} ${SOURCE}
+    RESULT_VARIABLE status OUTPUT_VARIABLE diagnostics ERROR_VARIABLE diagnostics)
+endmacro()
 
 if(name MATCHES "_ok$")
+  compile()
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "This has to compile, but:\n${diagnostics}")
   endif()
@@ -23,12 +31,18 @@ endif()
 if(NOT expectations)
   message(FATAL_ERROR "There is no \"// expect: \" in this file: any error at all would pass")
 endif()
-if(status EQUAL 0)
-  message(FATAL_ERROR "This compiles, but has to be refused")
+if(NOT macros)
+  set(macros TOTO_AS_IT_IS)
 endif()
-foreach(expectation IN LISTS expectations)
-  string(REPLACE "// expect: " "" expectation "${expectation}")
-  if(NOT diagnostics MATCHES "${expectation}")
-    message(FATAL_ERROR "This is refused, but nothing matches \"${expectation}\":\n${diagnostics}")
+foreach(macro IN LISTS macros)
+  compile(-D${macro})
+  if(status EQUAL 0)
+    message(FATAL_ERROR "This compiles, but has to be refused (${macro})")
   endif()
+  foreach(expectation IN LISTS expectations)
+    string(REPLACE "// expect: " "" expectation "${expectation}")
+    if(NOT diagnostics MATCHES "${expectation}")
+      message(FATAL_ERROR "This is refused (${macro}), but nothing matches \"${expectation}\":\n${diagnostics}")
+    endif()
+  endforeach()
 endforeach()

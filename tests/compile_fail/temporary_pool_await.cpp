@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// A temporary that owns something, in a call of a pool's instances.
+// covers: [G24]
+// only: gcc<13
+// each: CLOSURE AGGREGATE ARGUMENT
+// expect: store the handle first
+
+#include <toto/tasks.hpp>
+
+#include <string>
+
+struct Service {
+  std::size_t length(const std::string& text) { return text.size(); }
+};
+struct Append {
+  std::string suffix;
+  std::size_t operator()(Service& service) const { return service.length(suffix); }
+};
+std::size_t length(Service& service, const Append& append) {
+  return append(service);
+}
+
+toto::Task<> use(toto::InstancePool<Service>& pool, std::string text) {
+#if defined(CLOSURE)
+  co_await pool.await()([text](Service& service) { return service.length(text); });
+#elif defined(AGGREGATE)
+  co_await pool.await()(Append{text});
+#elif defined(ARGUMENT)
+  co_await pool.await()(length, Append{text});
+#endif
+}
