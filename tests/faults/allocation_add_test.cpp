@@ -16,16 +16,15 @@ using namespace toto_tests;
 
 namespace {
 
-constexpr State kStates[] = {State::no_thread, State::expired, State::idle, State::busy, State::busy_at_chunk_end};
-
 /// Lets every allocation of `add(fixture)` fail in turn, in every state of the queue.
 template <class Add>
 std::size_t try_all_states(Add add) {
   std::size_t points = 0;
   for (const State state : kStates) {
-    const Sweep swept = sweep([&] { return std::make_unique<QueueInState>(state); },
-                              [&](std::unique_ptr<QueueInState>& fixture) { add(*fixture); },
-                              [](std::unique_ptr<QueueInState>& fixture, bool threw) { return fixture->check(threw); });
+    const Sweep swept =
+        sweep([&] { return std::make_unique<QueueInState>(state); },
+              [&](std::unique_ptr<QueueInState>& fixture) { add(*fixture); },
+              [](std::unique_ptr<QueueInState>& fixture, bool threw) { return fixture->check(threw); }, kMaybeNone);
     INFO(name_of(state));
     REQUIRE(swept.complaint.empty());
     points += swept.points;

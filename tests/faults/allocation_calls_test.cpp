@@ -36,7 +36,7 @@ struct Counter {
 template <class Call>
 std::size_t sweep_wrapper_call(Call call) {
   std::size_t points = 0;
-  for (const State state : {State::no_thread, State::expired, State::idle, State::busy, State::busy_at_chunk_end}) {
+  for (const State state : kStates) {
     struct Fixture {
       explicit Fixture(State state_of_queue) : in_state(state_of_queue) {}
       QueueInState in_state;
@@ -60,7 +60,8 @@ std::size_t sweep_wrapper_call(Call call) {
                                 auto next = fixture->wrapper(&Counter::add, 10);
                                 const int value = next.get();  // waits for ever if the lost call kept its turn
                                 return value == (threw ? 10 : 11) ? "" : "the next call gave nonsense";
-                              });
+                              },
+                              kMaybeNone);
     INFO(name_of(state));
     REQUIRE(swept.complaint.empty());
     points += swept.points;

@@ -29,17 +29,16 @@ namespace {
 
 const char* const kLongName = "a view whose name is too long to be kept without an allocation";
 
-constexpr std::array kStates{State::no_thread, State::expired, State::idle, State::busy, State::busy_at_chunk_end};
-
 /// Every allocation of `add(queue, probe)` on this thread fails in turn, in each state of the queue: it adds a task
 /// that runs once, or throws, and has changed nothing.
 template <class Add>
 std::size_t sweep_adding(Add add) {
   std::size_t points = 0;
   for (const State state : kStates) {
-    const Sweep swept = sweep([&] { return std::make_unique<QueueInState>(state); },
-                              [&](std::unique_ptr<QueueInState>& fixture) { add(fixture->queue, fixture->probe); },
-                              [](std::unique_ptr<QueueInState>& fixture, bool threw) { return fixture->check(threw); });
+    const Sweep swept =
+        sweep([&] { return std::make_unique<QueueInState>(state); },
+              [&](std::unique_ptr<QueueInState>& fixture) { add(fixture->queue, fixture->probe); },
+              [](std::unique_ptr<QueueInState>& fixture, bool threw) { return fixture->check(threw); }, kMaybeNone);
     CAPTURE(name_of(state));
     REQUIRE(swept.complaint.empty());
     points += swept.points;
@@ -98,9 +97,10 @@ struct BoundedFixture {
 
 template <class Call>
 std::size_t sweep_bounded(int filled, Call call) {
-  const Sweep swept = sweep([&] { return std::make_unique<BoundedFixture>(filled); },
-                            [&](std::unique_ptr<BoundedFixture>& fixture) { call(*fixture); },
-                            [](std::unique_ptr<BoundedFixture>& fixture, bool threw) { return fixture->check(threw); });
+  const Sweep swept =
+      sweep([&] { return std::make_unique<BoundedFixture>(filled); },
+            [&](std::unique_ptr<BoundedFixture>& fixture) { call(*fixture); },
+            [](std::unique_ptr<BoundedFixture>& fixture, bool threw) { return fixture->check(threw); }, kMaybeNone);
   REQUIRE(swept.complaint.empty());
   return swept.points;
 }
@@ -161,7 +161,8 @@ TEST_CASE("making a view leaves the queue as it was when an allocation fails", "
                                 }
                                 call(fixture->queue).add_task([probe = fixture->probe] { ++probe->runs; });
                                 return fixture->check(false);
-                              });
+                              },
+                              kMaybeNone);
     REQUIRE(swept.complaint.empty());
     return swept.points;
   };
@@ -234,7 +235,8 @@ TEST_CASE("an adder's own thread runs what found no room, or nothing has happene
                                          std::to_string(stats.cancelled);
                                 }
                                 return fixture->check(threw);
-                              });
+                              },
+                              kMaybeNone);
     CAPTURE(static_cast<int>(overflow));
     REQUIRE(swept.complaint.empty());
   }

@@ -23,7 +23,8 @@ TEST_CASE("the first named queue of a process may run out of memory", "[task_que
                 return toto::TaskQueue::find("first") == nullptr ? "" : "there is a queue";
               }
               return toto::TaskQueue::instance("first").yield_task([] { return 1; }).get() == 1 ? "" : "does not work";
-            });
+            },
+            kMaybeNone);
   REQUIRE(swept.complaint.empty());
 }
 
@@ -48,7 +49,8 @@ TEST_CASE("the first task of a process may run out of memory", "[task_queue][fau
                                 return "captures are still alive";
                               }
                               return queue->yield_task([] { return 1; }).get() == 1 ? "" : "does not work";
-                            });
+                            },
+                            kMaybeNone);
   REQUIRE(swept.complaint.empty());
 }
 

@@ -86,7 +86,7 @@ TEST_CASE("a lease with a limit loses nothing when an allocation fails", "[insta
 TEST_CASE("an instance comes back although its retirement cannot be prepared", "[instance_pool][retire][faults][S8]") {
   const Sweep swept =
       sweep([] { return make_pool(1h); }, [](std::unique_ptr<Pool>& pool) { pool->transaction(&Connection::use); },
-            [](std::unique_ptr<Pool>& pool, bool) { return check(*pool); });
+            [](std::unique_ptr<Pool>& pool, bool) { return check(*pool); }, kMaybeNone);
   REQUIRE(swept.complaint.empty());
 }
 

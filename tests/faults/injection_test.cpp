@@ -99,6 +99,17 @@ TEST_CASE("a sweep complains of a call that leaves something changed", "[injecti
   REQUIRE_THAT(swept.complaint, contains("changed"));
 }
 
+TEST_CASE("a sweep that finds nothing to try complains, unless it is told that there may be nothing", "[injection]") {
+  const auto nothing = [](std::size_t least) {
+    return sweep([] { return 0; }, [](int) {}, [](int, bool) { return ""; }, least).complaint;
+  };
+  REQUIRE_THAT(nothing(1), contains("tried 0 allocations, and should find 1"));
+  REQUIRE(nothing(kMaybeNone).empty());
+  const Sweep one =
+      sweep([] { return 0; }, [](int) { static_cast<void>(allocate_one(1)); }, [](int, bool) { return ""; }, 2);
+  REQUIRE_THAT(one.complaint, contains("tried 1 allocations, and should find 2"));
+}
+
 TEST_CASE("a refused thread start is a system_error in std::thread", "[injection]") {
   const ThreadStarts starts(&ThreadStarts::after_the_first);
   std::thread first([] {});

@@ -5,6 +5,7 @@
 #ifndef TOTO_TESTS_FAULTS_QUEUE_IN_STATE_HPP
 #define TOTO_TESTS_FAULTS_QUEUE_IN_STATE_HPP
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -29,6 +30,9 @@ enum class State {
   busy_at_chunk_end  // the same, and the next task needs another chunk of slots
 };
 
+inline constexpr std::array kStates{State::no_thread, State::expired, State::idle, State::busy,
+                                    State::busy_at_chunk_end};
+
 inline const char* name_of(State state) {
   switch (state) {
     case State::no_thread:
@@ -47,10 +51,8 @@ inline const char* name_of(State state) {
 
 class QueueInState {
  public:
-  explicit QueueInState(State state)
-      : queue({.thread_count = 1,
-               .idle_timeout = state == State::expired ? toto::Duration() : toto::Duration::never(),
-               .name = "faulty"}) {
+  /// `options`: of the queue, apart from its threads and its name.
+  explicit QueueInState(State state, const toto::QueueOptions& options = {}) : queue(with_one_thread(options, state)) {
     if (state == State::busy || state == State::busy_at_chunk_end) {
       queue.add_task([this] {
         begun_.open();
@@ -113,6 +115,12 @@ class QueueInState {
   std::shared_ptr<Probe> probe = std::make_shared<Probe>();
 
  private:
+  static toto::QueueOptions with_one_thread(toto::QueueOptions options, State state) noexcept {
+    options.thread_count = 1;
+    options.idle_timeout = state == State::expired ? toto::Duration() : toto::Duration::never();
+    options.name = "faulty";
+    return options;
+  }
   /// Waits until as many threads live as there should be, and none is busy.
   void settle(std::size_t threads) const {
     eventually([&] {
