@@ -60,4 +60,8 @@
 #include "instance_pool.hpp"
 // clang-format on
 
+#if defined(TOTO_COMPILED) || defined(TOTO_COMPILED_HERE)
+#include "detail/compiled_templates.hpp"
+#endif
+
 #endif  // TOTO_TASKS_HPP

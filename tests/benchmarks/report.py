@@ -43,6 +43,7 @@ GOALS = [
     Goal("allocations", "hop", "toto", None, 0),
     Goal("idle", "CPU in 3 s", "toto", None, 0.1),
     Goal("compile", "one task", "toto", "Asio", 1.0),
+    Goal("compile", "one task", "toto, TOTO_COMPILED", "Asio", 1.0),
 ]
 SCALING = {  # workload: what the horizontal axis counts
     "tasks queued": "tasks queued",

@@ -90,6 +90,19 @@ two_translation_units() {
   "$work/two_units"
 }
 
+compiled_once() {
+  cd "$here/user"
+  # shellcheck disable=SC2086 # flags are a list
+  set -- "$CXX" ${CXXFLAGS:-} -std=c++20 -I"$source/include"
+  "$@" -DTOTO_COMPILED -c main.cpp -o "$work/compiled_main.o"
+  "$@" -DTOTO_COMPILED_HERE -c other.cpp -o "$work/compiled_other.o"
+  "$@" "$work/compiled_main.o" "$work/compiled_other.o" -pthread -o "$work/compiled_once"
+  "$work/compiled_once"
+  # Alone, the first of them lacks what the second one has compiled.
+  ! "$@" "$work/compiled_main.o" -pthread -o "$work/compiled_alone" 2> "$work/missing"
+  grep -q 'QueueCore' "$work/missing"
+}
+
 way "install" install_the_library
 way "find_package(toto $major_minor) of the installed copy" find_package_finds_it
 way "find_package(toto 9) is refused" find_package_refuses 9
@@ -98,4 +111,5 @@ way "add_subdirectory" build subdirectory -D HOW=add_subdirectory -D TOTO_SOURCE
 way "FetchContent" build fetched -D HOW=fetch_content -D FETCHCONTENT_SOURCE_DIR_TOTO="$source"
 way "a vendored copy, no build system, no include path" vendored_copy
 way "two translation units in one program" two_translation_units
+way "the library compiled in one of them, used by the other" compiled_once
 exit $failed
