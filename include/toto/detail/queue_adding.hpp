@@ -35,8 +35,7 @@ void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
   QueuedTask* task;
   std::memcpy(&task, slot.closure, sizeof(task));
   auto expected = &run_queued;
-  // Against take_back(), which puts run_nothing here: one of the two wins. Relaxed: the claim has acquired
-  // the slot.
+  // Against cancel(), which puts run_nothing here: one of the two wins. Relaxed: the claim has acquired the slot.
   if (!slot.run.compare_exchange_strong(expected, nullptr, std::memory_order_relaxed)) {
     return;
   }
