@@ -4,11 +4,14 @@
 
 #include <toto/tasks.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -247,4 +250,35 @@ TEST_CASE("the watchdog tells that a queue starves, and only then", "[insight]")
   CHECK(eventually([&] { return told.count >= 2; }));
   release.open();
   REQUIRE(queue.wait_idle_for(kPatience));
+}
+
+TEST_CASE("the watchdog does not tell of a task that was queued a moment ago", "[insight]") {
+  struct Told final : toto::QueueObserver {
+    void queue_starving(std::string_view, std::size_t, toto::Duration since) noexcept override {
+      const std::lock_guard lock(mutex);
+      told_at = std::min(told_at, std::chrono::steady_clock::now());
+      shortest = std::min(shortest, since.nanoseconds());
+    }
+    std::mutex mutex;
+    std::chrono::steady_clock::time_point told_at = std::chrono::steady_clock::time_point::max();
+    std::chrono::nanoseconds shortest = std::chrono::nanoseconds::max();
+  };
+  constexpr auto kPeriod = 40ms;
+  for (const auto pause : {0ms, 10ms, 20ms, 30ms, 38ms}) {  // at whatever moment between two of its looks
+    Told told;
+    TaskQueue queue({.observer = &told, .watchdog = kPeriod});
+    const HeldWorker held(queue);
+    REQUIRE(held.held());
+    std::this_thread::sleep_for(kPeriod + pause);
+    const auto added = std::chrono::steady_clock::now();
+    queue.add_task([] {});
+    const auto over = [&told] {
+      const std::lock_guard lock(told.mutex);
+      return told.told_at != std::chrono::steady_clock::time_point::max();
+    };
+    REQUIRE(eventually(over));
+    const std::lock_guard lock(told.mutex);
+    CHECK(told.told_at - added >= kPeriod);
+    CHECK(told.shortest >= kPeriod);
+  }
 }

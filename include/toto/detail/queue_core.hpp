@@ -193,8 +193,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueStats stats() const;
   std::size_t size() const;
   std::string dump() const;
-  /// How many tasks are queued, if none has begun since there were `begun`, which is brought up to date; otherwise 0.
-  std::size_t starving(std::uint64_t& begun) noexcept;
+  QueueProgress progress() const noexcept;
   void on_error(ErrorHook hook);
   /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
   void report(const std::exception_ptr& failure) noexcept;

@@ -73,11 +73,10 @@ std::string QueueCore<Runtime>::dump() const {
 }
 
 template <class Runtime>
-std::size_t QueueCore<Runtime>::starving(std::uint64_t& begun) noexcept {
+QueueProgress QueueCore<Runtime>::progress() const noexcept {
   const Lock lock(mutex_);
   const std::uint64_t queued = queued_tasks_locked();
-  const std::uint64_t now = submitted_ - cancelled_ - queued;
-  return std::exchange(begun, now) == now ? static_cast<std::size_t>(queued) : 0;
+  return {.begun = submitted_ - cancelled_ - queued, .cancelled = cancelled_, .queued = queued};
 }
 
 }  // namespace toto::inline v0::detail

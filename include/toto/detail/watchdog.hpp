@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Watchdog: tells when tasks are queued and none has begun for some time: every thread is busy, or stuck. It looks once
-// in each period, on the thread of the timers.
+// Watchdog: tells when tasks have been queued and none has begun for some time: every thread is busy, or stuck. It looks
+// once in each period, on the thread of the timers, so it tells within two periods.
 
 #ifndef TOTO_DETAIL_WATCHDOG_HPP
 #define TOTO_DETAIL_WATCHDOG_HPP
@@ -20,6 +20,18 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class QueueCore;
 
+/// How far a queue has come.
+struct QueueProgress {
+  std::uint64_t begun = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t queued = 0;
+
+  /// No task has begun since, and one that was queued then still is: not all of them can have been cancelled.
+  bool stands_since(const QueueProgress& earlier) const noexcept {
+    return begun == earlier.begun && cancelled - earlier.cancelled < earlier.queued;
+  }
+};
+
 /// Lifetime: the queue destroys it before it ends.
 template <class Runtime>
 class Watchdog final : private TimerNode<Runtime> {
@@ -27,9 +39,9 @@ class Watchdog final : private TimerNode<Runtime> {
   using Clock = typename Runtime::Clock;
 
   /// Throws: std::bad_alloc, std::system_error.
-  Watchdog(QueueCore<Runtime>& core, Duration period) : core_(core), period_(period), progress_(Clock::now()) {
+  Watchdog(QueueCore<Runtime>& core, Duration period) : core_(core), period_(period), since_(Clock::now()) {
     this->run = [](Continuation& node, Turn) noexcept { static_cast<Watchdog&>(node).look(); };
-    this->deadline = period.after(progress_);
+    this->deadline = period.after(since_);
     TimerService<Runtime>::instance().add(*this, nullptr);
   }
   Watchdog(const Watchdog&) = delete;
@@ -38,13 +50,17 @@ class Watchdog final : private TimerNode<Runtime> {
 
  private:
   void look() noexcept {
-    const auto now = Clock::now();
-    if (const std::size_t queued = core_.starving(begun_)) {
-      report(queued, now - progress_);
+    // This thread may be held up at any point: the time is read before what it ends with, and after what it begins with.
+    const auto before = Clock::now();
+    const QueueProgress seen = core_.progress();
+    const auto after = Clock::now();
+    if (seen.stands_since(first_)) {
+      report(static_cast<std::size_t>(seen.queued), before - since_);
     } else {
-      progress_ = now;
+      first_ = seen;
+      since_ = after;
     }
-    this->deadline = period_.after(now);
+    this->deadline = period_.after(after);
     try {
       TimerService<Runtime>::instance().add(*this, nullptr);
     } catch (...) {
@@ -63,8 +79,8 @@ class Watchdog final : private TimerNode<Runtime> {
 
   QueueCore<Runtime>& core_;
   const Duration period_;
-  std::uint64_t begun_ = 0;
-  typename Clock::time_point progress_;
+  QueueProgress first_;  // what it saw at `since_`: all that it has seen afterwards stands since then
+  typename Clock::time_point since_;
 };
 
 }  // namespace toto::inline v0::detail
