@@ -14,6 +14,7 @@
 #include "detail/submission.hpp"
 #include "options.hpp"
 #include "runtime.hpp"
+#include "timer.hpp"
 
 namespace toto::inline v0 {
 
@@ -61,6 +62,17 @@ class QueueView {
       HandleFor<Runtime, F, Args...>
       yield_task(F&& fn, Args&&... args) const {
     return submit<detail::HandleFor<Runtime, F, Args...>>(false, std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+  /// As BasicTaskQueue::add_task_after and add_task_every; each call is a task of this view. The view's token stops the
+  /// timer.
+  template <class F>
+  BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) const {
+    return detail::TimerAccess::after(*core_, lane_, control_, delay, std::forward<F>(fn));
+  }
+  template <class F>
+  BasicTimer<Runtime> add_task_every(Duration period, F&& fn) const {
+    return detail::TimerAccess::every(*core_, lane_, control_, period, std::forward<F>(fn));
   }
 
   /// The same view for tasks with these options, or with a token that cancels them: what is queued is taken out, what

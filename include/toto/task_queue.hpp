@@ -185,12 +185,12 @@ class BasicTaskQueue {
   }
 
   /// Adds `fn()` after `delay`. The timer can stop it before, and does so when it is destroyed. It is no task until
-  /// then: neither closing nor wait_idle waits for it.
+  /// then: neither closing nor wait_idle waits for it. An `fn` that cannot be called without arguments is given a
+  /// StopToken, which the timer stops.
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
-    detail::check_duration(delay, "delay");
-    return detail::TimerAccess::start(*core_, delay, Duration::never(), std::forward<F>(fn));
+    return detail::TimerAccess::after(*core_, {}, Control(), delay, std::forward<F>(fn));
   }
 
   /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never
@@ -200,11 +200,7 @@ class BasicTaskQueue {
   /// std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) {
-    detail::check_duration(period, "period");
-    if (period == Duration()) {
-      throw std::invalid_argument("toto: period is 0; give a length of time above 0");
-    }
-    return detail::TimerAccess::start(*core_, period, period, std::forward<F>(fn));
+    return detail::TimerAccess::every(*core_, {}, Control(), period, std::forward<F>(fn));
   }
 
   // Views and room.

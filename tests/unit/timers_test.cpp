@@ -99,6 +99,112 @@ TEST_CASE("a periodic coroutine is one call until it has ended; what it throws g
   REQUIRE(failures == 1);
 }
 
+TEST_CASE("a task that comes later may take a token, which its timer stops", "[timers][K2]") {
+  TaskQueue queue;
+  Gate running;
+  Gate seen;
+  const auto wait = [&](const toto::StopToken& token) {
+    running.open();
+    if (eventually([&token] { return token.stop_requested(); })) {
+      seen.open();
+    }
+  };
+  SECTION("once") {
+    auto timer = queue.add_task_after(0s, wait);
+    REQUIRE(running.wait());
+    CHECK_FALSE(seen.is_open());
+    timer.stop();
+  }
+  SECTION("every so often, destroyed") {
+    const auto timer = queue.add_task_every(1ms, wait);
+    REQUIRE(running.wait());
+    CHECK_FALSE(seen.is_open());
+  }
+  SECTION("a coroutine") {
+    const auto coroutine = [&](toto::StopToken token) -> toto::Task<> {
+      running.open();
+      while (!token.stop_requested()) {
+        co_await toto::sleep_for(1ms);
+      }
+      seen.open();
+    };
+    auto timer = queue.add_task_every(1ms, coroutine);
+    REQUIRE(running.wait());
+    CHECK_FALSE(seen.is_open());
+    timer.stop();
+  }
+  REQUIRE(seen.wait());
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(queue.stats().submitted == 1);
+}
+
+TEST_CASE("a timer that is stopped takes a queued call out of the queue if that has a token", "[timers][K1]") {
+  TaskQueue queue;
+  HeldWorker held(queue);
+  REQUIRE(held.held());
+  auto timer = queue.add_task_after(0s, [](const toto::StopToken&) {});
+  REQUIRE(eventually([&queue] { return queue.stats().queued == 1; }));
+  timer.stop();
+  CHECK(queue.stats().queued == 0);
+  CHECK(queue.stats().cancelled == 1);
+}
+
+TEST_CASE("a stop callback may stop the timer that has called it", "[timers][K6]") {
+  TaskQueue queue;
+  toto::Timer timer;
+  Gate ready;
+  Gate running;
+  std::atomic<bool> called{false};
+  timer = queue.add_task_after(0s, [&](const toto::StopToken& token) {
+    ready.wait();
+    const auto stop = [&] {
+      timer.stop();
+      called = true;
+    };
+    const toto::StdRuntime::StopCallback<decltype(stop)> callback(token, stop);
+    running.open();
+    eventually([&called] { return called.load(); });
+  });
+  ready.open();
+  REQUIRE(running.wait());
+  timer.stop();
+  CHECK(called);
+  REQUIRE(queue.wait_idle_for(kPatience));
+}
+
+TEST_CASE("what comes later through a view is a task of the view, and its token stops the timer", "[timers][views]") {
+  TaskQueue queue(2);
+  const auto view = queue.limited(1, "one");
+  Gate release;
+  Gate begun;
+  view.add_task([&] {
+    begun.open();
+    release.wait();
+  });
+  REQUIRE(begun.wait());
+  std::atomic<int> runs{0};
+  const auto after = view.add_task_after(0s, [&runs] { ++runs; });
+  REQUIRE(eventually([&queue] { return queue.stats().queued == 1; }));
+  queue.yield_task([] {}).get();  // the queue is free, the view is not
+  CHECK(runs == 0);
+  release.open();
+  REQUIRE(eventually([&runs] { return runs == 1; }));
+
+  toto::StopSource source;
+  std::atomic<bool> asked{false};
+  Gate running;
+  const auto every = view.with(source.get_token()).add_task_every(1ms, [&](const toto::StopToken& token) {
+    running.open();
+    asked = eventually([&token] { return token.stop_requested(); });
+  });
+  REQUIRE(running.wait());
+  CHECK(every.active());
+  source.request_stop();
+  CHECK_FALSE(every.active());
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(asked);
+}
+
 TEST_CASE("timers refuse wrong arguments by name, and are quiet when their queue has closed", "[timers][U2]") {
   auto queue = std::make_unique<TaskQueue>();
   CHECK_THROWS_WITH(queue->add_task_after(-1s, [] {}), contains("delay is negative"));

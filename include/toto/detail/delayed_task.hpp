@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // DelayedTask: a callable that is added to a queue when its time has come, once or every so often. The armed timer and
-// the BasicTimer that can stop it share it. Read next: ../timer.hpp.
+// the BasicTimer that can stop it share it. A callable that takes a StopToken listens to a source of the timer's: the
+// token that its calls are submitted with. Read next: ../timer.hpp.
 
 #ifndef TOTO_DETAIL_DELAYED_TASK_HPP
 #define TOTO_DETAIL_DELAYED_TASK_HPP
@@ -9,11 +10,13 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "../duration.hpp"
 #include "../errors.hpp"
+#include "lane.hpp"
 #include "queue_core.hpp"
 #include "ref.hpp"
 #include "submission.hpp"
@@ -28,9 +31,18 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
 
-  /// Period: never, for a task that is run once.
-  DelayedTask(QueueCore<Runtime>& core, TimePoint first, Duration period) noexcept
-      : core_(Ref<QueueCore<Runtime>>::share(&core)), period_(period) {
+  /// Period: never, for a task that is run once. `lane` and `control`: of the view that its calls are added by.
+  /// Throws: std::bad_alloc.
+  DelayedTask(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control, TimePoint first,
+              Duration period, bool takes_token)
+      : core_(Ref<QueueCore<Runtime>>::share(&core)), lane_(std::move(lane)), control_(control), period_(period) {
+    if (takes_token || control.token.stop_possible()) {
+      stop_.emplace();
+      control_.token = stop_->get_token();
+      if (control.token.stop_possible()) {
+        forward_.emplace(control.token, Forward{*stop_});
+      }
+    }
     this->deadline = first;
     this->run = [](Continuation& node, Turn) noexcept { static_cast<DelayedTask&>(node).fire(); };
   }
@@ -39,13 +51,19 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
   /// Throws: std::bad_alloc, std::system_error; then it is not armed.
   void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
 
-  /// From its return no call begins. Blocks for an instant, while the timer hands the task over.
+  /// From its return no call begins, and one that runs has been asked to stop. Blocks for an instant, while the timer
+  /// hands the task over.
   void stop() noexcept {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
     TimerService<Runtime>::instance().disarm(*this, *this);
+    if (stop_) {
+      stop_->request_stop();
+    }
   }
 
-  bool stopped() const noexcept { return stage_.load(std::memory_order_relaxed) == Stage::stopped; }
+  bool stopped() const noexcept {
+    return stage_.load(std::memory_order_relaxed) == Stage::stopped || (stop_ && stop_->stop_requested());
+  }
 
  protected:
   /// One call in the queue. Ends when it is destroyed: for a coroutine, when that has ended.
@@ -72,8 +90,16 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
   virtual void add_call(Round round) = 0;
 
   QueueCore<Runtime>& core() const noexcept { return *core_; }
+  const Ref<Lane<Runtime>>& lane() const noexcept { return lane_; }
+  const Control<Runtime>& control() const noexcept { return control_; }
 
  private:
+  /// Hands the request of the view's token on. Owns what it needs: it may run while the task is being destroyed.
+  struct Forward {
+    typename Runtime::StopSource to;
+    void operator()() noexcept { to.request_stop(); }
+  };
+
   enum class Stage : unsigned char { idle, queued, running, stopped };
 
   bool move(Stage from, Stage to) noexcept {
@@ -111,45 +137,63 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
   }
 
   const Ref<QueueCore<Runtime>> core_;
+  const Ref<Lane<Runtime>> lane_;
+  Control<Runtime> control_;
   const Duration period_;
+  std::optional<typename Runtime::StopSource> stop_;  // if a token listens to it, or asks it
+  std::optional<typename Runtime::template StopCallback<Forward>> forward_;
   typename Runtime::template Atomic<Stage> stage_{Stage::idle};
 };
 
 template <class Runtime, class F>
 class DelayedCall final : public DelayedTask<Runtime> {
  public:
+  static constexpr bool kPlain = std::is_invocable_v<F&>;  // as in CallTraits: a token only if it has to be
+  static constexpr bool kTakesToken = [] {
+    if constexpr (kPlain) {
+      return false;
+    } else {
+      return std::is_invocable_v<F&, typename Runtime::StopToken>;
+    }
+  }();
+
   template <class Fn>
-  DelayedCall(QueueCore<Runtime>& core, typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
-      : DelayedTask<Runtime>(core, first, period), function_(std::forward<Fn>(function)) {}
+  DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
+              typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
+      : DelayedTask<Runtime>(core, std::move(lane), control, first, period, kTakesToken),
+        function_(std::forward<Fn>(function)) {}
 
  private:
   using Round = typename DelayedTask<Runtime>::Round;
-  using Returned = std::invoke_result_t<F&>;
 
   ~DelayedCall() override = default;
 
-  /// What the queue calls. Its type tells whether that is a coroutine.
+  /// What the queue calls, with a token if the callable takes one. Its type tells whether that is a coroutine.
   struct Call {
     Round round;
 
-    auto operator()() {
-      if constexpr (IsTask<Returned>::value) {
-        return run(round);
+    template <class... Token>
+      requires std::is_invocable_v<F&, Token...>
+    auto operator()(Token... token) {
+      if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
+        return run(round, std::move(token)...);
       } else if (round.begin()) {
-        static_cast<void>(std::invoke(static_cast<DelayedCall&>(round.task()).function_));
+        static_cast<void>(std::invoke(function(round), std::move(token)...));
       }
     }
-    static Task<> run(Round& round) {
+    template <class... Token>
+    static Task<> run(Round& round, Token... token) {
       if (round.begin()) {
-        co_await std::invoke(static_cast<DelayedCall&>(round.task()).function_);
+        co_await std::invoke(function(round), std::move(token)...);
       }
     }
+    static F& function(const Round& round) noexcept { return static_cast<DelayedCall&>(round.task()).function_; }
   };
 
   void add_call(Round round) override {
     this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
     try {
-      submit_call<void>(this->core(), {}, Control<Runtime>(), true, Call{std::move(round)});
+      submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
     } catch (...) {
       this->core().return_reservation();
       throw;
