@@ -7,15 +7,18 @@
 #ifndef TOTO_EVENT_LOOP_HPP
 #define TOTO_EVENT_LOOP_HPP
 
+#include <type_traits>
 #include <utility>
 
 #include "detail/awaitable.hpp"
 #include "detail/loop_core.hpp"
+#include "detail/loop_timer.hpp"
 #include "duration.hpp"
 #include "executor.hpp"
 #include "options.hpp"
 #include "sleep_for.hpp"
 #include "task.hpp"
+#include "timer.hpp"
 
 namespace toto::inline v0 {
 
@@ -23,7 +26,7 @@ namespace toto::inline v0 {
 ///
 /// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
 /// coroutine that would come back continues on the worker that finished what it waits for.
-/// Thread safety: post, spawn, call_later and stop are thread-safe; the rest one thread at a time.
+/// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a time.
 template <class Runtime = StdRuntime>
 class BasicEventLoop {
  public:
@@ -63,8 +66,22 @@ class BasicEventLoop {
   /// Throws: std::invalid_argument, std::bad_alloc.
   template <class F>
   void call_later(Duration delay, F&& fn) {
+    post_after(delay, std::forward<F>(fn)).detach();
+  }
+
+  /// The same with a timer that can stop it, and does so when it is destroyed: from any thread.
+  template <class F>
+  BasicTimer<Runtime> post_after(Duration delay, F&& fn) {
     detail::check_duration(delay, "delay");
-    core_->call_at(delay.after(Runtime::Clock::now()), std::forward<F>(fn));
+    return start(delay, Duration::never(), std::forward<F>(fn));
+  }
+
+  /// The same after each `period`, above 0, until the timer is stopped or destroyed. Times that pass while the loop is
+  /// busy or does not run are left out, and the following are kept.
+  template <class F>
+  BasicTimer<Runtime> post_every(Duration period, F&& fn) {
+    detail::check_period(period);
+    return start(period, period, std::forward<F>(fn));
   }
 
   /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run().
@@ -101,6 +118,14 @@ class BasicEventLoop {
       self.core.post(self);
     }
   };
+
+  template <class F>
+  BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
+    auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
+        *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
+    timer->arm();
+    return detail::TimerAccess::adopt<Runtime>(timer.leak());
+  }
 
   template <class T>
   T run_root(Task<T> task) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "detail/delayed_task.hpp"
 #include "detail/lane.hpp"
 #include "detail/submission.hpp"
 #include "options.hpp"
@@ -68,11 +69,11 @@ class QueueView {
   /// timer.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) const {
-    return detail::TimerAccess::after(*core_, lane_, control_, delay, std::forward<F>(fn));
+    return detail::add_after(*core_, lane_, control_, delay, std::forward<F>(fn));
   }
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) const {
-    return detail::TimerAccess::every(*core_, lane_, control_, period, std::forward<F>(fn));
+    return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
   }
 
   /// The same view for tasks with these options, or with a token that cancels them: what is queued is taken out, what

@@ -190,7 +190,7 @@ class BasicTaskQueue {
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
-    return detail::TimerAccess::after(*core_, {}, Control(), delay, std::forward<F>(fn));
+    return detail::add_after(*core_, {}, Control(), delay, std::forward<F>(fn));
   }
 
   /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never
@@ -200,7 +200,7 @@ class BasicTaskQueue {
   /// std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) {
-    return detail::TimerAccess::every(*core_, {}, Control(), period, std::forward<F>(fn));
+    return detail::add_every(*core_, {}, Control(), period, std::forward<F>(fn));
   }
 
   // Views and room.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -204,10 +205,86 @@ TEST_CASE("functions that are due at the same time run in the order of calling",
   CHECK(std::is_sorted(log.begin(), log.end()));
 }
 
+TEST_CASE("a loop's timer that is stopped or destroyed calls nothing, and run() does not wait for it",
+          "[event_loop][timers]") {
+  toto::EventLoop loop;
+  Lifetimes captures;
+  bool called = false;
+  auto stopped = loop.post_after(1h, [&called, counted = Counted(captures)] { called = true; });
+  {
+    const auto destroyed = loop.post_after(1h, [&called, counted = Counted(captures)] { called = true; });
+    REQUIRE(destroyed.active());
+    REQUIRE(captures.alive() == 2);
+  }
+  REQUIRE(captures.alive() == 1);
+  stopped.stop();
+  REQUIRE(captures.alive() == 0);
+  REQUIRE_FALSE(stopped.active());
+  bool due = false;
+  auto later = loop.post_after(0s, [&due] { due = true; });
+  loop.post_after(0s, [&later] { later.stop(); }).detach();  // too late, or not: it is due
+  loop.run();
+  REQUIRE_FALSE(called);
+}
+
+TEST_CASE("a loop's timer calls again after each period until it is stopped, also by itself", "[event_loop][timers]") {
+  toto::EventLoop loop;
+  int calls = 0;
+  toto::Timer timer;
+  const auto begin = std::chrono::steady_clock::now();
+  timer = loop.post_every(2ms, [&] {
+    if (++calls == 3) {
+      timer.stop();
+    }
+  });
+  loop.run();  // ends when it is stopped
+  REQUIRE(calls == 3);
+  REQUIRE(std::chrono::steady_clock::now() - begin >= 6ms);
+}
+
+TEST_CASE("a loop's timer goes on after a call that throws", "[event_loop][timers]") {
+  toto::EventLoop loop;
+  int calls = 0;
+  const auto timer = loop.post_every(1ms, [&] {
+    if (++calls == 1) {
+      throw std::runtime_error("the first time");
+    }
+    loop.stop();
+  });
+  REQUIRE_THROWS_AS(loop.run(), std::runtime_error);
+  loop.run();
+  REQUIRE(calls == 2);
+}
+
+TEST_CASE("a loop's timer that another thread stops lets run() end", "[event_loop][timers]") {
+  toto::EventLoop loop;
+  auto open = loop.post_after(toto::Duration::never(), [] {});
+  std::thread outsider([&] {
+    loop.post([] {});
+    open.stop();
+  });
+  loop.run();
+  outsider.join();
+  REQUIRE_FALSE(open.active());
+}
+
+TEST_CASE("a loop's timer may outlive the loop", "[event_loop][timers]") {
+  Lifetimes captures;
+  auto loop = std::make_unique<toto::EventLoop>();
+  auto after = loop->post_after(1h, [counted = Counted(captures)] {});
+  auto every = loop->post_every(1h, [counted = Counted(captures)] {});
+  loop.reset();
+  after.stop();
+  every = {};
+  REQUIRE(captures.alive() == 0);
+}
+
 TEST_CASE("call_later refuses negative delays and NaN by name", "[event_loop][U2]") {
   toto::EventLoop loop;
   CHECK_THROWS_WITH(loop.call_later(-1s, [] {}), contains("delay"));
   CHECK_THROWS_AS(loop.call_later(-1s, [] {}), std::invalid_argument);
+  CHECK_THROWS_WITH(loop.post_after(-1s, [] {}), contains("delay"));
+  CHECK_THROWS_WITH(loop.post_every(0s, [] {}), contains("period is 0"));
   CHECK_THROWS_AS(loop.call_later(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN()), [] {}),
                   std::invalid_argument);
   loop.run();  // nothing was added

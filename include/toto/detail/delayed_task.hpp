@@ -2,7 +2,7 @@
 //
 // DelayedTask: a callable that is added to a queue when its time has come, once or every so often. The armed timer and
 // the BasicTimer that can stop it share it. A callable that takes a StopToken listens to a source of the timer's: the
-// token that its calls are submitted with. Read next: ../timer.hpp.
+// token that its calls are submitted with. Read next: ../queue_view.hpp.
 
 #ifndef TOTO_DETAIL_DELAYED_TASK_HPP
 #define TOTO_DETAIL_DELAYED_TASK_HPP
@@ -11,11 +11,13 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "../duration.hpp"
 #include "../errors.hpp"
+#include "../timer.hpp"
 #include "lane.hpp"
 #include "queue_core.hpp"
 #include "ref.hpp"
@@ -26,7 +28,7 @@ namespace toto::inline v0::detail {
 
 /// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped.
 template <class Runtime>
-class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
+class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
@@ -53,7 +55,7 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
 
   /// From its return no call begins, and one that runs has been asked to stop. Blocks for an instant, while the timer
   /// hands the task over.
-  void stop() noexcept {
+  void stop() noexcept final {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
     TimerService<Runtime>::instance().disarm(*this, *this);
     if (stop_) {
@@ -61,7 +63,7 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
     }
   }
 
-  bool stopped() const noexcept {
+  bool stopped() const noexcept final {
     return stage_.load(std::memory_order_relaxed) == Stage::stopped || (stop_ && stop_->stop_requested());
   }
 
@@ -124,10 +126,7 @@ class DelayedTask : public RefCounted<Runtime>, private TimerNode<Runtime> {
   }
 
   void arm_again() noexcept {
-    const TimePoint now = Clock::now();
-    do {
-      this->deadline = period_.after(this->deadline);
-    } while (this->deadline <= now);
+    this->deadline = next_time<Clock>(this->deadline, period_);
     try {
       arm();
     } catch (...) {
@@ -202,6 +201,35 @@ class DelayedCall final : public DelayedTask<Runtime> {
 
   F function_;
 };
+
+template <class Runtime, class F>
+BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
+                                  const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
+  check_callable(fn);
+  using Task = DelayedCall<Runtime, std::decay_t<F>>;
+  static_assert(Task::kPlain || Task::kTakesToken,
+                "toto: fn cannot be called again and again, without arguments or with a StopToken");
+  auto task = Ref<DelayedTask<Runtime>>::adopt(
+      new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
+  task->arm();
+  return TimerAccess::adopt<Runtime>(task.leak());
+}
+
+/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
+template <class Runtime, class F>
+BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                              Duration delay, F&& fn) {
+  check_duration(delay, "delay");
+  return start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
+}
+
+/// The same for each `period`.
+template <class Runtime, class F>
+BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                              Duration period, F&& fn) {
+  check_period(period);
+  return start_delayed(core, lane, control, period, period, std::forward<F>(fn));
+}
 
 }  // namespace toto::inline v0::detail
 

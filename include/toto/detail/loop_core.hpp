@@ -74,23 +74,25 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   /// Throws: std::bad_alloc.
   template <class F>
   void post_function(F&& fn) {
-    auto* const posted = new Posted<std::decay_t<F>, Continuation>(*this, std::forward<F>(fn));
+    auto* const posted = new Posted<std::decay_t<F>>(*this, std::forward<F>(fn));
     if (!post(*posted)) {
       delete posted;
     }
   }
 
-  template <class F>
-  void call_at(TimePoint when, F&& fn) {
-    auto* const posted = new Posted<std::decay_t<F>, Timer>(*this, std::forward<F>(fn));
-    posted->deadline = when;
-    try {
-      add_timer(*posted);
-    } catch (...) {
-      delete posted;
-      throw;
+  /// Takes back a timer whose time has not come. False: it has.
+  bool take_back(Timer& node) noexcept {
+    const Lock lock(mutex_);
+    if (node.place == Timer::kNotWaiting) {
+      return false;
     }
+    timers_.remove(node);
+    wake_locked();  // run() may have nothing else to wait for
+    return true;
   }
+
+  /// run() throws it. On the loop's thread.
+  void fail(std::exception_ptr failure) noexcept { failure_ = std::move(failure); }
 
   void spawn(Task<> task) {
     auto spawned_object = std::make_unique<Spawned>(*this, std::move(task));
@@ -190,8 +192,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
  private:
   ~LoopCore() override { this->ignore_forks(); }
 
-  template <class F, class Node>
-  struct Posted final : Node {
+  template <class F>
+  struct Posted final : Continuation {
     template <class Fn>
     Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
       this->run = [](Continuation& node, Turn turn) noexcept {

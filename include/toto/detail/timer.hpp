@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "../duration.hpp"
 #include "executor_core.hpp"
 #include "fork.hpp"
 #include "lock.hpp"
@@ -33,6 +34,16 @@ struct TimerNode : Continuation {
   std::size_t place = kNotWaiting;        // in the heap
   ExecutorCore<Runtime>* home = nullptr;  // TimerService: owned while waiting; null: the timer's own thread
 };
+
+/// The first time that is not over yet, in steps of `period` from `last`.
+template <class Clock>
+typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
+  const auto now = Clock::now();
+  do {
+    last = period.after(last);
+  } while (last <= now);
+  return last;
+}
 
 /// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
 template <class Runtime>
