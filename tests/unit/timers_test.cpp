@@ -14,12 +14,14 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/eventually.hpp"
 #include "support/gate.hpp"
 #include "support/held_worker.hpp"
 #include "support/lifetime_counter.hpp"
+#include "support/process_info.hpp"
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
@@ -336,6 +338,86 @@ TEST_CASE("dump tells what a queue does; tracked tasks by name and age", "[insig
   waiting.get();
   REQUIRE(queue.wait_idle_for(kPatience));
   CHECK(queue.dump().find("Hash") == std::string::npos);
+}
+
+TEST_CASE("dump tells which workers are busy, and which queue's task one waits for", "[insight]") {
+  TaskQueue other(1, 60s, "other");
+  const HeldWorker held(other);
+  REQUIRE(held.held());
+  auto awaited = other.yield_task([] { return 1; });
+  TaskQueue queue(3, 60s, "files");
+  HeldWorker busy(queue);
+  REQUIRE(busy.held());
+  CHECK_THAT(queue.dump(), contains("1 queued") || contains("0 queued + 1 running"));
+  CHECK_THAT(queue.dump(), contains("worker 1 busy"));
+  queue.add_task([&awaited] { awaited.wait(); });
+  CHECK(eventually(
+      [&queue] { return queue.dump().find("worker 2 waits for a task of queue 'other'") != std::string::npos; }));
+  auto last = queue.yield_task([] {});
+  queue.add_task([&last] { last.wait(); });
+  last.wait();
+  CHECK(eventually([&queue] { return queue.dump().find("worker 3 idle for") != std::string::npos; }));
+}
+
+TEST_CASE("dump tells that a worker waits for a task of its own queue", "[insight]") {
+  TaskQueue queue(2);
+  Gate begun;
+  Gate release;
+  queue.add_task([&] {
+    auto awaited = queue.yield_task([&] {
+      begun.open();
+      release.wait();
+    });
+    begun.wait();  // on the other worker
+    awaited.wait();
+  });
+  CHECK(eventually([&queue] { return queue.dump().find("waits for a task of this queue") != std::string::npos; }));
+  release.open();
+  REQUIRE(queue.wait_idle_for(kPatience));
+}
+
+TEST_CASE("dump tells of a coroutine task that it is suspended, and on no worker", "[insight]") {
+  Gate release;
+  TaskQueue other;
+  TaskQueue queue({.name = "coroutines", .track_tasks = true});
+  const auto wait = [&release] { release.wait(); };
+  auto handle = queue.yield_task([&]() -> toto::Task<> { co_await other.yield_task(wait); });
+  CHECK(eventually([&queue] { return queue.dump().find(" suspended for ") != std::string::npos; }));
+  const std::string text = queue.dump();
+  CHECK(text.find("begun") == std::string::npos);
+  CHECK(text.find("on worker") == std::string::npos);
+  release.open();
+  handle.get();
+  queue.yield_task([]() -> toto::Task<> { co_return; }).get();
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK(queue.dump().find("task ") == std::string::npos);
+}
+
+TEST_CASE("one thread serves the timers of all queues, and ends when nothing is pending", "[timers]") {
+  if (!kProcessInfo) {
+    SKIP("needs /proc");
+  }
+  constexpr int kQueues = 20;
+  constexpr int kTimers = 50;
+  REQUIRE(eventually([] { return threads_named("toto-timer") == 0; }));  // of tests before
+  {
+    std::vector<std::unique_ptr<TaskQueue>> queues;
+    std::vector<toto::Timer> timers;
+    std::atomic<int> ran{0};
+    for (int i = 0; i < kQueues; ++i) {
+      queues.push_back(std::make_unique<TaskQueue>(1, 0s, "quiet"));
+      for (int j = 0; j < kTimers; ++j) {
+        timers.push_back(queues.back()->add_task_after(1h, [] {}));
+      }
+      timers.push_back(queues.back()->add_task_after(1ms, [&ran] { ++ran; }));
+    }
+    REQUIRE(eventually([&ran] { return ran == kQueues; }));
+    REQUIRE(eventually([] { return threads_named("quiet-") == 0; }));  // the queues are idle
+    CHECK(threads_named("toto-timer") == 1);
+    timers.clear();
+    CHECK(threads_named("toto-timer") <= 1);
+  }
+  CHECK(eventually([] { return threads_named("toto-timer") == 0; }));
 }
 
 TEST_CASE("the watchdog tells that a queue starves, and only then", "[insight]") {

@@ -169,7 +169,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
   explicit CallState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
   void run_on(Worker& worker) override {
-    if (this->supervised && !this->supervisor()->begin(worker, "running")) [[unlikely]] {
+    if (this->supervised && !this->supervisor()->begin(worker, nullptr)) [[unlikely]] {
       return;
     }
     worker.count(Tally::kBegun);
@@ -240,10 +240,11 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
   explicit CoroutineState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
 
   void run_on(Worker& worker) override {
+    BegunTask<Runtime> begun;
     QueueObserver* observer = nullptr;
     TaskEvent event;
     if (this->supervised) [[unlikely]] {
-      if (!this->supervisor()->begin(worker, "begun")) {
+      if (!this->supervisor()->begin(worker, &begun)) {
         return;
       }
       observer = this->supervisor()->observer();
@@ -267,6 +268,9 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     if (failure) {
       this->result_.set_exception(std::move(failure));
       end(&worker);
+    }
+    if (worker.core.tracks()) [[unlikely]] {
+      worker.core.track_suspended(begun);
     }
     if (observer != nullptr) [[unlikely]] {
       observer->task_suspended(event);

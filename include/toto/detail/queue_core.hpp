@@ -109,7 +109,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool follows() const noexcept { return observer_ != nullptr || tracks_; }
   bool tracks() const noexcept { return tracks_; }
   void track(TrackedTask<Runtime>& task, std::string_view what) noexcept;
-  void update(TrackedTask<Runtime>& task, const char* doing, std::size_t worker) noexcept;
+  /// A worker begins to run it: a plain task, or a coroutine, which leaves that worker before or after its end.
+  void track_begun(TrackedTask<Runtime>& task, BegunTask<Runtime>* begun, std::size_t worker) noexcept;
+  void track_suspended(BegunTask<Runtime>& begun) noexcept;
   void untrack(TrackedTask<Runtime>& task) noexcept;
 
   /// Has to be called before a task with a priority is added.

@@ -22,12 +22,29 @@ void QueueCore<Runtime>::track(TrackedTask<Runtime>& task, std::string_view what
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::update(TrackedTask<Runtime>& task, const char* doing, std::size_t worker) noexcept {
+void QueueCore<Runtime>::track_begun(TrackedTask<Runtime>& task, BegunTask<Runtime>* begun,
+                                     std::size_t worker) noexcept {
   const TimePoint now = Clock::now();
   const Lock lock(mutex_);
-  task.doing = doing;
+  task.doing = begun != nullptr ? "begun" : "running";
   task.worker = worker;
   task.since = now;
+  if (begun != nullptr) {
+    begun->entry = &task;
+    task.begun = begun;
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::track_suspended(BegunTask<Runtime>& begun) noexcept {
+  const TimePoint now = Clock::now();
+  const Lock lock(mutex_);
+  if (TrackedTask<Runtime>* const task = begun.entry) {  // or else it is over
+    task->doing = "suspended";
+    task->worker = 0;
+    task->since = now;
+    task->begun = nullptr;
+  }
 }
 
 template <class Runtime>
@@ -35,6 +52,9 @@ void QueueCore<Runtime>::untrack(TrackedTask<Runtime>& task) noexcept {
   const Lock lock(mutex_);
   if (std::exchange(task.listed, false)) {
     tracked_.remove(task);
+    if (task.begun != nullptr) {
+      task.begun->entry = nullptr;
+    }
   }
 }
 
@@ -53,12 +73,20 @@ std::string QueueCore<Runtime>::dump() const {
     text += "  closed\n";
   }
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
-    if (worker->idle) {
-      text +=
-          "  worker " + std::to_string(worker->number) + " idle for " + seconds_text(time - worker->idle_since) + '\n';
-    } else if (worker->blocked_on != nullptr) {
-      text += "  worker " + std::to_string(worker->number) + " waits for a task of this queue\n";
+    if (!worker->secured) {
+      continue;  // its thread is starting, or has left
     }
+    text += "  worker " + std::to_string(worker->number);
+    if (worker->idle) {
+      text += " idle for " + seconds_text(time - worker->idle_since);
+    } else if (worker->blocked_on == nullptr) {
+      text += " busy";
+    } else if (worker->blocked_on_queue == this) {
+      text += " waits for a task of this queue";
+    } else {
+      text += " waits for a task of queue '" + worker->blocked_on_queue->name() + "'";
+    }
+    text += '\n';
   }
   for (const TrackedTask<Runtime>* task = tracked_.front(); task != nullptr; task = task->next) {
     text += "  task ";

@@ -86,8 +86,8 @@ class Supervisor {
   /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
   void added() noexcept;
 
-  /// A worker has come to it. False: it shall not run, and is over; it may be gone.
-  bool begin(Worker& worker, const char* doing) noexcept;
+  /// A worker has come to it. False: it shall not run, and is over; it may be gone. `begun`: null for a plain task.
+  bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept;
 
   /// It is over: on this worker, or on another thread.
   void finished(const Worker* worker) noexcept;
@@ -198,14 +198,14 @@ void Supervisor<Runtime>::added() noexcept {
 }
 
 template <class Runtime>
-bool Supervisor<Runtime>::begin(Worker& worker, const char* doing) noexcept {
+bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
   if (asked_.load(std::memory_order_seq_cst) || late()) {
     state_.core().count_unrun(worker);
     state_.discard();
     return false;
   }
   if (state_.core().tracks()) {
-    state_.core().update(entry_, doing, worker.number);
+    state_.core().track_begun(entry_, begun, worker.number);
   }
   if (QueueObserver* const told = observer()) {
     told->task_started(event_on(worker.number));

@@ -12,14 +12,25 @@
 
 namespace toto::inline v0::detail {
 
+template <class Runtime>
+struct TrackedTask;
+
+/// On the stack of the worker that begins a coroutine task: where its entry is, as long as it is listed. The queue's
+/// mutex guards it.
+template <class Runtime>
+struct BegunTask {
+  TrackedTask<Runtime>* entry = nullptr;
+};
+
 /// Part of the task's state. The queue's mutex guards it.
 template <class Runtime>
 struct TrackedTask {
   std::string_view what;                        // the type of the callable
-  const char* doing = "";                       // "queued", "running on worker", "suspended"
+  const char* doing = "";                       // "queued", "running", "begun", "suspended"
   std::size_t worker = 0;                       // its number; 0: none
   typename Runtime::Clock::time_point since{};  // it does that
   bool listed = false;
+  BegunTask<Runtime>* begun = nullptr;
   TrackedTask* next = nullptr;
   TrackedTask* previous = nullptr;
 };
