@@ -8,6 +8,12 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#if defined(__APPLE__)
+#include <malloc/malloc.h>
+#else
+#include <malloc.h>
+#endif
+
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -17,6 +23,7 @@ namespace toto_tests {
 namespace {
 
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::ptrdiff_t> taken_bytes{0};
 std::atomic<bool> no_memory_elsewhere{false};
 
 struct OfThisThread {
@@ -39,8 +46,26 @@ bool permitted() noexcept {
   return mine.exempt > 0 || !no_memory_elsewhere.load(std::memory_order_relaxed);
 }
 
+std::ptrdiff_t size_of(void* memory) noexcept {
+#if defined(__APPLE__)
+  return static_cast<std::ptrdiff_t>(malloc_size(memory));
+#else
+  return static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
+#endif
+}
+
+void* taken(void* memory) noexcept {
+  taken_bytes.fetch_add(size_of(memory), std::memory_order_relaxed);  // of a null pointer: 0
+  return memory;
+}
+
+void give_back(void* memory) noexcept {
+  taken_bytes.fetch_sub(size_of(memory), std::memory_order_relaxed);
+  std::free(memory);
+}
+
 void* allocate(std::size_t bytes) noexcept {
-  return permitted() ? std::malloc(bytes == 0 ? 1 : bytes) : nullptr;
+  return permitted() ? taken(std::malloc(bytes == 0 ? 1 : bytes)) : nullptr;
 }
 
 void* allocate(std::size_t bytes, std::align_val_t alignment) noexcept {
@@ -50,7 +75,7 @@ void* allocate(std::size_t bytes, std::align_val_t alignment) noexcept {
   void* memory = nullptr;
   const std::size_t at_least =
       static_cast<std::size_t>(alignment) < sizeof(void*) ? sizeof(void*) : static_cast<std::size_t>(alignment);
-  return posix_memalign(&memory, at_least, bytes == 0 ? 1 : bytes) == 0 ? memory : nullptr;
+  return posix_memalign(&memory, at_least, bytes == 0 ? 1 : bytes) == 0 ? taken(memory) : nullptr;
 }
 
 void* or_throw(void* memory) {
@@ -89,6 +114,11 @@ std::size_t CountedAllocations::here() const noexcept {
 }
 std::size_t CountedAllocations::anywhere() const noexcept {
   return allocations.load(std::memory_order_relaxed) - anywhere_before_;
+}
+
+TakenBytes::TakenBytes() noexcept : before_(taken_bytes.load(std::memory_order_relaxed)) {}
+std::ptrdiff_t TakenBytes::now() const noexcept {
+  return taken_bytes.load(std::memory_order_relaxed) - before_;
 }
 
 FailingAllocation::FailingAllocation(std::size_t nth) noexcept {
@@ -174,40 +204,40 @@ void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::n
   return toto_tests::allocate(bytes, alignment);
 }
 void operator delete(void* memory) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete[](void* memory) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete(void* memory, const std::nothrow_t&) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete[](void* memory, const std::nothrow_t&) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete[](void* memory, std::align_val_t) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
-  std::free(memory);
+  toto_tests::give_back(memory);
 }
 
 extern "C" {

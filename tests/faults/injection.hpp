@@ -36,6 +36,17 @@ class CountedAllocations {
   std::size_t anywhere_before_;
 };
 
+/// What the whole process has taken with operator new since this object was made, and not given back: as much as the
+/// allocator makes of it.
+class TakenBytes {
+ public:
+  TakenBytes() noexcept;
+  std::ptrdiff_t now() const noexcept;
+
+ private:
+  std::ptrdiff_t before_;
+};
+
 /// While it lives, the n-th allocation of the thread that made it fails, once (n = 1: the next one).
 class FailingAllocation {
  public:

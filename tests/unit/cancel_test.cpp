@@ -4,8 +4,11 @@
 
 #include <toto/tasks.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -299,6 +302,80 @@ TEST_CASE("a hundred thousand cancelled tasks do not pile up in the queue", "[ca
   worker.release();
   after.get();
   CHECK(next);
+}
+
+TEST_CASE("many tasks queued behind a blocked worker are cancelled at once, in time linear in their number",
+          "[cancel][K9]") {
+  // The process's time on a processor: others may have the machine. The worker sleeps.
+  const auto now = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
+  const int many = scaled(100'000, 10'000);
+
+  const auto in_order = [](std::vector<toto::TaskHandle<>>& handles) {
+    std::size_t cancelled = 0;
+    for (toto::TaskHandle<>& handle : handles) {
+      cancelled += handle.cancel() ? 1U : 0U;
+    }
+    return cancelled;
+  };
+  const auto backwards = [](std::vector<toto::TaskHandle<>>& handles) {
+    std::size_t cancelled = 0;
+    for (auto handle = handles.rbegin(); handle != handles.rend(); ++handle) {
+      cancelled += handle->cancel() ? 1U : 0U;
+    }
+    return cancelled;
+  };
+  const auto took = [&now](int count, auto way, auto cancel_all) {
+    Lifetimes captures;
+    toto::TaskQueue queue;
+    const HeldWorker worker(queue);
+    REQUIRE(worker.held());
+    const auto to = way(queue);
+    std::vector<toto::TaskHandle<>> handles;
+    for (int i = 0; i < count; ++i) {
+      handles.push_back(to.yield_task([counted = Counted(captures)] {}));
+    }
+    REQUIRE(queue.size() == static_cast<std::size_t>(count) + 1);
+    const double begin = now();
+    const std::size_t cancelled = cancel_all(handles, queue);
+    const double end = now();
+    REQUIRE(cancelled == static_cast<std::size_t>(count));
+    REQUIRE(captures.alive() == 0);
+    REQUIRE(queue.size() == 1);  // the worker
+    REQUIRE(queue.stats().cancelled == cancelled);
+    return end - begin;
+  };
+  const auto check_linear = [&](auto way, auto cancel_all) {
+    constexpr int kRounds = 5;
+    std::vector<double> few;
+    std::vector<double> all;
+    for (int round = 0; round < kRounds; ++round) {
+      few.push_back(took(many / 10, way, cancel_all));
+      all.push_back(took(many, way, cancel_all));
+    }
+    std::sort(few.begin(), few.end());
+    std::sort(all.begin(), all.end());
+    INFO(few[kRounds / 2] << " s for " << many / 10 << ", " << all[kRounds / 2] << " s for " << many);
+    CHECK(all[kRounds / 2] < 40 * few[kRounds / 2]);  // ten times as many; quadratic: a hundred times as long
+  };
+  const auto plain = [](toto::TaskQueue& queue) { return queue.with(toto::TaskOptions{}); };
+  const auto urgent = [](toto::TaskQueue& queue) { return queue.with({.priority = 3}); };
+  const auto view = [](toto::TaskQueue& queue) { return queue.limited(1, "one"); };
+
+  SECTION("one by one, in order") {
+    check_linear(plain, [&](auto& handles, auto&) { return in_order(handles); });
+  }
+  SECTION("one by one, backwards") {
+    check_linear(plain, [&](auto& handles, auto&) { return backwards(handles); });
+  }
+  SECTION("in a priority level") {
+    check_linear(urgent, [&](auto& handles, auto&) { return in_order(handles); });
+  }
+  SECTION("in a view") {
+    check_linear(view, [&](auto& handles, auto&) { return backwards(handles); });
+  }
+  SECTION("all together") {
+    check_linear(plain, [](auto&, toto::TaskQueue& queue) { return queue.cancel_queued(); });
+  }
 }
 
 TEST_CASE("a task that is cancelled may be the one its canceller's worker would run next", "[cancel][K1]") {
