@@ -195,10 +195,12 @@ TEST_CASE("25,000 coroutines wait on three instances and one thread, and all are
   REQUIRE(queue.yield_task([] { return 42; }).get() == 42);  // they hold no thread
   // On the queue's thread: of coroutines that two threads have served at the same time either may go on first.
   toto::TaskHandle<std::size_t> still_waiting;
-  queue.yield_task([&] {
-    held.clear();
-    still_waiting = queue.yield_task([&pool] { return pool.stats().waiting; });  // nor while they are being served
-  }).get();
+  queue
+      .yield_task([&] {
+        held.clear();
+        still_waiting = queue.yield_task([&pool] { return pool.stats().waiting; });  // nor while they are being served
+      })
+      .get();
   CHECK(still_waiting.get() > 0);
   REQUIRE(queue.wait_idle_for(6 * toto_tests::kPatience));
   CHECK(queue.stats().threads_started == 1);
