@@ -172,6 +172,7 @@ class BasicTaskQueue {
   ///
   /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is
   /// running: the task itself must not destroy it.
+  /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.
   /// Resumes on: as a TaskHandle.
@@ -180,7 +181,7 @@ class BasicTaskQueue {
     detail::require_callable<Runtime, F, Args...>();
     detail::check_callable(fn, args...);
     return detail::CallAwaitable<Runtime, (detail::kDestroyedTwice<F> || ... || detail::kDestroyedTwice<Args>),
-                                 detail::Stored<F>, detail::Stored<Args>...>(core_, std::forward<F>(fn),
+                                 detail::Stored<F>, detail::Stored<Args>...>(*core_, std::forward<F>(fn),
                                                                              std::forward<Args>(args)...);
   }
 

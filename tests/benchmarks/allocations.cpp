@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Calls of operator new for each operation, after a first time that fills the caches: fire (bursts of 100 tasks of a
-// 24-byte capture), batch (100 results), round trip and hop inside the queue.
+// 24-byte capture), batch (100 results), round trip, call() and hop inside the queue.
 
 #include <cstddef>
 #include <functional>
@@ -70,6 +70,18 @@ toto::Task<double> in_round_trips(toto::TaskQueue& queue, std::size_t count) {
   co_return result;
 }
 
+toto::Task<double> in_calls(toto::TaskQueue& queue, std::size_t count) {
+  double result = 0;
+  for (int turn = 0; turn < 2; ++turn) {
+    const std::uint64_t before = allocations.load();
+    for (std::size_t i = 0; i < count; ++i) {
+      keep(co_await queue.call([i] { return i; }));
+    }
+    result = static_cast<double>(allocations.load() - before) / static_cast<double>(count);
+  }
+  co_return result;
+}
+
 toto::Task<double> in_hops(toto::TaskQueue& queue, std::size_t count) {
   double result = 0;
   for (int turn = 0; turn < 2; ++turn) {
@@ -98,5 +110,6 @@ int main(int argc, char** argv) {
 
   toto::TaskQueue queue(1);
   print_sample("allocations", "round trip", "toto", queue.yield_task(in_round_trips, std::ref(queue), count).get(), "");
+  print_sample("allocations", "call", "toto", queue.yield_task(in_calls, std::ref(queue), count).get(), "");
   print_sample("allocations", "hop", "toto", queue.yield_task(in_hops, std::ref(queue), count).get(), "");
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Round trip inside the queue: a coroutine that runs on a queue gives it a task, awaits the result, and so on. The
-// baseline has no coroutines: there a thread outside posts a task and waits for its future. oneTBB has none either: a
-// task of its arena runs another one in a task_group and waits for it, which runs it in place.
+// Round trip inside the queue: a coroutine that runs on a queue gives it a task, awaits the result, and so on; with
+// yield_task, whose task begins at once, and with call(), whose task is in the coroutine's frame. The baseline has no
+// coroutines: there a thread outside posts a task and waits for its future. oneTBB has none either: a task of its arena
+// runs another one in a task_group and waits for it, which runs it in place.
 
 #include <cstddef>
 #include <cstdint>
@@ -33,10 +34,24 @@ toto::Task<double> await_tasks(toto::TaskQueue& queue, std::size_t count) {
   co_return watch.nanoseconds() / static_cast<double>(count);
 }
 
+toto::Task<double> await_calls(toto::TaskQueue& queue, std::size_t count) {
+  const Stopwatch watch;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    sum += co_await queue.call([i] { return i; });
+  }
+  keep(sum);
+  co_return watch.nanoseconds() / static_cast<double>(count);
+}
+
 double toto_round_trip(std::size_t threads, std::size_t count) {
   toto::TaskQueue queue(threads);
-  queue.yield_task(await_tasks, std::ref(queue), count / 10).get();
   return queue.yield_task(await_tasks, std::ref(queue), count).get();
+}
+
+double toto_call(std::size_t threads, std::size_t count) {
+  toto::TaskQueue queue(threads);
+  return queue.yield_task(await_calls, std::ref(queue), count).get();
 }
 
 double baseline_round_trip(std::size_t threads, std::size_t count) {
@@ -87,6 +102,7 @@ void contest_with(const Settings& settings, std::size_t threads) {
   const std::size_t count = settings.amount(300'000);
   Contest contest(settings, "round trip", workers(threads), "ns");
   contest.enter("toto", [=] { return toto_round_trip(threads, count); });
+  contest.enter("toto call", [=] { return toto_call(threads, count); });
   contest.enter("baseline", [=, &settings] { return baseline_round_trip(threads, settings.amount(5'000)); });
 #if defined(TOTO_BENCHMARK_ASIO)
   contest.enter("Asio coroutine", [=] { return asio_round_trip(threads, count); });

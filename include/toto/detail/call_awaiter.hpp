@@ -7,7 +7,7 @@
 #define TOTO_DETAIL_CALL_AWAITER_HPP
 
 #include <coroutine>
-#include <exception>
+#include <optional>
 #include <utility>
 
 #include "call_state.hpp"
@@ -25,12 +25,21 @@ template <class Runtime, class Base, class F>
 class FramedState final : public Base {
  public:
   template <class... As>
-  explicit FramedState(QueueCore<Runtime>& core, As&&... call)
-      : Base(core, std::forward<As>(call)...), supervisor_(*this, type_name<F>()) {}
+  explicit FramedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
+    if (core.follows()) {
+      supervisor_.emplace(*this, type_name<F>());
+    }
+  }
   ~FramedState() = default;
 
   /// Throws: what adding throws.
-  void add() { supervisor_.add(false); }
+  void add() {
+    if (supervisor_) {
+      supervisor_->add(false);
+    } else {
+      this->core().add(*this);
+    }
+  }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -51,7 +60,7 @@ class FramedState final : public Base {
   }
 
  private:
-  Supervisor<Runtime>* supervisor() noexcept override { return &supervisor_; }
+  Supervisor<Runtime>* supervisor() noexcept override { return &*supervisor_; }
 
   void hand_over(Worker<Runtime>* worker) noexcept override {
     const Lock lock(mutex_);
@@ -74,7 +83,7 @@ class FramedState final : public Base {
   bool over_ TOTO_GUARDED_BY(mutex_) = false;
   bool handed_over_ TOTO_GUARDED_BY(mutex_) = false;
   WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
-  Supervisor<Runtime> supervisor_;
+  std::optional<Supervisor<Runtime>> supervisor_;
 };
 
 /// To be awaited once, in place: it cannot be moved.
@@ -86,8 +95,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
   static constexpr bool kMustBeStored = kTemporary;
 
   template <class... As>
-  explicit CallAwaitable(Ref<QueueCore<Runtime>> core, As&&... call)
-      : core_(std::move(core)), state_(*core_, std::forward<As>(call)...) {}
+  explicit CallAwaitable(QueueCore<Runtime>& core, As&&... call) : state_(core, std::forward<As>(call)...) {}
   CallAwaitable(const CallAwaitable&) = delete;
   CallAwaitable& operator=(const CallAwaitable&) = delete;
 
@@ -99,15 +107,15 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     }
     switch (state_.leave()) {
       case State::Left::not_over:
-        core_->cancel(state_);
+        state_.core().cancel(state_);
         state_.wait_until_over();
         break;
       case State::Left::posted:
-        state_.withdraw_from(home_ ? *home_ : *core_);
-        core_->return_reference();
+        state_.withdraw_from(home_ ? *home_ : state_.core());
+        state_.core().return_reference();
         break;
       case State::Left::over:
-        core_->return_reference();
+        state_.core().return_reference();
         break;
     }
   }
@@ -142,8 +150,8 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
  private:
   void add(std::coroutine_handle<> coroutine) {
     ExecutorCore<Runtime>* const executor = ThreadContext<Runtime>::current().executor;
-    home_ = Ref<ExecutorCore<Runtime>>::share(executor != core_.get() ? executor : nullptr);
-    state_.await(coroutine, Home<Runtime>::current(core_.get()));
+    home_ = Ref<ExecutorCore<Runtime>>::share(executor != &state_.core() ? executor : nullptr);
+    state_.await_from_start(coroutine, Home<Runtime>::current(&state_.core()));
     added_ = true;
     try {
       state_.add();  // *this may be gone after this line
@@ -153,7 +161,6 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     }
   }
 
-  const Ref<QueueCore<Runtime>> core_;
   Ref<ExecutorCore<Runtime>> home_;  // null: the queue, or nowhere
   State state_;
   bool added_ = false;

@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <functional>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -181,8 +182,11 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
   template <class... As>
   TransactionState(Queue& queue, Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who, As&&... call)
       : PoolSlot<Runtime>(std::move(pool), who),
-        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)),
-        supervisor_(*this, type_name<F>()) {}
+        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {
+    if (queue.follows()) {
+      supervisor_.emplace(*this, type_name<F>());
+    }
+  }
 
   /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may
   /// be gone.
@@ -203,7 +207,11 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
         }
       }
       this->instance = taken;
-      supervisor_.add(false);
+      if (supervisor_) {
+        supervisor_->add(false);
+      } else {
+        this->core().add(*this);
+      }
     } catch (...) {
       destroy();  // gives the instance back
       throw;
@@ -232,7 +240,9 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
     std::exception_ptr failure;
     try {
-      supervisor_.announce();
+      if (supervisor_) {
+        supervisor_->announce();
+      }
       queue->add(*this);  // this may be gone after this line
       return nullptr;
     } catch (...) {
@@ -262,7 +272,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
  private:
   ~TransactionState() = default;
 
-  Supervisor<Runtime>* supervisor() noexcept override { return &supervisor_; }
+  Supervisor<Runtime>* supervisor() noexcept override { return &*supervisor_; }
 
   bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }
 
@@ -287,7 +297,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
   }
 
   bool forgotten_ = false;
-  Supervisor<Runtime> supervisor_;
+  std::optional<Supervisor<Runtime>> supervisor_;
 };
 
 /// Makes the state of a transaction.

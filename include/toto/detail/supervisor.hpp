@@ -132,7 +132,7 @@ class Supervisor {
 template <class Runtime>
 Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
     : state_(state), what_(what), number_(observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
-  state.supervised = control.needs_supervisor(state.core());
+  state.supervised = true;
   timer_.supervisor = this;
   timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
   timer_.deadline = control.options.start_by.is_never() ? Runtime::Clock::time_point::max()
@@ -156,10 +156,6 @@ Supervisor<Runtime>::~Supervisor() {
 template <class Runtime>
 void Supervisor<Runtime>::add(bool reserved) {
   QueueCore<Runtime>& core = state_.core();
-  if (!state_.supervised) {
-    core.add(state_, reserved);
-    return;
-  }
   QueueObserver* const told = observer();
   const TaskEvent event = event_on(0);
   announce();
@@ -176,7 +172,7 @@ void Supervisor<Runtime>::add(bool reserved) {
 
 template <class Runtime>
 void Supervisor<Runtime>::announce() noexcept {
-  if (!state_.supervised || std::exchange(announced_, true)) {
+  if (std::exchange(announced_, true)) {
     return;
   }
   if (state_.core().tracks()) {

@@ -93,7 +93,14 @@ class TaskStateBase : public QueuedTask<Runtime> {
     return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
-  /// The same, but the coroutine is to continue on `home` also if the task is over. False: home has ended.
+  /// The same before the task is added, which nobody else can see yet.
+  void await_from_start(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
+    waiter_.coroutine = coroutine;
+    home_ = std::move(home);
+    word_.store(Word::awaited, std::memory_order_relaxed);  // adding the task publishes it
+  }
+
+  /// Like await(), but the coroutine is to continue on `home` also if the task is over. False: home has ended.
   bool await_elsewhere(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
     if (await(coroutine, std::move(home))) {
       return true;
@@ -329,8 +336,8 @@ void TaskStateBase<Runtime>::drop() noexcept {
 
 template <class Runtime>
 typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
-  Word seen = Word::awaited;
-  if (move(seen, Word::dropped)) {
+  Word seen = word_.load(std::memory_order_acquire);
+  if (seen == Word::awaited && move(seen, Word::dropped)) {
     return Left::not_over;
   }
   if (seen == Word::posted) {

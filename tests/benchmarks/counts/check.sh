@@ -32,7 +32,7 @@ instructions() {
 status=0
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
-for path in add_task_24 add_task_64 yield_task_24 yield_task_64 round_trip schedule; do
+for path in add_task_24 add_task_64 yield_task_24 yield_task_64 round_trip call schedule; do
   fewer=$(instructions "$path" $few)
   more=$(instructions "$path" $many)
   now=$(((more - fewer) / (many - few)))

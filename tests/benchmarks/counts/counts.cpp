@@ -89,6 +89,12 @@ toto::Task<> await_tasks(toto::TaskQueue& queue, std::size_t count) {
   }
 }
 
+toto::Task<> await_calls(toto::TaskQueue& queue, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    co_await queue.call([i] { return i; });
+  }
+}
+
 toto::Task<> hop(toto::TaskQueue& queue, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     co_await queue.schedule();
@@ -107,6 +113,8 @@ constexpr Path kPaths[] = {
     {"yield_task_64", &yield_tasks<64>},
     {"round_trip",
      [](toto::TaskQueue& queue, std::size_t count) { queue.yield_task(await_tasks, std::ref(queue), count).get(); }},
+    {"call",
+     [](toto::TaskQueue& queue, std::size_t count) { queue.yield_task(await_calls, std::ref(queue), count).get(); }},
     {"schedule",
      [](toto::TaskQueue& queue, std::size_t count) { queue.yield_task(hop, std::ref(queue), count).get(); }},
 };
