@@ -90,7 +90,8 @@ class TraceWriter final : public QueueObserver {
   /// Writes everything recorded so far; viewers accept the file as it is then. Arrows to coroutines that have not yet
   /// gone on are left out.
   /// Blocks: while writing.
-  /// Throws: std::system_error if it could not be written, std::bad_alloc.
+  /// Throws: std::system_error if it could not be written; std::bad_alloc, and then what is left is written at the next
+  /// try.
   void flush();
 
   /// The same, and ends the trace. What happens later is not recorded: best after the queues have ended.
@@ -199,6 +200,7 @@ class TraceWriter final : public QueueObserver {
   std::ofstream own_stream_;
   std::ostream* stream_ TOTO_GUARDED_BY(mutex_);
   detail::TraceText text_ TOTO_GUARDED_BY(mutex_);
+  bool ended_ TOTO_GUARDED_BY(mutex_) = false;
   std::map<std::uint64_t, std::unique_ptr<Log>> logs_ TOTO_GUARDED_BY(mutex_);  // by the number of the thread
   std::map<std::string, std::unique_ptr<Name>, std::less<>> names_ TOTO_GUARDED_BY(mutex_);
   std::vector<Track> tracks_ TOTO_GUARDED_BY(mutex_);  // the first is number 1
@@ -334,7 +336,7 @@ inline void TraceWriter::thread_ended(std::string_view queue, std::size_t number
 inline void TraceWriter::hand_over(std::unique_ptr<Chunk> chunk) noexcept {
   const Lock lock(mutex_);
   held_.push(std::move(chunk));
-  if (held_.bytes() <= options_.buffer) {
+  if (ended_ || held_.bytes() <= options_.buffer) {
     return;
   }
   try {
@@ -350,13 +352,9 @@ inline void TraceWriter::write_held_locked() {
       tracks_[i].told = true;
     }
   }
-  while (const std::unique_ptr<Chunk> chunk = held_.pop()) {
-    try {
-      text_.add(*chunk);
-    } catch (...) {
-      lose(chunk->size);
-      throw;
-    }
+  while (Chunk* const chunk = held_.front()) {
+    text_.add(*chunk);
+    held_.pop();
     write_text_locked();
   }
 }
@@ -372,7 +370,7 @@ inline void TraceWriter::write_text_locked() {
 inline void TraceWriter::write_all_locked() {
   write_held_locked();
   for (const auto& [thread, log] : logs_) {
-    log->drain([this](const Chunk& chunk) TOTO_NO_THREAD_SAFETY_ANALYSIS { text_.add(chunk); });
+    log->drain([this](Chunk& chunk) TOTO_NO_THREAD_SAFETY_ANALYSIS { text_.add(chunk); });
     write_text_locked();
   }
   text_.settle();
@@ -391,7 +389,7 @@ inline void TraceWriter::check_stream_locked() {
 
 inline void TraceWriter::flush() {
   const Lock lock(mutex_);
-  if (stream_ != nullptr && !closed_.load(std::memory_order_relaxed)) {
+  if (stream_ != nullptr && !ended_) {
     write_all_locked();
     check_stream_locked();
   }
@@ -399,11 +397,13 @@ inline void TraceWriter::flush() {
 
 inline void TraceWriter::close() {
   const Lock lock(mutex_);
-  if (stream_ == nullptr || closed_.exchange(true, std::memory_order_relaxed)) {
+  if (stream_ == nullptr || ended_) {
     return;
   }
+  closed_.store(true, std::memory_order_relaxed);
   write_all_locked();
   text_.end();
+  ended_ = true;
   write_text_locked();
   check_stream_locked();
 }

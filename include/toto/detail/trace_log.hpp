@@ -61,6 +61,7 @@ struct TraceChunk {
   explicit TraceChunk(std::uint32_t of_track) noexcept : track(of_track) {}
 
   const std::uint32_t track;
+  std::size_t begin = 0;  ///< what stands before has been written
   std::size_t size = 0;
   std::unique_ptr<TraceChunk> next;
   std::array<TraceRecord, kRecords> records;
@@ -86,6 +87,7 @@ class TraceChunks {
     ++size_;
   }
   /// The oldest; null if there is none.
+  TraceChunk* front() noexcept { return first_.get(); }
   std::unique_ptr<TraceChunk> pop() noexcept {
     std::unique_ptr<TraceChunk> chunk = std::move(first_);
     if (chunk) {
@@ -149,12 +151,13 @@ class TraceLog {
 
   // By any thread.
 
-  /// Passes what is in the chunk to `use(chunk)`, and empties it.
-  template <class Use>
-  void drain(Use use) {
+  /// Passes the chunk to `write(chunk)`, and empties it.
+  /// Throws: what `write` throws; what it has not written is kept.
+  template <class Write>
+  void drain(Write write) {
     const Lock lock(mutex_);
-    use(std::as_const(*chunk_));
-    chunk_->size = 0;
+    write(*chunk_);
+    chunk_->begin = chunk_->size = 0;
   }
   /// The chunk. Nothing is appended after this.
   std::unique_ptr<TraceChunk> take() noexcept {

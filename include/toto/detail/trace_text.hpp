@@ -67,6 +67,7 @@ inline std::string json_text(std::string_view text) {
   return json;
 }
 
+/// A call that throws std::bad_alloc has written whole events only, and can be repeated: it goes on where it stopped.
 /// Thread safety: One thread at a time.
 class TraceText {
  public:
@@ -80,17 +81,26 @@ class TraceText {
 
   /// `json`: the name, as json_text() gives it.
   void thread_name(std::uint32_t track, std::string_view json) {
-    event("thread_name", "M", 0, track);
-    argument("name", json, true);
-    close();
+    write([&] {
+      event("thread_name", "M", 0, track);
+      argument("name", json, true);
+      close();
+    });
   }
 
-  void add(const TraceChunk& chunk) {
-    for (std::size_t i = 0; i < chunk.size; ++i) {
+  void add(TraceChunk& chunk) {
+    for (; chunk.begin < chunk.size; ++chunk.begin) {
+      if (changes_.size() >= 2 * kRemembered) {
+        write_counts(kRemembered);
+      }
+      if (over_.size() > kRemembered) {
+        settle_oldest();
+      }
+      const std::size_t i = chunk.begin;
       const TraceRecord& record = chunk.records[i];
       // A mark is as long as it can be without touching what follows it, and a microsecond at most.
       const std::int64_t next = i + 1 < chunk.size ? chunk.records[i + 1].time : record.time + 1;
-      add(record, chunk.track, std::min<std::int64_t>(next - record.time, 1000));
+      write([&] { add(record, chunk.track, std::min<std::int64_t>(next - record.time, 1000)); });
     }
   }
 
@@ -131,12 +141,27 @@ class TraceText {
   /// So many tasks that are over are remembered, in case somebody goes on with the result, and so many changes.
   static constexpr std::size_t kRemembered = 1 << 16;
 
+  /// Calls `events()`. If that throws, nothing has been written.
+  template <class Events>
+  void write(Events events) {
+    const std::size_t before = text.size();
+    try {
+      events();
+    } catch (...) {
+      text.resize(before);
+      throw;
+    }
+  }
+
+  /// May be repeated after it has thrown: until nothing can throw any more, it does only what it can do twice.
   void add(const TraceRecord& record, std::uint32_t track, std::int64_t length) {
     const Point here{record.time, track};
+    if (changes_.size() == changes_.capacity()) {
+      changes_.reserve(2 * changes_.size() + 64);
+    }
     switch (record.kind) {
       case Kind::queued:
         mark("add", record, here, length);
-        count(record, track);
         known_[record.task].queued = here;
         break;
       case Kind::started:
@@ -144,7 +169,6 @@ class TraceText {
         argument("task", record.task, true);
         argument("queue", record.queue->json);
         close();
-        count(record, track);
         known_[record.task].started = here;
         known_[record.task].what = record.what;
         break;
@@ -162,7 +186,6 @@ class TraceText {
         break;
       case Kind::discarded:
         mark("cancelled", record, here, length);
-        count(record, track);
         known_[record.task].over = here;
         note_over(record.task);
         break;
@@ -187,22 +210,23 @@ class TraceText {
     if (found->second.is_over && found->second.queued && found->second.resumed) {
       draw(found->first, found->second);
       known_.erase(found);
-    } else if (over_.size() > kRemembered) {
-      settle_oldest();
+    }
+    if (record.number != 0) {
+      changes_.push_back({record.time, record.number, record.queue, track});  // within what was reserved
     }
   }
 
   void note_over(std::uint64_t task) {
-    over_.push_back(task);
     known_[task].is_over = true;
+    over_.push_back(task);
   }
   void settle_oldest() {
     const auto found = known_.find(over_.front());
-    over_.pop_front();
     if (found != known_.end() && found->second.is_over) {
-      draw(found->first, found->second);
+      write([&] { draw(found->first, found->second); });
       known_.erase(found);
     }
+    over_.pop_front();
   }
 
   /// The arrows of a task: from where it was added to where it ran, to where its coroutine was over, to where its
@@ -254,26 +278,32 @@ class TraceText {
     argument("end", end, true);
     close();
   }
-  void count(const TraceRecord& record, std::uint32_t track) {
-    changes_.push_back({record.time, record.number, record.queue, track});
-    if (changes_.size() > 2 * kRemembered) {
-      write_counts(kRemembered);
-    }
-  }
   /// Adds up the oldest changes.
   void write_counts(std::size_t size) {
     std::sort(changes_.begin(), changes_.end(), [](const Change& a, const Change& b) { return a.time < b.time; });
-    for (std::size_t i = 0; i < size; ++i) {
-      const Change& change = changes_[i];
-      const std::int64_t queued = queued_[change.queue] += change.by;
-      text += ",\n{\"name\":\"queued in ";
-      text += change.queue->json;
-      text += "\",\"ph\":\"C\"";
-      place(change.time, change.track);
-      argument("tasks", static_cast<std::uint64_t>(std::max<std::int64_t>(queued, 0)), true);
-      close();
+    std::size_t written = 0;
+    const auto forget = [&] {
+      changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(written));
+    };
+    try {
+      for (; written < size; ++written) {
+        const Change& change = changes_[written];
+        std::int64_t& queued = queued_[change.queue];
+        write([&] {
+          text += ",\n{\"name\":\"queued in ";
+          text += change.queue->json;
+          text += "\",\"ph\":\"C\"";
+          place(change.time, change.track);
+          argument("tasks", static_cast<std::uint64_t>(std::max<std::int64_t>(queued + change.by, 0)), true);
+          close();
+        });
+        queued += change.by;
+      }
+    } catch (...) {
+      forget();
+      throw;
     }
-    changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(size));
+    forget();
   }
 
   void event(std::string_view name, std::string_view phase, std::int64_t time, std::uint32_t track) {
