@@ -243,7 +243,26 @@ TEST_CASE("an idle thread is reused before one is started", "[simulation][C1][C2
   });
 }
 
-TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4][inv.I3]") {
+TEST_CASE("no thread is started while a worker is on its way, though another one has woken up by itself",
+          "[simulation][C6][inv.I3]") {
+  explore("one is on its way", {.deviations = 1, .spurious_wakeups = 1, .random_schedules = 20'000},
+          [](Simulation& sim) {
+            SimQueue queue(3, toto::Duration::never());
+            SimBarrier both(2);
+            SimGate gate;
+            queue.add_task([&] { both.arrive_and_wait(); });
+            queue.add_task([&] { both.arrive_and_wait(); });
+            queue.wait_idle();
+            const auto checks =
+                sim.on_step([&] { sim.check(queue.stats().threads == 2, "two threads are enough for two tasks"); });
+            queue.add_task([&] { gate.wait(); });  // may be taken by the one who was not woken for it
+            queue.add_task([] {});
+            gate.open();
+            queue.wait_idle();
+          });
+}
+
+TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4]") {
   explore("barrier of two", {.deviations = 1, .random_schedules = 20'000}, [](Simulation& sim) {
     SimQueue queue(2, 5ms);
     const auto checks = watch(sim, queue);
