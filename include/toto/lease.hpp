@@ -99,8 +99,9 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
         detail::LeaseKind kind) noexcept
       : pool_(std::move(pool)), instance_(&instance) {
     pool_->lend(instance);
-    if (kind == detail::LeaseKind::blocking) {
-      instance.bind(this);
+    // Not in the frame of a coroutine, or on the heap, where another thread may end it.
+    if (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this)) {
+      instance.bind();
     }
   }
 

@@ -253,7 +253,7 @@ struct StdRuntime {
   static void at_exit(void (*drain)()) { std::atexit(drain); }
 
   /// Whether `object` is a local variable of a function that the calling thread is in, and not in the frame of a
-  /// coroutine, which another thread may continue. False where the system does not tell. Slow.
+  /// coroutine, which another thread may continue. False where the system does not tell. Slow the first time.
   static bool on_this_stack(const void* object) noexcept {
 #if defined(TOTO_DETAIL_ASAN)  // AddressSanitizer keeps locals on the heap, to find uses after return
     if (void* const fake = __asan_get_current_fake_stack()) {
@@ -262,27 +262,12 @@ struct StdRuntime {
       }
     }
 #endif
-    const void* begin = nullptr;
-    const void* end = nullptr;
-#if defined(__linux__)
-    pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
-      return false;
+    Stack& stack = Local<Stack, Stack>::get();
+    if (!stack.asked) {
+      stack.ask();
     }
-    void* lowest = nullptr;
-    std::size_t size = 0;
-    const bool known = pthread_attr_getstack(&attributes, &lowest, &size) == 0;
-    pthread_attr_destroy(&attributes);
-    if (known) {
-      begin = lowest;
-      end = static_cast<const char*>(lowest) + size;
-    }
-#elif defined(__APPLE__)
-    end = pthread_get_stackaddr_np(pthread_self());
-    begin = static_cast<const char*>(end) - pthread_get_stacksize_np(pthread_self());
-#endif
     constexpr std::less<const void*> before;
-    return !before(object, begin) && before(object, end);
+    return !before(object, stack.begin) && before(object, stack.end);
   }
 
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in the
@@ -293,6 +278,34 @@ struct StdRuntime {
     pthread_atfork(before, in_parent, in_child);
 #endif
   }
+
+ private:
+  /// Where the calling thread keeps its local variables.
+  struct Stack {
+    const void* begin = nullptr;
+    const void* end = nullptr;
+    bool asked = false;
+
+    void ask() noexcept {
+      asked = true;
+#if defined(__linux__)
+      pthread_attr_t attributes;
+      if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+        return;
+      }
+      void* lowest = nullptr;
+      std::size_t size = 0;
+      if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
+        begin = lowest;
+        end = static_cast<const char*>(lowest) + size;
+      }
+      pthread_attr_destroy(&attributes);
+#elif defined(__APPLE__)
+      end = pthread_get_stackaddr_np(pthread_self());
+      begin = static_cast<const char*>(end) - pthread_get_stacksize_np(pthread_self());
+#endif
+    }
+  };
 };
 
 /// Asks a running task to stop: std::stop_token where the standard library has it, else one of the same shape.

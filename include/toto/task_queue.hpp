@@ -254,17 +254,13 @@ class BasicTaskQueue {
   std::size_t cancel_queued() { return core_->cancel_queued(); }
 
   /// Blocks: until nothing is queued, running or suspended. Threads may still be idle then.
-  /// Throws: DeadlockError on a thread of this queue, which would wait for itself.
-  void wait_idle() {
-    refuse_on_own_thread();
-    core_->wait_idle_until(TimePoint::max());
-  }
+  /// Throws: DeadlockError on a thread of this queue, which would wait for itself, and where TaskHandle::get() does.
+  void wait_idle() { wait_idle_until(TimePoint::max()); }
 
   /// The same with a limit: true if the queue became idle, false after `limit`.
   bool wait_idle_for(Duration limit) {
     detail::check_not_nan(limit, "limit");
-    refuse_on_own_thread();
-    return core_->wait_idle_until(limit.after(Runtime::Clock::now()));
+    return wait_idle_until(limit.after(Runtime::Clock::now()));
   }
 
   // Observing.
@@ -309,11 +305,17 @@ class BasicTaskQueue {
 
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 
-  void refuse_on_own_thread() const {
+  bool wait_idle_until(TimePoint deadline) {
     if (core_->this_worker() != nullptr) {
       throw DeadlockError("toto: wait_idle() in a task of queue '" + core_->name() +
                           "' would wait for that task itself");
     }
+    const detail::AwaitedIdle<Runtime> idle(*core_);
+    detail::BlockedThread<Runtime> blocked;
+    if (deadline == TimePoint::max()) {
+      blocked.enter(idle);
+    }
+    return core_->wait_idle_until(deadline);
   }
 
   detail::Ref<Core> core_;

@@ -366,25 +366,3 @@ TEST_CASE("a task that throws anything leaves the worker alive and the order who
     require(order == "ab" && caught == 2 && reported == 1, "each failure arrived where it belongs");
   });
 }
-
-TEST_CASE("workers of two queues that wait for each other: exactly one is told", "[simulation][M4]") {
-  explore("deadlock over two queues", {.deviations = 2}, [](Simulation&) {
-    int told = 0;
-    {
-      SimQueue first(1, 5ms);
-      SimQueue second(1, 5ms);
-      const auto wait_for = [&told](SimQueue& other) {
-        try {
-          other.yield_task([] {}).get();
-        } catch (const toto::DeadlockError&) {
-          ++told;
-        }
-      };
-      auto one = first.yield_task([&] { wait_for(second); });
-      auto other = second.yield_task([&] { wait_for(first); });
-      one.get();
-      other.get();
-    }
-    require(told <= 1, "at most one of the two is refused");
-  });
-}

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocking waits in tasks, for tasks of the same queue: refused when they could never end, and only then.
+// Blocking waits for tasks, for instances of pools and for idle queues: refused when they could never end, and only then.
 
 #include <toto/tasks.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -43,6 +47,68 @@ std::string deadlock_of(toto::TaskQueue& queue, Body body) {
     return "it hangs";
   }
   return handle.get();
+}
+
+struct Thing {
+  int uses = 0;
+  int use() { return ++uses; }
+};
+using Pool = toto::InstancePool<Thing>;
+
+/// What a blocking wait has thrown, if that was a DeadlockError or another error of the library, and how long it took.
+struct Told {
+  std::string words;
+  std::chrono::steady_clock::duration after{};
+};
+
+template <class Wait>
+Told told(Wait wait) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::string words;
+  try {
+    wait();
+  } catch (const toto::DeadlockError& error) {
+    words = error.what();
+  } catch (const toto::Error& error) {
+    words = std::string("not of a deadlock: ") + error.what();
+  }
+  return {words, std::chrono::steady_clock::now() - begin};
+}
+
+/// Waits for both, after `help()` if they hang; what the only one was told that was told something, within a second.
+template <class Help>
+std::string the_one_told(toto::TaskHandle<Told>& one, toto::TaskHandle<Told>& other, Help help) {
+  const bool over = one.wait_for(kPatience / 4) && other.wait_for(kPatience / 4);
+  if (!over) {
+    help();
+  }
+  Told first = one.get();
+  Told second = other.get();
+  if (!over) {
+    return "they hang";
+  }
+  if (first.words.empty() == second.words.empty()) {
+    return first.words.empty() ? "nobody was told" : "both were told";
+  }
+  Told& only = first.words.empty() ? second : first;
+  return only.after < 1s ? only.words : "too late: " + only.words;
+}
+
+/// Runs `body` on a thread of the program's own; if it does not end, after `help()`.
+template <class Body, class Help>
+std::string on_own_thread(Body body, Help help) {
+  std::string words;
+  Gate over;
+  std::thread thread([&] {
+    words = body();
+    over.open();
+  });
+  const bool in_time = over.wait();
+  if (!in_time) {
+    help();
+  }
+  thread.join();
+  return in_time ? words : "it hangs";
 }
 
 }  // namespace
@@ -275,4 +341,318 @@ TEST_CASE("waits across queues that have a limit are never refused", "[task_queu
   auto handle =
       first.yield_task([&] { return second.yield_task([&] { return first.yield_task([] {}).wait_for(10ms); }).get(); });
   REQUIRE_FALSE(handle.get());
+}
+
+TEST_CASE("two tasks that wait for each other, with threads to spare: one is told", "[task_queue][deadlock][M8]") {
+  toto::TaskQueue queue({.thread_count = 3, .name = "spare"});
+  Gate handed_out;
+  toto::TaskHandle<Told> one;
+  toto::TaskHandle<Told> other;
+  one = queue.yield_task([&] {
+    handed_out.wait();
+    return told([&] { static_cast<void>(other.wait_until(std::chrono::steady_clock::time_point::max())); });
+  });
+  other = queue.yield_task([&] {
+    handed_out.wait();
+    return told([&] { one.wait(); });
+  });
+  handed_out.open();
+  if (!one.wait_for(kPatience / 4)) {
+    std::fprintf(stderr, "two tasks wait for each other and nobody is told\n");
+    std::abort();  // nothing could help them
+  }
+  const std::string words = the_one_told(one, other, [] {});
+  CHECK_THAT(words, contains("this wait could never end: worker "));
+  CHECK_THAT(words, contains("would wait for a task of queue 'spare'"));
+  CHECK_THAT(words, contains("waits for a task of queue 'spare'"));
+}
+
+TEST_CASE("a task that waits for a later one of the same view is told, with threads to spare",
+          "[queue_view][deadlock][M8]") {
+  toto::TaskQueue queue({.thread_count = 2, .name = "wide"});
+  std::string words;
+  SECTION("a view of one") {
+    const auto view = queue.limited(1, "narrow view");
+    auto outer = view.yield_task([&] { return told([&] { view.yield_task([] {}).get(); }); });
+    if (!outer.wait_for(kPatience / 4)) {
+      queue.cancel_queued();
+    }
+    words = outer.get().words;
+  }
+  SECTION("a view of two, both of which wait") {
+    toto::TaskQueue more({.thread_count = 4, .name = "wide"});
+    const auto view = more.limited(2, "narrow view");
+    Meeting both(2);
+    const auto wait = [&] {
+      both.arrive_and_wait();
+      return told([&] { view.yield_task([] {}).get(); });
+    };
+    auto one = view.yield_task(wait);
+    auto other = view.yield_task(wait);
+    words = the_one_told(one, other, [&] { more.cancel_queued(); });
+  }
+  SECTION("an AwaitableInstance") {
+    toto::AwaitableInstance<Thing> thing(Thing{}, queue);
+    auto outer = thing([&](Thing&) { return told([&] { thing(&Thing::use).get(); }); });
+    if (!outer.wait_for(kPatience / 4)) {
+      queue.cancel_queued();
+    }
+    words = outer.get().words;
+  }
+  CHECK_THAT(words, contains("would wait for a task of queue 'wide', which waits for its turn"));
+  CHECK(queue.yield_task([] { return 1; }).get() == 1);
+}
+
+TEST_CASE("tasks that wait for two queues to be idle, each in the other: one is told", "[task_queue][deadlock][M8]") {
+  toto::TaskQueue first({.name = "first"});
+  toto::TaskQueue second({.name = "second"});
+  Meeting both(2);
+  const auto wait_for = [&](toto::TaskQueue& queue) {
+    both.arrive_and_wait();
+    return told([&] { queue.wait_idle(); });
+  };
+  auto one = first.yield_task([&] { return wait_for(second); });
+  auto other = second.yield_task([&] { return wait_for(first); });
+  if (!one.wait_for(kPatience / 4) && !other.wait_for(0s)) {
+    std::fprintf(stderr, "two workers wait for each other's queue and nobody is told\n");
+    std::abort();  // nothing could help them
+  }
+  const std::string words = the_one_told(one, other, [] {});
+  CHECK_THAT(words, contains("of queue 'first' w"));
+  CHECK_THAT(words, contains("for queue 'second' to be idle"));
+  CHECK_THAT(words, contains("of queue 'second' w"));
+  CHECK_THAT(words, contains("for queue 'first' to be idle"));
+}
+
+TEST_CASE("two workers that take instances of two pools in opposite order: one is told",
+          "[instance_pool][deadlock][M9]") {
+  Pool left(Thing{});
+  Pool right(Thing{});
+  toto::TaskQueue queue({.thread_count = 2, .name = "crossing"});
+  Meeting both(2);
+  const auto take = [&](Pool& mine, Pool& then) {
+    const auto held = mine.instance();
+    both.arrive_and_wait();
+    return told([&] { then(&Thing::use); });
+  };
+  auto one = queue.yield_task([&] { return take(left, right); });
+  auto other = queue.yield_task([&] { return take(right, left); });
+  const std::string words = the_one_told(one, other, [&] {
+    left.close();
+    right.close();
+  });
+  CHECK_THAT(words, contains("of queue 'crossing' would wait for an instance of a pool, held: lease taken at "));
+  CHECK_THAT(words, contains("of queue 'crossing' waits for an instance of a pool, held: lease taken at "));
+  CHECK_THAT(words, contains("deadlock_test.cpp:"));
+  CHECK(left.stats().free + right.stats().free == 2);
+  CHECK(left.stats().waiting + right.stats().waiting == 0);
+}
+
+TEST_CASE("two threads of one's own that take instances in opposite order: one is told",
+          "[instance_pool][deadlock][M9]") {
+  Pool left(Thing{});
+  Pool right(Thing{});
+  Meeting both(2);
+  const auto take = [&](Pool& mine, Pool& then) {
+    return mine.transaction([&](Thing&) {
+      both.arrive_and_wait();
+      return told([&] { then.transaction([](Thing&) {}); }).words;
+    });
+  };
+  const auto help = [&] {
+    left.close();
+    right.close();
+  };
+  std::string other;
+  const std::string one = on_own_thread(
+      [&] {
+        std::thread thread([&] { other = take(right, left); });
+        std::string words = take(left, right);
+        thread.join();
+        return words;
+      },
+      help);
+  CHECK(one.empty() != other.empty());
+  CHECK_THAT(one + other, contains("would wait for an instance of a pool, held: transaction at "));
+  CHECK_THAT(one + other, contains("; thread "));
+}
+
+TEST_CASE("a worker with a lease waits for a queue whose worker waits for that lease: one is told",
+          "[instance_pool][deadlock][M9]") {
+  Pool pool(Thing{});
+  toto::TaskQueue first({.name = "first"});
+  toto::TaskQueue second({.name = "second"});
+  Meeting both(2);
+  auto holder = first.yield_task([&] {
+    const auto held = pool.instance();
+    both.arrive_and_wait();
+    return told([&] { second.yield_task([] {}).get(); });
+  });
+  auto taker = second.yield_task([&] {
+    both.arrive_and_wait();
+    return told([&] { pool.transaction([](Thing&) {}); });
+  });
+  const std::string words = the_one_told(holder, taker, [&] { pool.close(); });
+  CHECK_THAT(words, contains("worker 1 of queue 'first' w"));
+  CHECK_THAT(words, contains("for a task of queue 'second'"));
+  CHECK_THAT(words, contains("worker 1 of queue 'second' w"));
+  CHECK_THAT(words, contains("for an instance of a pool, held: lease taken at "));
+  CHECK_THAT(words, contains("deadlock_test.cpp:"));
+  CHECK(pool.stats().free == 1);
+}
+
+TEST_CASE("a thread that holds a pool's only instance and waits for a transaction of it is told",
+          "[instance_pool][deadlock][M9]") {
+  Pool pool(Thing{});
+  toto::TaskQueue queue({.thread_count = 2, .name = "transactions"});
+  toto::TaskHandle<int> kept;
+  const std::string words = on_own_thread(
+      [&] {
+        return pool.transaction([&](Thing&) {
+          kept = pool.await_transaction(&Thing::use, queue);
+          return told([&] { kept.get(); }).words;
+        });
+      },
+      [&] { pool.close(); });
+  CHECK_THAT(words,
+             contains("would wait for a task of queue 'transactions', which waits for an instance of a pool, held: "));
+  CHECK_THAT(words, contains("transaction at "));
+  CHECK(kept.get() == 1);  // as soon as the instance was back
+}
+
+TEST_CASE("a task that waits for an instance which a transaction behind it has, or is to have, is told",
+          "[instance_pool][deadlock][M9]") {
+  Pool pool(Thing{});
+  toto::TaskQueue queue({.name = "narrow"});
+  std::optional<toto::Lease<Thing>> lent;
+  SECTION("it has it") {}
+  SECTION("it will have it, before the task") {
+    lent.emplace(pool.instance());
+  }
+  std::string words;
+  toto::TaskHandle<int> behind;
+  words = deadlock_of(queue, [&] {
+    behind = pool.await_transaction(&Thing::use, queue);
+    pool(&Thing::use);
+  });
+  lent.reset();
+  CHECK_THAT(words, contains("worker 1 of queue 'narrow' would wait for an instance of a pool, held: "));
+  CHECK(behind.get() == 1);
+}
+
+TEST_CASE("a transaction in a queue that waits for another instance of its pool is told, with threads to spare",
+          "[instance_pool][deadlock][M9]") {
+  Pool pool(Thing{});
+  toto::TaskQueue queue({.thread_count = 2, .name = "transactions"});
+  auto handle = pool.await_transaction([&](Thing&) { return told([&] { pool(&Thing::use); }); }, queue);
+  if (!handle.wait_for(kPatience / 4)) {
+    pool.close();
+  }
+  CHECK_THAT(handle.get().words, contains("would wait for an instance of a pool, held: transaction in a queue"));
+}
+
+TEST_CASE("a task that has to begin by a certain time may be waited for: that ends the wait", "[deadlock][M10]") {
+  toto::TaskQueue queue;
+  const std::string words = deadlock_of(queue, [&] { queue.with({.start_by = 20ms}).yield_task([] {}).get(); });
+  CHECK(words == "it had to be cancelled");
+}
+
+TEST_CASE("waits for instances that are merely slow to come are never refused", "[instance_pool][deadlock][M10]") {
+  Pool left(Thing{});
+  Pool right(Thing{});
+  toto::TaskQueue queue(2);
+
+  SECTION("the other worker waits for a limited time") {
+    Meeting both(2);
+    auto limited = queue.yield_task([&] {
+      const auto held = left.instance();
+      both.arrive_and_wait();
+      return right.instance_for(20ms).has_value();
+    });
+    auto unlimited = queue.yield_task([&] {
+      const auto held = right.instance();
+      both.arrive_and_wait();
+      return told([&] { left(&Thing::use); });
+    });
+    CHECK_FALSE(limited.get());
+    CHECK(unlimited.get().words.empty());
+  }
+  SECTION("the other worker's lease has moved to a thread that gives it back") {
+    Gate moved;
+    std::thread other;
+    auto holder = queue.yield_task([&] {
+      auto lease = left.instance();
+      other = std::thread([&, held = std::move(lease)]() mutable {
+        eventually([&] { return left.stats().waiting == 1 && right.stats().waiting == 1; });
+        held.release();
+      });
+      moved.open();
+      return told([&] { right(&Thing::use); });
+    });
+    auto taker = queue.yield_task([&] {
+      const auto held = right.instance();
+      moved.wait();
+      return told([&] { left(&Thing::use); });
+    });
+    CHECK(taker.get().words.empty());
+    CHECK(holder.get().words.empty());
+    other.join();
+  }
+  SECTION("a thread of the program's own holds one") {
+    auto lent = std::make_unique<toto::Lease<Thing>>(left.instance());
+    auto waiter = queue.yield_task([&] {
+      const auto held = right.instance();
+      return told([&] { left.transaction([](Thing&) {}); });
+    });
+    auto behind = queue.yield_task([&] { return told([&] { right(&Thing::use); }); });
+    CHECK(eventually([&] { return left.stats().waiting == 1; }));
+    lent.reset();
+    CHECK(waiter.get().words.empty());
+    CHECK(behind.get().words.empty());
+  }
+  SECTION("the transaction behind has a thread of its own") {
+    toto::TaskQueue other(1);
+    CHECK(deadlock_of(queue, [&] {
+            auto behind = left.await_transaction(&Thing::use, other);
+            left(&Thing::use);
+            behind.get();
+          }).empty());
+  }
+  SECTION("the transaction behind will be refused, because its queue has closed") {
+    toto::TaskQueue closing(1);
+    auto lent = std::make_unique<toto::Lease<Thing>>(left.instance());
+    toto::TaskHandle<int> refused;
+    auto waiter = closing.yield_task([&] {
+      refused = left.await_transaction(&Thing::use, closing);
+      closing.close();
+      std::string words = told([&] { left.transaction([](Thing&) {}); }).words;
+      words += told([&] { refused.get(); }).words;
+      return words;
+    });
+    CHECK(eventually([&] { return left.stats().waiting == 2; }));
+    lent.reset();
+    CHECK_THAT(waiter.get(), !contains("could never end") && contains("not of a deadlock: toto: queue"));
+  }
+  SECTION("a thread that holds one of two waits for a transaction") {
+    Pool pool(std::vector<Thing>(2));
+    const auto held = pool.instance();
+    CHECK(pool.await_transaction(&Thing::use, queue).get() == 1);
+  }
+}
+
+TEST_CASE("waits within a view, and for an idle queue, that will end are never refused",
+          "[queue_view][deadlock][M10]") {
+  toto::TaskQueue queue(3);
+  toto::TaskQueue other(1);
+  const auto view = queue.limited(2, "two");
+  CHECK(view.yield_task([&] { return view.yield_task([] { return 1; }).get(); }).get() == 1);
+  const auto narrow = queue.limited(1, "one");
+  CHECK(queue.yield_task([&] { return narrow.yield_task([] { return 2; }).get(); }).get() == 2);
+  CHECK(narrow.yield_task([&] { return queue.yield_task([] { return 3; }).get(); }).get() == 3);
+  Gate go;
+  other.add_task([&] { go.wait(); });
+  auto idle = queue.yield_task([&] { return told([&] { other.wait_idle(); }); });
+  CHECK_FALSE(idle.wait_for(5ms));
+  go.open();
+  CHECK(idle.get().words.empty());
 }

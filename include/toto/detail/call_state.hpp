@@ -173,6 +173,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
       return;
     }
     worker.count(Tally::kBegun);
+    worker.running = this;
     std::exception_ptr failure;
     try {
       this->result_.set_from([this]() -> decltype(auto) { return call_(); });
@@ -190,6 +191,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     }
     unbind();
     worker.count(failed ? Tally::kFailed : Tally::kCompleted);
+    worker.running = nullptr;
     this->complete(&worker);
   }
 
@@ -223,6 +225,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     worker.count(Tally::kFailed);
     this->result_.set_cancelled();
     unbind();
+    worker.running = nullptr;
     this->complete(nullptr);
   }
 

@@ -16,7 +16,7 @@
 namespace toto::inline v0::detail {
 
 /// The order in which mutexes are taken. An object's mutex may be held while one of a later rank is taken.
-enum class ForkRank { registry, timers, waits, executors, memory };
+enum class ForkRank { registry, timers, waits, pools, executors, memory };
 
 template <class Runtime>
 class ForkAware {
@@ -72,8 +72,8 @@ class ForkAware {
     static void before() TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
       all.mutex_.lock();
-      for (const ForkRank rank :
-           {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::executors, ForkRank::memory}) {
+      for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::pools,
+                                  ForkRank::executors, ForkRank::memory}) {
         for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
           if (object->rank_ == rank) {
             object->before_fork();

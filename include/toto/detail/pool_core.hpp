@@ -67,7 +67,7 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   /// A pool of these instances, one at least; or, with a factory, of up to `capacity`.
   PoolCore(Instances instances, std::unique_ptr<Factory> factory, std::size_t capacity, const PoolOptions& options)
-      : ForkAware<Runtime>(ForkRank::executors),
+      : ForkAware<Runtime>(ForkRank::pools),
         default_name_(options.default_queue),
         threads_(capacity),
         idle_timeout_(options.idle_timeout),
@@ -205,6 +205,22 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     return *queue;
   }
 
+  /// The holder's transaction is about to end, and to leave the instance to whoever gives it back.
+  void forget_transaction(Instance& leased) noexcept {
+    const Lock lock(mutex_);
+    leased.holder.transaction = nullptr;
+  }
+
+  // What the WaitGraph asks, under its mutex.
+
+  /// Whether somebody who waits may get an instance; also true if he does not wait any more.
+  bool may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const;
+  /// Who holds the instances: ", held: lease taken at ..."; empty if this waiter does not wait.
+  std::string holders_before(const Waiter& waiter) const {
+    const Lock lock(mutex_);
+    return waiter.waiting ? holders_locked(", held: ") : std::string();
+  }
+
   /// Runs a continuation that has no home on a worker of the default queue, ahead of what is queued there.
   void continue_somewhere(Continuation& node) noexcept;
 
@@ -253,7 +269,6 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     instances_ -= instances;
     lost_[static_cast<std::size_t>(why)] += instances;
   }
-  void refuse_deadlock_locked(const Claim& claim) const TOTO_REQUIRES(mutex_);
   void close_locked(LinkedList<Waiter>& to_refuse) noexcept TOTO_REQUIRES(mutex_);
   static void refuse_all(LinkedList<Waiter>& waiters) noexcept;
   static void destroy_all(LinkedList<Instance>& instances) noexcept {

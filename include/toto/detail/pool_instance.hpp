@@ -26,6 +26,9 @@
 
 namespace toto::inline v0::detail {
 
+template <class Runtime>
+class PoolWaiter;
+
 /// Who wants or holds an instance: how, from which source line, on which thread, since when. Trivial: it is copied
 /// under the pool's mutex.
 template <class Runtime>
@@ -36,6 +39,8 @@ struct Claim {
 
   Kind kind = Kind::lease;
   CallSite where;
+  /// The transaction in a queue that wants or holds it, if that is what does. It is there until it has given it back.
+  PoolWaiter<Runtime>* transaction = nullptr;
   TimePoint since{};
   std::uint64_t thread = 0;  // its number
   std::size_t worker = 0;    // 0: not a worker
@@ -104,19 +109,23 @@ class PooledInstance {
   /// The instance; null: the place is vacant.
   void* object = nullptr;
 
-  /// The holder is a call frame of the calling thread, or a lease that stands at `address` and was taken there by a
-  /// blocking call: until then nobody but this thread gives the instance back.
-  void bind(const void* address) noexcept {
-    lease = address;
+  /// The holder is a call frame of the calling thread, or a lease on its stack that was taken there by a blocking call:
+  /// until it is moved nobody but this thread gives the instance back.
+  void bind() noexcept {
     bound_to.store(this_thread_number<Runtime>(), std::memory_order_relaxed);
+    ++ThisThread<Runtime>::get().bound;
   }
-  void unbind() noexcept { bound_to.store(0, std::memory_order_relaxed); }
+  void unbind() noexcept {
+    if (const std::uint64_t thread = bound_to.load(std::memory_order_relaxed)) {
+      bound_to.store(0, std::memory_order_relaxed);
+      ThisThread<Runtime>& here = ThisThread<Runtime>::get();
+      here.bound -= here.number == thread ? 1 : 0;
+    }
+  }
 
-  /// The number of the thread the instance is bound to, or 0. Relaxed: whoever compares it with the own number reads
-  /// what the own thread wrote, or what somebody wrote since.
+  /// The number of the thread the instance is bound to, or 0. Relaxed: whoever finds that thread in the WaitGraph sees
+  /// what it wrote before it came there, or what somebody wrote since.
   typename Runtime::template Atomic<std::uint64_t> bound_to{0};
-  /// Null: a call frame. Used by the thread it is bound to only.
-  const void* lease = nullptr;
 
   /// How many exceptions were under way on the thread that lent it. Used by the holder; pools with on_return only.
   int exceptions = 0;

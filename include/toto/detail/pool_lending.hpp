@@ -7,21 +7,23 @@
 #define TOTO_DETAIL_POOL_LENDING_HPP
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "pool_core.hpp"
-#include "this_thread.hpp"
+#include "wait_graph.hpp"
 #include "wait_list.hpp"
 
 namespace toto::inline v0::detail {
 
 /// A thread that is blocked; on that thread's stack.
 template <class Runtime>
-class PoolCore<Runtime>::ThreadWaiter final : public PoolWaiter<Runtime> {
+class PoolCore<Runtime>::ThreadWaiter final : public PoolWaiter<Runtime>, public Awaited<Runtime> {
  public:
-  using PoolWaiter<Runtime>::PoolWaiter;
+  ThreadWaiter(const PoolCore& pool, const Claim& claim_of_thread) noexcept
+      : PoolWaiter<Runtime>(claim_of_thread), pool_(pool) {}
 
   bool tell_locked() noexcept override {
     sleep.notify_all();
@@ -37,6 +39,13 @@ class PoolCore<Runtime>::ThreadWaiter final : public PoolWaiter<Runtime> {
   // Guarded by the pool's mutex.
   WaitList<Runtime> sleep;
   bool look_again = false;
+
+  bool may_come(const WaitGraph<Runtime>& graph) const override { return pool_.may_serve(*this, graph); }
+  std::string words() const override { return "an instance of a pool"; }
+  std::string details() const override { return pool_.holders_before(*this); }
+
+ private:
+  const PoolCore& pool_;
 };
 
 /// Lets go of the mutex on the way, if it has to make room.
@@ -74,6 +83,8 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_locked(const Claim& claim, std:
 template <class Runtime>
 PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimePoint deadline, bool again) {
   std::unique_ptr<Instance> spare;
+  ThreadWaiter self(*this, claim);
+  BlockedThread<Runtime> blocked;
   Lock lock(mutex_);
   if (Instance* const instance = take_locked(claim, spare)) {
     return instance;
@@ -90,15 +101,18 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimeP
       return instance;
     }
   }
-  ThreadWaiter self(claim);
   push_waiter_locked(self, again);
   for (;;) {
-    if (deadline == TimePoint::max()) {
+    if (deadline == TimePoint::max() && blocked.matters()) {
+      lock.unlock();
       try {
-        refuse_deadlock_locked(claim);
+        blocked.enter(self);
+        lock.lock();
       } catch (...) {
-        withdraw_locked(self);
-        throw;
+        lock.lock();
+        if (withdraw_locked(self)) {
+          throw;
+        }  // otherwise it has been served after all
       }
     }
     self.sleep.wait_until(mutex_, deadline,
@@ -116,23 +130,25 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimeP
   }
 }
 
-/// Every instance is leased and the calling thread is about to wait for one for as long as it takes.
-/// Throws: DeadlockError if it holds all of them itself.
+/// Counts the instances that may come back. Each transaction ahead in the line that could not run takes one for good.
 template <class Runtime>
-void PoolCore<Runtime>::refuse_deadlock_locked(const Claim& claim) const {
-  for (const Instance* held = leased_.front(); held != nullptr; held = held->next) {
-    if (held->bound_to.load(std::memory_order_relaxed) != claim.thread) {
-      return;
-    }
+bool PoolCore<Runtime>::may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const {
+  const Lock lock(mutex_);
+  if (!waiter.waiting) {
+    return true;
   }
+  std::size_t coming = 0;
   for (const Instance* held = leased_.front(); held != nullptr; held = held->next) {
-    if (held->lease != nullptr && !Runtime::on_this_stack(held->lease)) {
-      return;  // in a coroutine, which may go on elsewhere
-    }
+    const std::uint64_t thread = held->bound_to.load(std::memory_order_relaxed);
+    const bool stays =
+        thread != 0 ? graph.is_stuck(graph.find_thread(thread))
+                    : held->holder.transaction != nullptr && !held->holder.transaction->may_end_with_instance(graph);
+    coming += stays ? 0 : 1;
   }
-  throw DeadlockError("toto: this wait could never end: the thread that waits for an instance holds all " +
-                      std::to_string(leased_.size()) + " of the pool itself" + holders_locked("; ") +
-                      "; give one back first, or co_await pool.lease()");
+  for (Waiter* ahead = waiting_.front(); ahead != &waiter && coming > 0; ahead = ahead->next) {
+    coming -= ahead->may_end_with_instance(graph) ? 0 : 1;
+  }
+  return coming > 0;
 }
 
 template <class Runtime>

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -43,7 +44,9 @@ template <class Runtime>
 class PoolSlot : public PoolWaiter<Runtime> {
  public:
   PoolSlot(Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who) noexcept
-      : PoolWaiter<Runtime>(who), pool_(std::move(pool)) {}
+      : PoolWaiter<Runtime>(who), pool_(std::move(pool)) {
+    this->claim.transaction = this;
+  }
 
   bool tell_locked() noexcept final { return false; }
 
@@ -149,7 +152,7 @@ class Transaction {
         [&](F& fn, Args&... args) -> decltype(auto) {
           using Returned = std::invoke_result_t<F, Tokens..., T&, Args...>;
           if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
-            instance.bind(nullptr);  // fn runs in this very frame
+            instance.bind();  // fn runs in this very frame
           }
           return std::invoke(std::move(fn), std::move(token)..., object, std::move(args)...);
         },
@@ -250,6 +253,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
     }
     queue.leak();
     Instance* const unused = std::exchange(this->instance, nullptr);
+    this->pool_->forget_transaction(*unused);
     fail(std::move(failure));
     return unused;
   }
@@ -273,6 +277,17 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
   ~TransactionState() = default;
 
   Supervisor<Runtime>* supervisor() noexcept override { return &*supervisor_; }
+
+  bool may_end_with_instance(const WaitGraph<Runtime>& graph) override {
+    return Base::may_end(graph) || this->core().refuses(*this);
+  }
+  bool may_end(const WaitGraph<Runtime>& graph) override {
+    return (this->pool_->may_serve(*this, graph) && may_end_with_instance(graph)) || this->ready();
+  }
+  std::string blocking_details() const override {
+    const std::string held = this->pool_->holders_before(*this);
+    return held.empty() ? held : ", which waits for an instance of a pool" + held;
+  }
 
   bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }
 

@@ -6,6 +6,7 @@
 #define TOTO_DETAIL_POOL_WAITER_HPP
 
 #include "pool_instance.hpp"
+#include "wait_graph.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -32,6 +33,8 @@ class PoolWaiter {
   virtual void check_time_locked() {}
   /// Under the pool's mutex: there are fewer instances than there were.
   virtual void look_again_locked() noexcept {}
+  /// Whether it may go on, and give the instance back, once it has one; see Awaited.
+  virtual bool may_end_with_instance(const WaitGraph<Runtime>&) { return true; }
   /// Whether it also waits in the child of a fork. Not so threads, which are not there, and tasks, which run in the
   /// parent.
   virtual bool survives_fork() const noexcept { return false; }

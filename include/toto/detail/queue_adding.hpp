@@ -279,7 +279,7 @@ void QueueCore<Runtime>::take_reference_locked() noexcept {
 }
 
 template <class Runtime>
-bool QueueCore<Runtime>::has_work_locked() noexcept {
+bool QueueCore<Runtime>::has_work_locked() const noexcept {
   return !nodes_.empty() || slots_.begin() != slots_.end() || (levels_ && !levels_->empty());
 }
 

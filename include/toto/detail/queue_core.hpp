@@ -2,8 +2,8 @@
 //
 // QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a worker, a
 // handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The bodies:
-// queue_adding.hpp, queue_bound.hpp (room for tasks), queue_cancelling.hpp, worker_start.hpp, worker_loop.hpp (the life of
-// a worker), queue_ending.hpp (ending and observing).
+// queue_adding.hpp, queue_bound.hpp (room for tasks), queue_cancelling.hpp, queue_blocking.hpp (who could still run a task),
+// worker_start.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing).
 //
 // One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
 // tasks happens without it (slot_queue.hpp).
@@ -215,31 +215,25 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Gives back the reference that a task took when it was added.
   void return_reference() noexcept;
 
-  /// Every worker that there may be is blocked without a limit on a task that is not over. Calls `visit(worker)` for each
-  /// until it turns out otherwise. Requires the WaitGraph's mutex.
-  template <class Visit>
-  bool all_blocked(Visit visit) const {
+  // What the WaitGraph asks, under its mutex: queue_blocking.hpp.
+
+  /// Whether a worker may come to this task, or go on with it, for all that the graph knows.
+  bool may_run(const QueuedTask& task, const WaitGraph<Runtime>& graph) const;
+  /// Whether it would not be added any more, if it has not been.
+  bool refuses(const QueuedTask& task) const {
     const Lock lock(mutex_);
-    // Nobody else may be on the way, or be completing a task from outside (busy_).
-    bool blocked = live_ == thread_count_ && secured_ == live_ && busy_ == live_;
-    for (const Worker* worker = all_; blocked && worker != nullptr; worker = worker->next_of_all) {
-      if (worker->secured) {
-        blocked = worker->blocked_on != nullptr && !worker->blocked_on->ready();
-        visit(*worker);
-      }
-    }
-    return blocked;
+    return closed_ && task.place == QueuedTask::Place::nowhere;
   }
+  /// Why no worker comes to it, if it waits in a lane: in words, to be put behind others.
+  std::string lane_words(const QueuedTask& task) const;
+  /// Whether everything there is to do may be done.
+  bool may_become_idle(const WaitGraph<Runtime>& graph) const;
 
   /// Guards what is declared below, and the threads blocked on this queue's tasks.
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   /// Of threads that wait for a task.
   SpinBudget<Runtime> spins;
-
-  // The WaitGraph's, while it looks.
-  QueueCore* next_visited = nullptr;
-  std::uint64_t visited = 0;
 
   /// The TaskQueue that owns this core. Its own workers read it; null once that object is being destroyed.
   typename Runtime::template Atomic<void*> owner{nullptr};
@@ -295,7 +289,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
   void count_added_locked(Kind kind, bool reserved) noexcept TOTO_REQUIRES(mutex_);
   void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
-  bool has_work_locked() noexcept TOTO_REQUIRES(mutex_);
+  bool has_work_locked() const noexcept TOTO_REQUIRES(mutex_);
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   void deliver(Wake wake) noexcept;
@@ -326,7 +320,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept TOTO_REQUIRES(mutex_);
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
-  bool quiet_locked() noexcept TOTO_REQUIRES(mutex_);
+  bool quiet_locked() const noexcept TOTO_REQUIRES(mutex_);
   bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && (open_coroutines_ == 0 || ownerless_); }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
   bool finished_locked() const noexcept TOTO_REQUIRES(mutex_);
@@ -440,6 +434,7 @@ void QueueCore<Runtime>::remove_timer(TimerNode<Runtime>& node) noexcept {
 }  // namespace toto::inline v0::detail
 
 #include "queue_adding.hpp"
+#include "queue_blocking.hpp"
 #include "queue_bound.hpp"
 #include "queue_cancelling.hpp"
 #include "queue_dump.hpp"

@@ -35,7 +35,7 @@ void QueueCore<Runtime>::close(Pending pending) {
 
 /// Nothing is queued, running or suspended.
 template <class Runtime>
-bool QueueCore<Runtime>::quiet_locked() noexcept {
+bool QueueCore<Runtime>::quiet_locked() const noexcept {
   return busy_ == 0 && open_coroutines_ == 0 && !has_work_locked();
 }
 

@@ -95,6 +95,8 @@ class Supervisor {
   /// Its awaiter goes on, on this thread.
   void resumed() noexcept;
 
+  /// There is a time by which the task has to begin.
+  bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
   TaskEvent event_on(std::size_t thread) const noexcept { return {state_.core().name(), number_, what_, thread}; }
 
@@ -107,8 +109,6 @@ class Supervisor {
     void operator()() const noexcept { supervisor.ask_to_cancel(); }
   };
   using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
-
-  bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
 
   bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
 

@@ -27,6 +27,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "../errors.hpp"
@@ -68,7 +69,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// Waits until the task is over or the deadline has passed; true if it is over. Several threads may wait.
   /// Throws: DeadlockError.
-  bool wait_until(TimePoint deadline) const;
+  bool wait_until(TimePoint deadline);
 
   /// True: it will never run. False: a worker has claimed it, and it has been asked to stop, or it is over.
   bool cancel() noexcept {
@@ -143,6 +144,11 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// Not null if `supervised`.
   virtual Supervisor<Runtime>* supervisor() noexcept { return nullptr; }
+
+  /// Whether it may come to its end, for all that the graph knows; see Awaited.
+  virtual bool may_end(const WaitGraph<Runtime>& graph);
+  /// What it waits for itself, if that is not a worker of its queue; see Awaited.
+  virtual std::string blocking_details() const { return core_->lane_words(*this); }
 
  protected:
   explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
@@ -265,7 +271,34 @@ bool TaskStateBase<Runtime>::wake_blocked() noexcept {
 }
 
 template <class Runtime>
-bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
+bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
+  if (BlockedThread<Runtime>* const runner = graph.find_runner(*this)) {
+    return !graph.is_stuck(runner);
+  }
+  if (this->supervised && supervisor()->timed()) {
+    return true;  // it may be too late for it to begin
+  }
+  // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside is
+  // one of the queue's busy ones.
+  return core_->may_run(*this, graph) || ready();
+}
+
+/// That a task is over.
+template <class Runtime>
+class AwaitedTask final : public Awaited<Runtime> {
+ public:
+  explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
+
+  bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
+  std::string words() const override { return "a task of queue '" + state_.core().name() + "'"; }
+  std::string details() const override { return state_.blocking_details(); }
+
+ private:
+  TaskStateBase<Runtime>& state_;
+};
+
+template <class Runtime>
+bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   if (ready()) {
     return true;
   }
@@ -273,13 +306,17 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) const {
   if (worker == nullptr) {
     core_->spins.spin([this] { return ready(); });
     core_->spins.paid(ready());
-  } else if (&worker->core == core_) {
-    core_->run_local(*worker);  // the task may be a coroutine that has ended on this very thread
+  } else {
+    worker->core.run_local(*worker);  // the task may be a coroutine that has ended on this very thread
   }
   if (ready()) {
     return true;
   }
-  const BlockedWorker<Runtime> blocked(deadline == TimePoint::max() ? worker : nullptr, *core_, *this);
+  const AwaitedTask<Runtime> end(*this);
+  BlockedThread<Runtime> blocked;
+  if (deadline == TimePoint::max()) {
+    blocked.enter(end);
+  }
   const Lock lock(core_->mutex());
   Word seen = word_.load(std::memory_order_relaxed);
   if (seen == Word::pending) {

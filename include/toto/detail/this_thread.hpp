@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// What a pool has to know of the calling thread before it may say that a wait can never end: a number that no other
-// thread ever has. Whether an object lives on the thread's stack, the runtime policy tells.
+// What pools and the WaitGraph have to know of the calling thread: a number that no other thread ever has, and whether
+// it holds instances that nobody else gives back. Whether an object lives on the thread's stack, the runtime policy
+// tells.
 
 #ifndef TOTO_DETAIL_THIS_THREAD_HPP
 #define TOTO_DETAIL_THIS_THREAD_HPP
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "annotations.hpp"
@@ -22,13 +24,19 @@ struct ThreadNumbers {
   static ThreadNumbers& instance() { return Runtime::template global<ThreadNumbers>(); }
 };
 
+template <class Runtime>
+struct ThisThread {
+  std::uint64_t number = 0;  // 0: it has none yet
+  /// How many instances are bound to it. Too many if another thread has given one back, which it should not.
+  std::size_t bound = 0;
+
+  static ThisThread& get() noexcept { return Runtime::template Local<ThisThread, ThisThread>::get(); }
+};
+
 /// Numbers threads from 1, in the order in which they ask first. A number is not used again.
 template <class Runtime>
 std::uint64_t this_thread_number() noexcept {
-  struct Number {
-    std::uint64_t value = 0;
-  };
-  std::uint64_t& mine = Runtime::template Local<Number, Number>::get().value;
+  std::uint64_t& mine = ThisThread<Runtime>::get().number;
   if (mine == 0) {
     mine = ThreadNumbers<Runtime>::instance().last.fetch_add(1, std::memory_order_relaxed) + 1;
   }

@@ -21,7 +21,11 @@
 namespace toto::inline v0::detail {
 
 template <class Runtime>
+class BlockedThread;
+template <class Runtime>
 class QueueCore;
+template <class Runtime>
+class WaitGraph;
 
 /// As a Continuation it stands in a list of tasks, while it waits in a lane or has come out of one; afterwards its node
 /// serves the coroutine that awaits it.
@@ -104,6 +108,9 @@ class Worker {
   std::size_t returned_references = 0;
   /// Ran something since it last rested: the idle time starts anew.
   bool worked = true;
+  /// The plain task that it is in the middle of; null in closures and coroutines. The WaitGraph reads it while the worker
+  /// is blocked.
+  const QueuedTask<Runtime>* running = nullptr;
 
   // Written by the worker's own thread, read by anybody.
   typename Runtime::template Atomic<std::uint64_t> tally{0};
@@ -120,10 +127,8 @@ class Worker {
   bool idle = false;
   /// Popped from the idle stack by somebody who has sent, or is about to send, a wake-up.
   bool signalled = false;
-  /// The task, and its queue, that this worker is blocked on without a limit of time. Written under the WaitGraph's mutex
-  /// too.
-  const QueuedTask<Runtime>* blocked_on = nullptr;
-  QueueCore<Runtime>* blocked_on_queue = nullptr;
+  /// Its place in the WaitGraph, while it is blocked without a limit of time. Written under the graph's mutex too.
+  BlockedThread<Runtime>* blocked_on = nullptr;
   /// This worker is the one that the queue's `searching_` speaks of.
   bool searcher = false;
   /// Has claimed a task at its last visit to the mutex, which counts as begun although `tally` may not yet show it.
