@@ -271,7 +271,7 @@ class BasicTaskQueue {
   /// Counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return core_->stats(); }
 
-  /// The same in words: counts, idle workers, workers that wait for tasks of this queue; with QueueOptions::track_tasks,
+  /// The same in words: counts, idle workers, what workers wait for; with QueueOptions::track_tasks,
   /// each task that is not over and what it has been doing for how long.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }

@@ -371,7 +371,8 @@ TEST_CASE("dump tells that a worker waits for a task of its own queue", "[insigh
     begun.wait();  // on the other worker
     awaited.wait();
   });
-  CHECK(eventually([&queue] { return queue.dump().find("waits for a task of this queue") != std::string::npos; }));
+  CHECK(
+      eventually([&queue] { return queue.dump().find("waits for a task of queue 'TaskQueue'") != std::string::npos; }));
   release.open();
   REQUIRE(queue.wait_idle_for(kPatience));
 }

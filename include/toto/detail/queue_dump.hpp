@@ -8,6 +8,7 @@
 
 #include "queue_core.hpp"
 #include "seconds_text.hpp"
+#include "wait_graph.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -79,12 +80,10 @@ std::string QueueCore<Runtime>::dump() const {
     text += "  worker " + std::to_string(worker->number);
     if (worker->idle) {
       text += " idle for " + seconds_text(time - worker->idle_since);
-    } else if (worker->blocked_on == nullptr) {
-      text += " busy";
-    } else if (worker->blocked_on_queue == this) {
-      text += " waits for a task of this queue";
+    } else if (worker->blocked_on != nullptr) {
+      text += " waits for " + worker->blocked_on->awaited().words();
     } else {
-      text += " waits for a task of queue '" + worker->blocked_on_queue->name() + "'";
+      text += " busy";
     }
     text += '\n';
   }
