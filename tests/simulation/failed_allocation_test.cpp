@@ -53,7 +53,7 @@ TOTO_NOINLINE void operator delete(void* memory, std::size_t, std::align_val_t) 
   std::free(memory);
 }
 
-TEST_CASE("a task for which there is no memory is refused, and the others run", "[simulation][S7][S8][I4]") {
+TEST_CASE("a task for which there is no memory is refused, and the others run", "[simulation][S7][S8][inv.I4]") {
   explore("allocations fail", {.failing_allocations = 1, .random_schedules = 8'000}, [](Simulation& sim) {
     const NoFaults prepared;
     Tally ran;

@@ -246,7 +246,7 @@ TEST_CASE("cancelling races with the dequeue: exactly one wins", "[simulation][K
   });
 }
 
-TEST_CASE("cancelling races with a worker that claims the task without the mutex", "[simulation][K4][I7]") {
+TEST_CASE("cancelling races with a worker that claims the task without the mutex", "[simulation][K4][inv.I7]") {
   explore("cancel against claim", {}, [](Simulation& sim) {
     Tally ran;
     SimQueue queue(1, 5ms);

@@ -133,7 +133,7 @@ TEST_CASE("a task's captures are gone before the next task begins", "[simulation
   });
 }
 
-TEST_CASE("a capture's destructor may add a task, whoever runs or cancels its own", "[simulation][E7][I6]") {
+TEST_CASE("a capture's destructor may add a task, whoever runs or cancels its own", "[simulation][E7][inv.I6]") {
   explore("capture adds", {}, [](Simulation& sim) {
     Tally ran;
     Tally refused;
@@ -208,7 +208,7 @@ TEST_CASE("a long continuation occupies its worker, and is counted", "[simulatio
   });
 }
 
-TEST_CASE("a continuation may add, ask for the size, and destroy its handle", "[simulation][H5][I6]") {
+TEST_CASE("a continuation may add, ask for the size, and destroy its handle", "[simulation][H5][inv.I6]") {
   explore("continuation on a loop", {}, [](Simulation& sim) {
     Tally ran;
     SimQueue queue(1, 5ms);
