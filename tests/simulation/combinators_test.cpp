@@ -11,36 +11,23 @@
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-using toto::testing::require;
 
 namespace {
 
 using SimGroup = toto::BasicTaskGroup<SimRuntime>;
 using SimStopToken = SimRuntime::StopToken;
 
-/// Counts its living objects.
-class Counted {
- public:
-  explicit Counted(int& living) : living_(&living) { ++*living_; }
-  Counted(Counted&& other) noexcept : living_(other.living_) { ++*living_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --*living_; }
-
- private:
-  int* living_;
-};
-
 }  // namespace
 
 TEST_CASE("of two tasks that race, one wins, and the coroutine goes on once, with its result", "[simulation][I7][I6]") {
-  explore("when_any", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
-    int resumed = 0;
+  explore("when_any", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally resumed;
     {
       SimQueue queue(2, 5ms);
+      const auto checks = watch(sim, queue);
       SimLoop loop;
-      const auto race = [](SimQueue& on, int& count, int& times) -> toto::Task<> {
+      const auto race = [](SimQueue& on, Tally& count, Tally& times) -> toto::Task<> {
         SimHandle<std::pair<int, Counted>> handles[2];
         for (int i = 0; i < 2; ++i) {
           handles[i] = on.yield_task([&count, i] { return std::pair<int, Counted>(i, Counted(count)); });
@@ -57,13 +44,13 @@ TEST_CASE("of two tasks that race, one wins, and the coroutine goes on once, wit
 }
 
 TEST_CASE("a loser is cancelled before it runs, or runs to its end: never both", "[simulation][I7][K4]") {
-  explore("when_any cancels", {.deviations = 2, .random_schedules = 6'000}, [](Simulation& sim) {
-    int living = 0;
-    int ran = 0;
+  explore("when_any cancels", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
     SimQueue queue(1, 5ms);
     const auto checks = watch(sim, queue);
     SimLoop loop;
-    const auto race = [](SimQueue& on, int& count, int& runs) -> toto::Task<> {
+    const auto race = [](SimQueue& on, Tally& count, Tally& runs) -> toto::Task<> {
       auto first = on.yield_task([] { return 1; });
       auto second = on.yield_task([&runs, capture = Counted(count)] {
         ++runs;
@@ -81,14 +68,15 @@ TEST_CASE("a loser is cancelled before it runs, or runs to its end: never both",
 }
 
 TEST_CASE("a loser that cannot have begun is cancelled before the coroutine goes on", "[simulation][I7][K1]") {
-  explore("when_any cancels at once", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
-    int ran = 0;
+  explore("when_any cancels at once", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
     {
       SimGate gate;
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       SimLoop loop;
-      const auto race = [](SimQueue& on, SimGate& closed, int& count, int& runs) -> toto::Task<> {
+      const auto race = [](SimQueue& on, SimGate& closed, Tally& count, Tally& runs) -> toto::Task<> {
         auto first = on.yield_task([] { return 1; });
         on.add_task([&closed] { closed.wait(); });
         auto second = on.yield_task([&runs, capture = Counted(count)] {
@@ -107,12 +95,13 @@ TEST_CASE("a loser that cannot have begun is cancelled before the coroutine goes
 }
 
 TEST_CASE("when_any destroyed while its tasks run touches nothing afterwards", "[simulation][I10][G8]") {
-  explore("when_any destroyed", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
+  explore("when_any destroyed", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       SimLoop loop;
-      const auto race = [](SimQueue& on, int& count) -> toto::Task<> {
+      const auto race = [](SimQueue& on, Tally& count) -> toto::Task<> {
         const auto follow = [](SimHandle<Counted> handle) -> toto::Task<Counted> { co_return co_await handle; };
         auto first = on.yield_task([&count] { return Counted(count); });
         auto second = follow(on.yield_task([&count] { return Counted(count); }));
@@ -128,13 +117,14 @@ TEST_CASE("when_any destroyed while its tasks run touches nothing afterwards", "
 }
 
 TEST_CASE("a task that lost ends by itself, wherever its coroutine is by then", "[simulation][I7]") {
-  explore("when_any leaves a task", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
-    int ended = 0;
+  explore("when_any leaves a task", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ended;
     {
       SimQueue queue(2, 5ms);
-      const auto race = [](SimQueue& on, int& count, int& ends) -> toto::Task<> {
-        const auto slow = [](SimHandle<void> handle, int& times, Counted) -> toto::Task<> {
+      const auto checks = watch(sim, queue);
+      const auto race = [](SimQueue& on, Tally& count, Tally& ends) -> toto::Task<> {
+        const auto slow = [](SimHandle<void> handle, Tally& times, Counted) -> toto::Task<> {
           co_await handle;
           ++times;
         };
@@ -149,14 +139,15 @@ TEST_CASE("a task that lost ends by itself, wherever its coroutine is by then", 
 }
 
 TEST_CASE("when_all_or_cancel throws the first failure when all are over", "[simulation][I3][K4]") {
-  explore("when_all_or_cancel", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
-    int over = 0;
+  explore("when_all_or_cancel", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally over;
     int thrown = 0;
     SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
     queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
     SimLoop loop;
-    const auto all = [](SimQueue& on, int& count, int& ends, int& what) -> toto::Task<> {
+    const auto all = [](SimQueue& on, Tally& count, Tally& ends, int& what) -> toto::Task<> {
       auto failing = on.yield_task([]() -> int { throw 7; });
       auto other = on.yield_task([&ends, capture = Counted(count)] { ++ends; });
       try {
@@ -175,13 +166,14 @@ TEST_CASE("when_all_or_cancel throws the first failure when all are over", "[sim
 }
 
 TEST_CASE("a group is over when the last of its tasks is, in all orders", "[simulation][I6]") {
-  explore("task group", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int ended = 0;
+  explore("task group", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally ended;
     SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
     SimLoop loop;
     const auto body = [&](SimGroup& group) -> toto::Task<int> {
       group.add(queue, [&ended] { ++ended; });
-      group.spawn([](SimQueue& on, int& count) -> toto::Task<> {
+      group.spawn([](SimQueue& on, Tally& count) -> toto::Task<> {
         co_await on.yield_task([] {});
         ++count;
       }(queue, ended));
@@ -194,10 +186,11 @@ TEST_CASE("a group is over when the last of its tasks is, in all orders", "[simu
 }
 
 TEST_CASE("two tasks of a group that fail cancel it once", "[simulation][K4]") {
-  explore("task group fails", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
+  explore("task group fails", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
     int thrown = 0;
     SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
     queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
     SimLoop loop;
     const auto body = [&](SimGroup& group) -> toto::Task<> {
@@ -217,9 +210,9 @@ TEST_CASE("two tasks of a group that fail cancel it once", "[simulation][K4]") {
 }
 
 TEST_CASE("cancelling a group races with its tasks: each runs to its end, or not at all", "[simulation][K4]") {
-  explore("task group cancelled", {.deviations = 2, .random_schedules = 6'000}, [](Simulation& sim) {
-    int living = 0;
-    int ran = 0;
+  explore("task group cancelled", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
     SimQueue queue(1, 5ms);
     const auto checks = watch(sim, queue);
     SimLoop loop;
@@ -238,11 +231,12 @@ TEST_CASE("cancelling a group races with its tasks: each runs to its end, or not
 }
 
 TEST_CASE("a group destroyed with its loop waits for the tasks that run", "[simulation][G8]") {
-  explore("task group destroyed", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
-    int ran = 0;
+  explore("task group destroyed", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       {
         SimLoop loop;
         const auto body = [&](SimGroup& group) -> toto::Task<> {
@@ -268,10 +262,11 @@ TEST_CASE("a group destroyed with its loop waits for the tasks that run", "[simu
 }
 
 TEST_CASE("a group destroyed with its loop after a failure does not wait for that loop", "[simulation][G8]") {
-  explore("task group failed and destroyed", {.deviations = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int living = 0;
+  explore("task group failed and destroyed", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
       SimLoop loop;
       const auto body = [&](SimGroup& group) -> toto::Task<> {
@@ -289,5 +284,78 @@ TEST_CASE("a group destroyed with its loop after a failure does not wait for tha
       SimRuntime::point("before the destruction");
     }
     require(living == 0, "nothing outlives its scope");
+  });
+}
+
+TEST_CASE("when all that race fail, the first failure is the outcome", "[simulation][I9]") {
+  explore("when_any fails", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    int thrown = 0;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+      SimLoop loop;
+      const auto race = [](SimQueue& on, Tally& count, int& what) -> toto::Task<> {
+        auto first = on.yield_task([capture = Counted(count)] { throw 1; });
+        auto second = on.yield_task([capture = Counted(count)] { throw 2; });
+        try {
+          co_await toto::when_any(second, first);
+        } catch (int value) {
+          what = value;
+        }
+      };
+      loop.run_sync(race(queue, living, thrown));
+    }
+    // Both may have ended before they are awaited: then the first argument wins.
+    require(thrown == 1 || thrown == 2, "one of the two");
+    require(living == 0, "nothing is left behind");
+  });
+}
+
+TEST_CASE("the first failure cancels what has not begun", "[simulation][I3][K4]") {
+  explore("when_all_or_cancel cancels", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally ran;
+    bool failed = false;
+    SimGate gate;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      SimLoop loop;
+      const auto all = [](SimQueue& on, SimGate& closed, Tally& runs, bool& thrown) -> toto::Task<> {
+        auto failing = on.yield_task([] { throw 7; });
+        on.add_task([&closed] { closed.wait(); });
+        auto other = on.yield_task([&runs] { ++runs; });
+        try {
+          co_await toto::when_all_or_cancel(other, failing);
+        } catch (int) {
+          thrown = true;
+        }
+      };
+      loop.run_sync(all(queue, gate, ran, failed));
+      gate.open();
+    }
+    require(failed && ran == 0, "told at once; the other one never ran");
+  });
+}
+
+TEST_CASE("when_all_settled waits for all, and keeps each outcome", "[simulation][I2][I3][I6]") {
+  explore("when_all_settled", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally resumed;
+    {
+      SimQueue queue(2, 5ms);
+      const auto checks = watch(sim, queue);
+      SimLoop loop;
+      const auto both = [](SimQueue& on, Tally& count, Tally& times) -> toto::Task<> {
+        auto failing = on.yield_task([]() -> int { throw 7; });
+        auto other = on.yield_task([&count] { return Counted(count); });
+        auto [bad, good] = co_await toto::when_all_settled(failing, other);
+        ++times;
+        require(!bad && bad.exception() != nullptr && good.has_value(), "each as it ended");
+      };
+      loop.run_sync(both(queue, living, resumed));
+    }
+    require(resumed == 1 && living == 0, "once, and nothing is left behind");
   });
 }

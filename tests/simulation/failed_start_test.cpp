@@ -8,24 +8,23 @@
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-using toto::testing::require;
 
 TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][inv.I2]") {
   explore("a later start fails", {.start_faults = {.after = 1}, .random_schedules = 6'000}, [](Simulation& sim) {
-    SimRuntime::Atomic<int> ran{0};
+    Tally ran;
     SimQueue queue(2, toto::Duration::never());
     const auto checks = watch(sim, queue);
     for (int i = 0; i < 3; ++i) {
-      queue.add_task([&] { ran.fetch_add(1); });
+      queue.add_task([&] { ++ran; });
     }
     queue.wait_idle();
-    require(ran.load() == 3, "all ran on the one worker");
+    require(ran == 3, "all ran on the one worker");
   });
 }
 
 TEST_CASE("with no worker and none to be had, adding throws and queues nothing", "[simulation][S2][S3][inv.I4]") {
   explore("the first start fails", {.start_faults = {.only = 1}}, [](Simulation& sim) {
-    int ran = 0;
+    Tally ran;
     SimQueue queue(2, 5ms);
     const auto checks = watch(sim, queue);
     bool refused = false;
@@ -45,15 +44,12 @@ TEST_CASE("with no worker and none to be had, adding throws and queues nothing",
 TEST_CASE("a failed restart after expiry is told to the adder, and nothing is stranded", "[simulation][S5]") {
   explore("restart fails", {.start_faults = {.only = 2}, .random_schedules = 6'000}, [](Simulation& sim) {
     int accepted = 0;
-    int ran = 0;
+    Tally ran;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       for (int i = 0; i < 3; ++i) {
-        try {
-          queue.add_task([&] { ++ran; });
-          ++accepted;
-        } catch (const std::system_error&) {
-        }
+        accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0;
         sim.sleep_for(5ms);
       }
     }
@@ -63,57 +59,43 @@ TEST_CASE("a failed restart after expiry is told to the adder, and nothing is st
 
 TEST_CASE("two adders whose first thread fails are each told, or served", "[simulation][S2][S6][inv.I4]") {
   explore("two adders, starts may fail", {.failing_starts = 2, .random_schedules = 10'000}, [](Simulation& sim) {
-    SimRuntime::Atomic<int> ran{0};
-    SimRuntime::Atomic<int> accepted{0};
+    Tally ran;
+    Tally accepted;
     {
       SimQueue queue(1, 5ms);
-      const auto add = [&] {
-        try {
-          queue.add_task([&] { ran.fetch_add(1); });
-          accepted.fetch_add(1);
-        } catch (const std::system_error&) {
-        }
-      };
+      const auto checks = watch(sim, queue);
+      const auto add = [&] { accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0; };
       sim.run_threads({{"a", add}, {"b", add}});
     }
-    require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
+    require(ran == accepted, "what was accepted ran, and nothing else");
   });
 }
 
 TEST_CASE("a start that fails while the last worker expires strands nobody", "[simulation][S4][S5][S6][B4]") {
-  explore("failed start against expiry", {.deviations = 1, .failing_starts = 1, .random_schedules = 20'000},
-          [](Simulation& sim) {
-            SimRuntime::Atomic<int> ran{0};
-            int accepted = 0;
-            SimQueue queue(2, 5ms);
-            const auto checks = watch(sim, queue);
-            for (int round = 0; round < 2; ++round) {
-              for (int i = 0; i < 2; ++i) {
-                try {
-                  queue.add_task([&] { ran.fetch_add(1); });
-                  ++accepted;
-                } catch (const std::system_error&) {
-                }
-              }
-              sim.sleep_for(5ms);
-            }
-            queue.wait_idle();
-            require(ran.load() == accepted, "what was accepted ran");
-          });
+  explore("failed start against expiry", {.failing_starts = 1, .random_schedules = 20'000}, [](Simulation& sim) {
+    Tally ran;
+    int accepted = 0;
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    const auto add = [&] { accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0; };
+    add();
+    sim.sleep_for(5ms);
+    add();
+    add();
+    queue.wait_idle();
+    require(ran == accepted, "what was accepted ran");
+  });
 }
 
 TEST_CASE("with a timeout of 0 and starts that fail, what was accepted runs", "[simulation][S6][B5]") {
-  explore("timeout 0, starts may fail", {.failing_starts = 2, .random_schedules = 6'000}, [](Simulation&) {
-    int ran = 0;
+  explore("timeout 0, starts may fail", {.failing_starts = 2, .random_schedules = 6'000}, [](Simulation& sim) {
+    Tally ran;
     int accepted = 0;
     {
       SimQueue queue(1, toto::Duration());
+      const auto checks = watch(sim, queue);
       for (int i = 0; i < 3; ++i) {
-        try {
-          queue.add_task([&] { ++ran; });
-          ++accepted;
-        } catch (const std::system_error&) {
-        }
+        accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0;
       }
     }
     require(ran == accepted, "what was accepted ran");
@@ -121,22 +103,20 @@ TEST_CASE("with a timeout of 0 and starts that fail, what was accepted runs", "[
 }
 
 TEST_CASE("an adder that waits for the first thread is told when the queue closes", "[simulation][S2][L6]") {
-  explore("first thread against close", {.deviations = 1, .failing_starts = 1, .random_schedules = 6'000},
-          [](Simulation& sim) {
-            SimRuntime::Atomic<int> ran{0};
-            SimRuntime::Atomic<int> accepted{0};
-            {
-              SimQueue queue(1, 5ms);
-              const auto add = [&] {
-                try {
-                  queue.add_task([&] { ran.fetch_add(1); });
-                  accepted.fetch_add(1);
-                } catch (const std::system_error&) {
-                } catch (const toto::QueueClosed&) {
-                }
-              };
-              sim.run_threads({{"a", add}, {"b", add}, {"closer", [&] { queue.close(); }}});
-            }
-            require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
-          });
+  explore("first thread against close", {.failing_starts = 1, .random_schedules = 6'000}, [](Simulation& sim) {
+    Tally ran;
+    Tally accepted;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      const auto add = [&] {
+        try {
+          accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0;
+        } catch (const toto::QueueClosed&) {
+        }
+      };
+      sim.run_threads({{"a", add}, {"b", add}, {"closer", [&] { queue.close(); }}});
+    }
+    require(ran == accepted, "what was accepted ran, and nothing else");
+  });
 }

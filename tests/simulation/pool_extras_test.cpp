@@ -2,6 +2,10 @@
 //
 // Models of what else happens to a pool's instances while others want them: they retire, they turn out to be no good
 // when they go out or come back, and the time of somebody who waits is up.
+//
+// One deviation only where a model has three threads of its own: the threads of the pool's queue and of the clock come
+// on top. Strict time only where a thread waits in a loop for the others, or for the clock, to come that far: each of
+// its sleeps could end early at any moment.
 
 #include <memory>
 #include <optional>
@@ -14,14 +18,13 @@
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-using toto::testing::require;
 
 namespace {
 
 /// What a model knows of the instances of its pool.
 struct Count {
-  int living = 0;
-  int made = 0;
+  Tally living = 0;
+  Tally made = 0;
   int most = 1'000;
 };
 
@@ -75,7 +78,7 @@ void check_counts(const Pool& pool) {
 }
 
 /// Whether the coroutine got a lease within the limit.
-toto::Task<> take_within(Pool& pool, toto::Duration limit, int& taken, int& late) {
+toto::Task<> take_within(Pool& pool, toto::Duration limit, Tally& taken, Tally& late) {
   try {
     auto lease = co_await pool.lease_for(limit);
     lease->use();
@@ -165,8 +168,8 @@ TEST_CASE("an instance that is no good is replaced while others wait for it", "[
   explore("validate and replace", {.deviations = 1, .random_schedules = 5'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count{.most = 1};
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool([&count] { return Thing(count); }, 1);
     pool.validate(&is_good);
     std::optional held(pool.instance());
@@ -184,8 +187,8 @@ TEST_CASE("who was given an instance that is no good gets the next one", "[simul
   explore("validate and wait again", {.deviations = 1, .random_schedules = 5'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count;
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool(things(count, 2));
     pool.validate(&is_good);
     auto good = pool.instance();  // the first one is destroyed on the way
@@ -251,6 +254,7 @@ TEST_CASE("validating a transaction's instance against cancelling it and giving 
       std::optional good(pool.instance());
       {
         SimQueue queue(1, 5ms);
+        const auto checks = watch(sim, queue);
         auto handle = pool.await_transaction(&Thing::use, queue);
         bad.reset();  // to the transaction
         bool cancelled = false;
@@ -275,8 +279,8 @@ TEST_CASE("an instance that must not come back is replaced for whoever waits", "
   explore("on_return throws", {.deviations = 1, .random_schedules = 5'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count{.most = 1};
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool([&count] { return Thing(count); }, 1);
     pool.on_return([](Thing& thing) {
       if (!is_good(thing)) {
@@ -296,8 +300,8 @@ TEST_CASE("the time of a coroutine is up as its instance comes", "[simulation][Q
   explore("limit against release", {.random_schedules = 10'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count;
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool(Thing{count});
     std::optional held(pool.instance());
     sim.run_threads({{"coroutine",
@@ -319,8 +323,8 @@ TEST_CASE("the time of a coroutine is up before it stands in line, or while it d
   explore("nothing but the limit", {.random_schedules = 1'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count;
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool(Thing{count});
     auto held = pool.instance();
     auto moved = std::move(held);
@@ -333,8 +337,8 @@ TEST_CASE("a coroutine with a limit dies, or its pool does", "[simulation][Q13][
   explore("limit against death", {.deviations = 1, .random_schedules = 10'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count;
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool(Thing{count});
     std::optional held(pool.instance());
     sim.run_threads({{"dies", [&] { abandon(take_within(pool, 1ms, taken, late)); }},
@@ -356,8 +360,8 @@ TEST_CASE("the time is up while the instance is found to be no good", "[simulati
   explore("limit against validate", {.deviations = 1, .random_schedules = 5'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count;
-    int taken = 0;
-    int late = 0;
+    Tally taken;
+    Tally late;
     Pool pool(things(count, 2));
     bool first = true;
     pool.validate([&first](Thing& thing) { return std::exchange(first, false) || is_good(thing); });

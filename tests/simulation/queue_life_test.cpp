@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of a queue's life: adding, the idle timeout, reuse, closing, destruction. Each is explored
-// exhaustively with two deviations; see support/explore.hpp.
+// Models of a queue's life: adding, the idle timeout, reuse, closing, destruction. Each is explored exhaustively with
+// two deviations, unless it says why not; see support/explore.hpp.
+
+#include <algorithm>
+#include <functional>
+#include <string>
 
 #include "support/explore.hpp"
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-using toto::testing::require;
 
 TEST_CASE("one thread runs tasks in the order of adding", "[simulation][A1][A10]") {
   explore("one thread, order of adding", {}, [](Simulation& sim) {
@@ -25,27 +28,33 @@ TEST_CASE("one thread runs tasks in the order of adding", "[simulation][A1][A10]
 }
 
 TEST_CASE("two producers on one queue each keep their own order", "[simulation][A2]") {
-  explore("two producers", {.random_schedules = 8'000}, [](Simulation& sim) {
+  explore("two producers", {.failing_starts = 1, .random_schedules = 8'000}, [](Simulation& sim) {
     std::string order;
+    std::size_t accepted = 0;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      const auto add = [&](char name) {
+        accepted += add_if_possible(queue, [&order, name] { order += name; }) ? 1U : 0U;
+      };
       sim.run_threads({{"a",
                         [&] {
-                          queue.add_task([&] { order += 'a'; });
-                          queue.add_task([&] { order += 'b'; });
+                          add('a');
+                          add('b');
                         }},
-                       {"b", [&] { queue.add_task([&] { order += 'x'; }); }}});
+                       {"b", [&] { add('x'); }}});
     }
-    require(order.size() == 3 && order.find('a') < order.find('b'), "each producer's tasks ran in its order");
+    require(order.size() == accepted && order.rfind('a') + 1 <= order.find('b') + 1, "what was accepted ran, in order");
   });
 }
 
 TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation][A3][inv.I7]") {
-  explore("two threads claim in order", {}, [](Simulation&) {
+  explore("two threads claim in order", {}, [](Simulation& sim) {
     SimRuntime::Atomic<int> stamp{0};
     int stamps[3] = {};
     {
       SimQueue queue(2, 5ms);
+      const auto checks = watch(sim, queue);
       for (int i = 0; i < 3; ++i) {
         queue.add_task([&stamp, mine = &stamps[i]] { *mine = stamp.fetch_add(1) + 1; });
       }
@@ -77,11 +86,13 @@ TEST_CASE("never more tasks run at once than there are threads", "[simulation][A
 
 TEST_CASE("two tasks of a one-thread queue never overlap across the replacement of its thread",
           "[simulation][A5][B5]") {
-  explore("no overlap at timeout 0", {}, [](Simulation& sim) {
+  explore("no overlap at timeout 0", {.failing_starts = 1}, [](Simulation& sim) {
     bool inside = false;
-    int ran = 0;
+    Tally ran;
+    Tally accepted;
     {
       SimQueue queue(1, toto::Duration());
+      const auto checks = watch(sim, queue);
       const auto task = [&] {
         require(!inside, "one task at a time");
         inside = true;
@@ -89,20 +100,21 @@ TEST_CASE("two tasks of a one-thread queue never overlap across the replacement 
         inside = false;
         ++ran;
       };
-      queue.add_task(task);
+      accepted += add_if_possible(queue, task) ? 1 : 0;
       sim.sleep_for(1ms);
-      queue.add_task(task);
-      queue.add_task(task);
+      accepted += add_if_possible(queue, task) ? 1 : 0;
+      accepted += add_if_possible(queue, task) ? 1 : 0;
     }
-    require(ran == 3, "all ran");
+    require(ran == accepted, "what was accepted ran");
   });
 }
 
 TEST_CASE("a task may add a task to its own queue", "[simulation][A7]") {
-  explore("task adds a task", {}, [](Simulation&) {
+  explore("task adds a task", {}, [](Simulation& sim) {
     std::string order;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       queue.add_task([&] {
         queue.add_task([&] { order += 'c'; });
         order += 'a';
@@ -114,55 +126,71 @@ TEST_CASE("a task may add a task to its own queue", "[simulation][A7]") {
   });
 }
 
-TEST_CASE("an idle thread leaves exactly at its timeout after the end of the task", "[simulation][B1][B16][O1]") {
-  explore("exact expiry", {.deviations = 1, .random_schedules = 0, .eager = false}, [](Simulation& sim) {
+TEST_CASE("an idle thread leaves exactly at its timeout after the end of the task", "[simulation][B1][B11][B16][O1]") {
+  explore("exact expiry", {.random_schedules = 1'000}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
     require(queue.size() == 0 && sim.threads_started() == 0, "no thread before the first task");
-    queue.yield_task([&] { sim.sleep_for(7ms); }).get();  // longer than the timeout: a busy thread is not idle
+    queue
+        .yield_task([&] {
+          sim.sleep_for(7ms);  // longer than the timeout: a busy thread is not idle
+          require(queue.stats().idle == 0 && queue.size() == 1, "not counted as idle");
+        })
+        .get();
     const toto::Duration end = sim.elapsed();
-    require(end == toto::Duration(7ms), "the task took its time");
+    require(end == toto::Duration(7ms) || !strict_time, "the task took its time");
     sim.sleep_for(4999us);
-    require(queue.size() == 1, "alive just before the timeout");
+    require(queue.size() == 1 || sim.elapsed().nanoseconds() >= 12ms, "alive just before the timeout");
     sim.sleep_for(2us);
-    require(queue.size() == 0, "gone just after it");
+    require(queue.size() == 0 || !strict_time, "gone just after it");
     queue.yield_task([] {}).get();
-    require(sim.threads_started() == 2, "a fresh thread ran the next task");
+    require(sim.threads_started() == 2 || !strict_time, "a fresh thread ran the next task");
   });
 }
 
 TEST_CASE("a task added while the last worker times out still runs", "[simulation][B2][B3][B4][B14][inv.I1][inv.I2]") {
-  explore("expiry against add", {.random_schedules = 40'000}, [](Simulation& sim) {
-    int ran = 0;
+  explore("expiry against add", {.failing_starts = 1, .random_schedules = 40'000}, [](Simulation& sim) {
+    Tally ran;
+    Tally accepted;
     SimQueue queue(1, 5ms);
     const auto checks = watch(sim, queue);
-    queue.yield_task([&] { ++ran; }).get();
-    sim.sleep_for(5ms);
-    queue.yield_task([&] { ++ran; }).get();
-    require(ran == 2, "both tasks ran");
+    for (int i = 0; i < 2; ++i) {
+      if (i > 0) {
+        sim.sleep_for(5ms);
+      }
+      try {
+        queue.yield_task([&] { ++ran; }).get();
+        ++accepted;
+      } catch (const std::system_error&) {
+      }
+    }
+    require(ran == accepted && accepted >= 1, "what was accepted ran");
     require(sim.threads_started() <= 2, "at most one further thread");
   });
 }
 
 TEST_CASE("no task is lost at the idle timeout with two adders and two threads", "[simulation][A8][B3][B4]") {
-  explore("expiry against two adders", {.deviations = 0, .random_schedules = 60'000}, [](Simulation& sim) {
-    SimRuntime::Atomic<int> ran{0};
-    {
-      SimQueue queue(2, 5ms);
-      const auto add = [&] {
-        queue.add_task([&] { ran.fetch_add(1); });
-        sim.sleep_for(5ms);
-        queue.add_task([&] { ran.fetch_add(1); });
-      };
-      sim.run_threads({{"a", add}, {"b", add}});
-      queue.wait_idle();
-      require(ran.load() == 4, "all ran");
-    }
+  // One deviation: main, the other adder, a worker and the next one make four threads.
+  explore("expiry against two adders", {.deviations = 1, .random_schedules = 60'000}, [](Simulation& sim) {
+    Tally ran;
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    queue.add_task([&] { ++ran; });
+    const auto add = [&] {
+      sim.sleep_for(5ms);
+      queue.add_task([&] { ++ran; });
+    };
+    sim.spawn("other", add);
+    add();
+    sim.join_all();
+    queue.wait_idle();
+    require(ran == 3, "all ran");
   });
 }
 
 TEST_CASE("with an idle timeout of 0 every task runs and every thread leaves", "[simulation][B5][B12]") {
   explore("timeout 0", {.random_schedules = 8'000}, [](Simulation& sim) {
-    int ran = 0;
+    Tally ran;
     SimQueue queue(1, toto::Duration());
     const auto checks = watch(sim, queue);
     for (int i = 0; i < 3; ++i) {
@@ -176,8 +204,9 @@ TEST_CASE("with an idle timeout of 0 every task runs and every thread leaves", "
 }
 
 TEST_CASE("a thread with an unlimited idle timeout stays", "[simulation][B6]") {
-  explore("unlimited timeout", {.deviations = 1, .random_schedules = 0, .eager = false}, [](Simulation& sim) {
+  explore("unlimited timeout", {.random_schedules = 0}, [](Simulation& sim) {
     SimQueue queue(1, std::chrono::hours::max());
+    const auto checks = watch(sim, queue);
     queue.yield_task([] {}).get();
     sim.sleep_for(std::chrono::hours(24 * 365));
     require(queue.size() == 1, "still there after a year");
@@ -185,61 +214,75 @@ TEST_CASE("a thread with an unlimited idle timeout stays", "[simulation][B6]") {
 }
 
 TEST_CASE("a spurious wake-up neither ends a thread early nor extends its deadline", "[simulation][B7]") {
-  explore("spurious wake-ups", {.spurious_wakeups = 2, .random_schedules = 2'000, .eager = false}, [](Simulation& sim) {
+  explore("spurious wake-ups", {.spurious_wakeups = 2, .random_schedules = 2'000}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
     queue.yield_task([] {}).get();
     sim.sleep_for(4999us);
-    require(queue.size() == 1, "alive just before the timeout");
+    require(queue.size() == 1 || sim.elapsed().nanoseconds() >= 5ms, "alive just before the timeout");
     sim.sleep_for(2us);
-    require(queue.size() == 0, "gone just after it");
+    require(queue.size() == 0 || !strict_time, "gone just after it");
   });
 }
 
 TEST_CASE("a worker whose task was taken by another keeps its remaining idle time", "[simulation][B8]") {
-  explore("stolen wake-up", {.random_schedules = 4'000, .eager = false}, [](Simulation& sim) {
+  explore("stolen wake-up", {.random_schedules = 4'000}, [](Simulation& sim) {
     SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
     SimBarrier both(2);
-    queue.add_task([&] { both.arrive_and_wait(); });
-    queue.add_task([&] { both.arrive_and_wait(); });
-    queue.wait_idle();  // two idle threads, since 0 ms
+    std::chrono::nanoseconds first = 1h;
+    std::chrono::nanoseconds last = 0s;
+    const auto note = [&] {
+      last = sim.elapsed().nanoseconds();
+      first = std::min(first, last);
+    };
+    const auto meet = [&] {
+      both.arrive_and_wait();
+      note();
+    };
+    queue.add_task(meet);
+    queue.add_task(meet);
+    queue.wait_idle();  // two idle threads
+    const auto all_stay = sim.on_step([&, until = first + 5ms] {
+      sim.check(queue.size() >= 2 || sim.elapsed().nanoseconds() >= until, "nobody left before its own deadline");
+    });
     sim.sleep_for(3ms);
-    queue.add_task([] {});
-    queue.add_task([] {});
+    queue.add_task(note);
+    queue.add_task(note);
     queue.wait_idle();
-    sim.sleep_for(1999us);
-    require(queue.size() >= 1, "whoever ran something now is alive");
-    sim.sleep_for(2us);
-    require(queue.size() >= 1 && queue.size() <= 2, "nobody left before its own deadline");
+    sim.sleep_for(2001us);
+    require(queue.size() >= 1 || sim.elapsed().nanoseconds() >= last + 5ms, "whoever ran something is alive");
     sim.sleep_for(3ms);
-    require(queue.size() == 0, "all have left at 5 ms after the last task");
+    require(queue.size() == 0 || !strict_time, "all have left at 5 ms after the last task");
   });
 }
 
 TEST_CASE("surplus threads expire while one is kept busy", "[simulation][B9][B10]") {
-  explore("surplus expires", {.deviations = 1, .random_schedules = 1'000, .eager = false}, [](Simulation& sim) {
-    SimQueue queue(3, 4ms);
-    SimBarrier all(3);
-    for (int i = 0; i < 3; ++i) {
-      queue.add_task([&] { all.arrive_and_wait(); });
-    }
+  explore("surplus expires", {.random_schedules = 1'000}, [](Simulation& sim) {
+    SimQueue queue(2, 4ms);
+    const auto checks = watch(sim, queue);
+    SimBarrier both(2);
+    queue.add_task([&] { both.arrive_and_wait(); });
+    queue.add_task([&] { both.arrive_and_wait(); });
     queue.wait_idle();
-    require(queue.size() == 3, "three threads");
-    for (int i = 0; i < 6; ++i) {
-      sim.sleep_for(1500us);  // never at the moment of a deadline, when either side may be first
+    require(queue.size() == 2 || !strict_time, "two threads");
+    for (int i = 0; i < 2; ++i) {
+      sim.sleep_for(2500us);  // never at the moment of a deadline, when either side may be first
       queue.yield_task([] {}).get();
     }
-    require(queue.size() == 1, "exactly one is left");
+    require(queue.size() == 1 || !strict_time, "exactly one is left");
   });
 }
 
 TEST_CASE("an idle thread is reused before one is started", "[simulation][C1][C2][C6]") {
-  explore("reuse", {.random_schedules = 4'000, .eager = false}, [](Simulation& sim) {
+  explore("reuse", {.random_schedules = 4'000}, [](Simulation& sim) {
     SimQueue queue(3, 1s);
+    const auto checks = watch(sim, queue);
     for (int i = 0; i < 3; ++i) {
       queue.yield_task([] {}).get();
       queue.wait_idle();
     }
-    require(sim.threads_started() == 1, "one thread served three tasks, one after another");
+    require(sim.threads_started() == 1 || !strict_time, "one thread served three tasks, one after another");
   });
 }
 
@@ -262,25 +305,32 @@ TEST_CASE("no thread is started while a worker is on its way, though another one
           });
 }
 
-TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4]") {
-  explore("barrier of two", {.deviations = 1, .random_schedules = 20'000}, [](Simulation& sim) {
-    SimQueue queue(2, 5ms);
-    const auto checks = watch(sim, queue);
+TEST_CASE("tasks that wait for each other all run at once", "[simulation][C3][C4][inv.I3]") {
+  const auto meet = [](SimQueue& queue) {
     SimBarrier both(2);
     queue.add_task([&] { both.arrive_and_wait(); });
     queue.add_task([&] { both.arrive_and_wait(); });
     queue.wait_idle();
-    // Once more, with idle threads to be woken: the idle count must be taken by the notifier.
-    SimBarrier again(2);
-    queue.add_task([&] { again.arrive_and_wait(); });
-    queue.add_task([&] { again.arrive_and_wait(); });
-    queue.wait_idle();
+  };
+  explore("barrier of two", {.random_schedules = 5'000}, [&](Simulation& sim) {
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    meet(queue);
+  });
+  // One deviation: when two idle threads meet, any of the three may be the next, several times.
+  explore("barrier of two idle threads", {.deviations = 1, .random_schedules = 15'000}, [&](Simulation& sim) {
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    meet(queue);
+    meet(queue);
   });
 }
 
 TEST_CASE("three tasks that wait for each other are each given a thread", "[simulation][C4]") {
-  explore("barrier of three", {.deviations = 0, .random_schedules = 20'000}, [](Simulation&) {
+  // No deviation: with main these are four threads, and any of them may be the next when they have met.
+  explore("barrier of three", {.deviations = 0, .random_schedules = 20'000}, [](Simulation& sim) {
     SimQueue queue(3, 5ms);
+    const auto checks = watch(sim, queue);
     SimBarrier all(3);
     for (int i = 0; i < 3; ++i) {
       queue.add_task([&] { all.arrive_and_wait(); });
@@ -290,11 +340,11 @@ TEST_CASE("three tasks that wait for each other are each given a thread", "[simu
 }
 
 TEST_CASE("a long task takes no other task hostage", "[simulation][C3][C4]") {
-  explore("no hostages", {.random_schedules = 6'000}, [](Simulation&) {
+  explore("no hostages", {.random_schedules = 6'000}, [](Simulation& sim) {
     SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
     SimGate gate;
     queue.add_task([&] { gate.wait(); });
-    queue.add_task([] {});
     auto opener = queue.yield_task([&] { gate.open(); });
     opener.get();
     queue.wait_idle();
@@ -302,35 +352,48 @@ TEST_CASE("a long task takes no other task hostage", "[simulation][C3][C4]") {
 }
 
 TEST_CASE("run() starts one worker, and no more than thread_count", "[simulation][C5]") {
-  explore("run()", {}, [](Simulation& sim) {
+  explore("run()", {.failing_starts = 1}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);
-    queue.run();
-    queue.run();
+    const auto checks = watch(sim, queue);
+    const auto run = [&queue] {
+      try {
+        queue.run();
+      } catch (const std::system_error&) {
+      }
+    };
+    run();
+    run();
     require(queue.size() <= 1, "one thread at the most");
-    queue.yield_task([] {}).get();
+    try {
+      queue.yield_task([] {}).get();
+    } catch (const std::system_error&) {
+      run();
+    }
     require(sim.threads_started() >= 1 && sim.threads_started() <= 3, "a thread a call at the most");
   });
 }
 
 TEST_CASE("the destructor runs everything that was accepted", "[simulation][L1][L2]") {
-  explore("destructor drains", {.random_schedules = 6'000}, [](Simulation& sim) {
-    SimRuntime::Atomic<int> ran{0};
+  explore("destructor drains", {.failing_starts = 1, .random_schedules = 6'000}, [](Simulation& sim) {
+    Tally ran;
+    Tally accepted;
     {
       SimQueue queue(2, 5ms);
       const auto checks = watch(sim, queue);
       for (int i = 0; i < 3; ++i) {
-        queue.add_task([&] { ran.fetch_add(1); });
+        accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0;
       }
     }
-    require(ran.load() == 3, "all ran");
+    require(ran == accepted && accepted >= 2, "what was accepted ran");
   });
 }
 
 TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L12][L13][L14][inv.I9]") {
   explore("destructor against expiry", {.random_schedules = 8'000}, [](Simulation& sim) {
-    int ran = 0;
+    Tally ran;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       queue.yield_task([&] { ++ran; }).get();
       sim.sleep_for(5ms);
     }
@@ -342,17 +405,17 @@ TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L1
 }
 
 TEST_CASE("an add that races with close is refused or runs", "[simulation][L4][L5][L6][inv.I8]") {
-  explore("add against close", {.random_schedules = 10'000}, [](Simulation& sim) {
-    SimRuntime::Atomic<int> ran{0};
-    SimRuntime::Atomic<int> accepted{0};
+  explore("add against close", {.failing_starts = 1, .random_schedules = 10'000}, [](Simulation& sim) {
+    Tally ran;
+    Tally accepted;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       sim.run_threads({{"adder",
                         [&] {
                           for (int i = 0; i < 2; ++i) {
                             try {
-                              queue.add_task([&] { ran.fetch_add(1); });
-                              accepted.fetch_add(1);
+                              accepted += add_if_possible(queue, [&] { ++ran; }) ? 1 : 0;
                             } catch (const toto::QueueClosed&) {
                             }
                           }
@@ -369,16 +432,17 @@ TEST_CASE("an add that races with close is refused or runs", "[simulation][L4][L
       }
       require(refused, "adding after close is refused");
     }
-    require(ran.load() == accepted.load(), "what was accepted ran, and nothing else");
+    require(ran == accepted, "what was accepted ran, and nothing else");
   });
 }
 
-TEST_CASE("a task that adds during the drain is refused", "[simulation][L7][L8]") {
-  explore("add during drain", {}, [](Simulation&) {
-    int ran = 0;
-    int refused = 0;
+TEST_CASE("a task that adds during the drain is refused", "[simulation][L7]") {
+  explore("add during drain", {}, [](Simulation& sim) {
+    Tally ran;
+    Tally refused;
     {
       SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
       queue.add_task([&] {
         try {
           queue.add_task([&] { ++ran; });
@@ -394,8 +458,8 @@ TEST_CASE("a task that adds during the drain is refused", "[simulation][L7][L8]"
 
 TEST_CASE("closing with cancel completes what has not begun", "[simulation][L3][K7]") {
   explore("close and cancel", {.random_schedules = 8'000}, [](Simulation& sim) {
-    int ran = 0;
-    int cancelled = 0;
+    Tally ran;
+    Tally cancelled;
     {
       SimQueue queue(1, 5ms);
       const auto checks = watch(sim, queue);
@@ -418,7 +482,7 @@ TEST_CASE("closing with cancel completes what has not begun", "[simulation][L3][
 
 TEST_CASE("a queue may be destroyed by its own task", "[simulation][L9][L10]") {
   explore("destroyed by its own task", {.random_schedules = 8'000}, [](Simulation& sim) {
-    int ran = 0;
+    Tally ran;
     auto* const queue = new SimQueue(1, 5ms);
     SimGate gate;
     queue->add_task([&, queue] {
@@ -435,7 +499,7 @@ TEST_CASE("a queue may be destroyed by its own task", "[simulation][L9][L10]") {
 }
 
 TEST_CASE("a task may destroy its queue while the one who added it is still on the way out", "[simulation][L9]") {
-  explore("destroyed while being added to", {.deviations = 2}, [](Simulation& sim) {
+  explore("destroyed while being added to", {}, [](Simulation& sim) {
     SimGate gone;
     auto* const queue = new SimQueue(1, 5ms);
     queue->add_task([] {});  // so that there may be an idle worker to wake
@@ -472,8 +536,9 @@ TEST_CASE("a queue of two may be destroyed by its own task while the other works
 
 TEST_CASE("waiting until idle ends when everything is done", "[simulation][L11][O5]") {
   explore("wait_idle", {}, [](Simulation& sim) {
-    int ran = 0;
+    Tally ran;
     SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
     SimGate gate;
     queue.add_task([&] {
       gate.wait();
@@ -483,6 +548,47 @@ TEST_CASE("waiting until idle ends when everything is done", "[simulation][L11][
     gate.open();
     queue.wait_idle();
     require(ran == 1 && queue.stats().running == 0, "done");
-    static_cast<void>(sim);
+  });
+}
+
+TEST_CASE("a task that adds itself again and again lets the queue end", "[simulation][L8]") {
+  explore("endless task", {}, [](Simulation& sim) {
+    Tally rounds;
+    Tally refused;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      std::function<void()> again = [&] {
+        ++rounds;
+        SimRuntime::relax();  // or else one who is never interrupted goes on for ever
+        try {
+          queue.add_task(again);
+        } catch (const toto::QueueClosed&) {
+          ++refused;
+        }
+      };
+      queue.add_task(again);
+      SimRuntime::point("before the end");
+      queue.close();
+      queue.wait_idle();
+    }
+    require(rounds >= 1 && refused == 1, "until it was refused");
+  });
+}
+
+TEST_CASE("threads that ask for a new name at once get one queue, made once", "[simulation][W1][W2][W3]") {
+  explore("registry", {.random_schedules = 4'000}, [](Simulation& sim) {
+    SimQueue::set_exit_limit(toto::Duration::never());
+    SimQueue* found[2] = {};
+    Tally ran;
+    const auto ask = [&](std::size_t number) {
+      found[number] = &SimQueue::instance("name", number + 1);
+      found[number]->add_task([&ran] { ++ran; });
+    };
+    sim.run_threads({{"a", [&] { ask(0); }}, {"b", [&] { ask(1); }}});
+    require(found[0] == found[1], "one queue");
+    require(found[0]->thread_count() == 1 || found[0]->thread_count() == 2, "as the first one wanted it");
+    found[0]->wait_idle();
+    require(ran == 2 && found[0]->stats().submitted == 2, "both tasks ran there");
   });
 }

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
 // explore(): what every model is put through. All schedules with at most two deviations, in strict and in eager
-// time, and then a number of random ones. Prints how many schedules each took, and how long. TOTO_SCHEDULES
+// time, and then a number of random ones. Prints how many schedules each took, and the processor time. TOTO_SCHEDULES
 // multiplies the random ones (1 is what CI runs; the nightly target sets 100).
+//
+// What a model counts with (require, Tally, Counted, SimGate, SimBarrier) also checks that the library holds no lock
+// while it runs, moves or destroys what is the user's (I6).
 
 #ifndef TOTO_TESTS_SUPPORT_EXPLORE_HPP
 #define TOTO_TESTS_SUPPORT_EXPLORE_HPP
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "catch.hpp"
 #include "toto/tasks.hpp"
@@ -31,21 +36,73 @@ using SimHandle = toto::TaskHandle<T, SimRuntime>;
 struct Exploration {
   unsigned deviations = 2;
   unsigned failing_starts = 0;
-  unsigned spurious_wakeups = 0;
+  unsigned failing_allocations = 0;  // in failed_allocation_test.cpp only, whose operator new asks
+  unsigned spurious_wakeups = 1;
+  unsigned weak_failures = 1;
   toto::testing::StartFaults start_faults = {};
   std::size_t random_schedules = 4'000;  // of each of the two random strategies
   bool eager = true;
 };
 
+/// Fails the schedule unless the condition holds. Said by user code: so the library holds no lock. A template, so that
+/// it is the better match where toto::testing::require is visible, too.
+template <class Text>
+void require(bool condition, const Text& text) {
+  toto::testing::assert_no_lock_held();
+  toto::testing::require(condition, text);
+}
+
+/// A number that user code counts with.
+class Tally {
+ public:
+  Tally(int value = 0) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor)
+  operator int() const noexcept { return value_; }  // NOLINT(google-explicit-constructor)
+  int operator++() { return *this += 1; }
+  int operator--() { return *this += -1; }
+  int operator+=(int change) {
+    toto::testing::assert_no_lock_held();
+    return value_ += change;
+  }
+
+ private:
+  int value_;
+};
+
+/// A capture or a result. Counts its living objects.
+class Counted {
+ public:
+  explicit Counted(Tally& living) : living_(&living) { ++*living_; }
+  Counted(Counted&& other) noexcept : living_(other.living_) { ++*living_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --*living_; }
+
+ private:
+  Tally* living_;
+};
+
+/// Adds a task, unless there is no thread to be had for it. Whether it was accepted.
+template <class Function>
+bool add_if_possible(SimQueue& queue, Function function) {
+  try {
+    queue.add_task(std::move(function));
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
 /// One gate that simulated threads wait at until somebody opens it.
 class SimGate {
  public:
   void open() {
+    toto::testing::assert_no_lock_held();
     const toto::detail::Lock lock(mutex_);
     open_ = true;
     waiting_.notify_all();
   }
   void wait() {
+    toto::testing::assert_no_lock_held();
     const toto::detail::Lock lock(mutex_);
     waiting_.wait(mutex_, [this] { return open_; });
   }
@@ -61,6 +118,7 @@ class SimBarrier {
  public:
   explicit SimBarrier(int expected) : missing_(expected) {}
   void arrive_and_wait() {
+    toto::testing::assert_no_lock_held();
     const toto::detail::Lock lock(mutex_);
     --missing_;
     waiting_.notify_all();
@@ -102,6 +160,10 @@ inline constexpr bool kLight = false;
 inline constexpr bool kLight = false;
 #endif
 
+/// Whether time passes only when no thread can run. In eager time any thread may be late: then a model cannot say what
+/// has happened by some time, only what has not.
+inline bool strict_time = true;
+
 inline void explore(std::string_view name, Exploration how, const std::function<void(Simulation&)>& scenario) {
   using namespace toto::testing;
   if (kLight) {
@@ -113,18 +175,21 @@ inline void explore(std::string_view name, Exploration how, const std::function<
   SimulationOptions options;
   options.name = name;
   options.failing_starts = how.failing_starts;
+  options.failing_allocations = how.failing_allocations;
   options.spurious_wakeups = how.spurious_wakeups;
+  options.weak_failures = how.weak_failures;
   options.start_faults = how.start_faults;
   ExplorationTotals& totals = ExplorationTotals::get();
 
   const auto run = [&](const char* what, std::size_t& total) {
-    const auto begin = std::chrono::steady_clock::now();
+    strict_time = options.time == Time::strict;
+    const std::clock_t begin = std::clock();
     const SimulationResult result = simulate(options, scenario);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    const double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     total += result.schedules;
-    totals.seconds += took.count();
+    totals.seconds += took;
     std::printf("%-60.*s %-18s %8zu schedules %8.2f s\n", static_cast<int>(name.size()), name.data(), what,
-                result.schedules, took.count());
+                result.schedules, took);
     INFO(what << '\n' << result);
     REQUIRE_FALSE(result.failed);
     return result.exhausted;
@@ -148,17 +213,25 @@ inline void explore(std::string_view name, Exploration how, const std::function<
   }
 }
 
-/// Checks after each operation, whenever no lock is held, that a queue's counts agree and its bounds hold.
+/// Checks after each operation, whenever no lock is held, that a queue's counts agree, that its bounds hold, and that
+/// somebody is coming for what is queued (I2).
 inline auto watch(Simulation& simulation, const SimQueue& queue) {
-  return simulation.on_step([&simulation, &queue] {
+  return simulation.on_step([&simulation, &queue, before = toto::QueueStats(), then = toto::Duration()]() mutable {
     const toto::QueueStats stats = queue.stats();
-    simulation.check(stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.queued +
-                                            stats.running + stats.suspended,
+    const std::uint64_t running = stats.running + stats.suspended;
+    simulation.check(stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.queued + running,
                      "the queue's counts agree");
     simulation.check(stats.threads <= queue.thread_count(), "no more threads than thread_count");
     simulation.check(stats.running <= stats.threads, "no more tasks run than there are threads");
     simulation.check(stats.queued <= stats.submitted, "the number of queued tasks is not negative");
     simulation.check(queue.size() == stats.threads + stats.queued + stats.continuations, "size() adds up");
+    simulation.check(stats.queued == 0 || running > 0 || stats.threads > 0, "no thread lives for what is queued");
+    // Strict time passes only when every thread sleeps. In eager time a thread that could come may just be late.
+    const bool slept = strict_time && simulation.elapsed() != then;
+    simulation.check(!slept || before.queued == 0 || before.running + before.suspended > 0,
+                     "something is queued, and nobody is coming");
+    before = stats;
+    then = simulation.elapsed();
   });
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -551,4 +552,28 @@ TEST_CASE("add_task given a coroutine runs it to its end", "[task_queue][E11]") 
   }
   REQUIRE(order == std::vector<int>{1, 2, 3});
   REQUIRE(reported == 0);
+}
+
+TEST_CASE("adding never runs a task inline, so the adder may hold a mutex that the task takes", "[task_queue][M7]") {
+  const auto overflow = GENERATE(toto::Overflow::block, toto::Overflow::reject, toto::Overflow::discard_oldest);
+  std::mutex mutex;
+  int ran = 0;
+  TaskQueue queue({.thread_count = 2, .max_queued = 8, .overflow = overflow});
+  const auto task = [&] {
+    const std::lock_guard lock(mutex);
+    ++ran;
+  };
+  toto::TaskHandle<> handle;
+  {
+    const std::lock_guard lock(mutex);
+    queue.add_task(task);
+    handle = queue.yield_task(task);
+    REQUIRE(queue.try_add_task(task));
+    queue.limited(1).add_task(task);
+    queue.with({.priority = 3}).add_task(task);
+    REQUIRE(ran == 0);
+  }
+  REQUIRE(handle.wait_for(kPatience));
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(ran == 5);
 }
