@@ -161,7 +161,7 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
   const bool given = reserved;
   std::exception_ptr failure;
   while (!failure) {
-    if (kind == Kind::hop ? ended_ : closed_) {
+    if (refuses_locked(kind)) {
       failure = closed_failure();
     } else if (!slots_.has_room()) {
       const std::uint32_t size = slots_.size_wanted();
@@ -174,7 +174,7 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
         failure = std::make_exception_ptr(std::bad_alloc());
       }
     } else if (secured_ == 0) {
-      failure = secure_first_worker();
+      failure = secure_first_worker(kind);
     } else if (kind == Kind::hop || reserved || has_room_now_locked()) {
       return true;
     } else if (overflow_ == Overflow::caller_runs) {
@@ -193,12 +193,14 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
 }
 
 template <class Runtime>
-std::exception_ptr QueueCore<Runtime>::secure_first_worker() {
+std::exception_ptr QueueCore<Runtime>::secure_first_worker(Kind kind) {
+  Runtime::point("no worker is secured");
   ++promised_;  // keeps the new worker from leaving before this adder has published
   std::exception_ptr failure;
   if (searching_ || live_ == thread_count_) {  // somebody is starting one
-    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) {
-      return secured_ > 0 || closed_ || !(searching_ || live_ == thread_count_);
+    // What ends this wait has to change what prepare_slowly_locked() does next: it comes back here otherwise.
+    changed_.wait(mutex_, [this, kind]() TOTO_REQUIRES(mutex_) {
+      return secured_ > 0 || refuses_locked(kind) || !(searching_ || live_ == thread_count_);
     });
   } else {
     searching_ = true;
