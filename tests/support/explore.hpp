@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // explore(): what every model is put through. All schedules with at most two deviations, in strict and in eager
-// time, and then a number of random ones. Prints how many schedules each took, and how long. TOTO_SCHEDULES
-// multiplies the random ones (1 is what CI runs; the nightly target sets 100).
+// time, and then a number of random ones. Prints how many schedules each took, and how long. TOTO_SCHEDULES=100 (1 is
+// what CI runs) makes it a hundred times as many of each model, by random ones: there are no more exhaustive ones.
 
 #ifndef TOTO_TESTS_SUPPORT_EXPLORE_HPP
 #define TOTO_TESTS_SUPPORT_EXPLORE_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -90,7 +91,8 @@ struct ExplorationTotals {
 
 // Sanitizers, and code that is not optimised, take ten to a hundred times as long: there the models are run for what
 // those builds find, not for the schedules.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(__OPTIMIZE__) && !defined(TOTO_TESTS_ALL_SCHEDULES)
 inline constexpr bool kLight = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -109,7 +111,7 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     how.random_schedules = 200;
   }
   const char* const factor_text = std::getenv("TOTO_SCHEDULES");
-  const double factor = factor_text != nullptr ? std::atof(factor_text) : 1;
+  const std::size_t factor = factor_text != nullptr ? std::max(1UL, std::strtoul(factor_text, nullptr, 10)) : 1;
   SimulationOptions options;
   options.name = name;
   options.failing_starts = how.failing_starts;
@@ -117,11 +119,13 @@ inline void explore(std::string_view name, Exploration how, const std::function<
   options.start_faults = how.start_faults;
   ExplorationTotals& totals = ExplorationTotals::get();
 
+  std::size_t here = 0;
   const auto run = [&](const char* what, std::size_t& total) {
     const auto begin = std::chrono::steady_clock::now();
     const SimulationResult result = simulate(options, scenario);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     total += result.schedules;
+    here += result.schedules;
     totals.seconds += took.count();
     std::printf("%-60.*s %-18s %8zu schedules %8.2f s\n", static_cast<int>(name.size()), name.data(), what,
                 result.schedules, took.count());
@@ -138,8 +142,8 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     options.time = Time::eager;
     REQUIRE(run("exhaustive eager", totals.exhaustive));
   }
-  options.schedules = static_cast<std::size_t>(static_cast<double>(how.random_schedules) * factor);
-  if (options.schedules > 0) {
+  options.schedules = how.random_schedules * factor + here * (factor - 1) / 2;
+  if (how.random_schedules > 0) {
     options.time = how.eager ? Time::eager : Time::strict;
     options.strategy = Pct{.depth = 4};
     run("priorities", totals.random);
