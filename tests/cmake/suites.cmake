@@ -5,10 +5,10 @@
 
 include_guard(GLOBAL)
 include(cmake/discover_tests.cmake)
+set(TOTO_TIMEOUT_FACTOR 1 CACHE STRING "Times as long as usual that the tests of toto may take")
+set(toto_timeout_factor ${TOTO_TIMEOUT_FACTOR})
 if(TOTO_SANITIZE)
-  set(toto_timeout_factor 4)
-else()
-  set(toto_timeout_factor 1)
+  math(EXPR toto_timeout_factor "4 * ${toto_timeout_factor}")
 endif()
 
 # toto_add_suite(<directory> TIMEOUT <seconds> [ALONE]): all of <directory>/*.cpp is one executable,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "support/coroutines.hpp"
 #include "support/explore.hpp"
 
 using namespace toto_tests;
@@ -401,6 +402,34 @@ TEST_CASE("the destructor joins a worker that is just leaving", "[simulation][L1
       SimQueue never_used(2, 5ms);
     }
     require(ran == 1, "it ran");
+  });
+}
+
+namespace {
+
+toto_tests::FireAndForget hop(SimQueue& queue, SimRuntime::Atomic<int>& told) {
+  try {
+    co_await queue.schedule();
+  } catch (const toto::QueueClosed&) {
+  }
+  told.fetch_add(1);
+}
+
+}  // namespace
+
+TEST_CASE("a coroutine that hops to a queue which closes while its first thread starts is resumed",
+          "[simulation][L6]") {
+  explore("hop, first thread, close", {}, [](Simulation&) {
+    SimRuntime::Atomic<int> told{0};
+    {
+      SimQueue queue(1, 5ms);
+      SimRuntime::Thread first("first", [&] { hop(queue, told); });
+      SimRuntime::Thread second("second", [&] { hop(queue, told); });
+      queue.close();
+      first.join();
+      second.join();
+    }
+    require(told.load() == 2, "each came to the queue, or was told that it cannot");
   });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // explore(): what every model is put through. All schedules with at most two deviations, in strict and in eager
-// time, and then a number of random ones. Prints how many schedules each took, and the processor time. TOTO_SCHEDULES
-// multiplies the random ones (1 is what CI runs; the nightly target sets 100).
+// time, and then a number of random ones. Prints how many schedules each took, and the processor time. TOTO_SCHEDULES=100
+// (1 is what CI runs) makes it a hundred times as many of each model, by random ones: there are no more exhaustive ones.
 //
 // What a model counts with (require, Tally, Counted, SimGate, SimBarrier) also checks that the library holds no lock
 // while it runs, moves or destroys what is the user's (I6).
@@ -10,6 +10,7 @@
 #ifndef TOTO_TESTS_SUPPORT_EXPLORE_HPP
 #define TOTO_TESTS_SUPPORT_EXPLORE_HPP
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -148,7 +149,8 @@ struct ExplorationTotals {
 
 // Sanitizers, and code that is not optimised, take ten to a hundred times as long: there the models are run for what
 // those builds find, not for the schedules.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(__OPTIMIZE__) && !defined(TOTO_TESTS_ALL_SCHEDULES)
 inline constexpr bool kLight = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -171,7 +173,7 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     how.random_schedules = 200;
   }
   const char* const factor_text = std::getenv("TOTO_SCHEDULES");
-  const double factor = factor_text != nullptr ? std::atof(factor_text) : 1;
+  const std::size_t factor = factor_text != nullptr ? std::max(1UL, std::strtoul(factor_text, nullptr, 10)) : 1;
   SimulationOptions options;
   options.name = name;
   options.failing_starts = how.failing_starts;
@@ -181,12 +183,14 @@ inline void explore(std::string_view name, Exploration how, const std::function<
   options.start_faults = how.start_faults;
   ExplorationTotals& totals = ExplorationTotals::get();
 
+  std::size_t here = 0;
   const auto run = [&](const char* what, std::size_t& total) {
     strict_time = options.time == Time::strict;
     const std::clock_t begin = std::clock();
     const SimulationResult result = simulate(options, scenario);
     const double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     total += result.schedules;
+    here += result.schedules;
     totals.seconds += took;
     std::printf("%-60.*s %-18s %8zu schedules %8.2f s\n", static_cast<int>(name.size()), name.data(), what,
                 result.schedules, took);
@@ -203,8 +207,8 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     options.time = Time::eager;
     REQUIRE(run("exhaustive eager", totals.exhaustive));
   }
-  options.schedules = static_cast<std::size_t>(static_cast<double>(how.random_schedules) * factor);
-  if (options.schedules > 0) {
+  options.schedules = how.random_schedules * factor + here * (factor - 1) / 2;
+  if (how.random_schedules > 0) {
     options.time = how.eager ? Time::eager : Time::strict;
     options.strategy = Pct{.depth = 4};
     run("priorities", totals.random);

@@ -193,9 +193,11 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
 
 template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::secure_first_worker(Kind kind) {
+  Runtime::point("no worker is secured");
   ++promised_;  // keeps the new worker from leaving before this adder has published
   std::exception_ptr failure;
   if (searching_ || live_ == thread_count_) {  // somebody is starting one
+    // What ends this wait has to change what prepare_slowly_locked() does next: it comes back here otherwise.
     changed_.wait(mutex_, [this, kind]() TOTO_REQUIRES(mutex_) {
       return secured_ > 0 || refuses_locked(kind) || !(searching_ || live_ == thread_count_);
     });

@@ -273,6 +273,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   }
   /// Nobody has to wait who comes now: there is room, and nobody stands in line for it.
   bool has_room_now_locked() noexcept TOTO_REQUIRES(mutex_) { return has_room_locked() && room_waiters_.empty(); }
+  /// A coroutine that runs may still hop to a closed queue.
+  bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex_) { return kind == Kind::hop ? ended_ : closed_; }
   std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
   bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);

@@ -93,12 +93,12 @@ double milliseconds(std::chrono::nanoseconds length) {
 /// One second's worth of looking.
 class Watch {
  public:
-  Watch(Stage& stage, const Options& options) : stage_(stage), options_(options) {}
+  Watch(Stage& stage, const Pulse& pulse, const Options& options) : stage_(stage), pulse_(pulse), options_(options) {}
 
   void look(std::chrono::seconds elapsed) {
     stage_.world.check();
     growth_.look(elapsed, stage_.world);
-    const auto longest = Waits::get().take_longest();
+    const auto longest = Waits::get().take_longest(pulse_.catch_up());
     longest_ = std::max(longest_, longest);
     longest_of_all_ = std::max(longest_of_all_, longest);
     if (longest > kLongestWait) {
@@ -138,6 +138,7 @@ class Watch {
 
  private:
   Stage& stage_;
+  const Pulse& pulse_;
   const Options options_;
   Growth growth_;
   std::chrono::nanoseconds longest_{};
@@ -166,14 +167,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   auto stage = std::make_unique<Stage>(options.seed);
-  Watch watch(*stage, options);
+  const Pulse pulse;
+  Watch watch(*stage, pulse, options);
   std::vector<std::unique_ptr<Actor>> actors;
   for (std::size_t i = 0; i < kActors; ++i) {
     actors.push_back(std::make_unique<Actor>(*stage, options.seed * 1000 + i, i % 2 == 0));
   }
 
   Dice dice(~options.seed);
-  const Pulse pulse;
   const auto begin = Clock::now();
   Clock::duration lost{};
   for (std::uint64_t second = 0; second < options.seconds && Findings::get().texts().empty();) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Waits: how long tasks have waited for a thread, and which have for too long. Time in which the whole process stood
-// still (SIGSTOP, a machine that was suspended) does not count: the main thread notices it by its own clock.
+// still (SIGSTOP, a machine that was suspended) does not count: a thread of its own, Pulse, notices it.
 
 #ifndef TOTO_TESTS_STRESS_SOAK_WAITS_HPP
 #define TOTO_TESTS_STRESS_SOAK_WAITS_HPP
@@ -72,15 +72,18 @@ class Waits {
     still_.emplace_back(count(from), count(to));
   }
 
-  /// The longest that a task has waited or is waiting, without the time in which nothing ran, since the call before.
-  std::chrono::nanoseconds take_longest() {
+  /// The longest that a task has waited or is waiting until `until`, without the time in which nothing ran, since the
+  /// call before. stood_still() has to have been told of all such time before `until`.
+  std::chrono::nanoseconds take_longest(Clock::time_point until) {
     std::int64_t longest = longest_.exchange(0, std::memory_order_relaxed);
     const std::lock_guard lock(mutex_);
-    std::vector<std::pair<std::int64_t, std::int64_t>> over = std::exchange(long_, {});
-    const std::int64_t until = now();
+    const auto later =
+        std::partition(long_.begin(), long_.end(), [&](const auto& wait) { return wait.second <= count(until); });
+    std::vector<std::pair<std::int64_t, std::int64_t>> over(long_.begin(), later);
+    long_.erase(long_.begin(), later);
     for (const auto& slot : slots_) {
       if (const std::int64_t since = slot.load(std::memory_order_relaxed); since != 0) {
-        over.emplace_back(since, until);
+        over.emplace_back(since, count(until));
       }
     }
     for (const auto& [since, end] : over) {
@@ -123,6 +126,15 @@ class Pulse {
   /// How long the process has stood still in all.
   Clock::duration lost() const { return Clock::duration(lost_); }
 
+  /// Waits until it has noticed all standing still before now, and returns that time.
+  Clock::time_point catch_up() const {
+    const auto until = Clock::now();
+    while (Clock::time_point(Clock::duration(seen_)) < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return until;
+  }
+
  private:
   static constexpr std::chrono::seconds kGap{1};
 
@@ -135,12 +147,14 @@ class Pulse {
         lost_ += (now - before).count();
       }
       before = now;
+      seen_ = now.time_since_epoch().count();
     }
   }
 
   std::atomic<bool> stop_{false};
   std::atomic<Clock::rep> lost_{0};
-  std::thread thread_;  // last: uses the others
+  std::atomic<Clock::rep> seen_{0};  // up to here
+  std::thread thread_;               // last: uses the others
 };
 
 }  // namespace toto_soak

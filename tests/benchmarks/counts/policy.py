@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""StdRuntime costs nothing: the hot paths of counts.cpp take as many instructions with the library as it is as with a
+copy of it from which the policy has been removed.  policy.py COMPILER [FLAG...]
+
+In the copy each member of Runtime that the headers name is replaced by what one would write by hand (by_hand.hpp). The
+parameter itself stays, as a tag in the types' names. A member that is not known here fails the test. Instructions are
+counted as check.sh does. Two compilations of functions this large are not equal to the last register, hence TOLERANCE.
+Exits with 77, skipped, where there is no valgrind.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+INCLUDE = HERE.parent.parent.parent / "include"
+
+# A member, and what is written for it. Starting a thread and looking at a stack are no hot paths: they keep their code.
+REPLACEMENTS = [
+    (r"template Atomic<", "std::atomic<"),
+    (r"template StopCallback<", "std::stop_callback<"),
+    (r"template Local<(.*)>::get\(\)", r"by_hand::local<\1>()"),
+    (r"template global<", "by_hand::process_wide<"),
+    (r"Mutex\b", "toto::detail::FutexMutex"),
+    (r"Parker\b", "toto::detail::FutexParker"),
+    (r"Clock\b", "std::chrono::steady_clock"),
+    (r"StopSource\b", "std::stop_source"),
+    (r"StopToken\b", "std::stop_token"),
+    (r"NoStopState\b", "std::nostopstate_t"),
+    (r"Thread\b", "toto::StdRuntime::Thread"),
+    (r"on_this_stack\b", "toto::StdRuntime::on_this_stack"),
+    (r"processors\(\)", "by_hand::processors()"),
+    (r"relax\(\)", "__builtin_ia32_pause()"),
+    (r"point\(.*\);", ""),
+    (r"at_exit\(", "std::atexit("),
+    (r"at_fork\(", "pthread_atfork("),
+    (r"(spins|forks|recycles_memory)\b", "true"),
+]
+
+# What runtime.hpp itself is made of.
+OF_THE_RUNTIME = {"runtime.hpp", "annotations.hpp", "futex.hpp", "stop_token.hpp", "version.hpp"}
+
+PATHS = ["add_task_24", "add_task_64", "yield_task_24", "yield_task_64", "round_trip", "schedule"]
+FEW, MANY = 500, 3500
+RUNS = 3  # the least of them counts: threads that spin add to the others
+TOLERANCE = 5  # percent; how often a thread looks again before it sleeps is chance
+
+
+def remove_policy(include):
+    """Replaces the policy in the headers below `include`; returns how many uses of it."""
+    uses = 0
+    for path in sorted(include.rglob("*.hpp")):
+        if path.name in OF_THE_RUNTIME:
+            continue
+        text = path.read_text()
+        for member, by_hand in REPLACEMENTS:
+            text, count = re.subn(r"\bRuntime::" + member, by_hand, text)
+            uses += count
+        unknown = re.search(r"\bRuntime::.*", text)
+        if unknown:
+            sys.exit(f"FAILED: {path.relative_to(include)}: \"{unknown[0]}\" is not known to {pathlib.Path(__file__).name}: "
+                     "say there what one would write without the policy")
+        text, count = re.subn(r"(?m)^#define TOTO_\w+_HPP$", r"\g<0>\n#include <by_hand.hpp>", text, count=1)
+        if count == 0:
+            sys.exit(f"FAILED: {path.relative_to(include)} has no include guard")
+        path.write_text(text)
+    return uses
+
+
+def instructions(program, path):
+    """What one operation of a path takes, whoever runs it."""
+    def least(count):
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(program), path, str(count)]
+        return min(
+            int(re.search(r"Collected : (\d+)", subprocess.run(command, check=True, capture_output=True, text=True).stderr)[1])
+            for _ in range(RUNS))
+    return (least(MANY) - least(FEW)) / (MANY - FEW)
+
+
+def main():
+    if shutil.which("valgrind") is None:
+        print("SKIPPED: valgrind is not installed")
+        return 77
+    compiler = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as temporary:
+        work = pathlib.Path(temporary)
+        copy = work / "include"
+        shutil.copytree(INCLUDE, copy, ignore=shutil.ignore_patterns("testing"))
+        shutil.copy(HERE / "by_hand.hpp", copy)
+        print(f"{remove_policy(copy / 'toto')} uses of the policy replaced by what one would write by hand")
+        programs = []
+        for name, include in (("policy", INCLUDE), ("by_hand", copy)):
+            programs.append(work / name)
+            subprocess.run(compiler + ["-std=c++20", "-O3", "-DNDEBUG", "-pthread", f"-I{include}", f"-I{HERE}", "-o",
+                                       str(programs[-1]), str(HERE / "counts.cpp"), str(HERE / "allocation_count.cpp")],
+                           check=True)
+        failures = 0
+        for path in PATHS:
+            policy, by_hand = (instructions(program, path) for program in programs)
+            more = 100 * (policy - by_hand) / by_hand
+            print(f"{path:14} {policy:7.1f} instructions with the policy, {by_hand:7.1f} without it, {more:+.1f} %",
+                  flush=True)
+            failures += more > TOLERANCE
+    if failures:
+        print(f"FAILED: {failures} paths take more than {TOLERANCE} % more instructions with the policy")
+    return 1 if failures else 0
+
+
+sys.exit(main())
