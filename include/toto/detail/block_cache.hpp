@@ -28,7 +28,7 @@ class BlockCache {
     if (Block* const block = take(size)) {
       return block;
     }
-    return ::operator new((size + 1) * kGrain, kAlignment);
+    return ::operator new((size + 1) * kGrain);
   }
 
   /// Thread-safe. Does not allocate.
@@ -36,14 +36,15 @@ class BlockCache {
     if (!recycled(bytes)) {
       ::operator delete(memory);
     } else if (!give(size_class(bytes), static_cast<Block*>(memory))) {
-      ::operator delete(memory, kAlignment);
+      ::operator delete(memory);
     }
   }
 
  private:
-  static constexpr std::size_t kGrain = 64;              // a cache line
-  static constexpr std::align_val_t kAlignment{kGrain};  // a block shares no line with another one
-  static constexpr std::size_t kLargest = 512;           // bytes; more is left to the general allocator
+  // Not aligned to cache lines: glibc before 2.38 does not find again what it has cut off around an aligned block, and
+  // the heap grows for as long as threads come and go.
+  static constexpr std::size_t kGrain = 64;
+  static constexpr std::size_t kLargest = 512;  // bytes; more is left to the general allocator
   static constexpr std::size_t kClasses = kLargest / kGrain;
   static constexpr std::size_t kChain = 32;  // blocks that travel together
   // What the depot keeps of one size; the rest is given back to the system's allocator.
@@ -159,7 +160,7 @@ class BlockCache {
   static void free_chain(Block* block) noexcept {
     while (block != nullptr) {
       Block* const next = block->next;
-      ::operator delete(block, kAlignment);
+      ::operator delete(block);
       block = next;
     }
   }

@@ -256,6 +256,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static void run_nothing(Slot&, Worker&) {}
 
   QueueClosed closed_error() const;
+  /// A coroutine that runs may still hop to a closed queue.
   bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex_) { return kind == Kind::hop ? ended_ : closed_; }
   /// Makes sure that there is a slot to fill, a thread to run it, and room under the bound. False: the queue is full,
   /// and the caller is to run the task. May let go of the mutex on the way.
@@ -273,8 +274,6 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   }
   /// Nobody has to wait who comes now: there is room, and nobody stands in line for it.
   bool has_room_now_locked() noexcept TOTO_REQUIRES(mutex_) { return has_room_locked() && room_waiters_.empty(); }
-  /// A coroutine that runs may still hop to a closed queue.
-  bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex_) { return kind == Kind::hop ? ended_ : closed_; }
   std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
   bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
