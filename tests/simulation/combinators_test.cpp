@@ -20,7 +20,7 @@ using SimStopToken = SimRuntime::StopToken;
 }  // namespace
 
 TEST_CASE("of two tasks that race, one wins, and the coroutine goes on once, with its result", "[simulation][I7][I6]") {
-  explore("when_any", {.random_schedules = 6'000}, [](Simulation& sim) {
+  explore("when_any", kOnlyOrder, [](Simulation& sim) {
     Tally living;
     Tally resumed;
     {
@@ -117,7 +117,7 @@ TEST_CASE("when_any destroyed while its tasks run touches nothing afterwards", "
 }
 
 TEST_CASE("a task that lost ends by itself, wherever its coroutine is by then", "[simulation][I7]") {
-  explore("when_any leaves a task", {.random_schedules = 6'000}, [](Simulation& sim) {
+  explore("when_any leaves a task", kOnlyOrder, [](Simulation& sim) {
     Tally living;
     Tally ended;
     {
@@ -139,7 +139,7 @@ TEST_CASE("a task that lost ends by itself, wherever its coroutine is by then", 
 }
 
 TEST_CASE("when_all_or_cancel throws the first failure when all are over", "[simulation][I3][K4]") {
-  explore("when_all_or_cancel", {.random_schedules = 6'000}, [](Simulation& sim) {
+  explore("when_all_or_cancel", kOnlyOrder, [](Simulation& sim) {
     Tally living;
     Tally over;
     int thrown = 0;
@@ -340,7 +340,7 @@ TEST_CASE("the first failure cancels what has not begun", "[simulation][I3][K4]"
 }
 
 TEST_CASE("when_all_settled waits for all, and keeps each outcome", "[simulation][I2][I3][I6]") {
-  explore("when_all_settled", {.random_schedules = 6'000}, [](Simulation& sim) {
+  explore("when_all_settled", kOnlyOrder, [](Simulation& sim) {
     Tally living;
     Tally resumed;
     {

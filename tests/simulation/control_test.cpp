@@ -51,7 +51,7 @@ toto::Task<> add_with_admission(SimQueue& queue, Tally& ran, Tally& refused) {
 }  // namespace
 
 TEST_CASE("an adder that waits for room is told as soon as a task begins", "[simulation][N2][O4]") {
-  explore("block for room", {}, [](Simulation& sim) {
+  explore("block for room", kOnlyOrder, [](Simulation& sim) {
     Tally ran;
     {
       SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
@@ -233,7 +233,7 @@ TEST_CASE("coroutines wait for room in line, and one that is destroyed gives its
 }
 
 TEST_CASE("closing tells coroutines that wait for room", "[simulation][N2][L6]") {
-  explore("admission against close", {}, [](Simulation& sim) {
+  explore("admission against close", kOnlyOrder, [](Simulation& sim) {
     Tally ran;
     Tally refused;
     {
@@ -321,7 +321,7 @@ TEST_CASE("with ageing, what has waited long enough is not overtaken any more", 
 }
 
 TEST_CASE("tasks of a view of one never overlap and keep their order", "[simulation][P8][A5]") {
-  explore("a view of one", {}, [](Simulation& sim) {
+  explore("a view of one", kOnlyOrder, [](Simulation& sim) {
     std::string order;
     {
       SimQueue queue(2, 5ms);
@@ -347,7 +347,7 @@ TEST_CASE("tasks of a view of one never overlap and keep their order", "[simulat
 
 TEST_CASE("the end of a task and the end of the time for it: one of the two continues the coroutine",
           "[simulation][K10][K11]") {
-  explore("time limit against completion", {}, [](Simulation& sim) {
+  explore("time limit against completion", kOnlyOrder, [](Simulation& sim) {
     Came came = Came::not_yet;
     Tally resumed;
     Tally ran;
@@ -427,7 +427,7 @@ TEST_CASE("a task whose token was stopped before it was added never runs", "[sim
 }
 
 TEST_CASE("a task that has to begin by some time begins before it, or never", "[simulation][K11]") {
-  explore("start_by against claim", {}, [](Simulation& sim) {
+  explore("start_by against claim", kOnlyOrder, [](Simulation& sim) {
     bool ran = false;
     bool cancelled = false;
     {

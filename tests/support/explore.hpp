@@ -45,6 +45,9 @@ struct Exploration {
   bool eager = true;
 };
 
+/// For models that take more than half a million schedules otherwise: preemptions and early expiries only.
+inline constexpr Exploration kOnlyOrder{.spurious_wakeups = 0, .weak_failures = 0};
+
 /// Fails the schedule unless the condition holds. Said by user code: so the library holds no lock. A template, so that
 /// it is the better match where toto::testing::require is visible, too.
 template <class Text>
