@@ -152,8 +152,7 @@ struct ExplorationTotals {
 
 // Sanitizers, and code that is not optimised, take ten to a hundred times as long: there the models are run for what
 // those builds find, not for the schedules.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-    !defined(__OPTIMIZE__) && !defined(TOTO_TESTS_ALL_SCHEDULES)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 inline constexpr bool kLight = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

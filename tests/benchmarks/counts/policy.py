@@ -44,7 +44,7 @@ REPLACEMENTS = [
 # What runtime.hpp itself is made of.
 OF_THE_RUNTIME = {"runtime.hpp", "annotations.hpp", "futex.hpp", "stop_token.hpp", "version.hpp"}
 
-PATHS = ["add_task_24", "add_task_64", "yield_task_24", "yield_task_64", "round_trip", "schedule"]
+PATHS = ["add_task_24", "add_task_64", "yield_task_24", "yield_task_64", "round_trip", "schedule", "call"]
 FEW, MANY = 500, 3500
 RUNS = 3  # the least of them counts: threads that spin add to the others
 TOLERANCE = 5  # percent; how often a thread looks again before it sleeps is chance
