@@ -12,7 +12,6 @@
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-using toto::testing::require;
 
 namespace {
 
