@@ -149,7 +149,7 @@ TEST_CASE("member pointers work on objects and pointers and shared pointers", "[
 
   queue.add_task(&Account::deposit, &account, 1);
   queue.add_task(&Account::deposit, std::ref(account), 2);
-  REQUIRE(queue.wait_idle_for(kPatience));  // it is copied now
+  REQUIRE(queue.wait_idle_for(kPatience));        // it is copied now
   queue.add_task(&Account::deposit, account, 4);  // a copy: changes nothing here
   queue.add_task(&Account::deposit, shared, 8);
   REQUIRE(queue.yield_task(&Account::read, std::cref(account)).get() == 3);
