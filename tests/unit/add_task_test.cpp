@@ -569,7 +569,7 @@ TEST_CASE("adding never runs a task inline, so the adder may hold a mutex that t
     queue.add_task(task);
     handle = queue.yield_task(task);
     REQUIRE(queue.try_add_task(task));
-    queue.limited(1).add_task(task);
+    queue.limited(1, "one").add_task(task);
     queue.with({.priority = 3}).add_task(task);
     REQUIRE(ran == 0);
   }
