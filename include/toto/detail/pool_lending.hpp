@@ -143,10 +143,14 @@ bool PoolCore<Runtime>::may_serve(const Waiter& waiter, const WaitGraph<Runtime>
     const bool stays =
         thread != 0 ? graph.is_stuck(graph.find_thread(thread))
                     : held->holder.transaction != nullptr && !held->holder.transaction->may_end_with_instance(graph);
-    coming += stays ? 0 : 1;
+    if (!stays) {
+      ++coming;
+    }
   }
   for (Waiter* ahead = waiting_.front(); ahead != &waiter && coming > 0; ahead = ahead->next) {
-    coming -= ahead->may_end_with_instance(graph) ? 0 : 1;
+    if (!ahead->may_end_with_instance(graph)) {
+      --coming;
+    }
   }
   return coming > 0;
 }
