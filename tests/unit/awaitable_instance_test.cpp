@@ -293,9 +293,9 @@ TEST_CASE("an owned object dies with its last owner, on that owner's thread", "[
 }
 
 TEST_CASE("an object whose calls are cancelled is let go of at once", "[awaitable_instance][P5]") {
-  toto::TaskQueue queue;
   Lifetimes lifetimes;
   Gate gate;
+  toto::TaskQueue queue;
   queue.add_task([&] { gate.wait(); });
   toto::TaskHandle<std::thread::id> first;
   toto::TaskHandle<std::thread::id> second;

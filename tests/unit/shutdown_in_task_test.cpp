@@ -254,9 +254,11 @@ TEST_CASE("a capture whose destructor adds to the closing queue is refused, or i
   std::atomic<int> refused = 0;
   std::atomic<int> runs = 0;
   {
-    toto::TaskQueue queue;
     Gate begun;
     Gate gate;
+    Gate begun_again;
+    Gate again;
+    toto::TaskQueue queue;
     const auto adds = [&] { return AtItsEnd([&] { try_add(queue, accepted, refused, [&] { ++runs; }); }); };
     queue.add_task([&] {
       begun.open();
@@ -269,8 +271,6 @@ TEST_CASE("a capture whose destructor adds to the closing queue is refused, or i
     queue.wait_idle();
     REQUIRE(accepted == 2);
 
-    Gate again;
-    Gate begun_again;
     queue.add_task([&] {
       begun_again.open();
       again.wait();

@@ -86,9 +86,9 @@ TEST_CASE("a periodic task comes again until it is stopped, also by itself, and 
 }
 
 TEST_CASE("a periodic coroutine is one call until it has ended; what it throws goes to on_error", "[timers]") {
-  TaskQueue queue;
   std::atomic<int> ends{0};
   std::atomic<int> failures{0};
+  TaskQueue queue;
   queue.on_error([&](const std::exception_ptr&, const toto::TaskInfo&) { ++failures; });
   const auto coroutine = [&]() -> toto::Task<> {
     co_await toto::sleep_for(2ms);

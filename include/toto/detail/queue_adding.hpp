@@ -302,9 +302,11 @@ typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
     if constexpr (Runtime::spins) {
       worker->woken_by_worker.store(this_worker() != nullptr, std::memory_order_relaxed);
     }
-    return {worker, false};
+    return {worker, false, this};
   }
-  return count_start_locked();
+  Wake wake = count_start_locked();
+  wake.core = this;
+  return wake;
 }
 
 /// Counts a worker that the caller is about to start.
@@ -316,15 +318,15 @@ typename QueueCore<Runtime>::Wake QueueCore<Runtime>::count_start_locked() noexc
 
 template <class Runtime>
 void QueueCore<Runtime>::deliver(Wake wake) noexcept {
-  if (wake.worker == nullptr && !wake.start) {
-    return;
+  if (wake.core == nullptr) {
+    return;  // by now the core of whoever calls this may be gone
   }
-  const Ref<QueueCore> kept = Ref<QueueCore>::adopt(this);
+  const Ref<QueueCore> core = Ref<QueueCore>::adopt(wake.core);
   if (!wake.start) {
     wake.worker->parker.unpark();
-  } else if (start(wake.worker, true)) {
-    adopt_stranded();
-    try_again();
+  } else if (core->start(wake.worker, true)) {
+    core->adopt_stranded();
+    core->try_again();
   }
 }
 

@@ -242,6 +242,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   struct Wake {
     Worker* worker = nullptr;  // to wake; or to use for the new thread, if there is an unused one
     bool start = false;
+    QueueCore* core = nullptr;  // one reference; null: nobody is to be told
   };
 
   static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
@@ -293,7 +294,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool has_work_locked() const noexcept TOTO_REQUIRES(mutex_);
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
-  void deliver(Wake wake) noexcept;
+  static void deliver(Wake wake) noexcept;
   void adopt_stranded() noexcept;
   void try_again() noexcept;
 
@@ -416,10 +417,10 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options)
     levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
   }
   TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
-  this->watch_forks();
   if (!options.watchdog.is_never()) {
     watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, options.watchdog);
   }
+  this->watch_forks();  // last: a constructor that throws later would leave this in the list
 }
 
 template <class Runtime>
