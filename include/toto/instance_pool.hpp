@@ -337,7 +337,7 @@ class InstancePool {
     core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
   }
 
-  static const PoolOptions& checked(const PoolOptions& options) {
+  static PoolOptions checked(const PoolOptions& options) {
     detail::check_options(options, false, 0);
     return options;
   }

@@ -41,6 +41,7 @@ template <class T, class F>
 class CallableCheck final : public InstanceCheck {
  public:
   template <class Fn>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it is never copied
   explicit CallableCheck(Fn&& check) : check_(std::forward<Fn>(check)) {}
 
   bool good(void* object, bool failed) override {

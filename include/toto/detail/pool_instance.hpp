@@ -203,6 +203,7 @@ class CallableFactory final : public InstanceFactory<Runtime> {
   using Place = OwnedInstance<T, Owner, Runtime>;
 
   template <class Fn>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it is never copied
   explicit CallableFactory(Fn&& factory) : factory_(std::forward<Fn>(factory)) {}
 
   std::unique_ptr<PooledInstance<Runtime>> new_place() override { return std::make_unique<Place>(); }
