@@ -71,10 +71,14 @@ class Ledger {
   const std::string name;
   std::atomic<std::uint64_t> accepted{0};  ///< adds that returned
   std::atomic<std::uint64_t> maybe{0};     ///< adds that need not have reached the queue, and nobody can tell
-  std::atomic<std::uint64_t> refused{0};   ///< adds that threw, or returned false
+  std::atomic<std::uint64_t> refused{0};   ///< adds with a ticket that threw, or returned false
   std::atomic<std::uint64_t> ran{0};       ///< bodies that began
   std::atomic<std::int64_t> tickets{0};    ///< that are alive
+  std::atomic<std::uint64_t> unused{0};    ///< tickets that were destroyed without having run: refused, or cancelled
   std::atomic<bool> timed{false};          ///< had a timer: the queue counts firings that were stopped, too
+
+  /// Whatever was accepted has run, or was cancelled. For a queue that nobody can ask any more.
+  bool settled() const noexcept { return accepted + refused == ran + unused; }
 
   /// The queue has ended, or is idle for good: compares. Returns what is wrong, or "".
   std::string compare(const toto::QueueStats& stats) const {
@@ -122,6 +126,7 @@ class Ticket {
     }
     if (!ran_) {
       Waits::get().forget(waiting_);
+      ++ledger_->unused;
     }
     --ledger_->tickets;
   }

@@ -74,7 +74,12 @@ class Work {
   void add_another() {
     auto* const queue = toto::TaskQueue::current();
     if (queue != nullptr && queue->name() == ledger_.name) {
-      give(ledger_, [&] { queue->add_task([ledger = &ledger_] { ++ledger->ran; }); });
+      try {
+        queue->add_task([ledger = &ledger_] { ++ledger->ran; });
+        ++ledger_.accepted;
+      } catch (const toto::QueueFull&) {
+      } catch (const toto::QueueClosed&) {
+      }
     }
   }
 

@@ -155,7 +155,7 @@ class World {
     }
     for (std::size_t i = 0; i < self_ended_.size();) {
       const auto& ledger = self_ended_[i];
-      if (ledger->accepted == ledger->ran && ledger.use_count() == 1) {
+      if (ledger->settled() && ledger.use_count() == 1) {
         self_ended_[i] = std::move(self_ended_.back());
         self_ended_.pop_back();
       } else {
@@ -257,7 +257,7 @@ class World {
   }
 
   /// Lets one of its own tasks destroy the queue; then what is left runs on that thread. Not if some were cancelled, or
-  /// may have been: then the ledger alone could not tell when all is over.
+  /// may have been: then the ledger alone could not tell when all is over. What is cancelled later has a ticket.
   static bool ends_in_a_task(std::shared_ptr<Bench>& bench) {
     const std::shared_ptr<Ledger> ledger = bench->ledger;
     if (bench->closed || ledger->timed || ledger->maybe != 0 || bench->queue.stats().cancelled != 0) {
