@@ -133,6 +133,8 @@ class Worker {
   bool searcher = false;
   /// Has claimed a task at its last visit to the mutex, which counts as begun although `tally` may not yet show it.
   bool claimed_task = false;
+  /// Its last thread is still telling the observer of its end: the next one waits before it tells of its beginning.
+  bool telling = false;
   /// Its thread is known to exist; counted in `secured_`.
   bool secured = false;
 

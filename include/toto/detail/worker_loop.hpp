@@ -15,6 +15,9 @@ template <class Runtime>
 void QueueCore<Runtime>::work(Worker& self, bool searches) {
   ThreadContext<Runtime>::current() = {this, &self, nullptr};
   if (observer_ != nullptr) {
+    mutex_.lock();
+    changed_.wait(mutex_, [&self] { return !self.telling; });
+    mutex_.unlock();
     observer_->thread_started(name_, self.number);
   }
   mutex_.lock();
@@ -267,11 +270,14 @@ void QueueCore<Runtime>::leave(Worker& self) {
   const Wake next = has_work_locked() ? pick_locked() : Wake{};  // after a forced unwind
   announce_quiet_locked();
   changed_.notify_all();
-  const std::size_t number = self.number;  // another thread may be this worker soon
+  self.telling = observer_ != nullptr;
   mutex_.unlock();
   deliver(next);
   if (observer_ != nullptr) {
-    observer_->thread_ended(name_, number);
+    observer_->thread_ended(name_, self.number);
+    const Lock lock(mutex_);
+    self.telling = false;
+    changed_.notify_all();
   }
   if (predecessor.joinable()) {
     predecessor.join();
