@@ -61,8 +61,7 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   void detach() && noexcept { timer_ = {}; }
 
   /// Whether a call may still come: false after stop(), once the queue has refused one, and once a token that the view
-  /// had has stopped it. What is to come once stays
-  /// active.
+  /// had has stopped it. What is to come once stays active.
   bool active() const noexcept { return timer_ && !timer_->stopped(); }
 
  private:

@@ -32,36 +32,31 @@ int refused(Wait wait) {
   }
 }
 
+/// The worker of each of two queues calls `wait(other queue)`; exactly one of them is refused.
+template <class Wait>
+void wait_for_each_other(Wait wait) {
+  SimQueue first(1, 5ms);
+  SimQueue second(1, 5ms);
+  SimBarrier both(2);
+  const auto wait_for = [&](SimQueue& other) {
+    both.arrive_and_wait();
+    return refused([&] { wait(other); });
+  };
+  auto one = first.yield_task([&] { return wait_for(second); });
+  auto other = second.yield_task([&] { return wait_for(first); });
+  require(one.get() + other.get() == 1, "the last one to block");
+}
+
 }  // namespace
 
 TEST_CASE("workers of two queues that wait for each other: exactly one is told", "[simulation][M4]") {
-  explore("deadlock over two queues", {.deviations = 1, .random_schedules = 4'000}, [](Simulation&) {
-    SimQueue first(1, 5ms);
-    SimQueue second(1, 5ms);
-    SimBarrier both(2);
-    const auto wait_for = [&both](SimQueue& other) {
-      both.arrive_and_wait();
-      return refused([&] { other.yield_task([] {}).get(); });
-    };
-    auto one = first.yield_task([&] { return wait_for(second); });
-    auto other = second.yield_task([&] { return wait_for(first); });
-    require(one.get() + other.get() == 1, "the last one to block");
-  });
+  explore("deadlock over two queues", {.deviations = 1, .random_schedules = 4'000},
+          [](Simulation&) { wait_for_each_other([](SimQueue& other) { other.yield_task([] {}).get(); }); });
 }
 
 TEST_CASE("workers of two queues that wait for each other to be idle: exactly one is told", "[simulation][M8]") {
-  explore("deadlock of idle waits", {.deviations = 2, .random_schedules = 4'000}, [](Simulation&) {
-    SimQueue first(1, 5ms);
-    SimQueue second(1, 5ms);
-    SimBarrier both(2);
-    const auto wait_for = [&both](SimQueue& other) {
-      both.arrive_and_wait();
-      return refused([&] { other.wait_idle(); });
-    };
-    auto one = first.yield_task([&] { return wait_for(second); });
-    auto other = second.yield_task([&] { return wait_for(first); });
-    require(one.get() + other.get() == 1, "the last one to block");
-  });
+  explore("deadlock of idle waits", {.deviations = 2, .random_schedules = 4'000},
+          [](Simulation&) { wait_for_each_other([](SimQueue& other) { other.wait_idle(); }); });
 }
 
 TEST_CASE("a task that waits for the next one of its view is told, whatever else goes on", "[simulation][M8]") {

@@ -7,7 +7,6 @@
 #define TOTO_DETAIL_CALL_AWAITER_HPP
 
 #include <coroutine>
-#include <optional>
 #include <utility>
 
 #include "call_state.hpp"
@@ -22,24 +21,13 @@ namespace toto::inline v0::detail {
 /// The task. Base is the state that yield_task would allocate; this one is not freed when nobody needs it any more, but
 /// tells the frame that it may go.
 template <class Runtime, class Base, class F>
-class FramedState final : public Base {
+class FramedState final : public FollowedState<Runtime, Base, F> {
  public:
-  template <class... As>
-  explicit FramedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
-    if (core.follows()) {
-      supervisor_.emplace(*this, type_name<F>());
-    }
-  }
+  using FollowedState<Runtime, Base, F>::FollowedState;
   ~FramedState() = default;
 
   /// Throws: what adding throws.
-  void add() {
-    if (supervisor_) {
-      supervisor_->add(false);
-    } else {
-      this->core().add(*this);
-    }
-  }
+  void add() { this->add_followed(); }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -60,8 +48,6 @@ class FramedState final : public Base {
   }
 
  private:
-  Supervisor<Runtime>* supervisor() noexcept override { return &*supervisor_; }
-
   void hand_over(Worker<Runtime>* worker) noexcept override {
     const Lock lock(mutex_);
     this->run = [](Continuation& node, Turn turn) noexcept {
@@ -83,7 +69,6 @@ class FramedState final : public Base {
   bool over_ TOTO_GUARDED_BY(mutex_) = false;
   bool handed_over_ TOTO_GUARDED_BY(mutex_) = false;
   WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
-  std::optional<Supervisor<Runtime>> supervisor_;
 };
 
 /// To be awaited once, in place: it cannot be moved.

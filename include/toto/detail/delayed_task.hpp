@@ -147,19 +147,12 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
 template <class Runtime, class F>
 class DelayedCall final : public DelayedTask<Runtime> {
  public:
-  static constexpr bool kPlain = std::is_invocable_v<F&>;  // as in CallTraits: a token only if it has to be
-  static constexpr bool kTakesToken = [] {
-    if constexpr (kPlain) {
-      return false;
-    } else {
-      return std::is_invocable_v<F&, typename Runtime::StopToken>;
-    }
-  }();
+  using Traits = CallTraits<Runtime, std::reference_wrapper<F>>;  // it is called where it is, again and again
 
   template <class Fn>
   DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
               typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
-      : DelayedTask<Runtime>(core, std::move(lane), control, first, period, kTakesToken),
+      : DelayedTask<Runtime>(core, std::move(lane), control, first, period, Traits::kTakesToken),
         function_(std::forward<Fn>(function)) {}
 
  private:
@@ -207,7 +200,7 @@ BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runti
                                   const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
   check_callable(fn);
   using Task = DelayedCall<Runtime, std::decay_t<F>>;
-  static_assert(Task::kPlain || Task::kTakesToken,
+  static_assert(Task::Traits::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
   auto task = Ref<DelayedTask<Runtime>>::adopt(
       new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));

@@ -8,7 +8,6 @@
 
 #include <exception>
 #include <functional>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -176,20 +175,16 @@ struct TransactionHandle {
 /// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does when it
 /// is queued.
 template <class Runtime, class Call, class F>
-class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime, Call> {
+class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Runtime, StateFor<Runtime, Call>, F> {
  public:
-  using Base = StateFor<Runtime, Call>;
+  using Base = FollowedState<Runtime, StateFor<Runtime, Call>, F>;
   using Queue = QueueCore<Runtime>;
   using Instance = PooledInstance<Runtime>;
 
   template <class... As>
   TransactionState(Queue& queue, Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who, As&&... call)
       : PoolSlot<Runtime>(std::move(pool), who),
-        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {
-    if (queue.follows()) {
-      supervisor_.emplace(*this, type_name<F>());
-    }
-  }
+        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {}
 
   /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may
   /// be gone.
@@ -210,11 +205,7 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
         }
       }
       this->instance = taken;
-      if (supervisor_) {
-        supervisor_->add(false);
-      } else {
-        this->core().add(*this);
-      }
+      this->add_followed();
     } catch (...) {
       destroy();  // gives the instance back
       throw;
@@ -243,8 +234,8 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
     std::exception_ptr failure;
     try {
-      if (supervisor_) {
-        supervisor_->announce();
+      if (Supervisor<Runtime>* const supervisor = this->supervisor()) {
+        supervisor->announce();
       }
       queue->add(*this);  // this may be gone after this line
       return nullptr;
@@ -275,8 +266,6 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
 
  private:
   ~TransactionState() = default;
-
-  Supervisor<Runtime>* supervisor() noexcept override { return &*supervisor_; }
 
   bool may_end_with_instance(const WaitGraph<Runtime>& graph) override {
     return Base::may_end(graph) || this->core().refuses(*this);
@@ -312,7 +301,6 @@ class TransactionState final : public PoolSlot<Runtime>, public StateFor<Runtime
   }
 
   bool forgotten_ = false;
-  std::optional<Supervisor<Runtime>> supervisor_;
 };
 
 /// Makes the state of a transaction.

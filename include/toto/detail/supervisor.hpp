@@ -129,6 +129,36 @@ class Supervisor {
   std::optional<OnStopCallback> on_stop_;
 };
 
+/// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see it.
+template <class Runtime, class Base, class F>
+class FollowedState : public Base {
+ public:
+  template <class... As>
+  explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
+    if (core.follows()) {
+      supervisor_.emplace(*this, type_name<F>());
+    }
+  }
+
+ protected:
+  ~FollowedState() = default;
+
+  /// Adds the task to its queue. After this the task may be gone.
+  /// Throws: what adding throws.
+  void add_followed() {
+    if (supervisor_) {
+      supervisor_->add(false);
+    } else {
+      this->core().add(*this);
+    }
+  }
+
+  Supervisor<Runtime>* supervisor() noexcept override { return supervisor_ ? &*supervisor_ : nullptr; }
+
+ private:
+  std::optional<Supervisor<Runtime>> supervisor_;
+};
+
 template <class Runtime>
 Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
     : state_(state), what_(what), number_(observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
