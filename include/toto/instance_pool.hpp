@@ -13,7 +13,6 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -26,6 +25,7 @@
 #include "detail/pool_hooks.hpp"
 #include "detail/pool_sources.hpp"
 #include "detail/pool_transaction.hpp"
+#include "detail/ranges.hpp"
 #include "detail/timed_lease.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
@@ -146,7 +146,7 @@ class InstancePool {
 
   /// The same for a list: `InstancePool pool({&one, &other});`
   template <class Element>
-    requires(!std::ranges::range<Element>)
+    requires(!detail::Iterable<Element>)
   InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
       : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), nullptr, 0, options) {}
 
@@ -368,7 +368,7 @@ class InstancePool {
 template <class Source>
 InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<typename detail::PooledIn<Source>::Type>;
 template <class Element>
-  requires(!std::ranges::range<Element>)
+  requires(!detail::Iterable<Element>)
 InstancePool(std::initializer_list<Element>, const PoolOptions& = {})
     -> InstancePool<typename detail::PointedTo<Element>::Type>;
 template <class F>

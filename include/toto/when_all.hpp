@@ -10,7 +10,6 @@
 #include <exception>
 #include <functional>
 #include <iterator>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "detail/children.hpp"
+#include "detail/ranges.hpp"
 #include "detail/temporaries.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
@@ -112,10 +112,10 @@ auto when_all(As&&... awaitables) {
 }
 
 /// The same for a range of handles or of tasks, which are consumed: gives a vector of the results, or nothing for void.
-template <std::ranges::input_range Range>
-  requires(detail::kIsChild<std::ranges::range_value_t<Range>>)
+template <detail::InputRange Range>
+  requires(detail::kIsChild<detail::ElementOf<Range>>)
 auto when_all(Range&& awaitables) {
-  using A = std::ranges::range_value_t<Range>;
+  using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Type<Runtime>;
   using Children = detail::VectorOfChildren<Child>;

@@ -6,10 +6,10 @@
 #define TOTO_WHEN_ALL_OR_CANCEL_HPP
 
 #include <coroutine>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 
+#include "detail/ranges.hpp"
 #include "detail/scope.hpp"
 #include "detail/shared_children.hpp"
 #include "detail/temporaries.hpp"
@@ -126,10 +126,10 @@ auto when_all_or_cancel(As&&... awaitables) {
 }
 
 /// The same for a range of handles or of tasks, which are consumed.
-template <std::ranges::input_range Range>
-  requires(detail::kIsChild<std::ranges::range_value_t<Range>>)
+template <detail::InputRange Range>
+  requires(detail::kIsChild<detail::ElementOf<Range>>)
 auto when_all_or_cancel(Range&& awaitables) {
-  using A = std::ranges::range_value_t<Range>;
+  using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Shared<Runtime>;
   using Children = detail::VectorOfChildren<Child>;

@@ -6,13 +6,13 @@
 #define TOTO_WHEN_ALL_SETTLED_HPP
 
 #include <exception>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "detail/ranges.hpp"
 #include "when_all.hpp"
 
 namespace toto::inline v0 {
@@ -123,10 +123,10 @@ auto when_all_settled(As&&... awaitables) {
 }
 
 /// The same for a range of handles or of tasks, which are consumed: gives a vector of Settled, also for void.
-template <std::ranges::input_range Range>
-  requires(detail::kIsChild<std::ranges::range_value_t<Range>>)
+template <detail::InputRange Range>
+  requires(detail::kIsChild<detail::ElementOf<Range>>)
 auto when_all_settled(Range&& awaitables) {
-  using A = std::ranges::range_value_t<Range>;
+  using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Type<Runtime>;
   using Children = detail::SettlingVector<Child>;

@@ -8,7 +8,6 @@
 #include <array>
 #include <coroutine>
 #include <cstddef>
-#include <ranges>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -16,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "detail/ranges.hpp"
 #include "detail/shared_children.hpp"
 #include "detail/temporaries.hpp"
 #include "task.hpp"
@@ -214,10 +214,10 @@ void when_any() = delete;
 
 /// The same for a range of handles or of tasks, which are consumed.
 /// Throws: std::invalid_argument, at once, if it is empty.
-template <std::ranges::input_range Range>
-  requires(detail::kIsChild<std::ranges::range_value_t<Range>>)
+template <detail::InputRange Range>
+  requires(detail::kIsChild<detail::ElementOf<Range>>)
 auto when_any(Range&& awaitables) {
-  using A = std::ranges::range_value_t<Range>;
+  using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
   using Child = typename detail::ChildOf<A>::template Shared<Runtime>;
   std::vector<Child> children = detail::children_of<Child>(awaitables);

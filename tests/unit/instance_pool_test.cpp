@@ -499,6 +499,25 @@ TEST_CASE("a pool is made of one instance, a range, a list, or owners of instanc
   REQUIRE(of_constants(&Counter::value) == counter.value());
 }
 
+TEST_CASE("a container that is given away is emptied, what a view looks at is not", "[instance_pool][Q20]") {
+  std::vector<std::shared_ptr<Counter>> owners{std::make_shared<Counter>(1), std::make_shared<Counter>(2)};
+  const InstancePool of_span(std::span(owners.data(), owners.size()));
+  const InstancePool of_view(owners | std::views::filter([](const auto& owner) { return owner != nullptr; }));
+  const InstancePool of_lvalue(owners);
+  REQUIRE(owners[0].use_count() == 4);
+  REQUIRE(owners[1].use_count() == 4);
+  const InstancePool of_moved(std::move(owners));
+  const InstancePool of_mapped(std::views::iota(0, 3) |
+                               std::views::transform([](int value) { return Counter(value); }));
+  REQUIRE(of_moved.size() == 2);
+  REQUIRE(of_mapped.size() == 3);
+
+  std::list<std::unique_ptr<Counter>> only;  // cannot be copied
+  only.push_back(std::make_unique<Counter>(3));
+  const InstancePool of_only(std::move(only));
+  REQUIRE(of_only.size() == 1);
+}
+
 TEST_CASE("instances need not be movable if they are made in place", "[instance_pool][Q20]") {
   InstancePool pool([] { return Immovable(3); }, 2);
   STATIC_REQUIRE(std::is_same_v<decltype(pool), InstancePool<Immovable>>);
@@ -619,7 +638,7 @@ TEST_CASE("null and repeated instances, and impossible numbers, are refused by n
   const auto factory = [] { return Counter(); };
   REQUIRE_THROWS_AS(InstancePool(one_null), std::invalid_argument);
   REQUIRE_THROWS_WITH(InstancePool(one_null), contains("instances[1] is null"));
-  REQUIRE_THROWS_WITH(InstancePool(twice), contains("same instance twice"));
+  REQUIRE_THROWS_WITH(InstancePool(twice), contains("instances[1] is the same instance as instances[0]"));
   REQUIRE_THROWS_WITH(InstancePool(std::unique_ptr<Counter>()), contains("instance is null"));
   REQUIRE_THROWS_WITH(InstancePool(std::shared_ptr<Counter>()), contains("instance is null"));
   REQUIRE_THROWS_WITH(InstancePool(static_cast<Counter*>(nullptr)), contains("instance is null"));

@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -248,7 +247,7 @@ class TupleOfChildren {
 template <class Child, class Range>
 std::vector<Child> children_of(Range& awaitables) {
   std::vector<Child> children;
-  if constexpr (std::ranges::sized_range<Range>) {
+  if constexpr (requires { std::ranges::size(awaitables); }) {
     children.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
   }
   for (auto&& awaitable : awaitables) {

@@ -6,20 +6,20 @@
 #ifndef TOTO_DETAIL_POOL_SOURCES_HPP
 #define TOTO_DETAIL_POOL_SOURCES_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "../options.hpp"
 #include "../pool_options.hpp"
 #include "pool_instance.hpp"
+#include "ranges.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -46,8 +46,8 @@ struct PointedTo<std::unique_ptr<U, Deleter>> {
 /// The type of the instances in a pool made from a Source: of a range, its elements.
 template <class Source>
 struct PooledIn : PointedTo<std::remove_cvref_t<Source>> {};
-template <std::ranges::input_range Source>
-struct PooledIn<Source> : PointedTo<std::ranges::range_value_t<Source>> {};
+template <InputRange Source>
+struct PooledIn<Source> : PointedTo<ElementOf<Source>> {};
 
 /// A U is an instance of type T, or owns or points to one.
 template <class U, class T>
@@ -57,8 +57,8 @@ concept OneInstance =
 
 /// A range of instances or owners, unless it is itself an instance.
 template <class Source, class T>
-concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && std::ranges::input_range<Source> &&
-                           requires { requires OneInstance<std::ranges::range_value_t<Source>, T>; };
+concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
+                           requires { requires OneInstance<ElementOf<Source>, T>; };
 
 /// Owns or points to an instance, rather than being one.
 template <class U, class T>
@@ -108,40 +108,37 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_one_place(Source&& so
   return places;
 }
 
-/// Two places with the same instance would let two holders have it.
-inline void refuse_twins(std::vector<const volatile void*> instances) {
-  std::sort(instances.begin(), instances.end(), std::less<const volatile void*>());
-  if (std::adjacent_find(instances.begin(), instances.end()) != instances.end()) {
-    throw std::invalid_argument("toto: instances has the same instance twice; two holders would use it at a time");
-  }
-}
-
 /// Looks at all instances before one is moved. Returns how many there are.
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
-  std::vector<const volatile void*> seen;
+  [[maybe_unused]] std::unordered_map<const volatile void*, std::size_t>
+      places;  // of instances that the range points to
   std::size_t count = 0;
   for (auto&& element : range) {
-    if constexpr (kPoints<std::ranges::range_value_t<Range>, T>) {
+    if constexpr (kPoints<ElementOf<Range>, T>) {
       refuse_null(std::to_address(element), "instances[" + std::to_string(count) + ']');
-      seen.push_back(std::to_address(element));
+      const auto [twin, is_new] = places.emplace(std::to_address(element), count);
+      if (!is_new) {
+        throw std::invalid_argument("toto: instances[" + std::to_string(count) +
+                                    "] is the same instance as instances[" + std::to_string(twin->second) +
+                                    "]; two holders would use it at a time");
+      }
     }
     ++count;
   }
   if (count == 0) {
     throw std::invalid_argument("toto: instances is empty; a pool needs one instance or more");
   }
-  refuse_twins(std::move(seen));
   return count;
 }
 
 /// Throws: std::invalid_argument if the range is empty, one is null, or one is there twice, or std::bad_alloc: then
 /// nothing was moved; what copying or moving an instance throws.
-template <class T, class Runtime, std::ranges::forward_range Range>
+template <class T, class Runtime, ForwardRange Range>
 std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range) {
-  using Place = OwnedInstance<T, std::ranges::range_value_t<Range>, Runtime>;
+  using Place = OwnedInstance<T, ElementOf<Range>, Runtime>;
   // The elements of a container that is given away are given away too; not so those that a view looks at.
-  constexpr bool kMoves = !std::is_lvalue_reference_v<Range> && !std::ranges::view<std::remove_cvref_t<Range>>;
+  constexpr bool kMoves = !std::is_lvalue_reference_v<Range> && OwningRange<std::remove_cvref_t<Range>>;
   std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(check_instances<T>(range));
   for (auto& place : places) {
     place = std::make_unique<Place>();
@@ -158,9 +155,9 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range)
 }
 
 /// A range that can be read once.
-template <class T, class Runtime, std::ranges::input_range Range>
+template <class T, class Runtime, InputRange Range>
 std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range) {
-  std::vector<std::ranges::range_value_t<Range>> elements;
+  std::vector<ElementOf<Range>> elements;
   for (auto&& element : range) {
     elements.push_back(std::forward<decltype(element)>(element));
   }

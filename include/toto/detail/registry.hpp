@@ -8,10 +8,10 @@
 
 #include <cstdio>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,6 +22,11 @@
 #include "lock.hpp"
 
 namespace toto::inline v0::detail {
+
+/// Finds a name without making a string of it.
+struct NameHash : std::hash<std::string_view> {
+  using is_transparent = void;
+};
 
 /// Queue is BasicTaskQueue<Runtime>; Access knows how to reach its core.
 template <class Runtime, class Queue, class Access>
@@ -119,7 +124,7 @@ class Registry final : private ForkAware<Runtime> {
   }
 
   typename Runtime::Mutex mutex_;
-  std::map<std::string, std::unique_ptr<Queue>, std::less<>> queues_ TOTO_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::unique_ptr<Queue>, NameHash, std::equal_to<>> queues_ TOTO_GUARDED_BY(mutex_);
   Duration exit_limit_ TOTO_GUARDED_BY(mutex_) = std::chrono::seconds(10);
   bool drains_at_exit_ TOTO_GUARDED_BY(mutex_) = false;
   bool drained_ TOTO_GUARDED_BY(mutex_) = false;
