@@ -17,8 +17,12 @@ fastest=$(command -v clang++-19 clang++ c++ | head -n 1)
 export CXX=${CXX:-$fastest}
 export CXXFLAGS="-std=c++20 -O1 -pthread ${CXXFLAGS:-}"
 
-# part FILE NAME: the text behind the line "# NAME", up to the next such line.
-part() { awk -v name="# $2" '$0 == "# new" || $0 == "# old" { inside = ($0 == name); next } inside' "$1"; }
+# part FILE NAME N: the text behind the N-th line "# NAME", up to the next such line.
+part() {
+  awk -v name="# $2" -v which="$3" '
+    $0 == "# new" || $0 == "# old" { inside = ($0 == name && ++count == which); next }
+    inside' "$1"
+}
 field() { sed -n "s/^# $2: *//p" "$1" | head -n 1; }
 
 # precompiled FLAGS: the folder of the precompiled header for these flags.
@@ -38,7 +42,7 @@ precompile() {
 }
 
 try_mutant() {
-  local file=$1 name what header test filter flags copy log
+  local file=$1 name what header test filter flags copy log change
   name=$(basename "$file" .mutant)
   what=$(field "$file" what)
   header=$(field "$file" file)
@@ -48,14 +52,16 @@ try_mutant() {
   log=$work/$name.log
   mkdir -p "$copy"
   cp -r "$root/include" "$copy/include"
-  old=$(part "$file" old) new=$(part "$file" new) perl -0777 -i -pe '
-    BEGIN { $old = $ENV{old}; $new = $ENV{new}; }
-    my $count = () = /\Q$old\E/g;
-    die "the text is there $count times\n" unless $count == 1;
-    s/\Q$old\E/$new/;' "$copy/include/toto/$header" 2>"$log" || {
-    echo "STALE    $name: $header: $(head -n 1 "$log")"
-    return 1
-  }
+  for ((change = 1; change <= $(grep -c '^# old$' "$file"); ++change)); do
+    old=$(part "$file" old "$change") new=$(part "$file" new "$change") perl -0777 -i -pe '
+      BEGIN { $old = $ENV{old}; $new = $ENV{new}; }
+      my $count = () = /\Q$old\E/g;
+      die "the text is there $count times\n" unless $count == 1;
+      s/\Q$old\E/$new/;' "$copy/include/toto/$header" 2>"$log" || {
+      echo "STALE    $name: $header: $(head -n 1 "$log")"
+      return 1
+    }
+  done
   # shellcheck disable=SC2086  # the flags are words
   if ! $CXX $CXXFLAGS $flags -include "$(precompiled "$flags")/standard.hpp" -I"$copy/include" -I"$root/tests" \
     "$root/tests/simulation/$test.cpp" "$work/main.o" -o "$copy/test" >"$log" 2>&1; then
@@ -64,8 +70,12 @@ try_mutant() {
   fi
   local status=0
   timeout "${LIMIT:-180}" "$copy/test" --abort "$filter" >"$log" 2>&1 || status=$?
-  if [ $status -eq 0 ] || [ $status -eq 124 ]; then  # 124: nothing was found within the time
+  if [ $status -eq 0 ]; then
     echo "SURVIVED $name: $what"
+    return 1
+  fi
+  if [ $status -eq 124 ]; then
+    echo "TOO LATE $name: not found within ${LIMIT:-180} s: $what"
     return 1
   fi
   local found schedules

@@ -416,11 +416,22 @@ TEST_CASE("a task whose token was stopped before it was added never runs", "[sim
   explore("token stopped before", {}, [](Simulation& sim) {
     bool ran = false;
     {
+      SimGate begun;
+      SimGate gate;
       SimQueue queue(1, 5ms);
       const auto checks = watch(sim, queue);
+      queue.add_task([&] {
+        begun.open();
+        gate.wait();
+      });
+      begun.wait();
       SimRuntime::StopSource source;
       source.request_stop();
-      queue.with(source.get_token()).add_task([&ran] { ran = true; });
+      auto capture = std::make_shared<int>();
+      queue.with(source.get_token()).add_task([&ran, capture] { ran = true; });
+      require(capture.use_count() == 1, "its captures are gone");
+      require(queue.stats().queued == 0, "and so is the task");
+      gate.open();
     }
     require(!ran, "it did not run");
   });
@@ -509,15 +520,19 @@ TEST_CASE("a timer that is stopped lets no further call begin", "[simulation][K1
 
 TEST_CASE("a timer whose queue ends is quiet", "[simulation][L6]") {
   explore("timer against the end", {}, [](Simulation& sim) {
+    Tally ran_once;
     Tally ran;
     {
+      auto capture = std::make_shared<int>();
       std::optional<SimQueue> queue(std::in_place, 1, 5ms);
-      auto timer = queue->add_task_after(1ms, [&ran] { ++ran; });
+      auto once = queue->add_task_after(1ms, [&] { ++ran_once; });
+      queue->add_task_every(1ms, [&ran, capture] { ++ran; }).detach();
       sim.sleep_for(1ms);
       queue.reset();
-      const int before = ran;
+      const int before = ran_once + ran;
       sim.sleep_for(5ms);
-      require(ran == before && ran <= 1, "nothing runs after the end");
+      require(ran_once <= 1 && ran_once + ran == before, "nothing runs after the end");
+      require(capture.use_count() == 1 || !strict_time, "what was to be called is gone, too");
     }
   });
 }

@@ -22,6 +22,31 @@ TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulati
   });
 }
 
+TEST_CASE("an idle worker takes the place of one that another adder relied on, and that does not start",
+          "[simulation][S1][S4][inv.I2]") {
+  explore("an idle substitute", {.start_faults = {.after = 1}, .random_schedules = 6'000}, [](Simulation& sim) {
+    Tally ran;
+    SimGate begun;
+    SimGate gate;
+    SimQueue queue(2, toto::Duration::never());
+    const auto checks = watch(sim, queue);
+    queue.add_task([&] {
+      begun.open();
+      gate.wait();
+      ++ran;
+    });
+    begun.wait();
+    const auto add = [&] { queue.add_task([&ran] { ++ran; }); };
+    sim.run_threads({{"starts", add}, {"relies", [&] {
+                                         gate.open();
+                                         SimRuntime::point("the worker may become idle");
+                                         add();
+                                       }}});
+    queue.wait_idle();
+    require(ran == 3, "all ran on the one worker");
+  });
+}
+
 TEST_CASE("with no worker and none to be had, adding throws and queues nothing", "[simulation][S2][S3][inv.I4]") {
   explore("the first start fails", {.start_faults = {.only = 1}}, [](Simulation& sim) {
     Tally ran;
@@ -118,6 +143,8 @@ TEST_CASE("an adder that waits for the first thread is told when the queue close
         }
       };
       sim.run_threads({{"a", add}, {"b", add}, {"closer", [&] { queue.close(); }}});
+      sim.sleep_for(1ms);
+      require(queue.stats().threads == 0 || !strict_time, "no thread stays for adders that were refused");
     }
     require(ran == accepted, "what was accepted ran, and nothing else");
   });

@@ -61,6 +61,21 @@ TEST_CASE("a coroutine on the queue continues on the worker that finished the ta
   });
 }
 
+TEST_CASE("a coroutine may have ended on another worker before the await that suspended it returns",
+          "[simulation][G3][H1]") {
+  explore("await beside another worker", {.deviations = 1}, [](Simulation& sim) {
+    Tally ended;
+    SimQueue queue(2, 5ms);
+    const auto checks = watch(sim, queue);
+    queue.add_task([&]() -> toto::Task<> {
+      require(co_await queue.yield_task([] { return 20; }) == 20, "the result");
+      ++ended;
+    });
+    queue.wait_idle();
+    require(ended == 1, "resumed once");
+  });
+}
+
 TEST_CASE("a coroutine of one queue that awaits a task of another comes back", "[simulation][H1][H2]") {
   explore("await across queues", {.random_schedules = 8'000}, [](Simulation& sim) {
     SimQueue home(1, 5ms);

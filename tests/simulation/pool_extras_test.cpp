@@ -180,6 +180,7 @@ TEST_CASE("an instance that is no good is replaced while others wait for it", "[
                      {"holder", [&] { held.reset(); }}});
     require(handle.get() == 2 && taken == 1, "everybody was served");
     require(count.made == 2 && pool.stats().free == 1, "by the one that was made instead");
+    require(pool.stats().instances == 1 && pool.stats().rejected == 1, "which is the only one there is");
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "support/coroutines.hpp"
@@ -235,9 +236,12 @@ TEST_CASE("a worker whose task was taken by another keeps its remaining idle tim
     SimBarrier both(2);
     std::chrono::nanoseconds first = 1h;
     std::chrono::nanoseconds last = 0s;
+    std::set<const void*> workers;
     const auto note = [&] {
       last = sim.elapsed().nanoseconds();
       first = std::min(first, last);
+      struct OfThisThread;
+      workers.insert(&SimRuntime::Local<int, OfThisThread>::get());
     };
     const auto meet = [&] {
       both.arrive_and_wait();
@@ -250,11 +254,13 @@ TEST_CASE("a worker whose task was taken by another keeps its remaining idle tim
       sim.check(queue.size() >= 2 || sim.elapsed().nanoseconds() >= until, "nobody left before its own deadline");
     });
     sim.sleep_for(3ms);
+    workers.clear();
     queue.add_task(note);
     queue.add_task(note);
     queue.wait_idle();
     sim.sleep_for(2001us);
     require(queue.size() >= 1 || sim.elapsed().nanoseconds() >= last + 5ms, "whoever ran something is alive");
+    require(queue.size() == workers.size() || !strict_time, "and nobody else");
     sim.sleep_for(3ms);
     require(queue.size() == 0 || !strict_time, "all have left at 5 ms after the last task");
   };
