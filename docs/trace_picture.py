@@ -15,7 +15,7 @@ LEFT, WIDTH, ROW, BAR = 110, 850, 46, 24
 COLOURS = ["#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756"]
 
 with open(sys.argv[1], encoding="utf-8") as file:
-    events = json.load(file)
+    events = json.load(file)["traceEvents"]
 names = {e["tid"]: e["args"]["name"] for e in events if e["ph"] == "M" and e["tid"] != 0}
 times = [e["ts"] for e in events if e["ph"] in "BEX"]
 begin, end = min(times), max(times)

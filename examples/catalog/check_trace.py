@@ -28,7 +28,10 @@ def not_a_number(text):
 
 
 with open(sys.argv[1], encoding="utf-8") as file:
-    events = json.load(file, object_pairs_hook=no_duplicates, parse_constant=not_a_number)
+    trace = json.load(file, object_pairs_hook=no_duplicates, parse_constant=not_a_number)
+if trace["displayTimeUnit"] != "ns":
+    fail("not in nanoseconds")
+events = trace["traceEvents"]
 
 names, now, opened = {}, {}, collections.defaultdict(list)
 slices = collections.defaultdict(list)  # by thread: (begin, end, name)

@@ -96,7 +96,10 @@ Trace read_trace(const std::string& text) {
   std::map<double, std::vector<std::pair<std::string, Trace::Point>>> flows;
   std::map<double, std::vector<std::pair<std::string, double>>> spans;
   const Json json = JsonReader::read(text);
-  for (const Json& event : json.array()) {
+  if (json["displayTimeUnit"].text() != "ns") {
+    throw std::runtime_error("not in nanoseconds");
+  }
+  for (const Json& event : json["traceEvents"].array()) {
     ++trace.events;
     const std::string& phase = event["ph"].text();
     const double thread = event["tid"].number();
@@ -362,7 +365,7 @@ TEST_CASE("a trace that is flushed can be read as it is, and ends with close", "
     queue.yield_task([] {}).wait();
     queue.wait_idle();
     writer.flush();
-    REQUIRE(read_trace(text.str() + "]").slices.size() == 1);
+    REQUIRE(read_trace(text.str() + "]}").slices.size() == 1);
     queue.yield_task([] {}).wait();
   }
   writer.close();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TraceText: records of a trace as text, in the trace-event format that Perfetto and Chrome read ("JSON Array Format",
-// times in microseconds). It puts together what several threads have recorded of one task: the arrows. Read next:
+// TraceText: records of a trace as text, in the trace-event format that Perfetto and Chrome read ("JSON Object Format",
+// times in microseconds, to the nanosecond). It puts together what several threads have recorded of one task: the arrows. Read next:
 // ../trace.hpp.
 
 #ifndef TOTO_DETAIL_TRACE_TEXT_HPP
@@ -75,9 +75,13 @@ class TraceText {
   std::string text;
 
   void begin() {
-    text += "[\n{\"name\":\"process_name\",\"ph\":\"M\",\"ts\":0,\"pid\":1,\"tid\":0,\"args\":{\"name\":\"toto\"}}";
+    // Told to be in nanoseconds, or chrome://tracing rounds to microseconds, nests what then falls together, and drops
+    // the arrows that begin or end there.
+    text +=
+        "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"ts\":0,\"pid\":1,"
+        "\"tid\":0,\"args\":{\"name\":\"toto\"}}";
   }
-  void end() { text += "\n]\n"; }
+  void end() { text += "\n]}\n"; }
 
   /// `json`: the name, as json_text() gives it.
   void thread_name(std::uint32_t track, std::string_view json) {
