@@ -5,6 +5,8 @@
 #
 #   build/default/examples/example_trace work.json
 #   docs/trace_picture.py work.json > docs/trace.svg
+#   examples/run.sh DIR --threads 2 --trace catalog.json     (a tree of two dozen files, a megabyte each)
+#   docs/trace_picture.py catalog.json > docs/trace-catalog.svg
 
 import collections
 import html
@@ -24,6 +26,12 @@ queues = sorted({e["name"] for e in events if e["ph"] == "C"})
 top = {thread: 14 + row * ROW for row, thread in enumerate(threads)}
 top |= {queue: 14 + (len(threads) + row) * ROW for row, queue in enumerate(queues)}
 height = 14 + (len(threads) + len(queues)) * ROW + 26
+
+
+def fitting(name, width):
+    """As much of a type's name as there is room for."""
+    letters = int((width - 8) / 6.5)
+    return name if len(name) <= letters else name[: letters - 1] + "\u2026" if letters > 4 else ""
 
 
 def x(time):
@@ -50,7 +58,7 @@ for e in events:
     elif e["ph"] == "E":
         start = opened[e["tid"]].pop()
         left, right, y = x(start["ts"]), x(e["ts"]), top[e["tid"]]
-        label = start["name"] if right - left > 7 * len(start["name"]) else ""
+        label = fitting(start["name"], right - left)
         out.append(f'<rect x="{left}" y="{y}" width="{round(right - left, 1)}" height="{BAR}" rx="2" '
                    f'fill="{colour[start["name"]]}" stroke="white"/>')
         out.append(f'<text x="{left + 5}" y="{y + 16}" fill="white">{html.escape(label)}</text>')
@@ -83,7 +91,8 @@ for queue in queues:
     out.append(f'<path d="{path} H{LEFT + WIDTH} V{base} z" fill="#9ecae9" stroke="#4c78a8" stroke-width="0.6"/>')
 
 y = height - 22
-for ms in range(int((end - begin) / 1000) + 1):
+step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if (end - begin) / 1000 < 15 * step)
+for ms in range(0, int((end - begin) / 1000) + 1, step):
     out.append(f'<line x1="{x(begin + ms * 1000)}" y1="{y}" x2="{x(begin + ms * 1000)}" y2="{y + 4}" stroke="#666"/>')
     out.append(f'<text x="{x(begin + ms * 1000)}" y="{y + 16}" text-anchor="middle" fill="#666">{ms} ms</text>')
 print("\n".join(out + ["</svg>"]))
