@@ -246,6 +246,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   };
 
   static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kNoneSeen = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::size_t kCredit = 1024;
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
@@ -365,6 +366,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   // Workers.
   std::size_t busy_ TOTO_GUARDED_BY(mutex_) = 0;  // neither resting nor gone
+  /// Of the last worker that looked again: how far tasks had come when it stopped, and how patient it was.
+  std::uint64_t seen_ TOTO_GUARDED_BY(mutex_) = kNoneSeen;
+  int patience_ TOTO_GUARDED_BY(mutex_) = 1;
   /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not leave.
   std::size_t promised_ TOTO_GUARDED_BY(mutex_) = 0;
   Worker* unused_ TOTO_GUARDED_BY(mutex_) = nullptr;  // objects whose thread has left

@@ -221,7 +221,9 @@ void QueueCore<Runtime>::leave_it_to_waker(Worker& self) noexcept {
 }
 
 /// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not wake anybody.
-/// Enters and returns with the mutex held; the caller looks under it once more.
+/// While tasks come one after another, it lets them: right behind their producer it would only meet him at the mutex.
+/// That he pauses is told from the first look that sees no more, or, if more came while the last ones were run, from
+/// several in a row. Enters and returns with the mutex held; the caller looks under it once more.
 template <class Runtime>
 void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
   if constexpr (Runtime::spins) {
@@ -229,22 +231,27 @@ void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
       return;
     }
     constexpr int kLooks = 64;
+    constexpr int kMostPatience = 16;
     constexpr std::uint64_t kEnough = 32;
     searching_ = true;
     const std::uint64_t begin = slots_.end();
+    const int patience = begin > seen_ ? (patience_ < kMostPatience ? 2 * patience_ : patience_) : 1;
     std::uint64_t end = begin;
+    int without_more = 0;
     mutex_.unlock();
     for (int look = 0; look < kLooks && due_.load(std::memory_order_relaxed) == kNoneDue; ++look) {
       Runtime::relax();
       const std::uint64_t now = slots_.end();
-      // While they come one after another, the worker lets them: it would only meet their producer at the mutex.
-      if (now != begin && (now == end || now - begin >= kEnough)) {
+      without_more = now == end && now != begin ? without_more + 1 : 0;
+      end = now;
+      if (without_more == patience || now - begin >= kEnough) {
         break;
       }
-      end = now;
     }
     mutex_.lock();
     searching_ = false;
+    patience_ = patience;
+    seen_ = end != begin ? end : kNoneSeen;
   }
 }
 
