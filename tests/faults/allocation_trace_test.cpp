@@ -73,7 +73,7 @@ struct Traced {
       std::map<std::string, int> kinds;
       double queued = 0;
       const Json json = JsonReader::read(memory.text());
-      for (const Json& event : json.array()) {
+      for (const Json& event : json["traceEvents"].array()) {
         ++kinds[event["ph"].text()];
         if (event["ph"].text() == "C") {
           queued = event["args"]["tasks"].number();
