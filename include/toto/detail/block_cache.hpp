@@ -8,6 +8,8 @@
 #define TOTO_DETAIL_BLOCK_CACHE_HPP
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <new>
 
 #include "annotations.hpp"
@@ -28,22 +30,20 @@ class BlockCache {
     if (Block* const block = take(size)) {
       return block;
     }
-    return ::operator new((size + 1) * kGrain);
+    return new_block(size);
   }
 
   /// Thread-safe. Does not allocate.
   static void deallocate(void* memory, std::size_t bytes) noexcept {
     if (!recycled(bytes)) {
       ::operator delete(memory);
-    } else if (!give(size_class(bytes), static_cast<Block*>(memory))) {
-      ::operator delete(memory);
+    } else if (Block* const block = static_cast<Block*>(memory); !give(size_class(bytes), block)) {
+      delete_block(block);
     }
   }
 
  private:
-  // Not aligned to cache lines: glibc before 2.38 does not find again what it has cut off around an aligned block, and
-  // the heap grows for as long as threads come and go.
-  static constexpr std::size_t kGrain = 64;
+  static constexpr std::size_t kGrain = 64;     // a cache line
   static constexpr std::size_t kLargest = 512;  // bytes; more is left to the general allocator
   static constexpr std::size_t kClasses = kLargest / kGrain;
   static constexpr std::size_t kChain = 32;  // blocks that travel together
@@ -89,6 +89,22 @@ class BlockCache {
   static std::size_t size_class(std::size_t bytes) noexcept { return (bytes - 1) / kGrain; }
   static Local& local() noexcept { return Runtime::template Local<Local, Local>::get(); }
   static Depot& depot() { return Runtime::template global<Depot>(); }
+
+  /// Whole cache lines: one thread fills a block while another one works on its neighbour. Aligned here and not by
+  /// operator new, because glibc before 2.38 does not find again what it cuts off around an aligned block, and then the
+  /// heap grows for as long as threads come and go.
+  TOTO_NOINLINE static Block* new_block(std::size_t size) {
+    void* const memory = ::operator new((size + 2) * kGrain);
+    static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(memory), "there is room for a pointer in front");
+    char* const block = static_cast<char*>(memory) + (kGrain - reinterpret_cast<std::uintptr_t>(memory) % kGrain);
+    std::memcpy(block - sizeof(memory), &memory, sizeof(memory));
+    return static_cast<Block*>(static_cast<void*>(block));
+  }
+  TOTO_NOINLINE static void delete_block(Block* block) noexcept {
+    void* memory;
+    std::memcpy(&memory, reinterpret_cast<char*>(block) - sizeof(memory), sizeof(memory));
+    ::operator delete(memory);
+  }
 
   static Block* take(std::size_t size) {
     Local& mine = local();
@@ -160,7 +176,7 @@ class BlockCache {
   static void free_chain(Block* block) noexcept {
     while (block != nullptr) {
       Block* const next = block->next;
-      ::operator delete(block);
+      delete_block(block);
       block = next;
     }
   }
