@@ -25,9 +25,7 @@ void QueueCore<Runtime>::publish(Kind kind, typename Slot::Run run, Fill fill, b
   fill(slot);
   slots_.publish(slot, run);
   count_added_locked(kind, reserved);
-  const Wake wake = pick_locked();
-  mutex_.unlock();
-  deliver(wake);
+  unlock_and_wake();
 }
 
 template <class Runtime>
@@ -76,9 +74,7 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
     levels_->push(task);
     note_due_locked();
     count_added_locked(Kind::task, reserved);
-    const Wake wake = pick_locked();
-    mutex_.unlock();
-    deliver(wake);
+    unlock_and_wake();
   }
 }
 
@@ -129,9 +125,7 @@ void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
     ++node_tasks_;
   }
   note_due_locked();
-  const Wake wake = pick_locked();
-  mutex_.unlock();
-  deliver(wake);
+  unlock_and_wake();
 }
 
 template <class Runtime>
@@ -232,9 +226,7 @@ bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
     nodes_.push_back(node);
   }
   note_due_locked();
-  const Wake wake = pick_locked();
-  mutex_.unlock();
-  deliver(wake);
+  unlock_and_wake();
   return true;
 }
 
@@ -290,7 +282,7 @@ bool QueueCore<Runtime>::has_work_locked() const noexcept {
 /// may be over, and its worker gone, before the one who added it has come that far.
 template <class Runtime>
 typename QueueCore<Runtime>::Wake QueueCore<Runtime>::pick_locked() noexcept {
-  if (searching_ || (idle_ == nullptr && live_ == thread_count_)) {
+  if (nobody_to_wake_locked()) {
     return {};
   }
   searching_ = true;
@@ -314,6 +306,18 @@ template <class Runtime>
 typename QueueCore<Runtime>::Wake QueueCore<Runtime>::count_start_locked() noexcept {
   ++live_;
   return {std::exchange(unused_, unused_ != nullptr ? unused_->next : nullptr), true};
+}
+
+/// Lets go of the mutex, and wakes or starts whoever pick_locked() chooses: nobody, at nearly all tasks of a burst.
+template <class Runtime>
+inline void QueueCore<Runtime>::unlock_and_wake() noexcept {
+  if (nobody_to_wake_locked()) {
+    mutex_.unlock();
+    return;
+  }
+  const Wake wake = pick_locked();
+  mutex_.unlock();
+  deliver(wake);
 }
 
 template <class Runtime>

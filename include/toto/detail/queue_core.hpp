@@ -293,7 +293,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void count_added_locked(Kind kind, bool reserved) noexcept TOTO_REQUIRES(mutex_);
   void take_reference_locked() noexcept TOTO_REQUIRES(mutex_);
   bool has_work_locked() const noexcept TOTO_REQUIRES(mutex_);
+  /// Somebody is on the way, or all are busy and no more may be started.
+  bool nobody_to_wake_locked() const noexcept TOTO_REQUIRES(mutex_) {
+    return searching_ || (idle_ == nullptr && live_ == thread_count_);
+  }
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
+  void unlock_and_wake() noexcept TOTO_RELEASE(mutex_);
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   static void deliver(Wake wake) noexcept;
   void adopt_stranded() noexcept;
@@ -309,6 +314,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void run_node(Worker& self, Continuation& node);
   void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
   void settle(Worker& self) noexcept;
+  void settle_one(Worker& self) noexcept;
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
   void look_again(Worker& self) TOTO_REQUIRES(mutex_);
   void leave_it_to_waker(Worker& self) noexcept;

@@ -72,9 +72,7 @@ bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
       continue;
     }
     // Continuations wait for a thread that could not be started when they were posted: try again.
-    const Wake wake = pick_locked();
-    mutex_.unlock();
-    deliver(wake);
+    unlock_and_wake();
     mutex_.lock();
     const TimePoint retry = kRetry.after(Clock::now());
     changed_.wait_until(mutex_, retry < deadline ? retry : deadline,

@@ -142,18 +142,21 @@ void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) {
 /// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has just
 /// ended, and coroutine tasks that have just ended.
 template <class Runtime>
-void QueueCore<Runtime>::settle(Worker& self) noexcept {
-  for (;;) {
-    if (self.resume_next) {
-      self.in_coroutine.store(true, std::memory_order_relaxed);
-      std::exchange(self.resume_next, nullptr).resume();
-      self.in_coroutine.store(false, std::memory_order_relaxed);
-    } else if (!self.local.empty()) {
-      Continuation& node = self.local.pop_front();
-      node.run(node, Turn::on_executor);
-    } else {
-      return;
-    }
+inline void QueueCore<Runtime>::settle(Worker& self) noexcept {
+  while (self.resume_next || !self.local.empty()) {
+    settle_one(self);
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::settle_one(Worker& self) noexcept {
+  if (self.resume_next) {
+    self.in_coroutine.store(true, std::memory_order_relaxed);
+    std::exchange(self.resume_next, nullptr).resume();
+    self.in_coroutine.store(false, std::memory_order_relaxed);
+  } else {
+    Continuation& node = self.local.pop_front();
+    node.run(node, Turn::on_executor);
   }
 }
 
