@@ -18,6 +18,9 @@
 #if defined(__linux__)
 #include <sys/resource.h>
 #include <unistd.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #endif
 
 namespace toto_tests {
@@ -74,6 +77,16 @@ inline Memory memory() {
   return {size * page, resident * page};
 }
 
+/// Bytes that the allocator has given out and not got back. 0 where it does not tell.
+inline std::size_t heap_in_use() {
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+  const auto heap = mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+#else
+  return 0;
+#endif
+}
+
 /// What all threads of this process together have used so far.
 struct Usage {
   std::chrono::microseconds processor;
@@ -109,6 +122,9 @@ struct Memory {
 };
 inline Memory memory() {
   return {};
+}
+inline std::size_t heap_in_use() {
+  return 0;
 }
 struct Usage {
   std::chrono::microseconds processor;

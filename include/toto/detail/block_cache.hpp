@@ -8,10 +8,9 @@
 #define TOTO_DETAIL_BLOCK_CACHE_HPP
 
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <new>
 
+#include "aligned_memory.hpp"
 #include "annotations.hpp"
 #include "fork.hpp"
 #include "lock.hpp"
@@ -90,21 +89,11 @@ class BlockCache {
   static Local& local() noexcept { return Runtime::template Local<Local, Local>::get(); }
   static Depot& depot() { return Runtime::template global<Depot>(); }
 
-  /// Whole cache lines: one thread fills a block while another one works on its neighbour. Aligned here and not by
-  /// operator new, because glibc before 2.38 does not find again what it cuts off around an aligned block, and then the
-  /// heap grows for as long as threads come and go.
+  /// Whole cache lines: one thread fills a block while another one works on its neighbour.
   TOTO_NOINLINE static Block* new_block(std::size_t size) {
-    void* const memory = ::operator new((size + 2) * kGrain);
-    static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(memory), "there is room for a pointer in front");
-    char* const block = static_cast<char*>(memory) + (kGrain - reinterpret_cast<std::uintptr_t>(memory) % kGrain);
-    std::memcpy(block - sizeof(memory), &memory, sizeof(memory));
-    return static_cast<Block*>(static_cast<void*>(block));
+    return static_cast<Block*>(align_in<kGrain>(::operator new((size + 2) * kGrain)));
   }
-  TOTO_NOINLINE static void delete_block(Block* block) noexcept {
-    void* memory;
-    std::memcpy(&memory, reinterpret_cast<char*>(block) - sizeof(memory), sizeof(memory));
-    ::operator delete(memory);
-  }
+  TOTO_NOINLINE static void delete_block(Block* block) noexcept { ::operator delete(memory_of(block)); }
 
   static Block* take(std::size_t size) {
     Local& mine = local();

@@ -44,6 +44,7 @@
 #include "../errors.hpp"
 #include "../options.hpp"
 #include "../stats.hpp"
+#include "aligned_memory.hpp"
 #include "continuation.hpp"
 #include "executor_core.hpp"
 #include "fork.hpp"
@@ -79,6 +80,11 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   enum class Kind { closure, task, hop };
 
   explicit QueueCore(const QueueOptions& options);
+
+  static void* operator new(std::size_t bytes) {
+    return align_in<alignof(QueueCore)>(::operator new(alignof(QueueCore) + bytes));
+  }
+  static void operator delete(void* core) noexcept { ::operator delete(memory_of(core)); }
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 

@@ -20,6 +20,7 @@
 #include <memory>
 #include <new>
 
+#include "aligned_memory.hpp"
 #include "annotations.hpp"
 
 namespace toto::inline v0::detail {
@@ -47,19 +48,18 @@ struct alignas(128) Chunk {
 
   /// Without the mutex. Null: no memory.
   static Chunk* make(std::uint32_t size) noexcept {
-    void* const memory =
-        ::operator new(sizeof(Chunk) + size * sizeof(Slot), std::align_val_t(alignof(Chunk)), std::nothrow);
+    void* const memory = ::operator new(alignof(Chunk) + sizeof(Chunk) + size * sizeof(Slot), std::nothrow);
     if (memory == nullptr) {
       return nullptr;
     }
-    auto* const chunk = ::new (memory) Chunk(size);
+    auto* const chunk = ::new (align_in<alignof(Chunk)>(memory)) Chunk(size);
     std::uninitialized_default_construct_n(chunk->slots(), size);
     return chunk;
   }
   static void free(Chunk* chunk) noexcept {
     std::destroy_n(chunk->slots(), chunk->size);
     chunk->~Chunk();
-    ::operator delete(chunk, std::align_val_t(alignof(Chunk)));
+    ::operator delete(memory_of(chunk));
   }
 
   Slot* slots() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }

@@ -60,6 +60,7 @@ class Growth {
       return;
     }
     resident = toto_tests::memory().resident;
+    heap = toto_tests::heap_in_use();
     threads = toto_tests::thread_count();
     most_resident = std::max(most_resident, resident);
     most_threads = std::max(most_threads, threads);
@@ -78,6 +79,7 @@ class Growth {
   }
 
   std::size_t resident = 0;
+  std::size_t heap = 0;  // of that: given out by the allocator; the rest is its own
   std::size_t threads = 0;
   std::size_t most_resident = 0;
   std::size_t most_threads = 0;
@@ -116,11 +118,11 @@ class Watch {
     if (static_cast<std::uint64_t>(elapsed.count()) % options_.report == 0) {
       std::printf(
           "%6llds  operations %9llu  resumed %9llu  results %10lld, alive %5lld  queues ended %6zu, leaving %3zu  "
-          "longest wait %7.1f ms  threads %3zu  memory %4zu MiB\n",
+          "longest wait %7.1f ms  threads %3zu  memory %4zu MiB, in use %6.1f\n",
           static_cast<long long>(elapsed.count()), static_cast<unsigned long long>(stage_.operations),
           static_cast<unsigned long long>(stage_.resumed), static_cast<long long>(Result::made),
           static_cast<long long>(Result::alive()), stage_.world.ended(), stage_.world.leaving(), milliseconds(longest_),
-          growth_.threads, growth_.resident >> 20U);
+          growth_.threads, growth_.resident >> 20U, static_cast<double>(growth_.heap) / double{1U << 20U});
       std::fflush(stdout);
       longest_ = {};
     }

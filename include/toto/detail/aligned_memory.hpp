@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory aligned to cache lines, by hand. Not by operator new: glibc before 2.38 does not find again what it cuts off
+// around an aligned block, and the heap of a program in which queues and threads come and go would grow for as long as it
+// runs.
+
+#ifndef TOTO_DETAIL_ALIGNED_MEMORY_HPP
+#define TOTO_DETAIL_ALIGNED_MEMORY_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace toto::inline v0::detail {
+
+/// The first aligned place behind `memory`, which operator new has given, and which has kAlignment bytes more than are
+/// needed. Where it begins is noted in front of that place.
+template <std::size_t kAlignment>
+void* align_in(void* memory) noexcept {
+  static_assert(kAlignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__ && __STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(memory));
+  char* const place = static_cast<char*>(memory) + (kAlignment - reinterpret_cast<std::uintptr_t>(memory) % kAlignment);
+  std::memcpy(place - sizeof(memory), &memory, sizeof(memory));
+  return place;
+}
+
+/// The memory that was given to align_in().
+inline void* memory_of(void* place) noexcept {
+  void* memory;
+  std::memcpy(&memory, static_cast<char*>(place) - sizeof(memory), sizeof(memory));
+  return memory;
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_ALIGNED_MEMORY_HPP
