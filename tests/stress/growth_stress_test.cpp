@@ -4,6 +4,7 @@
 
 #include <toto/tasks.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -164,4 +165,28 @@ TEST_CASE("what a burst took is given back", "[task_queue][stress][memory]") {
   give_back_free_memory();
   REQUIRE(at_most > 30 * kMegabyte);  // or this has tested nothing
   REQUIRE(growth.of_memory() < at_most / 4);
+}
+
+TEST_CASE("threads that only add leave no memory behind when they end", "[task_queue][stress][memory]") {
+  if (toto_tests::heap_in_use() == 0) {
+    SKIP("needs an allocator that tells how much it has given out");
+  }
+  TaskQueue queue(1, 60s, "adders");
+  const auto adders = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      std::thread([&queue] {
+        for (int task = 0; task < 40; ++task) {
+          // Too large for a slot: a block that this thread gets and the worker frees.
+          queue.add_task([bytes = std::array<char, 64>()] { static_cast<void>(bytes); });
+        }
+      }).join();
+      REQUIRE(queue.wait_idle_for(kPatience));
+    }
+  };
+  adders(100);
+  const std::size_t before = toto_tests::heap_in_use();
+  adders(400);
+  const std::size_t after = toto_tests::heap_in_use();
+  CAPTURE(before, after);
+  REQUIRE(after < before + kMegabyte / 4);  // a thread that leaves part of a chain behind: 2 megabytes
 }

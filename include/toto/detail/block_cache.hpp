@@ -132,7 +132,7 @@ class BlockCache {
       mine.reserve[size] = {};
       return true;
     }
-    if (mine.closed) {
+    if (!mine.watched && !watch(mine)) {
       return false;
     }
     Depot& shared = depot();
