@@ -52,7 +52,10 @@ class Result {
   Result& operator=(Result&&) noexcept = default;
   ~Result() { ++destroyed; }
 
-  static std::int64_t alive() noexcept { return made - destroyed; }
+  static std::int64_t alive() noexcept {
+    const std::int64_t gone = destroyed;  // first: what is made and destroyed meanwhile does not count as gone only
+    return made - gone;
+  }
 
   std::uint32_t value;
 
