@@ -226,8 +226,10 @@ TEST_CASE("when_all takes vectors, lists, views and arrays of handles or tasks",
   CHECK_FALSE(handles[0].valid());
   CHECK(toto::sync_wait(toto::when_all(std::move(tasks))) == expected);
   CHECK(toto::sync_wait(toto::when_all(two)) == std::vector<int>{18, 19});
+#if !defined(__clang__) || __clang_major__ >= 16  // Clang 14 cannot compile the views of libstdc++
   auto lazy = std::views::iota(0, 20) | std::views::transform(handle);
   CHECK(toto::sync_wait(toto::when_all(lazy)) == expected);
+#endif
 }
 
 TEST_CASE("when_all gives move-only results, nothing for void, and references to the objects themselves",
