@@ -503,15 +503,18 @@ TEST_CASE("a container that is given away is emptied, what a view looks at is no
   std::vector<std::shared_ptr<Counter>> owners{std::make_shared<Counter>(1), std::make_shared<Counter>(2)};
   const InstancePool of_span(std::span(owners.data(), owners.size()));
 #if !defined(__clang__) || __clang_major__ >= 16  // Clang 14 cannot compile the views of libstdc++
-  const InstancePool of_view(owners | std::views::filter([](const auto& owner) { return owner != nullptr; }));
-  const InstancePool of_mapped(std::views::iota(0, 3) |
-                               std::views::transform([](int value) { return Counter(value); }));
-  REQUIRE(of_view.size() == 2);
-  REQUIRE(of_mapped.size() == 3);
+  {
+    const InstancePool of_view(owners | std::views::filter([](const auto& owner) { return owner != nullptr; }));
+    const InstancePool of_mapped(std::views::iota(0, 3) |
+                                 std::views::transform([](int value) { return Counter(value); }));
+    REQUIRE(of_view.size() == 2);
+    REQUIRE(owners[0].use_count() == 3);
+    REQUIRE(of_mapped.size() == 3);
+  }
 #endif
   const InstancePool of_lvalue(owners);
-  REQUIRE(owners[0] != nullptr);
-  REQUIRE(owners[1] != nullptr);
+  REQUIRE(owners[0].use_count() == 3);
+  REQUIRE(owners[1].use_count() == 3);
   const InstancePool of_moved(std::move(owners));
   REQUIRE(of_moved.size() == 2);
 
