@@ -91,9 +91,9 @@ class BlockCache {
 
   /// Whole cache lines: one thread fills a block while another one works on its neighbour.
   TOTO_NOINLINE static Block* new_block(std::size_t size) {
-    return static_cast<Block*>(align_in<kGrain>(::operator new((size + 2) * kGrain)));
+    return static_cast<Block*>(allocate_aligned<kGrain>((size + 1) * kGrain));
   }
-  TOTO_NOINLINE static void delete_block(Block* block) noexcept { ::operator delete(memory_of(block)); }
+  TOTO_NOINLINE static void delete_block(Block* block) noexcept { free_aligned(block); }
 
   static Block* take(std::size_t size) {
     Local& mine = local();

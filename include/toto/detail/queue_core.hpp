@@ -81,10 +81,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   explicit QueueCore(const QueueOptions& options);
 
-  static void* operator new(std::size_t bytes) {
-    return align_in<alignof(QueueCore)>(::operator new(alignof(QueueCore) + bytes));
-  }
-  static void operator delete(void* core) noexcept { ::operator delete(memory_of(core)); }
+  static void* operator new(std::size_t bytes) { return allocate_aligned<alignof(QueueCore)>(bytes); }
+  static void operator delete(void* core) noexcept { free_aligned(core); }
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 

@@ -48,18 +48,18 @@ struct alignas(128) Chunk {
 
   /// Without the mutex. Null: no memory.
   static Chunk* make(std::uint32_t size) noexcept {
-    void* const memory = ::operator new(alignof(Chunk) + sizeof(Chunk) + size * sizeof(Slot), std::nothrow);
+    void* const memory = try_allocate_aligned<alignof(Chunk)>(sizeof(Chunk) + size * sizeof(Slot));
     if (memory == nullptr) {
       return nullptr;
     }
-    auto* const chunk = ::new (align_in<alignof(Chunk)>(memory)) Chunk(size);
+    auto* const chunk = ::new (memory) Chunk(size);
     std::uninitialized_default_construct_n(chunk->slots(), size);
     return chunk;
   }
   static void free(Chunk* chunk) noexcept {
     std::destroy_n(chunk->slots(), chunk->size);
     chunk->~Chunk();
-    ::operator delete(memory_of(chunk));
+    free_aligned(chunk);
   }
 
   Slot* slots() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }
