@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the library would use if it had no runtime policy: the standard library's types, and what it needs beyond them,
-// written by hand. policy.py puts these names in place of Runtime's members in a copy of the headers.
+// written by hand. instructions.py puts these names in place of Runtime's members in a copy of the headers.
 
 #ifndef TOTO_TESTS_BY_HAND_HPP
 #define TOTO_TESTS_BY_HAND_HPP

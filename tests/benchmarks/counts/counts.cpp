@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The hot paths, each done `count` times by one worker and nothing else: check.sh runs this under callgrind with two
+// The hot paths, each done `count` times by one worker and nothing else: instructions.py runs it under callgrind with two
 // counts, and what the difference costs is the operations' own cost, whoever ran them. Without callgrind it counts
 // calls of operator new, once the caches are filled.
 //
