@@ -4,8 +4,8 @@
 # Plants the bugs of tests/mutants/list, one at a time, and expects the simulation to find each.
 # usage: run.sh [NAME ...]     CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors)
 #
-# Most of the time is the compiler's. What no mutant changes, Catch2 and the standard library, it has precompiled; Clang
-# is faster at that and at the rest.
+# Most of the time is the compiler's. What no mutant changes, Catch2 and the standard library, it has precompiled, and
+# it does not optimise; Clang is faster at that and at the rest.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 export here root work
 fastest=$(command -v clang++-19 clang++ c++ | head -n 1)
 export CXX=${CXX:-$fastest}
-export CXXFLAGS="-std=c++20 -O1 -pthread ${CXXFLAGS:-}"
+export CXXFLAGS="-std=c++20 -O0 -pthread ${CXXFLAGS:-}"
 
 # part FILE NAME N: the text behind the N-th line "# NAME", up to the next such line.
 part() {
@@ -87,7 +87,7 @@ try_mutant() {
 export -f try_mutant part field precompiled
 
 # shellcheck disable=SC2086  # the flags are words
-$CXX $CXXFLAGS -O0 -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2
+$CXX $CXXFLAGS -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2
 mutants=()
 if [ $# -gt 0 ]; then
   for name in "$@"; do mutants+=("$here/list/$name.mutant"); done

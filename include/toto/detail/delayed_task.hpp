@@ -46,7 +46,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
       }
     }
     this->deadline = first;
-    this->run = [](Continuation& node, Turn) noexcept { static_cast<DelayedTask&>(node).fire(); };
+    this->run = [](Continuation& node, Turn turn) noexcept { static_cast<DelayedTask&>(node).fire(turn); };
   }
 
   /// Arms the timer, which owns this too from now on.
@@ -108,9 +108,12 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     return stage_.compare_exchange_strong(from, to, std::memory_order_relaxed);
   }
 
-  /// On the thread of the timers: its time has come.
-  void fire() noexcept {
+  /// On the thread of the timers: its time has come. Homeless: it will never come.
+  void fire(Turn turn) noexcept {
     const Ref<DelayedTask> kept = Ref<DelayedTask>::adopt(this);  // the timer's
+    if (turn == Turn::homeless) {
+      return;
+    }
     if (move(Stage::idle, Stage::queued)) {  // or else the call before is not over, and this one is left out
       try {
         add_call(Round(kept));

@@ -140,6 +140,19 @@ class TimerService final : private ForkAware<Runtime> {
     Runtime::at_exit([] { instance().stop(); });
   }
 
+  /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
+  ~TimerService() {
+    while (!heap_.empty()) {
+      Node& node = heap_.first();
+      heap_.remove(node);
+      if (node.home != nullptr) {
+        node.home->release();
+      } else {
+        node.run(node, Turn::homeless);
+      }
+    }
+  }
+
   /// Posts `node` to `home` at node.deadline. Thread-safe.
   /// Throws: std::bad_alloc, std::system_error if the thread cannot be started; then nothing has changed.
   void add(Node& node, ExecutorCore<Runtime>* home) {
@@ -187,7 +200,7 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   /// Adds a timer without a home that is a part of `owner`, a RefCounted object, and keeps that: until disarm() has
-  /// returned true, or until the timer has run, which has to release it.
+  /// returned true, or until the timer has run, on whatever turn, which has to release it.
   /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
   template <class Owner>
   void arm(Node& node, Owner& owner) {
