@@ -150,8 +150,8 @@ class AwaitableInstance {
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
   /// object first. Copies or moves the callable and the arguments now, as std::thread does it.
   /// Returns: a handle to the result, as yield_task does; the call runs whether or not it is awaited.
-  /// Throws: QueueClosed; QueueFull; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no thread lives
-  /// and none can be started. Then there is no call.
+  /// Throws: QueueClosed; QueueFull; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no
+  /// thread lives and none can be started. Then there is no call.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
     using Call = detail::InstanceCall<T, std::decay_t<F>>;

@@ -26,7 +26,8 @@ namespace toto::inline v0 {
 ///
 /// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
 /// coroutine that would come back continues on the worker that finished what it waits for.
-/// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a time.
+/// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
+/// time.
 template <class Runtime = StdRuntime>
 class BasicEventLoop {
  public:

@@ -122,9 +122,9 @@ class PooledCalls {
 /// instance that comes back goes to whoever has waited longest, be it a thread, a coroutine or a transaction; nobody
 /// overtakes. An instance comes back when the call has returned or thrown.
 ///
-/// Blocks: calls that say so wait for an instance. One that could never get one throws DeadlockError: if those that hold
-/// them all, in frames of transaction() and of calls through the pool, by leases that they have taken by a blocking call
-/// and never moved, or as transactions in a queue, need the calling thread to go on.
+/// Blocks: calls that say so wait for an instance. One that could never get one throws DeadlockError: if those that
+/// hold them all, in frames of transaction() and of calls through the pool, by leases that they have taken by a
+/// blocking call and never moved, or as transactions in a queue, need the calling thread to go on.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
 /// Instances given as T* have to outlive all that.
 /// Thread safety: Thread-safe, except with construction and destruction.

@@ -153,8 +153,8 @@ class [[nodiscard(
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
   /// Blocks: until the task is over.
-  /// Throws: what the task threw; TaskCancelled; NoState; DeadlockError, on a worker or on a thread that holds instances
-  /// of a pool, if the task could never end because it needs this thread (the handle keeps its task then).
+  /// Throws: what the task threw; TaskCancelled; NoState; DeadlockError, on a worker or on a thread that holds
+  /// instances of a pool, if the task could never end because it needs this thread (the handle keeps its task then).
   T get() {
     wait();
     struct Drop {

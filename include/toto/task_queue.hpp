@@ -123,8 +123,8 @@ class BasicTaskQueue {
   /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
   /// call. What it returns is dropped, unless it is a Task, which is run to its end. An exception goes to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
-  /// thread. A coroutine on an event loop should await admission() instead: room may be booked by another one that needs
-  /// the loop's thread to use it.
+  /// thread. A coroutine on an event loop should await admission() instead: room may be booked by another one that
+  /// needs the loop's thread to use it.
   /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
   template <class F, class... Args>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Memory: bytes of heap for each task that is queued, with a capture of 24 bytes. The pool's only thread is held
-// meanwhile. Counted by the allocator itself, with what it adds to each block. Without oneTBB, which has an allocator of
-// its own.
+// meanwhile. Counted by the allocator itself, with what it adds to each block. Without oneTBB, which has an allocator
+// of its own.
 
 #include <malloc.h>
 

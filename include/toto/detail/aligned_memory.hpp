@@ -14,8 +14,8 @@
 
 namespace toto::inline v0::detail {
 
-/// The first aligned place behind `memory`, which has kAlignment bytes more than are needed. Where it begins is noted in
-/// front of that place.
+/// The first aligned place behind `memory`, which has kAlignment bytes more than are needed. Where it begins is noted
+/// in front of that place.
 template <std::size_t kAlignment>
 void* align_in(void* memory) noexcept {
   static_assert(kAlignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__ && __STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(memory));

@@ -43,7 +43,8 @@ class Join : public RefCounted<Runtime> {
 
   /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task.
   void child_over(Worker* worker, QueueCore<Runtime>* queue) noexcept {
-    // acq_rel: the one that makes it run out sees what every child before has written. Below 0: one that was not needed.
+    // acq_rel: the one that makes it run out sees what every child before has written. Below 0: one that was not
+    // needed.
     if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       queue_ = Ref<QueueCore<Runtime>>::share(queue);
       resume(worker, queue);

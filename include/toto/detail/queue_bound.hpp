@@ -83,8 +83,8 @@ void QueueCore<Runtime>::wait_for_room_locked(TimePoint deadline, bool& reserved
   reserved = self.granted;
 }
 
-/// Completes one task with TaskCancelled, the least urgent one, of several the one that has waited longest, and books its
-/// room. False, without having let go of the mutex, if there is none; otherwise the caller looks again.
+/// Completes one task with TaskCancelled, the least urgent one, of several the one that has waited longest, and books
+/// its room. False, without having let go of the mutex, if there is none; otherwise the caller looks again.
 template <class Runtime>
 bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
   ContinuationList tasks;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Taking tasks and continuations out of a queue before they begin. Part of QueueCore, whose invariants I1 to I9 are listed in
-// queue_core.hpp; include that.
+// Taking tasks and continuations out of a queue before they begin. Part of QueueCore, whose invariants I1 to I9 are
+// listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_QUEUE_CANCELLING_HPP
 #define TOTO_DETAIL_QUEUE_CANCELLING_HPP

@@ -129,7 +129,8 @@ class Supervisor {
   std::optional<OnStopCallback> on_stop_;
 };
 
-/// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see it.
+/// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see
+/// it.
 template <class Runtime, class Base, class F>
 class FollowedState : public Base {
  public:

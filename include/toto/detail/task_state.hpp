@@ -278,8 +278,8 @@ bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
   if (this->supervised && supervisor()->timed()) {
     return true;  // it may be too late for it to begin
   }
-  // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside is
-  // one of the queue's busy ones.
+  // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside
+  // is one of the queue's busy ones.
   return core_->may_run(*this, graph) || ready();
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// WaitGraph: the threads that are blocked without a limit of time, and whether such a wait could never end. Awaited: what
-// one of them waits for. BlockedThread: its place in the graph, on its stack.
+// WaitGraph: the threads that are blocked without a limit of time, and whether such a wait could never end. Awaited:
+// what one of them waits for. BlockedThread: its place in the graph, on its stack.
 //
-// In it are workers, and other threads as long as they hold instances of pools: for others nobody waits. A thread of the
-// graph may go on if what it waits for may come; that may come if somebody may bring it who is not in the graph, or who
-// may go on himself. Who may go on by this rule, and by nothing else, is found by repeating it; the others never will.
-// Whoever blocks looks whether he would be one of them: the last one to block is told, so there are none before. What
-// may come from outside, a cancellation, a closing or a program's own thread, is not counted. Read next: queue_core.hpp,
-// task_state.hpp and pool_lending.hpp, which say what a task and an instance need.
+// In it are workers, and other threads as long as they hold instances of pools: for others nobody waits. A thread of
+// the graph may go on if what it waits for may come; that may come if somebody may bring it who is not in the graph, or
+// who may go on himself. Who may go on by this rule, and by nothing else, is found by repeating it; the others never
+// will. Whoever blocks looks whether he would be one of them: the last one to block is told, so there are none before.
+// What may come from outside, a cancellation, a closing or a program's own thread, is not counted. Read next:
+// queue_core.hpp, task_state.hpp and pool_lending.hpp, which say what a task and an instance need.
 
 #ifndef TOTO_DETAIL_WAIT_GRAPH_HPP
 #define TOTO_DETAIL_WAIT_GRAPH_HPP

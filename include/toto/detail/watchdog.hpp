@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Watchdog: tells when tasks have been queued and none has begun for some time: every thread is busy, or stuck. It looks
-// once in each period, on the thread of the timers, so it tells within two periods.
+// Watchdog: tells when tasks have been queued and none has begun for some time: every thread is busy, or stuck. It
+// looks once in each period, on the thread of the timers, so it tells within two periods.
 
 #ifndef TOTO_DETAIL_WATCHDOG_HPP
 #define TOTO_DETAIL_WATCHDOG_HPP
@@ -50,7 +50,8 @@ class Watchdog final : private TimerNode<Runtime> {
 
  private:
   void look() noexcept {
-    // This thread may be held up at any point: the time is read before what it ends with, and after what it begins with.
+    // This thread may be held up at any point: the time is read before what it ends with, and after what it begins
+    // with.
     const auto before = Clock::now();
     const QueueProgress seen = core_.progress();
     const auto after = Clock::now();

@@ -108,8 +108,8 @@ class Worker {
   std::size_t returned_references = 0;
   /// Ran something since it last rested: the idle time starts anew.
   bool worked = true;
-  /// The plain task that it is in the middle of; null in closures and coroutines. The WaitGraph reads it while the worker
-  /// is blocked.
+  /// The plain task that it is in the middle of; null in closures and coroutines. The WaitGraph reads it while the
+  /// worker is blocked.
   const QueuedTask<Runtime>* running = nullptr;
 
   // Written by the worker's own thread, read by anybody.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Starting a worker, and what becomes of it if the system has no thread to give. Part of QueueCore, whose invariants I1 to
-// I9 are listed in queue_core.hpp; include that.
+// Starting a worker, and what becomes of it if the system has no thread to give. Part of QueueCore, whose invariants I1
+// to I9 are listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_WORKER_START_HPP
 #define TOTO_DETAIL_WORKER_START_HPP

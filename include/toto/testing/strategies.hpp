@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How a schedule is chosen, decision by decision: depth-first search, PCT, random, replay and bytes behind one interface,
-// Explorer; and the text that describes the choices of one schedule. Read next: scheduler.hpp.
+// How a schedule is chosen, decision by decision: depth-first search, PCT, random, replay and bytes behind one
+// interface, Explorer; and the text that describes the choices of one schedule. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_STRATEGIES_HPP
 #define TOTO_TESTING_STRATEGIES_HPP

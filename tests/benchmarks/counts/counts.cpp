@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The hot paths, each done `count` times by one worker and nothing else: instructions.py runs it under callgrind with two
-// counts, and what the difference costs is the operations' own cost, whoever ran them. Without callgrind it counts
+// The hot paths, each done `count` times by one worker and nothing else: instructions.py runs it under callgrind with
+// two counts, and what the difference costs is the operations' own cost, whoever ran them. Without callgrind it counts
 // calls of operator new, once the caches are filled.
 //
 //   toto_counts PATH COUNT      runs it
@@ -119,7 +119,8 @@ constexpr Path kPaths[] = {
      [](toto::TaskQueue& queue, std::size_t count) { queue.yield_task(hop, std::ref(queue), count).get(); }},
 };
 
-/// What `count` operations allocate that twice as many do not: each path begins with a coroutine or a vector of its own.
+/// What `count` operations allocate that twice as many do not: each path begins with a coroutine or a vector of its
+/// own.
 std::uint64_t growth_of_allocations(const Path& path, std::size_t count) {
   toto::TaskQueue queue(1);
   const auto allocated_by = [&](std::size_t operations) {
