@@ -26,9 +26,6 @@
 #include <pthread.h>
 #include <signal.h>
 #endif
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TOTO_DETAIL_ASAN 1
@@ -43,6 +40,7 @@
 
 #include "detail/annotations.hpp"
 #include "detail/futex.hpp"
+#include "detail/processor.hpp"
 #include "detail/stop_token.hpp"
 
 #if !defined(TOTO_DETAIL_FUTEX)
@@ -234,20 +232,9 @@ struct StdRuntime {
   static void point(const char* /*name*/) noexcept {}
 
   /// Tells the processor that this thread only looks at a flag.
-  static void relax() noexcept {
-#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
-    _mm_pause();
-#elif defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
+  static void relax() noexcept { detail::relax(); }
 
-  static unsigned processors() noexcept {
-    static const unsigned count = std::thread::hardware_concurrency();
-    return count;
-  }
+  static unsigned processors() noexcept { return detail::processors(); }
 
   /// Runs `drain` when the process exits normally.
   static void at_exit(void (*drain)()) { std::atexit(drain); }

@@ -76,7 +76,7 @@ class HandleAwaiter {
     // After this the coroutine may run on another thread, and *this be gone: only locals from here.
     return must_move ? state.await_elsewhere(coroutine, std::move(home)) : state.await(coroutine, std::move(home));
   }
-  T await_resume() { return state_->take_resumed(); }
+  T await_resume() { return std::exchange(state_, nullptr)->consume_resumed(); }
 
  private:
   TaskState<T, Runtime>* state_;
@@ -157,11 +157,7 @@ class [[nodiscard(
   /// instances of a pool, if the task could never end because it needs this thread (the handle keeps its task then).
   T get() {
     wait();
-    struct Drop {
-      State* state;
-      ~Drop() { state->drop(); }
-    } taken{std::exchange(state_, nullptr)};
-    return taken.state->take();
+    return std::exchange(state_, nullptr)->consume();
   }
 
   /// Blocks: until the task is over.

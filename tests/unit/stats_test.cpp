@@ -112,11 +112,11 @@ TEST_CASE("size is at least one inside a task and may be asked from anywhere", "
     Threads observers;
     for (int i = 0; i < 3; ++i) {
       observers.start([&] {
-        while (!stop) {
+        do {
           too_large += queue.size() > static_cast<std::size_t>(tasks) + 2 ? 1 : 0;
           static_cast<void>(queue.stats());
           ++looks;
-        }
+        } while (!stop);
       });
     }
     for (int i = 0; i < tasks; ++i) {
@@ -144,7 +144,7 @@ TEST_CASE("the counts add up at every moment", "[task_queue][stats][O4]") {
     Threads observers;
     observers.start([&] {
       QueueStats before;
-      while (!stop) {
+      do {
         const QueueStats now = queue.stats();
         wrong += adds_up(now) ? 0 : 1;
         backwards += now.submitted < before.submitted || now.completed < before.completed ||
@@ -157,7 +157,7 @@ TEST_CASE("the counts add up at every moment", "[task_queue][stats][O4]") {
                              : 0;
         before = now;
         ++looks;
-      }
+      } while (!stop);
     });
     for (int i = 0; i < rounds; ++i) {
       queue.add_task([] {});

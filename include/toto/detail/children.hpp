@@ -87,7 +87,7 @@ class HandleChild {
     join.release();
     return false;
   }
-  T take() { return state_->take_resumed(); }
+  T take() { return std::exchange(state_, nullptr)->consume_resumed(); }
 
  private:
   TaskState<T, Runtime>* state_;

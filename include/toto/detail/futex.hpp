@@ -29,6 +29,7 @@
 #include <ctime>
 
 #include "annotations.hpp"
+#include "processor.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -53,7 +54,8 @@ inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-/// Not recursive. Looks again for about a microsecond before it sleeps, because it is never held for longer.
+/// Not recursive. Looks again before it sleeps, because it is never held for long; and ever less often, so that who has
+/// it can take it a few times more, instead of losing its cache line to those who look.
 class TOTO_CAPABILITY("mutex") FutexMutex {
  public:
   void lock() noexcept TOTO_ACQUIRE() {
@@ -76,26 +78,25 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
   static constexpr std::uint32_t kFree = 0;
   static constexpr std::uint32_t kTaken = 1;
   static constexpr std::uint32_t kContended = 2;  // taken, and somebody sleeps, or has
-  static constexpr int kLooks = 64;
+  // In all about as long as it takes to wake a thread on another processor.
+  static constexpr int kLooks = 16;
+  static constexpr int kShortestPause = 4;
+  static constexpr int kLongestPause = 128;
 
   TOTO_NOINLINE void lock_slowly() noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    for (int look = 0; look < kLooks; ++look) {
+    int pause = kShortestPause;
+    for (int look = 0; look < kLooks && processors() != 1; ++look) {
+      for (int i = 0; i < pause; ++i) {
+        relax();
+      }
       if (word_.load(std::memory_order_relaxed) == kFree && try_lock()) {
         return;
       }
-      relax();
+      pause = pause < kLongestPause ? 2 * pause : pause;
     }
     while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
       futex_wait(word_, kContended, std::chrono::steady_clock::time_point::max());
     }
-  }
-
-  static void relax() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
   }
 
   std::atomic<std::uint32_t> word_{kFree};

@@ -32,21 +32,27 @@ template <class Runtime>
 void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
   QueuedTask* task;
   std::memcpy(&task, slot.closure, sizeof(task));
-  auto expected = &run_queued;
-  // Against cancel(), which puts run_nothing here: one of the two wins. Relaxed: the claim has acquired the slot.
-  if (!slot.run.compare_exchange_strong(expected, nullptr, std::memory_order_relaxed)) {
-    return;
-  }
   task->slot.store(nullptr, std::memory_order_relaxed);
   task->run_on(worker);
 }
 
+/// cancel() was about to take the task when its slot was claimed. It decides in the critical section that it is in.
+template <class Runtime>
+void QueueCore<Runtime>::run_undecided(Slot& slot, Worker& worker) {
+  worker.core.mutex_.lock();
+  const typename Slot::Run decided = slot.run.load(std::memory_order_relaxed);
+  worker.core.mutex_.unlock();
+  decided(slot, worker);
+}
+
 template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
-  const auto fill = [&](Slot& slot) {
+  const auto fill = [&task](Slot& slot) {
     QueuedTask* const pointer = &task;
     std::memcpy(slot.closure, &pointer, sizeof(pointer));
-    task.place = QueuedTask::Place::slot;
+  };
+  const auto fill_own = [&task, &fill](Slot& slot) {
+    fill(slot);
     task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
   };
   mutex_.lock();
@@ -68,7 +74,9 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
   if (!queued) {
     run_here(Kind::task, &run_queued, fill);
   } else if (task.priority == 0 && !ages()) {
-    publish(Kind::task, &run_queued, fill, reserved);
+    task.place = QueuedTask::Place::slot;
+    task.ticket = slots_.end();
+    publish(Kind::task, &run_queued, fill_own, reserved);
   } else {
     task.run = &run_task_node;
     levels_->push(task);

@@ -40,10 +40,18 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
         return false;
       case QueuedTask::Place::slot: {
         Slot* const slot = task.slot.load(std::memory_order_relaxed);
-        auto expected = &run_queued;
-        if (slot == nullptr || !slot->run.compare_exchange_strong(expected, &run_nothing, std::memory_order_relaxed)) {
-          return false;  // claimed by a worker
+        auto seen = &run_queued;
+        if (slot == nullptr || !slot->run.compare_exchange_strong(seen, &run_undecided, std::memory_order_seq_cst)) {
+          return false;  // claimed by a worker, or over
         }
+        // The worker claims, then looks at `run`; here it is the other way round. So whoever claims from now on sees
+        // `run_undecided`, and waits for this critical section; and who did not see it is seen here.
+        if (slots_.is_claimed(task.ticket)) {
+          seen = &run_undecided;  // not if the task is over meanwhile, and the slot empty
+          slot->run.compare_exchange_strong(seen, &run_queued, std::memory_order_relaxed);
+          return false;
+        }
+        slot->run.store(&run_nothing, std::memory_order_relaxed);
         task.slot.store(nullptr, std::memory_order_relaxed);
         break;
       }

@@ -17,7 +17,8 @@
 //  I4  No task is accepted while no thread is known to exist (secured_ == 0).
 //  I5  live_ never exceeds thread_count, and counts a worker from the decision to start it to its leaving.
 //  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
-//  I7  A slot is claimed by exactly one compare-exchange on its chunk, a QueuedTask in it by exactly one on its slot.
+//  I7  A slot is claimed by exactly one compare-exchange on its chunk. A QueuedTask in it runs unless it was cancelled
+//      before that.
 //  I8  After ended_ nothing is accepted, and everything accepted before has been completed.
 //  I9  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own task
 //      lets that one thread go.
@@ -257,6 +258,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   ~QueueCore() override;
 
   static void run_queued(Slot& slot, Worker& worker);
+  static void run_undecided(Slot& slot, Worker& worker);
   static void run_task_node(Continuation&, Turn) noexcept {}  // tells a task among the nodes; see run_node
   static void run_hop(Slot& slot, Worker& worker);
   static void run_nothing(Slot&, Worker&) {}

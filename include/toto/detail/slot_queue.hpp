@@ -64,7 +64,7 @@ struct alignas(128) Chunk {
 
   Slot* slots() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }
 
-  /// Slots below are taken. Rises from 0 to `size`; relaxed, because the slot's own word orders its content.
+  /// Slots below are taken. Rises from 0 to `size`. The slot's own word orders its content.
   typename Runtime::template Atomic<std::uint32_t> claimed{0};
   const std::uint32_t size;
   /// Workers that may look at the slots; guarded by the queue's mutex.
@@ -152,6 +152,11 @@ class SlotQueue {
   /// The ticket of the oldest slot that nobody has claimed, or end().
   std::uint64_t begin() const noexcept {
     return head_ == nullptr ? end() : head_->base + head_->claimed.load(std::memory_order_relaxed);
+  }
+
+  /// Whether a worker has claimed the slot with that ticket. Sequentially consistent, as the claim: see cancel().
+  bool is_claimed(std::uint64_t ticket) const noexcept {
+    return ticket < head_->base + head_->claimed.load(std::memory_order_seq_cst);
   }
 
   static void hold(Chunk& chunk) noexcept { ++chunk.holders; }

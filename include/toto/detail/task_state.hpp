@@ -18,8 +18,8 @@
 //   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
 //   posted -> done | abandoned      done, abandoned -> freed
 //
-// Every transition is a compare-exchange with acquire and release: whoever comes second sees all that the first one
-// wrote, and resumes, once. After publishing, a side touches nothing that the other may free.
+// Every transition that another one can meet is a compare-exchange with acquire and release: whoever comes second sees
+// all that the first one wrote, and resumes, once. After publishing, a side touches nothing that the other may free.
 
 #ifndef TOTO_DETAIL_TASK_STATE_HPP
 #define TOTO_DETAIL_TASK_STATE_HPP
@@ -166,6 +166,12 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual void request_stop() noexcept {}
   /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
   virtual bool withdraw() noexcept { return false; }
+  /// The end of a block that was queued.
+  void free() noexcept {
+    Core& core = *core_;
+    destroy();
+    core.return_reference();
+  }
 
   static void resume_posted(Continuation& node, Turn turn) noexcept;
 
@@ -176,12 +182,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   bool move(Word& from, Word to) noexcept {
     return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
-  }
-  /// The end of a block that was queued.
-  void free() noexcept {
-    Core& core = *core_;
-    destroy();
-    core.return_reference();
   }
   bool wake_blocked() noexcept;
   void report_unseen() const noexcept;
@@ -218,12 +218,12 @@ void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
         break;
       case Word::awaited:
         if (home_.is_here(worker)) {
-          const std::coroutine_handle<> coroutine = waiter_.coroutine;
-          if (move(seen, Word::done)) {
-            worker->resume_next = coroutine;
-            return;
-          }
-        } else if (move(seen, Word::posted)) {
+          // It goes on right here, so nobody may destroy it now, or change the word.
+          worker->resume_next = waiter_.coroutine;
+          word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
+          return;
+        }
+        if (move(seen, Word::posted)) {
           this->run = &resume_posted;
           hand_over(worker);
           return;
@@ -427,10 +427,28 @@ class TaskState : public TaskStateBase<Runtime> {
     return take();
   }
 
+  /// take(), and the end of the handle: frees the block.
+  R consume() {
+    const Freed after{*this};
+    return take();
+  }
+
+  /// take_resumed(), and the end of the handle: frees the block.
+  R consume_resumed() {
+    const Freed after{*this};
+    return take_resumed();
+  }
+
  protected:
   ~TaskState() = default;
 
   Result<R> result_;
+
+ private:
+  struct Freed {
+    TaskState& state;
+    ~Freed() { state.free(); }
+  };
 };
 
 }  // namespace toto::inline v0::detail

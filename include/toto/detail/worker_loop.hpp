@@ -84,7 +84,8 @@ typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk, const
     if (run == nullptr || (due != nullptr ? *due : due_.load(std::memory_order_relaxed)) <= chunk.base + index) {
       return nullptr;
     }
-    if (chunk.claimed.compare_exchange_weak(index, index + 1, std::memory_order_relaxed)) {
+    // Sequentially consistent, as the next look at the slot's function: see cancel().
+    if (chunk.claimed.compare_exchange_weak(index, index + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
       return &slot;
     }
   }
@@ -119,7 +120,7 @@ void QueueCore<Runtime>::drain(Worker& self, Chunk& chunk, Slot* first) {
     self.worked = true;
     {
       const Running running{*slot};
-      slot->run.load(std::memory_order_relaxed)(*slot, self);  // claim() has acquired it
+      slot->run.load(std::memory_order_seq_cst)(*slot, self);
     }
     settle(self);
   }
