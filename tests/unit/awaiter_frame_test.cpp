@@ -235,6 +235,36 @@ TEST_CASE("a coroutine whose continuation is in a one-thread queue may be destro
   CHECK(results.alive() == 0);
 }
 
+TEST_CASE("a coroutine may be destroyed by the task in the middle of which what it awaits has ended", "[await][G9]") {
+  struct Stay {  // until somebody resumes the coroutine
+    std::coroutine_handle<>& coroutine;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> suspended) const noexcept { coroutine = suspended; }
+    void await_resume() const noexcept {}
+  };
+  std::atomic<bool> resumed{false};
+  Gate gate;
+  toto::TaskQueue other;
+  toto::TaskQueue home;
+  std::coroutine_handle<> inside;
+  Owned coroutine;
+  auto ends_inside = home.yield_task([&inside]() -> toto::Task<int> {
+    Stay stay{inside};
+    co_await stay;
+    co_return 1;
+  });
+  home.add_task([&] { coroutine = await_and_tell(std::move(ends_inside), resumed); });
+  auto longer = other.yield_task([&gate] { gate.wait(); });
+  home.add_task([&] {
+    inside.resume();
+    static_cast<void>(longer.wait_for(std::chrono::milliseconds(1)));  // the worker looks at what has ended here
+    coroutine.destroy();
+    gate.open();
+  });
+  home.wait_idle();
+  CHECK_FALSE(resumed);
+}
+
 TEST_CASE("a coroutine that waits for a task and is destroyed with its loop leaves nothing behind", "[await][G8]") {
   Lifetimes frames;
   std::atomic<bool> resumed{false};

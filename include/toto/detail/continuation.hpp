@@ -23,7 +23,7 @@ struct Continuation {
   void (*run)(Continuation&, Turn) noexcept = nullptr;
   Continuation* next = nullptr;
   Continuation* previous = nullptr;
-  /// Where the node stands in its executor's order, counted in slots. Queues only.
+  /// Where the node stands in its executor's order, counted by that executor. Guarded by its mutex.
   std::uint64_t ticket = 0;
 };
 

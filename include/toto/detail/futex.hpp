@@ -78,14 +78,15 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
   static constexpr std::uint32_t kFree = 0;
   static constexpr std::uint32_t kTaken = 1;
   static constexpr std::uint32_t kContended = 2;  // taken, and somebody sleeps, or has
-  // In all about as long as it takes to wake a thread on another processor.
+  // In all about as long as it takes to wake a thread on another processor, where a pause takes 25 ns.
   static constexpr int kLooks = 16;
   static constexpr int kShortestPause = 4;
   static constexpr int kLongestPause = 128;
 
   TOTO_NOINLINE void lock_slowly() noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    const int looks = processors() > 1 ? kLooks : 0;
     int pause = kShortestPause;
-    for (int look = 0; look < kLooks && processors() != 1; ++look) {
+    for (int look = 0; look < looks; ++look) {
       for (int i = 0; i < pause; ++i) {
         relax();
       }

@@ -41,7 +41,8 @@ class Home {
 
   /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
   bool is_here(const Worker<Runtime>* worker) const noexcept {
-    return worker != nullptr && !worker->resume_next && (executor() == nullptr || executor() == &worker->core);
+    return worker != nullptr && !worker->resume_next && !worker->in_run_local &&
+           (executor() == nullptr || executor() == &worker->core);
   }
 
   /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be gone.

@@ -30,8 +30,7 @@ void QueueCore<Runtime>::publish(Kind kind, typename Slot::Run run, Fill fill, b
 
 template <class Runtime>
 void QueueCore<Runtime>::run_queued(Slot& slot, Worker& worker) {
-  QueuedTask* task;
-  std::memcpy(&task, slot.closure, sizeof(task));
+  QueuedTask* const task = filling(slot).task;
   task->slot.store(nullptr, std::memory_order_relaxed);
   task->run_on(worker);
 }
@@ -47,11 +46,11 @@ void QueueCore<Runtime>::run_undecided(Slot& slot, Worker& worker) {
 
 template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
-  const auto fill = [&task](Slot& slot) {
-    QueuedTask* const pointer = &task;
-    std::memcpy(slot.closure, &pointer, sizeof(pointer));
+  const auto fill = [this, &task](Slot& slot) {
+    const Filling filling{&task, slots_.end()};
+    std::memcpy(slot.closure, &filling, sizeof(filling));
   };
-  const auto fill_own = [&task, &fill](Slot& slot) {
+  const auto fill_and_note_slot = [&task, &fill](Slot& slot) {
     fill(slot);
     task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
   };
@@ -75,8 +74,7 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
     run_here(Kind::task, &run_queued, fill);
   } else if (task.priority == 0 && !ages()) {
     task.place = QueuedTask::Place::slot;
-    task.ticket = slots_.end();
-    publish(Kind::task, &run_queued, fill_own, reserved);
+    publish(Kind::task, &run_queued, fill_and_note_slot, reserved);
   } else {
     task.run = &run_task_node;
     levels_->push(task);

@@ -42,11 +42,12 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
         Slot* const slot = task.slot.load(std::memory_order_relaxed);
         auto seen = &run_queued;
         if (slot == nullptr || !slot->run.compare_exchange_strong(seen, &run_undecided, std::memory_order_seq_cst)) {
-          return false;  // claimed by a worker, or over
+          return false;
         }
-        // The worker claims, then looks at `run`; here it is the other way round. So whoever claims from now on sees
-        // `run_undecided`, and waits for this critical section; and who did not see it is seen here.
-        if (slots_.is_claimed(task.ticket)) {
+        // That says little yet: `run` stays what it is while the task runs. But the worker claims, then looks at `run`,
+        // and here it is the other way round. So whoever claims from now on sees `run_undecided`, and waits for this
+        // critical section; and who did not see it is seen here.
+        if (slots_.is_claimed(filling(*slot).ticket)) {
           seen = &run_undecided;  // not if the task is over meanwhile, and the slot empty
           slot->run.compare_exchange_strong(seen, &run_queued, std::memory_order_relaxed);
           return false;
@@ -107,8 +108,7 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
     }
     slot.run.store(nullptr, std::memory_order_relaxed);
     if (run == &run_queued) {
-      QueuedTask* task;
-      std::memcpy(&task, slot.closure, sizeof(task));
+      QueuedTask* const task = filling(slot).task;
       task->slot.store(nullptr, std::memory_order_relaxed);
       task->place = QueuedTask::Place::nowhere;
       tasks.push_back(*task);

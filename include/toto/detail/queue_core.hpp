@@ -17,8 +17,8 @@
 //  I4  No task is accepted while no thread is known to exist (secured_ == 0).
 //  I5  live_ never exceeds thread_count, and counts a worker from the decision to start it to its leaving.
 //  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
-//  I7  A slot is claimed by exactly one compare-exchange on its chunk. A QueuedTask in it runs unless it was cancelled
-//      before that.
+//  I7  A slot is claimed by exactly one compare-exchange on its chunk. A QueuedTask in it is run or cancelled, never
+//      both: cancel() wins only if the slot is unclaimed after its function has been changed.
 //  I8  After ended_ nothing is accepted, and everything accepted before has been completed.
 //  I9  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own task
 //      lets that one thread go.
@@ -257,6 +257,17 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   ~QueueCore() override;
 
+  /// What is in the slot of a QueuedTask. The ticket is the slot's: the node of a task that is over may have one of
+  /// another queue.
+  struct Filling {
+    QueuedTask* task;
+    std::uint64_t ticket;
+  };
+  static Filling filling(const Slot& slot) noexcept {
+    Filling filling;
+    std::memcpy(&filling, slot.closure, sizeof(filling));
+    return filling;
+  }
   static void run_queued(Slot& slot, Worker& worker);
   static void run_undecided(Slot& slot, Worker& worker);
   static void run_task_node(Continuation&, Turn) noexcept {}  // tells a task among the nodes; see run_node

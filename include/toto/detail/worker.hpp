@@ -104,6 +104,9 @@ class Worker {
   std::coroutine_handle<> resume_next;
   /// Work that belongs to this thread and comes before anything queued: coroutine tasks that have just ended.
   ContinuationList local;
+  /// In run_local(): the task that this thread is in the middle of may still destroy the coroutines of its queue, so
+  /// what ends now does not set `resume_next`.
+  bool in_run_local = false;
   /// References to the core that states destroyed on this thread gave back; handed over at the mutex.
   std::size_t returned_references = 0;
   /// Ran something since it last rested: the idle time starts anew.

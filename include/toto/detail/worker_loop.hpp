@@ -100,9 +100,7 @@ typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim_locked(Worker& self
     const typename Slot::Run run = slot->run.load(std::memory_order_relaxed);
     self.claimed_task = run != &run_hop && run != &run_nothing;
     if (run == &run_queued) {
-      QueuedTask* task;
-      std::memcpy(&task, slot->closure, sizeof(task));
-      task->place = QueuedTask::Place::nowhere;
+      filling(*slot).task->place = QueuedTask::Place::nowhere;
     }
   }
   return slot;
@@ -163,10 +161,12 @@ void QueueCore<Runtime>::settle_one(Worker& self) noexcept {
 
 template <class Runtime>
 void QueueCore<Runtime>::run_local(Worker& self) noexcept {
+  const bool nested = std::exchange(self.in_run_local, true);
   while (!self.local.empty()) {
     Continuation& node = self.local.pop_front();
     node.run(node, Turn::on_executor);
   }
+  self.in_run_local = nested;
 }
 
 /// Waits for work. Returns true if there is some, false if the worker shall leave: both decided in the critical section
