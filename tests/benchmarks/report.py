@@ -107,6 +107,12 @@ def table(results):
     return lines
 
 
+def name_of(goal):
+    """The workload; and the contender, if it is a special way of using this library."""
+    special = f" ({goal.contender.removeprefix('toto').strip(' ,')})" if goal.contender != "toto" else ""
+    return f"{goal.workload}, {goal.variant}{special}"
+
+
 def verdicts(results):
     for goal in GOALS:
         verdict = judge(goal, results)
@@ -119,7 +125,7 @@ def goal_table(results):
     lines = [f"{'goal':34} {'reached':>9} {'at most':>8}  measure"]
     for goal, measure, verdict in verdicts(results):
         reached, word = (f"{verdict[0]:9.3f}", "met" if verdict[1] else "MISSED") if verdict else ("        -", "no peer")
-        lines.append(f"{goal.workload + ', ' + goal.variant:34} {reached} {goal.limit:8g}  {measure:18} {word}")
+        lines.append(f"{name_of(goal):34} {reached} {goal.limit:8g}  {measure:18} {word}")
     return lines
 
 
@@ -145,7 +151,7 @@ def markdown(results, plot_files, quick):
     lines += ["## Goals", "", "| workload | measured in | at most | reached | |", "|---|---|---|---|---|"]
     for goal, measure, verdict in verdicts(results):
         reached, word = (f"{verdict[0]:.3g}", "met" if verdict[1] else "missed") if verdict else ("-", "peer missing")
-        lines.append(f"| {goal.workload}, {goal.variant} | {measure} | {goal.limit:g} | {reached} | {word} |")
+        lines.append(f"| {name_of(goal)} | {measure} | {goal.limit:g} | {reached} | {word} |")
     lines += ["", "## Every contender", "",
               "Ratios to the baseline; smaller is better. The last column is on the machine of that day: such numbers "
               "differ from machine to machine and from run to run, the ratios less so.", "",

@@ -33,4 +33,12 @@
 #define TOTO_NOINLINE __attribute__((noinline))
 #endif
 
+// A short test in front of a long function, on the way of every task. GCC would inline it or not by how much the
+// program has grown already.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TOTO_ALWAYS_INLINE __forceinline
+#else
+#define TOTO_ALWAYS_INLINE inline __attribute__((always_inline))
+#endif
+
 #endif  // TOTO_DETAIL_ANNOTATIONS_HPP

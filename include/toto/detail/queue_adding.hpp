@@ -11,7 +11,7 @@
 namespace toto::inline v0::detail {
 
 template <class Runtime>
-bool QueueCore<Runtime>::prepare_locked(Kind kind, bool& reserved) {
+TOTO_ALWAYS_INLINE bool QueueCore<Runtime>::prepare_locked(Kind kind, bool& reserved) {
   if (closed_ || secured_ == 0 || bounded() || !slots_.has_room()) [[unlikely]] {
     return prepare_slowly_locked(kind, reserved);
   }
@@ -46,16 +46,15 @@ void QueueCore<Runtime>::run_undecided(Slot& slot, Worker& worker) {
 
 template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
-  const auto fill = [this, &task](Slot& slot) {
-    const Filling filling{&task, slots_.end()};
+  mutex_.lock();
+  const bool queued = prepare_locked(Kind::task, reserved);
+  const auto fill = [filling = Filling{&task, slots_.end()}](Slot& slot) {
     std::memcpy(slot.closure, &filling, sizeof(filling));
   };
   const auto fill_and_note_slot = [&task, &fill](Slot& slot) {
     fill(slot);
     task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
   };
-  mutex_.lock();
-  const bool queued = prepare_locked(Kind::task, reserved);
   // From here on nothing fails: a refused task has not touched its lane.
   if (queued && task.lane && task.lane->admitted == task.lane->limit) {
     if (task.lane->waiting.empty()) {
