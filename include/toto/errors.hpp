@@ -28,7 +28,7 @@ struct QueueFull : Error {
   using Error::Error;
 };
 
-/// The task will never run, or was told to stop and did.
+/// The task will never run, or its thread was unwound by force. One that was asked to stop and did gives its result.
 struct TaskCancelled : Error {
   using Error::Error;
 };
@@ -38,7 +38,7 @@ struct TimedOut : Error {
   using Error::Error;
 };
 
-/// Waiting for an instance of a pool that is gone.
+/// An instance of a pool that has closed is wanted.
 struct PoolClosed : Error {
   using Error::Error;
 };
@@ -48,7 +48,7 @@ struct InstanceGone : Error {
   using Error::Error;
 };
 
-/// The handle was default-constructed or moved from, or its result was taken already.
+/// A handle, Task, lease, admission or awaitable is empty: default-constructed, moved from, or used already.
 struct NoState : Error {
   using Error::Error;
 };

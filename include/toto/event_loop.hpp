@@ -25,7 +25,8 @@ namespace toto::inline v0 {
 /// A loop for one thread, which is whichever calls run() or run_sync().
 ///
 /// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
-/// coroutine that would come back continues on the worker that finished what it waits for.
+/// coroutine that would come back continues as if it had no home: on the worker that finishes what it waits for, on a
+/// worker of that queue if its task is over already, or, after sleep_for, on the thread of the timers.
 /// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
 /// time.
 template <class Runtime = StdRuntime>

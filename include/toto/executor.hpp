@@ -70,13 +70,19 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 
   bool post(Continuation& node) noexcept override {
     std::uint64_t ticket = 0;
-    {
-      const Lock lock(mutex_);
-      ticket = node.ticket = ++tickets_;
-      nodes_.push_back(node);
-    }
-    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
+    post_silently(node, ticket);
+    announce(ticket);
     return true;
+  }
+
+  bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override {
+    const Lock lock(mutex_);
+    ticket = node.ticket = ++tickets_;
+    nodes_.push_back(node);
+    return true;
+  }
+  void announce(std::uint64_t ticket) noexcept override {
+    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
   }
 
   void withdraw(Continuation& node) noexcept override {

@@ -62,7 +62,8 @@ struct StdRuntime {
 #else
   static constexpr bool recycles_memory = true;
 #endif
-  /// True where looking again for about a microsecond before going to sleep may pay.
+  /// True where looking again before going to sleep may pay: for about a microsecond, or, where that has paid before,
+  /// for some ten to fifty.
   static constexpr bool spins = true;
 
   /// True where the process can fork.

@@ -289,7 +289,7 @@ class BasicTaskQueue {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The queue whose thread the calling thread is, or null.
+  /// The queue whose thread the calling thread is, or null. Its destructor may be waiting.
   static BasicTaskQueue* current() noexcept {
     auto* const worker = detail::ThreadContext<Runtime>::current().worker;
     return worker == nullptr ? nullptr

@@ -74,6 +74,24 @@ TEST_CASE("a program's own executor is a place to continue, and a home from then
   CHECK(known);
 }
 
+TEST_CASE("no lock is held while a program's own executor is given something: it may run it right away",
+          "[executor][H5]") {
+  PromptExecutor prompt;
+  toto::TaskQueue queue;
+  Gate over;
+  [](toto::TaskQueue& tasks, PromptExecutor& executor, Gate& done) -> FireAndForget {
+    auto handle = tasks.yield_task([] {});
+    co_await std::move(handle).resume_on(executor);
+    for (int i = 0; i < 10; ++i) {
+      co_await toto::sleep_for(std::chrono::milliseconds(1));
+      co_await toto::sleep_for(std::chrono::milliseconds(0));  // while the timers' thread is still in post()
+      co_await tasks.call([] {});
+    }
+    done.open();
+  }(queue, prompt, over);
+  CHECK(over.wait());
+}
+
 TEST_CASE("a Resumption continues one coroutine, whichever copy is called, and how often", "[executor]") {
   toto::TaskQueue queue;
   ManualExecutor manual;

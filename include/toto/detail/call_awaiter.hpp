@@ -49,14 +49,18 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
 
  private:
   void hand_over(Worker<Runtime>* worker) noexcept override {
-    const Lock lock(mutex_);
-    this->run = [](Continuation& node, Turn turn) noexcept {
-      static_cast<FramedState&>(node).wait_until_handed_over();
-      Base::resume_posted(node, turn);
-    };
-    Base::hand_over(worker);
-    handed_over_ = true;
-    changed_.notify_all();
+    typename Home<Runtime>::Announcement announcement;
+    {
+      const Lock lock(mutex_);
+      this->run = [](Continuation& node, Turn turn) noexcept {
+        static_cast<FramedState&>(node).wait_until_handed_over();
+        Base::resume_posted(node, turn);
+      };
+      announcement = Base::hand_over_silently(worker);
+      handed_over_ = true;
+      changed_.notify_all();
+    }
+    announcement.make();  // *this may be gone
   }
 
   /// From its return the thread that hands the continuation over touches nothing of this.

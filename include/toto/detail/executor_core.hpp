@@ -7,6 +7,8 @@
 #ifndef TOTO_DETAIL_EXECUTOR_CORE_HPP
 #define TOTO_DETAIL_EXECUTOR_CORE_HPP
 
+#include <cstdint>
+
 #include "continuation.hpp"
 #include "ref.hpp"
 
@@ -22,6 +24,12 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Returns false, and forgets the node, if this executor has ended.
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
+
+  /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's. After true, announce()
+  /// has to be called with that ticket, without the mutex; the node may have run by then.
+  /// Thread-safe.
+  virtual bool post_silently(Continuation& node, [[maybe_unused]] std::uint64_t& ticket) noexcept { return post(node); }
+  virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
 
   /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not begin to
   /// run now.

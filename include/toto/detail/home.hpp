@@ -55,6 +55,36 @@ class Home {
     return false;
   }
 
+  /// What a user's own executor has still to be told of a node that it was given silently.
+  class Announcement {
+   public:
+    Announcement() noexcept = default;
+    /// The caller holds no mutex.
+    void make() noexcept {
+      if (executor_) {
+        executor_->announce(ticket_);
+      }
+    }
+
+   private:
+    friend Home;
+    Ref<Executor> executor_;
+    std::uint64_t ticket_ = 0;
+  };
+
+  /// As post(), for a caller that holds a mutex, and makes the announcement without it.
+  Announcement post_silently(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {
+    Announcement announcement;
+    // A home that is not owned is a queue, which needs no announcement.
+    if ((word_ & kOwned) != 0 && executor()->post_silently(node, announcement.ticket_)) {
+      announcement.executor_ = Ref<Executor>::adopt(executor());
+      word_ = 0;
+    } else {
+      post(node, worker, queue);
+    }
+    return announcement;
+  }
+
   /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is
   /// doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {

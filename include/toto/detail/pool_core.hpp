@@ -10,7 +10,7 @@
 // place goes to the next. In the same way whoever gets an instance validates it, and an instance that retires is in the
 // hands of whoever destroys it.
 //
-// Invariants (docs/design.md argues them):
+// Invariants (docs/design.md, "Pools", tells why it is built like this):
 //  P1  A place is in exactly one of free_, where it has an instance, and leased_, or is being deleted. Who holds a
 //      leased one is the only one to touch the instance, and gives the place back, once.
 //  P2  While somebody waits, nothing is free and no place can be added: a newcomer never overtakes. Only who was served

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Adding to a queue, handing continuations over to it, taking tasks back, and choosing who shall come. Part of
-// QueueCore, whose invariants I1 to I9 are listed in queue_core.hpp; include that.
+// Adding to a queue, handing continuations over to it, the order in which they are taken, and choosing who shall come.
+// Part of QueueCore, whose invariants I1 to I9 are listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_QUEUE_ADDING_HPP
 #define TOTO_DETAIL_QUEUE_ADDING_HPP

@@ -3,7 +3,8 @@
 // QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a worker, a
 // handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The bodies:
 // queue_adding.hpp, queue_bound.hpp (room for tasks), queue_cancelling.hpp, queue_blocking.hpp (who could still run a
-// task), worker_start.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing).
+// task), worker_start.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing),
+// queue_dump.hpp (the same in words).
 //
 // One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
 // tasks happens without it (slot_queue.hpp).
@@ -240,7 +241,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Of threads that wait for a task.
   SpinBudget<Runtime> spins;
 
-  /// The TaskQueue that owns this core. Its own workers read it; null once that object is being destroyed.
+  /// The TaskQueue that owns this core. Its own workers read it; null once that object's destructor has waited for the
+  /// others.
   typename Runtime::template Atomic<void*> owner{nullptr};
 
  private:

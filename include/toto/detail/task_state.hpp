@@ -16,10 +16,11 @@
 //
 //   pending -> awaited | observed | blocked | dropped | done      awaited -> dropped | posted | done
 //   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
-//   posted -> done | abandoned      done, abandoned -> freed
+//   posted -> done | abandoned      done -> posted (resume_on of a task that is over)      done, abandoned -> freed
 //
-// Every transition that another one can meet is a compare-exchange with acquire and release: whoever comes second sees
-// all that the first one wrote, and resumes, once. After publishing, a side touches nothing that the other may free.
+// Invariant I10 (docs/design.md): every transition that another one can meet is a compare-exchange with acquire and
+// release: whoever comes second sees all that the first one wrote, and resumes, once. After publishing, a side touches
+// nothing that the other may free.
 
 #ifndef TOTO_DETAIL_TASK_STATE_HPP
 #define TOTO_DETAIL_TASK_STATE_HPP
@@ -162,6 +163,10 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual std::exception_ptr failure() const noexcept = 0;
   /// Sends the awaiting coroutine home. After this the block may be gone.
   virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
+  /// The same for a caller that holds a mutex.
+  typename Home<Runtime>::Announcement hand_over_silently(Worker* worker) noexcept {
+    return home_.post_silently(*this, worker, *core_);
+  }
   /// Tells the task's stop token, if it has one.
   virtual void request_stop() noexcept {}
   /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.

@@ -282,10 +282,13 @@ class TimerService final : private ForkAware<Runtime> {
     heap_.remove(node);
     ExecutorCore<Runtime>* const home = node.home;
     // Under the mutex, so that remove() finds the node either here or at its home.
-    const bool posted = home != nullptr && home->post(node);
+    std::uint64_t ticket = 0;
+    const bool posted = home != nullptr && home->post_silently(node, ticket);
     firing_ = posted ? nullptr : &node;
     mutex_.unlock();
-    if (!posted) {
+    if (posted) {
+      home->announce(ticket);
+    } else {
       node.run(node, Turn::on_executor);  // it has no executor, or none any more
     }
     if (home != nullptr) {

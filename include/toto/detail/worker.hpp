@@ -44,8 +44,9 @@ class QueuedTask : public Continuation {
   /// It has ended: whoever waits for it is being told.
   virtual bool ready() const noexcept = 0;
 
-  /// Where it is queued, if in a slot; null once it has been claimed. Set and tested under the queue's mutex; cleared
-  /// by the worker without it, while it holds the chunk, so the slot cannot have been given to another task.
+  /// Where it is queued, if in a slot; null once it has begun: in between it may be claimed, which the chunk tells. Set
+  /// and tested under the queue's mutex; cleared by the worker without it, while it holds the chunk, so the slot cannot
+  /// have been given to another task.
   typename Runtime::template Atomic<Slot<Runtime>*> slot{nullptr};
 
   /// The lane whose bound it counts against, or none.
@@ -53,7 +54,7 @@ class QueuedTask : public Continuation {
 
   // Last, and small: what derives from this has its own word in the same eight bytes.
 
-  /// Which of the queue's structures holds it. Guarded by the queue's mutex.
+  /// Which of the queue's structures holds it; still slot for one that was claimed without the mutex. Guarded by it.
   enum class Place : unsigned char { nowhere, slot, lane, node, level } place = Place::nowhere;
 
   /// More than 0: more urgent than the others. Constant from the adding on.
