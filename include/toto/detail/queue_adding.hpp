@@ -231,13 +231,40 @@ bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
   if (first) {
     node.ticket = 0;
     nodes_.push_front(node);
+    note_due_locked();
   } else {
-    node.ticket = slots_.end();
-    nodes_.push_back(node);
+    push_node_locked(node);
   }
-  note_due_locked();
   unlock_and_wake();
   return true;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::push_node_locked(Continuation& node) noexcept {
+  node.ticket = slots_.end();
+  nodes_.push_back(node);
+  note_due_locked();
+}
+
+/// Who shall come is chosen by announce(): to start a thread may fail, and that needs the timers, whose mutex the caller
+/// may hold.
+template <class Runtime>
+bool QueueCore<Runtime>::post_silently(Continuation& node, std::uint64_t&) noexcept {
+  const Lock lock(mutex_);
+  if (!ended_) {
+    push_node_locked(node);
+  }
+  return !ended_;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::announce(std::uint64_t) noexcept {
+  mutex_.lock();
+  if (has_work_locked()) {
+    unlock_and_wake();
+  } else {
+    mutex_.unlock();
+  }
 }
 
 /// The node that comes before the oldest slot, if there is one: an urgent task, a continuation, a task from a lane; or,

@@ -150,6 +150,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
+  bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override;
+  void announce(std::uint64_t ticket) noexcept override;
 
   /// The same, but ahead of everything queued.
   bool post_front(Continuation& node) noexcept { return post_node(node, true); }
@@ -315,6 +317,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   std::exception_ptr secure_first_worker(Kind kind) TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
+  void push_node_locked(Continuation& node) noexcept TOTO_REQUIRES(mutex_);
   Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   Slot* claim_locked(Worker& self, Chunk& chunk) noexcept TOTO_REQUIRES(mutex_);
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
