@@ -206,7 +206,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
 
   void unwound(Worker& worker) noexcept {
     worker.count(Tally::kFailed);
-    this->result_.set_cancelled();
+    this->result_.set_unwound();
     unbind();
     worker.running = nullptr;
     this->complete(nullptr);
@@ -245,7 +245,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {
-        this->result_.set_cancelled();
+        this->result_.set_unwound();
         end(nullptr);
         throw;
       }
