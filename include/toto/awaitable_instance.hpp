@@ -59,10 +59,14 @@ struct InstanceOf<const Source> {
 template <class T>
 using InstanceSource = std::variant<T*, std::shared_ptr<T>, std::weak_ptr<T>>;
 
+template <class Source>
+inline constexpr bool kObserves = false;
+template <class T>
+inline constexpr bool kObserves<std::weak_ptr<T>> = true;
+
 template <class T, class Source>
 InstanceSource<T> make_source(Source&& source) {
-  using Given = std::remove_cvref_t<Source>;
-  if constexpr (std::is_same_v<Given, std::weak_ptr<T>>) {
+  if constexpr (kObserves<std::remove_cvref_t<Source>> && std::is_convertible_v<Source, std::weak_ptr<T>>) {
     return std::weak_ptr<T>(std::forward<Source>(source));
   } else if constexpr (std::is_convertible_v<Source, std::shared_ptr<T>>) {
     std::shared_ptr<T> owner(std::forward<Source>(source));
@@ -70,10 +74,20 @@ InstanceSource<T> make_source(Source&& source) {
       throw std::invalid_argument("toto: instance is null; an AwaitableInstance needs an object to call");
     }
     return owner;
-  } else if constexpr (std::is_lvalue_reference_v<Source>) {
+  } else if constexpr (std::is_lvalue_reference_v<Source> &&
+                       std::is_convertible_v<std::remove_reference_t<Source>*, T*>) {
     return std::addressof(source);
   } else {
-    return std::make_shared<T>(std::forward<Source>(source));
+    constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
+    static_assert(
+        kValue,
+        "toto: an AwaitableInstance<T> is made of a T, of a std::shared_ptr or std::unique_ptr that owns one, "
+        "or of a std::weak_ptr");
+    if constexpr (kValue) {
+      return std::make_shared<T>(std::forward<Source>(source));
+    } else {
+      return {};
+    }
   }
 }
 

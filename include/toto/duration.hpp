@@ -86,6 +86,13 @@ class Duration {
     }
     if constexpr (std::is_floating_point_v<Rep>) {
       return static_cast<std::int64_t>(exact);
+    } else if constexpr (std::is_integral_v<Rep>) {
+      // The whole and the rest by themselves: what comes in between is no longer than the result.
+      using Wide = std::common_type_t<Rep, std::int64_t>;
+      constexpr auto kNum = static_cast<Wide>(Scale::num);
+      constexpr auto kDen = static_cast<Wide>(Scale::den);
+      const auto wide = static_cast<Wide>(count);
+      return static_cast<std::int64_t>(wide / kDen * kNum + wide % kDen * kNum / kDen);
     } else {
       return std::chrono::duration_cast<std::chrono::duration<std::int64_t, std::nano>>(
                  std::chrono::duration<Rep, Period>(count))
@@ -95,6 +102,29 @@ class Duration {
 
   std::int64_t count_ = 0;
 };
+
+namespace detail {
+
+/// From one point in time to another one of the same clock, in whatever units they are counted. Saturates; NaN stays.
+template <class Clock, class From, class To>
+constexpr Duration time_between(std::chrono::time_point<Clock, From> from,
+                                std::chrono::time_point<Clock, To> to) noexcept {
+  const Duration end(to.time_since_epoch());
+  if (end.is_nan() || end.is_never()) {
+    return end;
+  }
+  const std::int64_t begun = Duration(from.time_since_epoch()).nanoseconds().count();
+  const std::int64_t ended = end.nanoseconds().count();
+  if (begun < 0 && ended > std::numeric_limits<std::int64_t>::max() + begun) {
+    return Duration::never();
+  }
+  if (begun > 0 && ended < std::numeric_limits<std::int64_t>::min() + begun) {
+    return std::chrono::nanoseconds::min();
+  }
+  return std::chrono::nanoseconds(ended - begun);
+}
+
+}  // namespace detail
 
 }  // namespace toto::inline v0
 

@@ -7,10 +7,12 @@
 #ifndef TOTO_EVENT_LOOP_HPP
 #define TOTO_EVENT_LOOP_HPP
 
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "detail/awaitable.hpp"
+#include "detail/check_callable.hpp"
 #include "detail/loop_core.hpp"
 #include "detail/loop_timer.hpp"
 #include "duration.hpp"
@@ -58,14 +60,15 @@ class BasicEventLoop {
   }
 
   /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe.
-  /// Throws: std::bad_alloc.
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
+    detail::check_callable(fn);
     core_->post_function(std::forward<F>(fn));
   }
 
   /// Calls `fn()` on the loop's thread after `delay`, 0 or more. Thread-safe.
-  /// Throws: std::invalid_argument, std::bad_alloc.
+  /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc.
   template <class F>
   void call_later(Duration delay, F&& fn) {
     post_after(delay, std::forward<F>(fn)).detach();
@@ -88,8 +91,13 @@ class BasicEventLoop {
 
   /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run().
   /// Thread-safe.
-  /// Throws: std::bad_alloc.
-  void spawn(Task<> task) { core_->spawn(std::move(task)); }
+  /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
+  void spawn(Task<> task) {
+    if (!task.valid()) {
+      throw std::invalid_argument("toto: task is empty; give a Task that a coroutine has returned");
+    }
+    core_->spawn(std::move(task));
+  }
 
   /// Where coroutines continue: `std::move(handle).resume_on(loop)`.
   BasicExecutorRef<Runtime> executor() noexcept {
@@ -123,6 +131,7 @@ class BasicEventLoop {
 
   template <class F>
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
+    detail::check_callable(fn);
     auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
     timer->arm();

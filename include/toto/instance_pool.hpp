@@ -137,7 +137,8 @@ class InstancePool {
   /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a range that is moved are
   /// moved.
   ///
-  /// Deduction: a range is a collection of instances; name T to make a pool of one range.
+  /// Deduction: a range is a collection of instances, and a lambda, function or std::function that needs no argument is
+  /// a factory, for which the number is missing; name T to make a pool of one range, or of one lambda.
   /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
   template <class Source>
     requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
@@ -346,11 +347,16 @@ class InstancePool {
   static typename Core::Instances given(const PoolOptions& /*checked before anything is moved*/, Source&& source) {
     if constexpr (detail::RangeOfInstances<Source, T>) {
       return detail::make_places<T, Runtime>(std::forward<Source>(source));
+    } else if constexpr (detail::OneInstance<std::remove_cvref_t<Source>, T>) {
+      return detail::make_one_place<T, Runtime>(std::forward<Source>(source));
     } else {
-      static_assert(detail::OneInstance<std::remove_cvref_t<Source>, T>,
+      constexpr bool kFactory = std::invocable<std::decay_t<Source>&>;
+      static_assert(!kFactory,
+                    "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
+      static_assert(kFactory,
                     "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of "
                     "one of these; or of a factory and the number of instances it may make");
-      return detail::make_one_place<T, Runtime>(std::forward<Source>(source));
+      return {};
     }
   }
 
@@ -367,14 +373,15 @@ class InstancePool {
 
 template <class Source>
 InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<typename detail::PooledIn<Source>::Type>;
+template <detail::BareFactory Source>  // for the sake of the error: it needs a number
+InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<detail::MadeBy<Source>>;
 template <class Element>
   requires(!detail::Iterable<Element>)
 InstancePool(std::initializer_list<Element>, const PoolOptions& = {})
     -> InstancePool<typename detail::PointedTo<Element>::Type>;
 template <class F>
   requires std::invocable<std::decay_t<F>&>
-InstancePool(F&&, std::size_t, const PoolOptions& = {})
-    -> InstancePool<typename detail::PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type>;
+InstancePool(F&&, std::size_t, const PoolOptions& = {}) -> InstancePool<detail::MadeBy<F>>;
 
 }  // namespace toto::inline v0
 

@@ -95,15 +95,30 @@ inline void check_name(std::string_view value, const char* parameter) {
   }
 }
 
-inline void check_options(const QueueOptions& options) {
-  if (options.thread_count == 0 || options.thread_count > kMostThreads) {
-    throw std::invalid_argument("toto: thread_count is " + std::to_string(options.thread_count) +
+inline void check_threads(std::size_t value, const char* parameter) {
+  if (value == 0 || value > kMostThreads) {
+    throw std::invalid_argument(std::string("toto: ") + parameter + " is " + std::to_string(value) +
                                 "; give a number from 1 to " + std::to_string(kMostThreads));
   }
+}
+
+inline void check_pending(Pending value) {
+  if (value != Pending::run && value != Pending::cancel) {
+    throw std::invalid_argument("toto: pending is " + std::to_string(static_cast<int>(value)) +
+                                "; give Pending::run or Pending::cancel");
+  }
+}
+
+inline void check_options(const QueueOptions& options) {
+  check_threads(options.thread_count, "thread_count");
   check_duration(options.idle_timeout, "idle_timeout");
   check_name(options.name, "name");
   if (options.max_queued == 0) {
     throw std::invalid_argument("toto: max_queued is 0; give the number of tasks that may wait, 1 or more");
+  }
+  if (options.overflow < Overflow::block || options.overflow > Overflow::discard_oldest) {
+    throw std::invalid_argument("toto: overflow is " + std::to_string(static_cast<int>(options.overflow)) +
+                                "; give Overflow::block, reject, caller_runs or discard_oldest");
   }
   check_duration(options.ageing, "ageing");
   if (options.ageing == Duration()) {

@@ -175,14 +175,16 @@ class [[nodiscard(
     return state().wait_until(limit.after(Runtime::Clock::now()));
   }
 
-  /// The same with a point in time, of any clock; a clock other than the steady one is read once, now.
+  /// The same with a point in time, of any clock and counted in any unit; one that cannot be represented is never. A
+  /// clock other than the steady one is read once, now.
   template <class Clock, class Length>
   bool wait_until(std::chrono::time_point<Clock, Length> deadline) const {
     if constexpr (std::is_same_v<std::chrono::time_point<Clock, Length>, TimePoint>) {
       return state().wait_until(deadline);
     } else {
-      const auto now = Clock::now();
-      return deadline <= now ? state().ready() : wait_for(Duration(deadline - now));
+      const Duration left = detail::time_between(Clock::now(), deadline);
+      detail::check_not_nan(left, "deadline");
+      return wait_for(left);
     }
   }
 

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -206,14 +205,12 @@ class BasicTaskQueue {
 
   // Views and room.
 
-  /// A way into this queue for up to `limit` tasks at a time (1 or more), on this queue's threads. The others wait for
+  /// A way into this queue for up to `limit` tasks at a time (1 to 1,000,000), on this queue's threads. The others wait for
   /// their turn, in order, and hold no thread; limited(1) is a serial queue. They count as queued tasks of this queue.
   /// Throws: std::invalid_argument naming the parameter, also for a limit of 1 over a queue with Overflow::caller_runs,
   /// which would break its order; std::bad_alloc.
   QueueView<Runtime> limited(std::size_t limit, std::string_view name) {
-    if (limit == 0) {
-      throw std::invalid_argument("toto: limit is 0; give the number of tasks that may run at a time, 1 or more");
-    }
+    detail::check_threads(limit, "limit");
     detail::check_name(name, "name");
     if (limit == 1) {
       core_->require_order("a view of one");
@@ -248,19 +245,23 @@ class BasicTaskQueue {
 
   /// Refuses new tasks from now on; what was accepted still runs, or, with Pending::cancel, what has not begun
   /// completes with TaskCancelled. Continuations of coroutines are not refused. Does not block; may be repeated.
-  void close(Pending pending = Pending::run) { core_->close(pending); }
+  /// Throws: std::invalid_argument for a value that is neither.
+  void close(Pending pending = Pending::run) {
+    detail::check_pending(pending);
+    core_->close(pending);
+  }
 
   /// Completes every task that has not begun with TaskCancelled; returns how many.
   std::size_t cancel_queued() { return core_->cancel_queued(); }
 
   /// Blocks: until nothing is queued, running or suspended. Threads may still be idle then.
   /// Throws: DeadlockError on a thread of this queue, which would wait for itself, and where TaskHandle::get() does.
-  void wait_idle() { wait_idle_until(TimePoint::max()); }
+  void wait_idle() { wait_idle_until(TimePoint::max(), "wait_idle()"); }
 
   /// The same with a limit: true if the queue became idle, false after `limit`.
   bool wait_idle_for(Duration limit) {
     detail::check_not_nan(limit, "limit");
-    return wait_idle_until(limit.after(Runtime::Clock::now()));
+    return wait_idle_until(limit.after(Runtime::Clock::now()), "wait_idle_for()");
   }
 
   // Observing.
@@ -305,9 +306,9 @@ class BasicTaskQueue {
 
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 
-  bool wait_idle_until(TimePoint deadline) {
+  bool wait_idle_until(TimePoint deadline, const char* asked) {
     if (core_->this_worker() != nullptr) {
-      throw DeadlockError("toto: wait_idle() in a task of queue '" + core_->name() +
+      throw DeadlockError(std::string("toto: ") + asked + " in a task of queue '" + core_->name() +
                           "' would wait for that task itself");
     }
     const detail::AwaitedIdle<Runtime> idle(*core_);

@@ -98,7 +98,8 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 /// Handles run already, in parallel as their queues allow; tasks are started when this is awaited, one after another,
 /// each to its first suspension. Named handles are consumed like moved ones. If the awaiting coroutine is destroyed,
 /// handles are dropped and tasks destroyed.
-/// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
+/// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice. When awaited, also
+/// std::bad_alloc: the handles are consumed by then, and are dropped: their tasks run.
 /// Resumes on: where the coroutine was running.
 template <class... As>
   requires(detail::kIsChild<std::remove_cvref_t<As>> && ...)

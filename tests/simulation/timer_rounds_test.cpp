@@ -30,3 +30,21 @@ TEST_CASE("a timer's call that was added runs, though the one before is just end
     queue.wait_idle();
   });
 }
+
+TEST_CASE("a loop's timer that has missed its times for an hour goes on at once, be its period a nanosecond",
+          "[simulation][timers]") {
+  explore("times that a loop has missed", {.deviations = 1}, [](Simulation& sim) {
+    SimLoop loop;
+    int calls = 0;
+    toto::BasicTimer<SimRuntime> timer;
+    timer = loop.post_every(1ns, [&] {
+      if (++calls == 3) {
+        timer.stop();
+      }
+    });
+    sim.sleep_for(1h);
+    loop.run();
+    require(calls == 3, "it was called until it was stopped");
+    require(sim.elapsed().nanoseconds() < 1h + 10ns, "the times that had passed are left out, and no others");
+  });
+}

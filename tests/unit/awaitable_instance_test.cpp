@@ -194,6 +194,25 @@ TEST_CASE("a constant smart pointer is a smart pointer too", "[awaitable_instanc
   CHECK(std::is_same_v<decltype(by_weak), const toto::AwaitableInstance<Number>>);
 }
 
+TEST_CASE("what owns or observes an object of a derived class wraps its base", "[awaitable_instance][P1]") {
+  struct Derived : Number {
+    Derived() : Number(7) {}
+  };
+  toto::TaskQueue queue;
+  const auto shared = std::make_shared<Derived>();
+  const toto::AwaitableInstance<Number> by_shared(shared, queue);
+  CHECK(by_shared(&Number::increment).get() == 8);
+  const toto::AwaitableInstance<Number> by_unique(std::make_unique<Derived>(), queue);
+  CHECK(by_unique(&Number::increment).get() == 8);
+  std::weak_ptr<Derived> weak = shared;
+  const toto::AwaitableInstance<Number> by_weak(weak, queue);
+  CHECK(by_weak(&Number::increment).get() == 9);
+  const toto::AwaitableInstance<Number> by_moved_weak(std::move(weak), queue);
+  CHECK(by_moved_weak(&Number::increment).get() == 10);
+  const toto::AwaitableInstance<const Number> by_weak_to_constant(std::weak_ptr<const Derived>(shared), queue);
+  CHECK(by_weak_to_constant(&Number::value).get() == 10);
+}
+
 TEST_CASE("a null instance and a null callable are refused in the caller", "[awaitable_instance][P1][U4]") {
   toto::TaskQueue queue;
   REQUIRE_THROWS_AS(toto::AwaitableInstance(std::shared_ptr<Number>(), queue), std::invalid_argument);

@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <ratio>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -92,6 +94,30 @@ TEST_CASE("the earliest time of another clock is in the past, too", "[blocking][
   CHECK_FALSE(handle.wait_until(std::chrono::system_clock::time_point::min()));
 }
 
+TEST_CASE("a point in time may be counted in any unit, the earliest one is in the past", "[blocking][J2]") {
+  toto::TaskQueue queue;
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto handle = queue.yield_task([] {});
+  const auto earliest = [&]<class Clock>(Clock) {
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point<Clock, std::chrono::microseconds>::min()));
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point<Clock, std::chrono::milliseconds>::min()));
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point<Clock, std::chrono::seconds>::min()));
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point<Clock, std::chrono::hours>::min()));
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point<Clock, std::chrono::duration<double>>::min()));
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point<Clock, std::chrono::hours>()));
+    CHECK_FALSE(handle.wait_until(std::chrono::time_point_cast<std::chrono::hours>(Clock::now())));
+  };
+  earliest(Steady());
+  earliest(std::chrono::system_clock());
+  const std::chrono::duration<double> nan(std::numeric_limits<double>::quiet_NaN());
+  CHECK_THROWS_AS(handle.wait_until(std::chrono::time_point<Steady, std::chrono::duration<double>>(nan)),
+                  std::invalid_argument);
+  CHECK_THROWS_WITH(
+      handle.wait_until(std::chrono::time_point<std::chrono::system_clock, std::chrono::duration<double>>(nan)),
+      contains("deadline is NaN"));
+}
+
 TEST_CASE("the longest limits there are do not overflow: they wait for the end", "[blocking][J2]") {
   toto::TaskQueue queue;
   const auto wait = [&](auto how) {
@@ -116,7 +142,36 @@ TEST_CASE("the longest limits there are do not overflow: they wait for the end",
   CHECK(wait([](auto& handle) { return handle.wait_until(Steady::time_point::max()); }));
   CHECK(wait([](auto& handle) { return handle.wait_until(std::chrono::system_clock::time_point::max()); }));
   CHECK(wait([](auto& handle) { return handle.wait_until(std::chrono::system_clock::now() + 1h); }));
+
+  const auto latest = [&]<class Clock>(Clock) {
+    const auto wait_in = [&]<class Length>(Length) {
+      return wait([](auto& handle) { return handle.wait_until(std::chrono::time_point<Clock, Length>::max()); });
+    };
+    CHECK(wait_in(std::chrono::microseconds()));
+    CHECK(wait_in(std::chrono::milliseconds()));
+    CHECK(wait_in(std::chrono::seconds()));
+    CHECK(wait_in(std::chrono::hours()));
+    CHECK(wait_in(std::chrono::duration<double>()));
+    CHECK(wait([](auto& handle) {
+      return handle.wait_until(std::chrono::time_point_cast<std::chrono::hours>(Clock::now()) + std::chrono::hours(2));
+    }));
+  };
+  latest(Steady());
+  latest(std::chrono::system_clock());
 }
+
+// Duration: neither is what comes in between too long. A sixtieth of a second is 50,000,000 / 3 ns.
+using Frames = std::chrono::duration<std::int64_t, std::ratio<1, 60>>;
+static_assert(toto::Duration(Frames(60)) == toto::Duration(1s));
+static_assert(toto::Duration(Frames(100)).nanoseconds() == 1'666'666'666ns);
+static_assert(toto::Duration(Frames(-100)).nanoseconds() == -1'666'666'666ns);
+static_assert(toto::Duration(Frames(std::int64_t{60} * 9'000'000'000)).nanoseconds() == 9'000'000'000s);
+static_assert(toto::Duration(Frames::max()).is_never());
+static_assert(toto::Duration(Frames::min()).is_negative());
+static_assert(toto::Duration(std::chrono::nanoseconds::max() - 1ns).nanoseconds() ==
+              std::chrono::nanoseconds::max() - 1ns);
+static_assert(toto::Duration(std::chrono::duration<std::uint64_t, std::nano>(std::numeric_limits<std::uint64_t>::max()))
+                  .is_never());
 
 TEST_CASE("NaN as a limit is refused by name", "[blocking][J2][U2]") {
   toto::TaskQueue queue;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <stdexcept>
@@ -288,6 +289,33 @@ TEST_CASE("call_later refuses negative delays and NaN by name", "[event_loop][U2
   CHECK_THROWS_AS(loop.call_later(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN()), [] {}),
                   std::invalid_argument);
   loop.run();  // nothing was added
+}
+
+TEST_CASE("a loop refuses null callables and empty tasks where they are handed over", "[event_loop][misuse][U3]") {
+  toto::EventLoop loop;
+  const std::function<void()> empty;
+  void (*const function)() = nullptr;
+  CHECK_THROWS_AS(loop.post(empty), std::invalid_argument);
+  CHECK_THROWS_AS(loop.post(std::function<int()>()), std::invalid_argument);
+  CHECK_THROWS_AS(loop.post(function), std::invalid_argument);
+  CHECK_THROWS_WITH(loop.post(empty), contains("fn is null"));
+  CHECK_THROWS_AS(loop.call_later(0s, empty), std::invalid_argument);
+  CHECK_THROWS_WITH(loop.call_later(0s, function), contains("fn is null"));
+  CHECK_THROWS_AS(static_cast<void>(loop.post_after(1h, empty)), std::invalid_argument);
+  CHECK_THROWS_WITH(static_cast<void>(loop.post_after(1h, function)), contains("fn is null"));
+  CHECK_THROWS_AS(static_cast<void>(loop.post_every(1h, empty)), std::invalid_argument);
+  CHECK_THROWS_WITH(static_cast<void>(loop.post_every(1h, function)), contains("fn is null"));
+  CHECK_THROWS_AS(loop.spawn(toto::Task<>()), std::invalid_argument);
+  CHECK_THROWS_WITH(loop.spawn(toto::Task<>()), contains("task is empty"));
+  loop.run();  // at once: there is nothing in it
+
+  std::vector<int> log;
+  const std::function<void()> present = [&log] { log.push_back(1); };
+  loop.post(present);
+  loop.call_later(0s, present);
+  loop.spawn(note(log, 1));
+  loop.run();
+  CHECK(log.size() == 3);
 }
 
 TEST_CASE("current is the loop that runs on this thread", "[event_loop]") {

@@ -49,6 +49,28 @@ TEST_CASE("a thread count that makes no sense is refused by name and value", "[t
   REQUIRE(TaskQueue(1).thread_count() == 1);
 }
 
+TEST_CASE("a view's limit that makes no sense is refused by name and value", "[queue_view][misuse][U1]") {
+  TaskQueue queue(2);
+  REQUIRE_THROWS_WITH(queue.limited(0, "u1"), contains("limit") && contains("0"));
+  const int minus_one = -1;
+  REQUIRE_THROWS_AS(queue.limited(static_cast<std::size_t>(minus_one), "u1"), std::invalid_argument);
+  REQUIRE_THROWS_WITH(queue.limited(static_cast<std::size_t>(minus_one), "u1"),
+                      contains("limit") && contains(std::to_string(std::numeric_limits<std::size_t>::max())));
+  REQUIRE_THROWS_WITH(queue.limited(1'000'001, "u1"), contains("limit is 1000001"));
+  REQUIRE(queue.limited(1'000'000, "u1").thread_count() == 1'000'000);
+}
+
+TEST_CASE("a value that is none of an enumeration's is refused by name", "[task_queue][misuse][U2]") {
+  REQUIRE_THROWS_AS(TaskQueue({.name = "u2", .overflow = static_cast<toto::Overflow>(4)}), std::invalid_argument);
+  REQUIRE_THROWS_WITH(TaskQueue({.name = "u2", .overflow = static_cast<toto::Overflow>(-1)}),
+                      contains("overflow is -1"));
+  REQUIRE_NOTHROW(TaskQueue({.name = "u2", .max_queued = 1, .overflow = toto::Overflow::discard_oldest}));
+  TaskQueue queue;
+  REQUIRE_THROWS_AS(queue.close(static_cast<toto::Pending>(2)), std::invalid_argument);
+  REQUIRE_THROWS_WITH(queue.close(static_cast<toto::Pending>(-1)), contains("pending is -1"));
+  REQUIRE(queue.yield_task([] { return 1; }).get() == 1);  // it has not closed
+}
+
 TEST_CASE("a negative or undefined idle timeout is refused and zero is legal", "[task_queue][misuse][U2]") {
   REQUIRE_THROWS_AS(TaskQueue(1, -1ns), std::invalid_argument);
   REQUIRE_THROWS_WITH(TaskQueue(1, -2s), contains("idle_timeout") && contains("-2000000000"));
@@ -285,7 +307,8 @@ TEST_CASE("a handle without a task refuses every use in words", "[task_queue][mi
 TEST_CASE("waiting for one's own queue to become idle is refused in words", "[task_queue][misuse][U8]") {
   TaskQueue queue(2, 60s, "u8-self");
   auto handle = queue.yield_task([&queue] { queue.wait_idle(); });
-  REQUIRE_THROWS_AS(handle.get(), toto::DeadlockError);
+  REQUIRE_THROWS_WITH(handle.get(), contains("wait_idle() in a task of queue 'u8-self'"));
   auto timed = queue.yield_task([&queue] { queue.wait_idle_for(1ms); });
-  REQUIRE_THROWS_WITH(timed.get(), contains("u8-self"));
+  REQUIRE_THROWS_WITH(timed.get(), contains("wait_idle_for() in a task of queue 'u8-self'"));
+  REQUIRE_THROWS_AS(queue.yield_task([&queue] { queue.wait_idle(); }).get(), toto::DeadlockError);
 }

@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <ratio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -83,6 +86,55 @@ TEST_CASE("a periodic task comes again until it is stopped, also by itself, and 
   REQUIRE(queue.wait_idle_for(kPatience));
   CHECK(runs == 5);
   CHECK_FALSE(overlapped);
+}
+
+TEST_CASE("a period of a nanosecond keeps neither other timers nor whoever stops it", "[timers]") {
+  TaskQueue queue;
+  auto busy = queue.add_task_every(1ns, [] { std::this_thread::sleep_for(1ms); });
+  Gate other;
+  const auto timer = queue.add_task_after(50ms, [&other] { other.open(); });
+  CHECK(other.wait());
+  const auto begin = std::chrono::steady_clock::now();
+  busy.stop();
+  CHECK(std::chrono::steady_clock::now() - begin < kPatience);
+  CHECK_FALSE(busy.active());
+}
+
+namespace {
+
+/// A clock whose time is set by hand, and whose tick is as long as `Tick` says.
+template <class Tick>
+struct HandClock {
+  using duration = std::chrono::duration<std::int64_t, Tick>;
+  using time_point = std::chrono::time_point<HandClock, duration>;
+  static time_point now() noexcept { return time_point(duration(time)); }
+  static inline std::int64_t time = 0;
+};
+
+template <class Tick = std::nano>
+std::int64_t next_after(std::int64_t last, std::int64_t now, toto::Duration period) {
+  using Clock = HandClock<Tick>;
+  Clock::time = now;
+  const typename Clock::time_point from{typename Clock::duration(last)};
+  return toto::detail::next_time<Clock>(from, period).time_since_epoch().count();
+}
+
+}  // namespace
+
+TEST_CASE("however many times of a timer have passed, the next one is found at once", "[timers]") {
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  CHECK(next_after(100, 100, 10ns) == 110);
+  CHECK(next_after(100, 109, 10ns) == 110);
+  CHECK(next_after(100, 110, 10ns) == 120);  // what is due now is over
+  CHECK(next_after(100, 175, 10ns) == 180);
+  CHECK(next_after(100, 50, 10ns) == 110);  // one that came too early
+  CHECK(next_after(100, 175, 1000h) == 100 + std::int64_t{1000} * 3600 * 1'000'000'000);
+  CHECK(next_after(0, kMax / 2, 1ns) == kMax / 2 + 1);
+  CHECK(next_after(0, kMax - 1, 1h) == kMax);  // the next one is beyond all times: never
+  CHECK(next_after(0, kMax - 1, toto::Duration(std::chrono::nanoseconds::max() - 1ns)) == kMax);
+  CHECK(next_after(kMax - 5, kMax - 5, 1h) == kMax);
+  CHECK(next_after<std::micro>(7, 9, 1ns) == 10);  // shorter than a tick of the clock: a tick
+  CHECK(next_after<std::micro>(0, kMax / 2, 2500ns) > kMax / 2);
 }
 
 TEST_CASE("a periodic coroutine is one call until it has ended; what it throws goes to on_error", "[timers]") {

@@ -13,13 +13,13 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../task.hpp"
 #include "block_cache.hpp"
+#include "check_callable.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 #include "temporaries.hpp"
@@ -59,23 +59,6 @@ consteval void require_callable() {
   static_assert(CallTraits<Runtime, F, Args...>::kValid,
                 "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: use "
                 "std::ref to pass a reference");
-}
-
-template <class F, class... Args>
-void check_callable(const F& function, const Args&... args) {
-  if constexpr (!std::is_function_v<F> && requires { function == nullptr; }) {
-    if (function == nullptr) {
-      throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
-    }
-  }
-  if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
-    const auto& object = std::get<0>(std::tie(args...));
-    if constexpr (requires { object == nullptr; }) {
-      if (object == nullptr) {
-        throw std::invalid_argument("toto: the object to call the member function on is null");
-      }
-    }
-  }
 }
 
 struct NoStop {};
@@ -223,7 +206,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
 
   void unwound(Worker& worker) noexcept {
     worker.count(Tally::kFailed);
-    this->result_.set_cancelled();
+    this->result_.set_unwound();
     unbind();
     worker.running = nullptr;
     this->complete(nullptr);
@@ -262,7 +245,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {
-        this->result_.set_cancelled();
+        this->result_.set_unwound();
         end(nullptr);
         throw;
       }

@@ -20,6 +20,7 @@
 #include "../pool_options.hpp"
 #include "pool_instance.hpp"
 #include "ranges.hpp"
+#include "temporaries.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -63,6 +64,21 @@ concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && Input
 /// Owns or points to an instance, rather than being one.
 template <class U, class T>
 inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
+
+/// A function, a pointer to one, a std::function or a lambda: a callable that nobody would lend, unless T says so.
+template <class F>
+inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || is_closure<F>();
+template <class Signature>
+inline constexpr bool kBareCallable<std::function<Signature>> = true;
+
+/// Such a callable makes something: it is meant as a factory.
+template <class Source>
+concept BareFactory = std::is_invocable_v<std::decay_t<Source>&> && kBareCallable<std::decay_t<Source>> &&
+                      !std::is_void_v<std::invoke_result_t<std::decay_t<Source>&>>;
+
+/// The type of the instances that a factory makes.
+template <class F>
+using MadeBy = typename PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type;
 
 /// Throws: std::invalid_argument naming the parameter.
 inline void check_options(const PoolOptions& options, bool factory, std::size_t max) {

@@ -19,7 +19,8 @@
 
 namespace toto::inline v0::detail {
 
-enum class Outcome : std::uint8_t { none, value, exception, cancelled, taken };
+/// Unwound: it ran, and its thread was ended by force (pthread_exit).
+enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, taken };
 
 /// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a value.
 template <class R>
@@ -72,6 +73,7 @@ class Result {
     outcome_ = Outcome::exception;
   }
   void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }
+  void set_unwound() noexcept { outcome_ = Outcome::unwound; }
 
   /// The failure, if that is how it ended.
   std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
@@ -102,6 +104,10 @@ class Result {
       case Outcome::cancelled:
         outcome_ = Outcome::taken;
         throw TaskCancelled("toto: a task on queue '" + std::string(queue) + "' was cancelled before it ran");
+      case Outcome::unwound:
+        outcome_ = Outcome::taken;
+        throw TaskCancelled("toto: a task on queue '" + std::string(queue) +
+                            "' has no result: its thread was ended while it ran (pthread_exit)");
       case Outcome::none:
       case Outcome::taken:
         break;

@@ -125,7 +125,8 @@ class HandleNode final : public ChildNode<Runtime>, public Observer<Runtime> {
   void forsake() noexcept override {}
   bool failed() const noexcept override { return state_->outcome() != Outcome::value; }
   bool was_cancelled() const noexcept override {
-    return state_->outcome() == Outcome::cancelled || is_task_cancelled(state_->failure());
+    const Outcome outcome = state_->outcome();
+    return outcome == Outcome::cancelled || outcome == Outcome::unwound || is_task_cancelled(state_->failure());
   }
   void rethrow() override { state_->take(); }
 

@@ -23,8 +23,14 @@ namespace toto::inline v0 {
 
 namespace detail {
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-/// Whether the name of T ends in "<lambda(...)>", and not only in the argument of a template.
+/// Whether T is the type of a lambda, as far as the compiler's name for it tells.
+#if defined(__clang__)
+template <class T>
+consteval bool is_closure() {
+  return std::string_view(__PRETTY_FUNCTION__).find("[T = (lambda") != std::string_view::npos;
+}
+#elif defined(__GNUC__)
+// Whether the name of T ends in "<lambda(...)>", and not only in the argument of a template.
 template <class T>
 consteval bool is_closure() {
   const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = use()::<lambda()>]"
@@ -38,6 +44,14 @@ consteval bool is_closure() {
   }
   return false;
 }
+#else
+template <class T>
+consteval bool is_closure() {
+  return false;
+}
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 /// T is deduced as for a forwarding reference.
 template <class T>
 inline constexpr bool kDestroyedTwice = !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&

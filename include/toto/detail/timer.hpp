@@ -7,6 +7,7 @@
 #ifndef TOTO_DETAIL_TIMER_HPP
 #define TOTO_DETAIL_TIMER_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -35,14 +36,17 @@ struct TimerNode : Continuation {
   ExecutorCore<Runtime>* home = nullptr;  // TimerService: owned while waiting; null: the timer's own thread
 };
 
-/// The first time that is not over yet, in steps of `period` from `last`.
+/// The first time that is not over yet, in steps of `period`, or of a tick of the clock, from `last`.
 template <class Clock>
 typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
-  const auto now = Clock::now();
-  do {
-    last = period.after(last);
-  } while (last <= now);
-  return last;
+  using TimePoint = typename Clock::time_point;
+  using Length = typename Clock::duration;
+  const Length step = std::max(std::chrono::duration_cast<Length>(period.nanoseconds()), Length(1));
+  const TimePoint now = Clock::now();
+  if (now > last) {
+    last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
+  }
+  return last > TimePoint::max() - step ? TimePoint::max() : last + step;
 }
 
 /// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// Refuses null callables where they are handed over, rather than where they would be called. Read next: call_state.hpp,
+// ../event_loop.hpp.
+
+#ifndef TOTO_DETAIL_CHECK_CALLABLE_HPP
+#define TOTO_DETAIL_CHECK_CALLABLE_HPP
+
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+
+#include "../version.hpp"
+
+namespace toto::inline v0::detail {
+
+/// Throws: std::invalid_argument for a null callable, or for a member pointer and a null object.
+template <class F, class... Args>
+void check_callable(const F& function, const Args&... args) {
+  if constexpr (!std::is_function_v<F> && requires { function == nullptr; }) {
+    if (function == nullptr) {
+      throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
+    }
+  }
+  if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
+    const auto& object = std::get<0>(std::tie(args...));
+    if constexpr (requires { object == nullptr; }) {
+      if (object == nullptr) {
+        throw std::invalid_argument("toto: the object to call the member function on is null");
+      }
+    }
+  }
+}
+
+}  // namespace toto::inline v0::detail
+
+#endif  // TOTO_DETAIL_CHECK_CALLABLE_HPP
