@@ -10,7 +10,8 @@
 # A test claims a behaviour by its id in brackets, in the tags of a test case ("[task_queue][B4]") or, where there are
 # no tags, in a comment ("// covers: [R1][R2]", "# covers: [R1]" in a script). An id that is not in the list fails.
 #
-# An invariant of docs/design.md is cited in the same places, as [inv.I4]. One that no test cites fails, too.
+# An invariant of docs/design.md, of the queue or of another class, is cited in the same places, as [inv.I4]. One that
+# no test cites fails, too.
 
 set -eu
 cd "$(dirname "$0")"
@@ -61,7 +62,7 @@ claims() {
 }
 
 # The numbers of the invariants: the first column of their table.
-invariants=$(sed -n 's/^| \(I[0-9][0-9]*\) |.*/inv.\1/p' ../docs/design.md | tr '\n' ' ')
+invariants=$(sed -n 's/^| \([A-Z][0-9][0-9]*\) |.*/inv.\1/p' ../docs/design.md | tr '\n' ' ')
 
 claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" -v invariants="$invariants" '
   BEGIN { invariant_count = split(invariants, invariant, " "); for (i in invariant) uncited[invariant[i]] }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// not_a_temporary lets a moved object pass that is a named one: lambdas like anything else.
+// not_a_temporary lets a moved object pass that is a named one: lambdas like anything else. unit/temporaries_test.cpp
+// runs them.
 // covers: [G24]
 
 #include <toto/tasks.hpp>

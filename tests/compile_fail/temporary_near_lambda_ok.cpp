@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Types that have a lambda in their name, but are none: they have constructors, and are not refused.
+// Types that have a lambda in their name, but are none: they have constructors, and are not refused. The lambda inside
+// has a name: as a temporary it would be destroyed twice, which the library cannot see. unit/temporaries_test.cpp runs
+// all of this.
 // covers: [G24]
 
 #include <toto/tasks.hpp>
@@ -14,7 +16,8 @@ std::size_t length(const std::string& text) {
 }
 
 toto::Task<> use(toto::TaskQueue& queue, std::string text) {
-  co_await queue.yield_task(std::bind([text] { return text.size(); }));
+  const auto named = [text] { return text.size(); };
+  co_await queue.yield_task(std::bind(named));
   class Local {
    public:
     explicit Local(std::string inside) : text_(std::move(inside)) {}

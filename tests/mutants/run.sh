@@ -4,6 +4,9 @@
 # Plants the bugs of tests/mutants/list, one at a time, and expects the simulation to find each.
 # usage: run.sh [NAME ...]     CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors)
 #
+# Before that, the tests that judge have to pass on the code as it is, compiled in the same way: a program that cannot
+# even start would find every bug. Each is compiled once, however many mutants it judges.
+#
 # Most of the time is the compiler's. What no mutant changes, Catch2 and the standard library, it has precompiled, and
 # it does not optimise; Clang is faster at that and at the rest.
 set -u
@@ -39,6 +42,26 @@ precompile() {
   } > "$folder/standard.hpp"
   # shellcheck disable=SC2086  # the flags are words
   $CXX $CXXFLAGS $1 -I"$root/tests" -x c++-header "$folder/standard.hpp" -o "$folder/standard.hpp.gch"
+}
+
+# try_control TEST<tab>FLAGS: that test passes without a mutant, with each filter that is used.
+try_control() {
+  local test flags filter binary log status=0
+  IFS=$'\t' read -r test flags <<<"$1"
+  binary=$work/control_${test}_${flags//[^a-z]/_}
+  log=$binary.log
+  # shellcheck disable=SC2086  # the flags are words
+  $CXX $CXXFLAGS $flags -include "$(precompiled "$flags")/standard.hpp" -I"$root/include" -I"$root/tests" \
+    "$root/tests/simulation/$test.cpp" "$work/main.o" -o "$binary" >"$log" 2>&1 || status=$?
+  while [ $status -eq 0 ] && IFS= read -r filter; do
+    timeout "${LIMIT:-180}" "$binary" "$filter" >"$log" 2>&1 </dev/null || status=$?
+    grep -q 'All tests passed' "$log" || status=1
+  done < <(awk -F '\t' -v test="$test" -v flags="$flags" '$1 == test && $2 == flags { print $3 }' "$work/judges")
+  if [ $status -eq 0 ]; then
+    echo "passes   $test $flags"
+  else
+    echo "FAILS    $test $flags ${filter:+($filter) }without a mutant: $(tail -n 1 "$log")"
+  fi
 }
 
 try_mutant() {
@@ -84,7 +107,7 @@ try_mutant() {
   echo "found    $name: by \"${found:-a crash}\" after ${schedules:-1} schedules"
   rm -rf "$copy"
 }
-export -f try_mutant part field precompiled
+export -f try_control try_mutant part field precompiled
 
 # shellcheck disable=SC2086  # the flags are words
 $CXX $CXXFLAGS -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2
@@ -97,8 +120,18 @@ fi
 while read -r flags; do
   precompile "$flags" || exit 2
 done < <(for mutant in "${mutants[@]}"; do field "$mutant" flags; done | sort -u)
+for mutant in "${mutants[@]}"; do
+  read -r test filter <<<"$(field "$mutant" test)"
+  printf '%s\t%s\t%s\n' "$test" "$(field "$mutant" flags)" "$filter"
+done | sort -u > "$work/judges"
+cut -f 1,2 "$work/judges" | sort -u | tr '\n' '\0' |
+  xargs -0 -P "${JOBS:-$(nproc)}" -n 1 bash -c 'try_control "$1"' _ | tee "$work/controls"
 printf '%s\0' "${mutants[@]}" | xargs -0 -P "${JOBS:-$(nproc)}" -n 1 bash -c 'try_mutant "$1" || :' _ | tee "$work/result"
 passed=$(grep -c '^found' "$work/result")
 failed=$((${#mutants[@]} - passed))
 echo "$passed passed, $failed failed"
+if grep '^FAILS' "$work/controls" > /dev/null; then
+  echo "what a test finds that fails without a mutant, too, proves nothing" >&2
+  exit 1
+fi
 [ "$failed" -eq 0 ]

@@ -138,7 +138,7 @@ TEST_CASE("a task that lost ends by itself, wherever its coroutine is by then", 
   });
 }
 
-TEST_CASE("when_all_or_cancel throws the first failure when all are over", "[simulation][I3][K4]") {
+TEST_CASE("when_all_or_cancel throws the first failure when all are over", "[simulation][I3][K4][inv.S2][inv.S3]") {
   explore("when_all_or_cancel", kOnlyOrder, [](Simulation& sim) {
     Tally living;
     Tally over;
@@ -185,7 +185,7 @@ TEST_CASE("a group is over when the last of its tasks is, in all orders", "[simu
   });
 }
 
-TEST_CASE("two tasks of a group that fail cancel it once", "[simulation][K4]") {
+TEST_CASE("two tasks of a group that fail cancel it once", "[simulation][K4][inv.S1]") {
   explore("task group fails", {.random_schedules = 6'000}, [](Simulation& sim) {
     Tally living;
     int thrown = 0;

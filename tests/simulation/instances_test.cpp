@@ -113,7 +113,8 @@ TEST_CASE("closing with calls waiting in a lane runs or cancels them all", "[sim
   });
 }
 
-TEST_CASE("an instance has one user at a time and comes back when the call throws", "[simulation][Q2][Q3][Q4]") {
+TEST_CASE("an instance has one user at a time and comes back when the call throws",
+          "[simulation][Q2][Q3][Q4][inv.P1]") {
   explore("two threads, one instance", {.random_schedules = 10'000}, [](Simulation& sim) {
     Pool pool(Fragile{});
     const auto use = [&] {
@@ -128,7 +129,7 @@ TEST_CASE("an instance has one user at a time and comes back when the call throw
   });
 }
 
-TEST_CASE("a lease that times out while the instance comes back loses nothing", "[simulation][Q5][Q6]") {
+TEST_CASE("a lease that times out while the instance comes back loses nothing", "[simulation][Q5][Q6][inv.P3]") {
   explore("lease timeout against release", {.random_schedules = 10'000}, [](Simulation& sim) {
     Pool pool(Fragile{});
     Tally got;
@@ -147,7 +148,7 @@ TEST_CASE("a lease that times out while the instance comes back loses nothing", 
   });
 }
 
-TEST_CASE("waiters are served in the order of coming, and a newcomer does not overtake", "[simulation][Q8]") {
+TEST_CASE("waiters are served in the order of coming, and a newcomer does not overtake", "[simulation][Q8][inv.P2]") {
   explore("fair waiters", {.random_schedules = 10'000}, [](Simulation& sim) {
     Pool pool(Fragile{});
     std::string order;

@@ -7,9 +7,11 @@
 // on top. Strict time only where a thread waits in a loop for the others, or for the clock, to come that far: each of
 // its sleeps could end early at any moment.
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -106,7 +108,7 @@ void abandon(toto::Task<> coroutine) {
 
 }  // namespace
 
-TEST_CASE("an instance retires while others want one", "[simulation][Q2]") {
+TEST_CASE("an instance retires while others want one", "[simulation][Q2][inv.P1]") {
   explore("retire against take", {.deviations = 1, .random_schedules = 10'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count{.most = 1};
@@ -128,7 +130,7 @@ TEST_CASE("an instance retires while others want one", "[simulation][Q2]") {
   });
 }
 
-TEST_CASE("what is idle goes, and the minimum stays", "[simulation]") {
+TEST_CASE("what is idle goes, and the minimum stays", "[simulation][inv.P5]") {
   explore("retire to the minimum", {.random_schedules = 5'000, .eager = false}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count{.most = 2};
@@ -199,6 +201,36 @@ TEST_CASE("who was given an instance that is no good gets the next one", "[simul
                      {"coroutine", [&] { run(take_within(pool, toto::Duration::never(), taken, late)); }},
                      {"holder", [&] { held.reset(); }}});
     require(taken == 1 && pool.stats().free == 1, "both were served");
+  });
+}
+
+TEST_CASE("who was given an instance that is no good goes before everybody else", "[simulation][Q8][Q11][inv.P2]") {
+  explore("validate and go first", {.deviations = 1, .random_schedules = 5'000, .eager = false}, [](Simulation& sim) {
+    Count count;
+    std::string order;
+    Pool pool(things(count, 2));
+    bool first = true;
+    pool.validate([&first](Thing& thing) { return std::exchange(first, false) || is_good(thing); });
+    std::optional bad(pool.instance());
+    std::optional good(pool.instance());
+    const auto until_waiting = [&](std::size_t waiting, std::size_t rejected) {
+      while (pool.stats().waiting != waiting || pool.stats().rejected != rejected) {
+        sim.sleep_for(1ms);
+      }
+    };
+    const auto user = [&](char name) {
+      const auto lease = pool.instance();
+      order += name;
+    };
+    sim.spawn("a", [&] { user('a'); });
+    until_waiting(1, 0);
+    sim.spawn("b", [&] { user('b'); });
+    until_waiting(2, 0);
+    bad.reset();  // to a, for whom it is no good
+    until_waiting(2, 1);
+    good.reset();
+    sim.join_all();
+    require(order == "ab", "a still had his place");
   });
 }
 
@@ -276,7 +308,7 @@ TEST_CASE("validating a transaction's instance against cancelling it and giving 
   });
 }
 
-TEST_CASE("an instance that must not come back is replaced for whoever waits", "[simulation][Q11]") {
+TEST_CASE("an instance that must not come back is replaced for whoever waits", "[simulation][Q11][inv.P4]") {
   explore("on_return throws", {.deviations = 1, .random_schedules = 5'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count{.most = 1};
@@ -297,7 +329,7 @@ TEST_CASE("an instance that must not come back is replaced for whoever waits", "
   });
 }
 
-TEST_CASE("the time of a coroutine is up as its instance comes", "[simulation][Q5][Q6]") {
+TEST_CASE("the time of a coroutine is up as its instance comes", "[simulation][Q5][Q6][inv.P3]") {
   explore("limit against release", {.random_schedules = 10'000}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Count count;

@@ -73,7 +73,7 @@ void wait_until_waiting(Simulation& sim, const Pool& pool, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("an instance on its way to a coroutine that dies goes to the next in line", "[simulation][Q6][Q19]") {
+TEST_CASE("an instance on its way to a coroutine that dies goes to the next in line", "[simulation][Q6][Q19][inv.P3]") {
   explore("coroutine dies in line", {.random_schedules = 5'000, .eager = false}, [](Simulation& sim) {
     SimQueue::set_exit_limit(toto::Duration::never());
     Tally living;
@@ -184,7 +184,8 @@ TEST_CASE("cancelling a transaction that waits for an instance, against its comi
   });
 }
 
-TEST_CASE("closing a pool against a transaction, a thread and an instance that comes back", "[simulation][Q13]") {
+TEST_CASE("closing a pool against a transaction, a thread and an instance that comes back",
+          "[simulation][Q13][inv.P3]") {
   explore("close against give back", {.random_schedules = 10'000}, [](Simulation& sim) {
     Tally living;
     Tally over;

@@ -626,7 +626,8 @@ TEST_CASE("threads that ask for a new name at once get one queue, made once", "[
     Tally ran;
     const auto ask = [&](std::size_t number) { found[number] = &SimQueue::instance("name", number + 1); };
     sim.run_threads({{"a", [&] { ask(0); }}, {"b", [&] { ask(1); }}});
-    require(found[0] == found[1], "one queue");
+    require(found[0] == found[1] && SimQueue::find("name") == found[0], "one queue");
+    require(found[0]->stats().threads_started == 0, "none has started a thread");
     require(found[0]->thread_count() == 1 || found[0]->thread_count() == 2, "as the first one wanted it");
     found[0]->yield_task([&ran] { ++ran; }).get();
     require(ran == 1, "and it works");

@@ -5,7 +5,10 @@
 
 #include <toto/tasks.hpp>
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -104,6 +107,53 @@ TEST_CASE("many threads asking for a new name at once get the same queue made on
     REQUIRE(queues.values() == std::vector<TaskQueue*>(kThreads, &queue));
     REQUIRE(queue.wait_idle_for(kPatience));
     REQUIRE(queue.stats().submitted == kThreads);
+  }
+}
+
+// Each thread may build a queue of its own meanwhile (docs/design.md, "Ending"): one is published, nobody sees the others.
+TEST_CASE("of the queues that threads build for a new name at once one is published, and no other starts a thread",
+          "[task_queue][registry][W3]") {
+  class Hears final : public toto::QueueObserver {
+   public:
+    void task_queued(const toto::TaskEvent&) noexcept override { ++heard; }
+    void thread_started(std::string_view, std::size_t) noexcept override { ++heard; }
+    std::atomic<int> heard{0};
+  };
+  constexpr std::size_t kThreads = 16;
+  constexpr int kRounds = 20;
+  // The queues live until the process ends, and so do their observers: they have no destructor to speak of.
+  static std::array<std::array<Hears, kThreads>, kRounds> observers;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string name = "w3-observed-" + std::to_string(round);
+    auto& mine = observers[static_cast<std::size_t>(round)];
+    Meeting meeting(kThreads);
+    Record<std::size_t> wrong;
+    {
+      Threads threads;
+      for (std::size_t i = 0; i < kThreads; ++i) {
+        threads.start([&, i] {
+          meeting.arrive_and_wait();
+          TaskQueue& queue = TaskQueue::instance({.thread_count = i + 1, .name = name, .observer = &mine[i]});
+          queue.add_task([] {});
+          if (&queue != TaskQueue::find(name)) {
+            wrong.add(i);
+          }
+        });
+      }
+    }
+    REQUIRE(wrong.values().empty());
+    TaskQueue& queue = TaskQueue::instance(name);
+    REQUIRE(queue.wait_idle_for(kPatience));
+    // The one that was published is as its maker wanted it, and has told only that one's observer.
+    const std::size_t winner = queue.thread_count() - 1;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      CAPTURE(i, winner);
+      if (i == winner) {
+        REQUIRE(mine[i].heard >= static_cast<int>(kThreads) + 1);
+      } else {
+        REQUIRE(mine[i].heard == 0);
+      }
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <toto/tasks.hpp>
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -175,6 +176,164 @@ TEST_CASE("not_a_temporary insists that a moved object is a named one", "[await]
     co_return size + co_await tasks.yield_task(size_of, toto::not_a_temporary(std::move(row)));
   };
   CHECK(toto::sync_wait(await(queue)) == 2 * kText.size() + 1);
+}
+
+// The compile_fail/temporary_*_ok.cpp only have to compile. Here the same shapes run, with objects that are counted: a
+// second destruction shows without AddressSanitizer, too.
+
+TEST_CASE("what is wrapped around a named lambda may be awaited at once, and is destroyed once", "[await][G24]") {
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue;
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<int> {
+      int sum = 0;
+      const auto named = [counted = Counted(lifetimes)] { return 1; };
+      sum += co_await tasks.yield_task(std::bind(named));
+      sum += co_await tasks.yield_task(std::function<int()>(named));
+      class Local {
+       public:
+        explicit Local(Counted inside) : counted_(std::move(inside)) {}
+        int operator()() const { return 1; }
+
+       private:
+        Counted counted_;
+      };
+      sum += co_await tasks.yield_task(Local(Counted(lifetimes)));
+      const auto inside_a_lambda = [&]() -> toto::Task<> {
+        class Inner : public Local {
+          using Local::Local;
+        };
+        sum += co_await tasks.yield_task(Inner(Counted(lifetimes)));
+      };
+      co_await inside_a_lambda();
+      auto stored = tasks.yield_task(std::bind([counted = Counted(lifetimes)] { return 1; }));
+      sum += co_await stored;
+      co_return sum;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 5);
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("what not_a_temporary lets through is destroyed once", "[await][G24]") {
+  struct CountedRow {
+    Counted counted;
+    int number;
+  };
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue;
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<int> {
+      int sum = 0;
+      CountedRow row{Counted(lifetimes), 1};
+      const auto number_of = [](const CountedRow& counted_row) { return counted_row.number; };
+      sum += co_await tasks.yield_task(number_of, toto::not_a_temporary(std::move(row)));
+      auto work = [counted = Counted(lifetimes)] { return 1; };
+      sum += co_await tasks.yield_task(toto::not_a_temporary(std::move(work)));
+      auto change = [counted = Counted(lifetimes), number = 0]() mutable { return ++number; };
+      sum += co_await tasks.yield_task(toto::not_a_temporary(std::move(change))).resume_on(tasks);
+      auto with_token = [counted = Counted(lifetimes)](const toto::StopToken&, int number) { return number; };
+      sum += co_await tasks.yield_task(toto::not_a_temporary(std::move(with_token)), 1);
+      co_return sum;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 4);
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("at every entry point what is named or stored first is destroyed once", "[await][G24]") {
+  struct CountedService {
+    Counted counted;
+    int add(const Counted& /*copied into the task*/) { return ++sum; }
+    int sum = 0;
+  };
+  struct CountedRow {
+    Counted counted;
+    int number;
+  };
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue({.thread_count = 1, .name = "entry points", .max_queued = 10});
+    toto::AwaitableInstance awaitable(CountedService{Counted(captures)}, queue);
+    toto::InstancePool pool(std::make_unique<CountedService>(Counted(captures)));
+    const auto await = [](toto::TaskQueue& tasks, toto::AwaitableInstance<CountedService>& instance,
+                          toto::InstancePool<CountedService>& instances, Lifetimes& lifetimes) -> toto::Task<int> {
+      int sum = 0;
+      const Counted argument(lifetimes);
+      const CountedRow row{Counted(lifetimes), 1};
+      const auto number_of = [](const CountedRow& counted_row) { return counted_row.number; };
+      const auto named = [counted = Counted(lifetimes)] { return 1; };
+      const auto on_it = [counted = Counted(lifetimes)](CountedService&) { return 1; };
+      const auto view = tasks.limited(1, "view");
+      sum += co_await view.with({.priority = 1}).yield_task(named);
+      sum += co_await view.with({.priority = 1}).yield_task(number_of, row);
+      auto in_view = view.yield_task([counted = Counted(lifetimes)] { return 1; });
+      sum += co_await in_view;
+
+      auto room = co_await tasks.admission();
+      sum += co_await room.yield_task(named);
+      auto more_room = co_await tasks.admission();
+      auto admitted = more_room.yield_task([counted = Counted(lifetimes)] { return 1; });
+      sum += co_await admitted;
+
+      sum += co_await tasks.call(named);
+      sum += co_await tasks.call(number_of, row);
+      auto call = tasks.call([counted = Counted(lifetimes)] { return 1; });
+      sum += co_await call;
+      auto call_with_row = tasks.call(number_of, CountedRow{Counted(lifetimes), 1});
+      sum += co_await call_with_row;
+
+      sum += co_await tasks.yield_task(named).timeout(std::chrono::minutes(1));
+      auto limited = tasks.yield_task(number_of, CountedRow{Counted(lifetimes), 1}).timeout(std::chrono::minutes(1));
+      sum += co_await limited;
+
+      sum += co_await instance(on_it);
+      sum += co_await instance.concurrent()(on_it);
+      auto of_instance = instance([counted = Counted(lifetimes)](CountedService&) { return 1; });
+      sum += co_await of_instance;
+      sum += co_await instance(&CountedService::add, argument);
+
+      sum += co_await instances.await_transaction(on_it, tasks);
+      sum += co_await instances.await(tasks)(on_it);
+      auto transaction =
+          instances.await_transaction([counted = Counted(lifetimes)](CountedService&) { return 1; }, tasks);
+      sum += co_await transaction;
+      co_return sum;
+    };
+    CHECK(toto::sync_wait(await(queue, awaitable, pool, captures)) == 18);
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("combinators and groups destroy once what is named or stored first", "[await][when_all][when_any][G24]") {
+  Lifetimes captures;
+  {
+    toto::TaskQueue queue(2);
+    const auto await = [](toto::TaskQueue& tasks, Lifetimes& lifetimes) -> toto::Task<int> {
+      const auto named = [counted = Counted(lifetimes)] { return 1; };
+      auto stored = tasks.yield_task([counted = Counted(lifetimes)] { return 1; });
+      const auto [first, second] = co_await toto::when_all_or_cancel(stored, tasks.yield_task(named));
+      auto settling = tasks.yield_task([counted = Counted(lifetimes)] { return 1; });
+      const auto [third, fourth] = co_await toto::when_all_settled(settling, tasks.yield_task(named));
+      const auto any = co_await toto::when_any(tasks.yield_task(named), tasks.yield_task(named));
+      auto group =
+          toto::with_task_group([counted = Counted(lifetimes)](toto::TaskGroup&) -> toto::Task<int> { co_return 1; });
+      const int from_group = co_await group;
+      co_await toto::with_task_group([&](toto::TaskGroup& scope) -> toto::Task<> {
+        scope.add(tasks, [counted = Counted(lifetimes)] { static_cast<void>(counted); });
+        co_return;
+      });
+      co_return first + second + third.value() + fourth.value() + any.result + from_group;
+    };
+    CHECK(toto::sync_wait(await(queue, captures)) == 6);
+    CHECK(toto::sync_wait(toto::with_task_group(
+              [counted = Counted(captures)](toto::TaskGroup&) -> toto::Task<int> { co_return 1; })) == 1);
+  }
+  CHECK(captures.made > 0);
+  CHECK(captures.alive() == 0);
 }
 
 TEST_CASE("an argument that came through not_a_temporary lives until the coroutine that refers to it has ended",

@@ -35,9 +35,9 @@ struct StopNode {
 /// What the sources, tokens and callbacks of one stop request share.
 ///
 /// Invariants:
-///  1. A node is listed, or running (running_ points to it), or over; it moves on under mutex_ only.
-///  2. The requester touches a node again only if running_ still points to it when it has the lock back.
-///  3. A callback runs without the lock.
+///  T1  A node is listed, or running (running_ points to it), or over; it moves on under mutex_ only.
+///  T2  The requester touches a node again only if running_ still points to it when it has the lock back.
+///  T3  A callback runs without the lock.
 /// Thread safety: Thread-safe.
 template <class Runtime>
 class StopState {
