@@ -8,6 +8,7 @@
 #define TOTO_DETAIL_QUEUE_BOUND_HPP
 
 #include "queue_core.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -24,7 +25,7 @@ class ThreadInLine final : public RoomWaiter<Runtime> {
 
 template <class Runtime>
 QueueClosed QueueCore<Runtime>::closed_error() const {
-  return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
+  return QueueClosed(join({"toto: queue '", name_, "' is closed and takes no more tasks"}));
 }
 
 template <class Runtime>
@@ -39,7 +40,7 @@ std::exception_ptr QueueCore<Runtime>::closed_failure() const noexcept {
 template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::full_failure() const noexcept {
   try {
-    throw QueueFull("toto: queue '" + name_ + "' is full: " + std::to_string(max_queued_) + " task(s) wait");
+    throw QueueFull(join({"toto: queue '", name_, "' is full: ", Digits(max_queued_), " task(s) wait"}));
   } catch (...) {
     return std::current_exception();
   }

@@ -135,13 +135,13 @@ class TimerService final : private ForkAware<Runtime> {
 
   static TimerService& instance() { return Runtime::template global<TimerService>(); }
 
-  TimerService() : ForkAware<Runtime>(ForkRank::timers) {
+  TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
     this->watch_forks();
     Runtime::at_exit([] { instance().stop(); });
   }
 
   /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
-  ~TimerService() {
+  TOTO_COLD ~TimerService() {
     while (!heap_.empty()) {
       Node& node = heap_.first();
       heap_.remove(node);
@@ -227,7 +227,7 @@ class TimerService final : private ForkAware<Runtime> {
   static constexpr std::chrono::seconds kLinger{1};
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+  TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {  // the sleepers were homed on threads that are gone
       heap_.forget();
       running_ = false;
@@ -241,7 +241,7 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   /// Starts the thread unless it runs.
-  void start_locked() TOTO_REQUIRES(mutex_) {
+  TOTO_COLD void start_locked() TOTO_REQUIRES(mutex_) {
     if (running_ || stopped_) {
       return;
     }
@@ -256,7 +256,7 @@ class TimerService final : private ForkAware<Runtime> {
   /// Whether the calling thread is the one that watches the clock.
   static bool& is_timer_thread() noexcept { return Runtime::template Local<bool, ThreadTag>::get(); }
 
-  void watch() noexcept {
+  TOTO_COLD void watch() noexcept {
     is_timer_thread() = true;
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
@@ -299,7 +299,7 @@ class TimerService final : private ForkAware<Runtime> {
     fired_.notify_all();
   }
 
-  void stop() noexcept {
+  TOTO_COLD void stop() noexcept {
     mutex_.lock();
     stopped_ = true;
     parker_.unpark();
