@@ -120,8 +120,7 @@ bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
 
 /// Runs a task for which there is no room on the calling thread, as a worker of this queue that nobody else knows.
 template <class Runtime>
-template <class Fill>
-void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Fill fill) {
+void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Slot& filled) {
   struct Guest {
     QueueCore& core;
     Worker worker;
@@ -144,13 +143,11 @@ void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Fill fill) 
       core.mutex_.unlock();
     }
   } guest(*this);
-  Slot slot;
-  fill(slot);
-  slot.run.store(run, std::memory_order_relaxed);
+  filled.run.store(run, std::memory_order_relaxed);
   count_added_locked(kind, false);
   guest.worker.claimed_task = true;
   mutex_.unlock();
-  run(slot, guest.worker);
+  run(filled, guest.worker);
 }
 
 template <class Runtime>

@@ -81,7 +81,21 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// refuse it.
   enum class Kind { closure, task, hop };
 
-  explicit TOTO_COLD QueueCore(const QueueOptions& options);
+  /// What only a queue that was given options can come to. The constructor that takes them names it, and nothing else
+  /// does: files that merely use queues, or make them without options, do not compile it.
+  struct OptionParts {
+    /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable.
+    void (*add_with_state)(QueueCore& core, const PackedClosure<Runtime>& closure, std::string_view what) = nullptr;
+    std::exception_ptr (QueueCore::*overflow_locked)(bool& reserved) = nullptr;
+  };
+  static constexpr OptionParts option_parts(decltype(OptionParts::add_with_state) add_with_state) noexcept {
+    return {add_with_state, &QueueCore::overflow_locked};
+  }
+
+  explicit TOTO_COLD QueueCore(const QueueOptions& options, OptionParts parts);
+  /// Once.
+  /// Throws: std::bad_alloc, std::system_error.
+  void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
 
   static void* operator new(std::size_t bytes) { return allocate_aligned<alignof(QueueCore)>(bytes); }
   static void operator delete(void* core) noexcept { free_aligned(core); }
@@ -97,7 +111,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
     if (prepare_locked(kind, reserved)) {
       publish(kind, run, fill, reserved);
     } else {
-      run_here(kind, run, fill);
+      Slot slot;
+      fill(slot);
+      run_here(kind, run, slot);
     }
   }
 
@@ -111,6 +127,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueObserver* observer() const noexcept { return observer_; }
   /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
   bool needs_states() const noexcept { return follows() || ages(); }
+  void add_with_state(const PackedClosure<Runtime>& closure, std::string_view what) {
+    parts_.add_with_state(*this, closure, what);
+  }
   /// Every task has a supervisor: somebody is told of it, or it is listed.
   bool follows() const noexcept { return observer_ != nullptr || tracks_; }
   bool tracks() const noexcept { return tracks_; }
@@ -150,9 +169,6 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   void withdraw(Continuation& node) noexcept override;
 
-  void add_timer(TimerNode<Runtime>& node) override;
-  void remove_timer(TimerNode<Runtime>& node) noexcept override;
-
   /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
   struct Hop : Continuation {
     std::coroutine_handle<> coroutine;
@@ -188,7 +204,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   // Ending and observing: queue_ending.hpp.
 
-  TOTO_COLD void close(Pending pending);
+  TOTO_COLD void close();
   /// Waits until everything is done, every thread has left and the last one was joined. On one of this queue's own
   /// workers: until every other one has left.
   TOTO_COLD void finish();
@@ -288,8 +304,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Fills the slot that was prepared. Lets go of the mutex.
   template <class Fill>
   void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_);
-  template <class Fill>
-  void run_here(Kind kind, typename Slot::Run run, Fill fill) TOTO_RELEASE(mutex_);
+  TOTO_COLD void run_here(Kind kind, typename Slot::Run run, Slot& filled) TOTO_RELEASE(mutex_);
   bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
     return !bounded() || queued_tasks_locked() + reserved_ < max_queued_;
   }
@@ -420,7 +435,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   std::uint64_t threads_started_ TOTO_GUARDED_BY(mutex_) = 0;
 
   LinkedList<TrackedTask<Runtime>> tracked_ TOTO_GUARDED_BY(mutex_);
-  std::unique_ptr<Watchdog<Runtime>> watchdog_;  // gone when the queue begins to end
+  std::unique_ptr<WatchdogBase> watchdog_;  // gone when the queue begins to end
+  const OptionParts parts_;
 
   /// The error hook, shared with whoever is calling it.
   struct SharedHook : RefCounted<Runtime> {
@@ -431,7 +447,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 };
 
 template <class Runtime>
-QueueCore<Runtime>::QueueCore(const QueueOptions& options)
+QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
     : ForkAware<Runtime>(ForkRank::executors),
       name_(options.name),
       thread_count_(options.thread_count),
@@ -441,25 +457,13 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options)
       ageing_(options.ageing),
       observer_(options.observer),
       tracks_(options.track_tasks),
-      due_(bounded() ? 0 : kNoneDue) {
+      due_(bounded() ? 0 : kNoneDue),
+      parts_(parts) {
   if (ages()) {
     levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
   }
-  TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
-  if (!options.watchdog.is_never()) {
-    watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, options.watchdog);
-  }
+  TimersEnd<Runtime>::instance();  // older than this queue, so that at exit its timers end later
   this->watch_forks();  // last: a constructor that throws later would leave this in the list
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::add_timer(TimerNode<Runtime>& node) {
-  TimerService<Runtime>::instance().add(node, this);
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::remove_timer(TimerNode<Runtime>& node) noexcept {
-  TimerService<Runtime>::instance().remove(node, this);
 }
 
 }  // namespace toto::inline v0::detail

@@ -7,6 +7,7 @@
 #ifndef TOTO_DETAIL_TIMER_HPP
 #define TOTO_DETAIL_TIMER_HPP
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -126,6 +127,35 @@ class TimerHeap {
   std::uint64_t sequence_ = 0;
 };
 
+/// Stops the TimerService, if there is one by then, at the end of the process: before whatever is older than this. Who
+/// may only come to need timers later has this made, and not yet the service.
+template <class Runtime>
+class TimersEnd {
+ public:
+  static TimersEnd& instance() { return Runtime::template global<TimersEnd>(); }
+
+  TimersEnd() {
+    Runtime::at_exit([] { instance().come(); });
+  }
+
+  /// True: it has come already.
+  bool announce(void (*stop)()) noexcept {
+    stop_.store(stop, std::memory_order_seq_cst);  // pairs with come(): one of the two sees the other
+    return come_.load(std::memory_order_seq_cst);
+  }
+
+ private:
+  void come() noexcept {
+    come_.store(true, std::memory_order_seq_cst);
+    if (const auto stop = stop_.load(std::memory_order_seq_cst)) {
+      stop();
+    }
+  }
+
+  typename Runtime::template Atomic<void (*)()> stop_{nullptr};
+  typename Runtime::template Atomic<bool> come_{false};
+};
+
 template <class Runtime>
 class TimerService final : private ForkAware<Runtime> {
  public:
@@ -137,7 +167,7 @@ class TimerService final : private ForkAware<Runtime> {
 
   TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
     this->watch_forks();
-    Runtime::at_exit([] { instance().stop(); });
+    stopped_ = TimersEnd<Runtime>::instance().announce([] { instance().stop(); });
   }
 
   /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
@@ -318,6 +348,23 @@ class TimerService final : private ForkAware<Runtime> {
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
 };
+
+/// Posts `node` to `executor` at its deadline. After this the node may have run.
+/// Throws: std::bad_alloc, std::system_error; then nothing has changed.
+template <class Runtime>
+void add_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) {
+  if (!executor.add_timer(node)) {
+    TimerService<Runtime>::instance().add(node, &executor);
+  }
+}
+
+/// Takes it back, if it has not begun to run. The caller sees to it that it does not begin now.
+template <class Runtime>
+void remove_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) noexcept {
+  if (!executor.remove_timer(node)) {
+    TimerService<Runtime>::instance().remove(node, &executor);
+  }
+}
 
 }  // namespace toto::inline v0::detail
 

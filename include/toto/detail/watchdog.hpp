@@ -32,9 +32,15 @@ struct QueueProgress {
   }
 };
 
+/// So that a queue can let go of one that its file does not know: few queues are watched.
+class WatchdogBase {
+ public:
+  virtual ~WatchdogBase() = default;
+};
+
 /// Lifetime: the queue destroys it before it ends.
 template <class Runtime>
-class Watchdog final : private TimerNode<Runtime> {
+class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
 
@@ -46,7 +52,7 @@ class Watchdog final : private TimerNode<Runtime> {
   }
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
-  TOTO_COLD ~Watchdog() { TimerService<Runtime>::instance().remove(*this, nullptr); }
+  TOTO_COLD ~Watchdog() override { TimerService<Runtime>::instance().remove(*this, nullptr); }
 
  private:
   TOTO_COLD void look() noexcept {
