@@ -96,8 +96,8 @@ inline void check_name(std::string_view value, const char* parameter) {
 
 TOTO_COLD inline void check_options(const QueueOptions& options) {
   if (options.thread_count == 0 || options.thread_count > kMostThreads) {
-    refuse_argument({"toto: thread_count is ", Digits(options.thread_count), "; give a number from 1 to ",
-                     Digits(kMostThreads)});
+    refuse_argument(
+        {"toto: thread_count is ", Digits(options.thread_count), "; give a number from 1 to ", Digits(kMostThreads)});
   }
   check_duration(options.idle_timeout, "idle_timeout");
   check_name(options.name, "name");

@@ -463,7 +463,7 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
     levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
   }
   TimersEnd<Runtime>::instance();  // older than this queue, so that at exit its timers end later
-  this->watch_forks();  // last: a constructor that throws later would leave this in the list
+  this->watch_forks();             // last: a constructor that throws later would leave this in the list
 }
 
 }  // namespace toto::inline v0::detail
