@@ -40,10 +40,11 @@ class Race final : public Gathering<Runtime> {
 
   void ended(ChildNode<Runtime>& child, Worker<Runtime>*, QueueCore<Runtime>*) noexcept override {
     ChildNode<Runtime>* nobody = nullptr;
-    // Relaxed: which one it is has to be told apart, no more. What it wrote is published by the count that follows.
-    first_.compare_exchange_strong(nobody, &child, std::memory_order_relaxed);
+    // Release: pairs with first(). The count that follows publishes too late: another child, which has lost, may be
+    // counted before.
+    first_.compare_exchange_strong(nobody, &child, std::memory_order_release, std::memory_order_relaxed);
   }
-  const ChildNode<Runtime>* first() const noexcept { return first_.load(std::memory_order_relaxed); }
+  const ChildNode<Runtime>* first() const noexcept { return first_.load(std::memory_order_acquire); }
 
  private:
   ~Race() override = default;

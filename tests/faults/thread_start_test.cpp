@@ -343,3 +343,51 @@ TEST_CASE("with every third start failing, no task is lost and the queue ends", 
   REQUIRE(accepted == kProducers * kTasks);
   REQUIRE(runs == accepted);
 }
+
+TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as there is one",
+          "[task_queue][faults][S5][S6][H2]") {
+  static constexpr std::size_t kRefused = 60;  // one every ten milliseconds
+  toto::TaskQueue queue(1, toto::Duration());
+  Gate begun;
+  auto woken = queue.yield_task([&begun]() -> toto::Task<int> {
+    begun.open();
+    co_await toto::sleep_for(20ms);
+    co_return 7;
+  });
+  REQUIRE(begun.wait());
+  const ThreadStarts starts([](std::size_t number, void*) { return number <= kRefused; });
+  REQUIRE(woken.wait_for(20s));
+  REQUIRE(woken.get() == 7);
+  REQUIRE(starts.refused() == kRefused);
+}
+
+TEST_CASE("cancelling does not wait for the thread that the continuation of a cancelled task needs",
+          "[task_queue][faults][K8][S5]") {
+  Gate gate;
+  toto::TaskQueue busy(1, toto::Duration::never());
+  busy.add_task([&gate] { gate.wait(); });
+  toto::TaskQueue home(1, toto::Duration());
+  Gate begun;
+  auto awaiting = home.yield_task([&busy, &begun]() -> toto::Task<bool> {
+    auto never = busy.yield_task([] {});
+    begun.open();
+    try {
+      co_await never;
+    } catch (const toto::TaskCancelled&) {
+      co_return true;
+    }
+    co_return false;
+  });
+  REQUIRE(begun.wait());
+  REQUIRE(eventually([&home] { return home.stats().threads == 0; }));
+  auto tick = busy.add_task_after(1h, [] {});  // the timers' thread is there
+  {
+    const ThreadStarts starts([](std::size_t number, void*) { return number <= 40; });
+    const auto before = std::chrono::steady_clock::now();
+    REQUIRE(busy.cancel_queued() == 1);
+    REQUIRE(std::chrono::steady_clock::now() - before < 200ms);
+    REQUIRE(awaiting.wait_for(20s));
+  }
+  REQUIRE(awaiting.get());
+  gate.open();
+}

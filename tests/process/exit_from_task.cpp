@@ -49,6 +49,18 @@ int from_a_task_of_a_named_queue(Evidence& evidence) {
   sleep_for_ever();
 }
 
+int from_a_task_that_has_added_others(Evidence& evidence) {
+  wait_for_ever_at_exit();
+  toto::TaskQueue& queue = toto::TaskQueue::instance("exits");
+  queue.add_task([&evidence, &queue] {
+    for (int i = 0; i < 10; ++i) {
+      queue.yield_task([&evidence] { ++evidence.count; }).detach();
+    }
+    std::exit(7);
+  });
+  sleep_for_ever();
+}
+
 int from_a_coroutine_task(Evidence&) {
   wait_for_ever_at_exit();
   struct Coroutine {
@@ -206,6 +218,7 @@ int main(int argc, char** argv) {
   return toto_tests::run_scenarios(
       {
           {"exit from a task of a named queue", &from_a_task_of_a_named_queue, 7, &ten},
+          {"exit from a task that has added others", &from_a_task_that_has_added_others, 7, &ten},
           {"exit from a coroutine task", &from_a_coroutine_task, 7},
           {"exit from a resumed coroutine task", &from_a_resumed_coroutine_task, 7},
           {"exit from a coroutine task on another queue", &from_a_coroutine_on_another_queue, 7},

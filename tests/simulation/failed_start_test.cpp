@@ -149,3 +149,17 @@ TEST_CASE("an adder that waits for the first thread is told when the queue close
     require(ran == accepted, "what was accepted ran, and nothing else");
   });
 }
+
+TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as there is one",
+          "[simulation][H2][S5][S6]") {
+  // Started: the queue's thread, which leaves at once, and the timers'. The next ten starts fail; nobody else comes by.
+  explore("no thread for a continuation, for long", {.start_faults = {.after = 2, .until = 13}}, [](Simulation& sim) {
+    SimQueue queue(1, toto::Duration());
+    const auto checks = watch(sim, queue);
+    auto woken = queue.yield_task([]() -> toto::Task<int> {
+      co_await toto::sleep_for<SimRuntime>(1ms);
+      co_return 7;
+    });
+    require(woken.get() == 7, "it went on");
+  });
+}

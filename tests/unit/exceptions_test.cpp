@@ -477,6 +477,33 @@ TEST_CASE("a forced unwinding of the only worker with nothing queued leaves a qu
   }
 }
 
+TEST_CASE("a forced unwinding loses nothing of what the task has added to its own queue before",
+          "[task_queue][exceptions][F7][A7][inv.I11]") {
+  Lifetimes captured;
+  TaskQueue queue(1, toto::Duration::never(), "f7");
+  std::vector<int> order;
+  toto::TaskHandle<void> unwound;
+  queue.add_task([&] {
+    queue.add_task([&order, c = Counted(captured)] { order.push_back(1); });
+    queue.add_task([&order, c = Counted(captured)] { order.push_back(2); });
+    pthread_exit(nullptr);
+  });
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(order == std::vector<int>{1, 2});
+  queue.add_task([&] {
+    unwound = queue.yield_task([c = Counted(captured)] { pthread_exit(nullptr); });
+    queue.add_task([&order, c = Counted(captured)] { order.push_back(3); });
+  });
+  REQUIRE(queue.wait_idle_for(kPatience));
+  REQUIRE(order == std::vector<int>{1, 2, 3});
+  REQUIRE(captured.alive() == 0);
+  REQUIRE_THROWS_AS(unwound.get(), toto::TaskCancelled);
+  const toto::QueueStats stats = queue.stats();
+  REQUIRE(stats.submitted == 6);
+  REQUIRE(stats.completed == 4);
+  REQUIRE(stats.failed == 2);
+}
+
 #endif
 
 namespace {

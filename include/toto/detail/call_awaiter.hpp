@@ -26,8 +26,14 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
   using FollowedState<Runtime, Base, F>::FollowedState;
   ~FramedState() = default;
 
+  /// `resumer`: a worker that comes to the task at once, if it keeps it; or null.
   /// Throws: what adding throws.
-  void add() { this->add_followed(); }
+  void add(Worker<Runtime>* resumer) {
+    if (resumer == nullptr || &resumer->core != &this->core() || this->supervised ||
+        !resumer->core.keep(*resumer, *this)) {
+      this->add_followed();
+    }
+  }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -138,12 +144,14 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
 
  private:
   void add(std::coroutine_handle<> coroutine) {
-    ExecutorCore<Runtime>* const executor = ThreadContext<Runtime>::current().executor;
-    home_ = Ref<ExecutorCore<Runtime>>::share(executor != &state_.core() ? executor : nullptr);
-    state_.await_from_start(coroutine, Home<Runtime>::current(&state_.core()));
+    const ThreadContext<Runtime>& here = ThreadContext<Runtime>::current();
+    home_ = Ref<ExecutorCore<Runtime>>::share(here.executor != &state_.core() ? here.executor : nullptr);
+    state_.await_from_start(coroutine, Home<Runtime>::of(here, &state_.core()));
     added_ = true;
+    // A worker returns to its loop at once from the coroutine that it has resumed there.
+    Worker<Runtime>* const resumer = here.worker != nullptr && here.worker->on_top == coroutine ? here.worker : nullptr;
     try {
-      state_.add();  // *this may be gone after this line
+      state_.add(resumer);  // *this may be gone after this line
     } catch (...) {
       added_ = false;  // it was not queued: the coroutine goes on here, with the exception
       throw;

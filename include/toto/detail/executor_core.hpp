@@ -25,8 +25,8 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
 
-  /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's. After true, announce()
-  /// has to be called with that ticket, without the mutex; the node may have run by then.
+  /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's, and starts no thread.
+  /// After true, announce() has to be called with that ticket, without the mutex; the node may have run by then.
   /// Thread-safe.
   virtual bool post_silently(Continuation& node, [[maybe_unused]] std::uint64_t& ticket) noexcept { return post(node); }
   virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}

@@ -34,14 +34,15 @@ class Home {
   }
 
   /// The calling thread's executor. `known` lives as long as the home anyway: it needs no counting.
-  static Home current(const Executor* known) noexcept {
-    Executor* const executor = ThreadContext<Runtime>::current().executor;
+  static Home current(const Executor* known) noexcept { return of(ThreadContext<Runtime>::current(), known); }
+  static Home of(const ThreadContext<Runtime>& thread, const Executor* known) noexcept {
+    Executor* const executor = thread.executor;
     return executor != nullptr && executor != known ? Home(Ref<Executor>::share(executor)) : Home(executor, 0);
   }
 
   /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
   bool is_here(const Worker<Runtime>* worker) const noexcept {
-    return worker != nullptr && !worker->resume_next && !worker->in_run_local &&
+    return worker != nullptr && !worker->resume_next && !worker->in_run_local && !worker->is_guest() &&
            (executor() == nullptr || executor() == &worker->core);
   }
 

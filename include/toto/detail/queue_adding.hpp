@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Adding to a queue, handing continuations over to it, the order in which they are taken, and choosing who shall come.
-// Part of QueueCore, whose invariants I1 to I9 are listed in queue_core.hpp; include that.
+// Part of QueueCore, whose invariants are listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_QUEUE_ADDING_HPP
 #define TOTO_DETAIL_QUEUE_ADDING_HPP
@@ -46,6 +46,11 @@ void QueueCore<Runtime>::run_undecided(Slot& slot, Worker& worker) {
 
 template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
+  if (thread_count_ == 1) {
+    if (Worker* const self = this_worker(); self != nullptr && keep(*self, task)) {
+      return;
+    }
+  }
   mutex_.lock();
   const bool queued = prepare_locked(Kind::task, reserved);
   const auto fill = [filling = Filling{&task, slots_.end()}](Slot& slot) {
@@ -228,13 +233,40 @@ bool QueueCore<Runtime>::post_node(Continuation& node, bool first) noexcept {
   if (first) {
     node.ticket = 0;
     nodes_.push_front(node);
+    note_due_locked();
   } else {
-    node.ticket = slots_.end();
-    nodes_.push_back(node);
+    push_node_locked(node);
   }
-  note_due_locked();
   unlock_and_wake();
   return true;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::push_node_locked(Continuation& node) noexcept {
+  node.ticket = slots_.end();
+  nodes_.push_back(node);
+  note_due_locked();
+}
+
+/// Who shall come is chosen by announce(): to start a thread may fail, and that needs the timers, whose mutex the caller
+/// may hold.
+template <class Runtime>
+bool QueueCore<Runtime>::post_silently(Continuation& node, std::uint64_t&) noexcept {
+  const Lock lock(mutex_);
+  if (!ended_) {
+    push_node_locked(node);
+  }
+  return !ended_;
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::announce(std::uint64_t) noexcept {
+  mutex_.lock();
+  if (has_work_locked()) {
+    unlock_and_wake();
+  } else {
+    mutex_.unlock();
+  }
 }
 
 /// The node that comes before the oldest slot, if there is one: an urgent task, a continuation, a task from a lane; or,
@@ -267,7 +299,8 @@ Continuation* QueueCore<Runtime>::pop_next_locked(Worker& self) noexcept {
 template <class Runtime>
 void QueueCore<Runtime>::note_due_locked() noexcept {
   const bool one_by_one = bounded() || (levels_ && !levels_->empty());
-  due_.store(one_by_one ? 0 : nodes_.empty() ? kNoneDue : nodes_.front()->ticket, std::memory_order_relaxed);
+  const std::uint64_t none = closed_ ? kNoneDueClosed : kNoneDue;
+  due_.store(one_by_one ? 0 : nodes_.empty() ? none : nodes_.front()->ticket, std::memory_order_relaxed);
 }
 
 template <class Runtime>
@@ -337,7 +370,7 @@ void QueueCore<Runtime>::deliver(Wake wake) noexcept {
     wake.worker->parker.unpark();
   } else if (core->start(wake.worker, true)) {
     core->adopt_stranded();
-    core->try_again();
+    core->try_again_later();
   }
 }
 
@@ -357,10 +390,48 @@ void QueueCore<Runtime>::adopt_stranded() noexcept {
   announce_quiet_locked();
 }
 
-/// Something waits that was accepted, no thread lives, and the system has none to give: tries a few times more, for a
-/// quarter of a second at the most. After that it is left to the next who comes by.
+/// Something waits that was accepted, no thread lives, and the system has none to give: the thread of the timers tries
+/// again, until there is one, or nothing waits any more.
+template <class Runtime>
+void QueueCore<Runtime>::try_again_later() noexcept {
+  {
+    const Lock lock(mutex_);
+    if (live_ > 0 || !has_work_locked() || std::exchange(retrying_, true)) {
+      return;
+    }
+  }
+  retry_.core = this;
+  retry_.run = [](Continuation& node, Turn turn) noexcept {
+    const Ref<QueueCore> core = Ref<QueueCore>::adopt(static_cast<Retry&>(node).core);
+    if (turn == Turn::on_executor) {
+      core->try_again();
+    }
+  };
+  retry_.deadline = Clock::now() + kRetry;
+  try {
+    TimerService<Runtime>::instance().arm(retry_, *this);
+  } catch (...) {  // no thread for timers either
+    {
+      const Lock lock(mutex_);
+      retrying_ = false;
+    }
+    try_again_here();
+  }
+}
+
+/// On the thread of the timers.
 template <class Runtime>
 void QueueCore<Runtime>::try_again() noexcept {
+  mutex_.lock();
+  retrying_ = false;
+  const Wake wake = live_ == 0 && has_work_locked() ? pick_locked() : Wake{};
+  mutex_.unlock();
+  deliver(wake);
+}
+
+/// Tries a few times more, for a quarter of a second at the most. After that it is left to the next who comes by.
+template <class Runtime>
+void QueueCore<Runtime>::try_again_here() noexcept {
   typename Runtime::Parker pause;
   for (int milliseconds = 1; milliseconds <= 128; milliseconds *= 2) {
     mutex_.lock();

@@ -2,7 +2,7 @@
 //
 // A queue's bound: how many tasks may wait, who waits for room, and what happens to a task for which there is none.
 // Workers of a bounded queue claim one task at a time, under the mutex, so that the count is exact. Part of QueueCore,
-// whose invariants I1 to I9 are listed in queue_core.hpp; include that.
+// whose invariants are listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_QUEUE_BOUND_HPP
 #define TOTO_DETAIL_QUEUE_BOUND_HPP

@@ -37,7 +37,10 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
     const Lock lock(mutex_);
     switch (task.place) {
       case QueuedTask::Place::nowhere:
-        return false;
+        if (!take_kept_locked(task)) {
+          return false;
+        }
+        break;
       case QueuedTask::Place::slot: {
         Slot* const slot = task.slot.load(std::memory_order_relaxed);
         auto seen = &run_queued;
@@ -165,6 +168,9 @@ std::size_t QueueCore<Runtime>::cancel_queued() {
   ContinuationList tasks;
   Chunk* surplus = nullptr;
   mutex_.lock();
+  for (Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
+    queue_kept_locked(*worker);
+  }
   const std::size_t dropped = empty_slots_locked(tasks, surplus, kUnbounded);
   take_unslotted_locked(tasks, kUnbounded);
   note_due_locked();

@@ -2,9 +2,9 @@
 //
 // QueueCore: everything a queue is, in shared state that outlives the TaskQueue object for as long as a worker, a
 // handle or a waiting coroutine refers to it. This file: what it holds and its invariants. The bodies:
-// queue_adding.hpp, queue_bound.hpp (room for tasks), queue_cancelling.hpp, queue_blocking.hpp (who could still run a
-// task), worker_start.hpp, worker_loop.hpp (the life of a worker), queue_ending.hpp (ending and observing),
-// queue_dump.hpp (the same in words).
+// queue_adding.hpp, queue_keeping.hpp (adding without the mutex), queue_bound.hpp (room for tasks),
+// queue_cancelling.hpp, queue_blocking.hpp (who could still run a task), worker_start.hpp, worker_loop.hpp (the life of
+// a worker), queue_ending.hpp (ending and observing), queue_dump.hpp (the same in words).
 //
 // One mutex guards the rare decisions: filling slots, waking, starting, resting, leaving, ending. Claiming and running
 // tasks happens without it (slot_queue.hpp).
@@ -23,10 +23,13 @@
 //  I8  After ended_ nothing is accepted, and everything accepted before has been completed.
 //  I9  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own task
 //      lets that one thread go.
+//  I11 A worker keeps a task for itself only if that would be the next one to be claimed, and nobody else could begin
+//      with it sooner (queue_keeping.hpp).
 
 #ifndef TOTO_DETAIL_QUEUE_CORE_HPP
 #define TOTO_DETAIL_QUEUE_CORE_HPP
 
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -120,6 +123,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
   void add(QueuedTask& task, bool reserved = false);
 
+  /// The same without a slot, by a worker that would come to the task next: queue_keeping.hpp.
+  bool keep(Worker& self, QueuedTask& task) noexcept;
+
   /// A worker has claimed a task which, as it turned out, is cancelled.
   void count_unrun(Worker& self) noexcept;
 
@@ -163,6 +169,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
+  bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override;
+  void announce(std::uint64_t ticket) noexcept override;
 
   /// The same, but ahead of everything queued.
   bool post_front(Continuation& node) noexcept { return post_node(node, true); }
@@ -194,7 +202,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void coroutine_ended(bool failed) noexcept;
 
   /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that have ended
-  /// on its thread.
+  /// on its thread. What it keeps, somebody else may run.
   void run_local(Worker& self) noexcept;
 
   // The worker's life: worker_loop.hpp.
@@ -244,7 +252,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Whether it would not be added any more, if it has not been.
   bool refuses(const QueuedTask& task) const {
     const Lock lock(mutex_);
-    return closed_ && task.place == QueuedTask::Place::nowhere;
+    return closed_ && task.place == QueuedTask::Place::nowhere && !is_kept_locked(task);
   }
   /// Why no worker comes to it, if it waits in a lane: in words, to be put behind others.
   TOTO_COLD std::string lane_words(const QueuedTask& task) const;
@@ -269,6 +277,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   };
 
   static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kNoneDueClosed = kNoneDue - 1;
+  /// How long until the start of a thread that has failed is tried again.
+  static constexpr std::chrono::milliseconds kRetry{10};
   static constexpr std::uint64_t kNoneSeen = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::size_t kCredit = 1024;
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
@@ -321,6 +332,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   TOTO_COLD std::exception_ptr secure_first_worker(Kind kind) TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
+  void push_node_locked(Continuation& node) noexcept TOTO_REQUIRES(mutex_);
   Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   Slot* claim_locked(Worker& self, Chunk& chunk) noexcept TOTO_REQUIRES(mutex_);
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -336,7 +348,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   static void deliver(Wake wake) noexcept;
   TOTO_COLD void adopt_stranded() noexcept;
+  TOTO_COLD void try_again_later() noexcept;
   TOTO_COLD void try_again() noexcept;
+  TOTO_COLD void try_again_here() noexcept;
 
   TOTO_COLD std::exception_ptr start(Worker* worker, bool searches) noexcept;
   TOTO_COLD Worker* new_worker();
@@ -347,8 +361,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void drain(Worker& self, Chunk& chunk, Slot* first);
   void run_node(Worker& self, Continuation& node);
   TOTO_COLD void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
-  void settle(Worker& self) noexcept;
+  void settle(Worker& self);
   void settle_one(Worker& self) noexcept;
+  void run_kept(Worker& self);
+  bool is_kept_locked(const QueuedTask& task) const noexcept TOTO_REQUIRES(mutex_);
+  bool take_kept_locked(QueuedTask& task) noexcept TOTO_REQUIRES(mutex_);
+  void queue_kept_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
   void look_again(Worker& self) TOTO_REQUIRES(mutex_);
   void leave_it_to_waker(Worker& self) noexcept;
@@ -367,6 +385,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && (open_coroutines_ == 0 || ownerless_); }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
   bool finished_locked() const noexcept TOTO_REQUIRES(mutex_);
+  /// Of tasks, as far as they are not cancelled.
+  struct Counts {
+    std::uint64_t submitted;
+    std::uint64_t begun;
+  };
+  Counts counts_locked() const noexcept TOTO_REQUIRES(mutex_);
   std::uint64_t queued_tasks_locked() const noexcept TOTO_REQUIRES(mutex_);
 
   // What is read at each task and hardly ever written.
@@ -378,9 +402,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   const Duration ageing_;
   QueueObserver* const observer_;
   const bool tracks_;
-  /// The ticket before which the first continuation stands, kNoneDue if there is none; 0 if workers have to claim one
-  /// task at a time, under the mutex: there is a bound, or tasks with priorities. Written under the mutex; a draining
-  /// worker reads it after the acquire load of the slot behind it.
+  /// The ticket before which the first continuation stands; kNoneDue if there is none, kNoneDueClosed if tasks are
+  /// refused besides; 0 if workers have to claim one task at a time, under the mutex: there is a bound, or tasks with
+  /// priorities. Written under the mutex; a draining worker reads it after the acquire load of the slot behind it.
   typename Runtime::template Atomic<std::uint64_t> due_;
 
   // What adders write: 128 bytes away from what draining workers read (see slot_queue.hpp).
@@ -411,6 +435,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   int patience_ TOTO_GUARDED_BY(mutex_) = 1;
   /// Adders that have seen, or wait for, the start of the first worker and have not published: it may not leave.
   std::size_t promised_ TOTO_GUARDED_BY(mutex_) = 0;
+  /// A timer that tries to start a thread again; `retrying_`: it is armed, or being armed.
+  struct Retry : TimerNode<Runtime> {
+    QueueCore* core = nullptr;
+  };
+  Retry retry_;
+  bool retrying_ TOTO_GUARDED_BY(mutex_) = false;
   Worker* unused_ TOTO_GUARDED_BY(mutex_) = nullptr;  // objects whose thread has left
   Worker* all_ TOTO_GUARDED_BY(mutex_) = nullptr;
   std::size_t worker_objects_ TOTO_GUARDED_BY(mutex_) = 0;
@@ -474,6 +504,7 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
 #include "queue_cancelling.hpp"
 #include "queue_dump.hpp"
 #include "queue_ending.hpp"
+#include "queue_keeping.hpp"
 #include "worker_loop.hpp"
 #include "worker_start.hpp"
 

@@ -102,8 +102,8 @@ std::string QueueCore<Runtime>::dump() const {
 template <class Runtime>
 QueueProgress QueueCore<Runtime>::progress() const noexcept {
   const Lock lock(mutex_);
-  const std::uint64_t queued = queued_tasks_locked();
-  return {.begun = submitted_ - cancelled_ - queued, .cancelled = cancelled_, .queued = queued};
+  const Counts counts = counts_locked();
+  return {.begun = counts.begun, .cancelled = cancelled_, .queued = counts.submitted - cancelled_ - counts.begun};
 }
 
 }  // namespace toto::inline v0::detail

@@ -22,6 +22,7 @@ template <class Runtime>
 void QueueCore<Runtime>::close() {
   mutex_.lock();
   closed_ = true;
+  note_due_locked();
   if (over_locked()) {
     rouse_idle_locked();
   }
@@ -55,7 +56,6 @@ bool QueueCore<Runtime>::finished_locked() const noexcept {
 
 template <class Runtime>
 bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
-  constexpr Duration kRetry = std::chrono::milliseconds(10);
   const Lock lock(mutex_);
   while (!finished_locked()) {
     const bool stranded = live_ == 0 && has_work_locked();
@@ -71,7 +71,7 @@ bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
     // Continuations wait for a thread that could not be started when they were posted: try again.
     unlock_and_wake();
     mutex_.lock();
-    const TimePoint retry = kRetry.after(Clock::now());
+    const TimePoint retry = Clock::now() + kRetry;
     changed_.wait_until(mutex_, retry < deadline ? retry : deadline,
                         [this]() TOTO_REQUIRES(mutex_) { return live_ > 0 || !has_work_locked(); });
   }
@@ -131,6 +131,7 @@ void QueueCore<Runtime>::lose_this_thread() noexcept {
   ThreadContext<Runtime>::current() = {};
   mutex_.lock();
   fold_locked(*self);
+  queue_kept_locked(*self);
   --live_;
   --secured_;
   --busy_;
@@ -165,11 +166,12 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     note_due_locked();
     live_ = secured_ = busy_ = mine;
     promised_ = leaving_ = 0;
-    searching_ = joining_ = false;
+    searching_ = joining_ = retrying_ = false;
     idle_ = unused_ = nullptr;
     all_ = self;
     if (self != nullptr) {
       self->next_of_all = nullptr;
+      self->kept.store(nullptr, std::memory_order_relaxed);
     }
     if (exited_.joinable()) {
       static_cast<void>(new (std::nothrow) Thread(std::move(exited_)));  // of the parent: not to be joined
@@ -178,8 +180,8 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     open_coroutines_ = self != nullptr && self->in_coroutine.load(std::memory_order_relaxed) ? 1 : 0;
     completed_ = failed_ = cancelled_ = hops_ = 0;
     begun_ = open_coroutines_;
-    submitted_ =
-        begun_ + (self != nullptr ? Tally(self->tally.load(std::memory_order_relaxed)).begun : std::uint64_t{0});
+    const Tally tally(self != nullptr ? self->tally.load(std::memory_order_relaxed) : 0);
+    submitted_ = begun_ + tally.begun - tally.kept;
     ended_ = closed_ && mine == 0;
   }
   mutex_.unlock();
@@ -192,14 +194,22 @@ bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
 }
 
 template <class Runtime>
-std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
-  // A worker's tally only grows while the mutex is held, and only by tasks counted in submitted_: never
-  // negative.
-  std::uint64_t begun = begun_;
+typename QueueCore<Runtime>::Counts QueueCore<Runtime>::counts_locked() const noexcept {
+  Counts counts{submitted_, begun_};
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
-    begun += worker->begun(Tally(worker->tally.load(std::memory_order_relaxed)));
+    const Tally tally(worker->tally.load(std::memory_order_relaxed));
+    counts.submitted += tally.kept;
+    counts.begun += worker->begun(tally);
   }
-  return submitted_ - cancelled_ - begun;
+  return counts;
+}
+
+template <class Runtime>
+std::uint64_t QueueCore<Runtime>::queued_tasks_locked() const noexcept {
+  // A worker's tally only grows while the mutex is held, and only by tasks that are counted as submitted: never
+  // negative.
+  const Counts counts = counts_locked();
+  return counts.submitted - cancelled_ - counts.begun;
 }
 
 template <class Runtime>
@@ -232,11 +242,12 @@ QueueStats QueueCore<Runtime>::stats() const {
     stats.completed += tally.completed;
     stats.failed += tally.failed;
     stats.continuations -= tally.hops;
+    stats.submitted += tally.kept;
     stats.running += worker->begun(tally) - tally.completed - tally.failed;
     coroutines += worker->in_coroutine.load(std::memory_order_relaxed) ? 1U : 0U;
     stats.idle += worker->idle ? 1U : 0U;
   }
-  stats.queued = submitted_ - cancelled_ - begun;
+  stats.queued = stats.submitted - cancelled_ - begun;
   const std::uint64_t open = open_coroutines_;
   stats.suspended = open > coroutines ? open - coroutines : 0;
   stats.running += open - stats.suspended;

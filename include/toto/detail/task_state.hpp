@@ -185,6 +185,17 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   static bool is_over(Word word) noexcept { return word >= Word::done; }
 
+  /// If a coroutine waits and may go on on this very worker, it will, after this. So nobody may destroy it now, or
+  /// change the word.
+  bool goes_on_here(Word seen, Worker* worker) noexcept {
+    if (seen != Word::awaited || !home_.is_here(worker)) {
+      return false;
+    }
+    worker->resume_next = waiter_.coroutine;
+    word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
+    return true;
+  }
+  TOTO_NOINLINE void complete_slowly(Worker* worker) noexcept;
   bool move(Word& from, Word to) noexcept {
     return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
   }
@@ -203,7 +214,14 @@ class TaskStateBase : public QueuedTask<Runtime> {
 };
 
 template <class Runtime>
-void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+  if (this->lane || this->supervised || !goes_on_here(word_.load(std::memory_order_acquire), worker)) {
+    complete_slowly(worker);
+  }
+}
+
+template <class Runtime>
+void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
   if (worker != nullptr && worker->is_guest()) {
     worker = nullptr;  // nothing comes after it there
   }
@@ -222,10 +240,7 @@ void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
         }
         break;
       case Word::awaited:
-        if (home_.is_here(worker)) {
-          // It goes on right here, so nobody may destroy it now, or change the word.
-          worker->resume_next = waiter_.coroutine;
-          word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
+        if (goes_on_here(seen, worker)) {
           return;
         }
         if (move(seen, Word::posted)) {

@@ -56,7 +56,8 @@ class QueuedTask : public Continuation {
 
   // Last, and small: what derives from this has its own word in the same eight bytes.
 
-  /// Which of the queue's structures holds it; still slot for one that was claimed without the mutex. Guarded by it.
+  /// Which of the queue's structures holds it; still slot for one that was claimed without the mutex, and nowhere for one
+  /// that a worker keeps. Guarded by it.
   enum class Place : unsigned char { nowhere, slot, lane, node, level } place = Place::nowhere;
 
   /// More than 0: more urgent than the others. Constant from the adding on.
@@ -74,21 +75,35 @@ class QueuedTask : public Continuation {
 };
 
 /// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
-/// update: plain tasks begun, completed and failed, and hops (`co_await schedule()`), 16 bits each. Only the worker
-/// writes it, and empties it under the mutex after a chunk at the latest, so no field overflows.
+/// update: plain tasks begun, completed and failed, hops (`co_await schedule()`), and tasks that it has kept for itself,
+/// which count as submitted; 12 bits each. Only the worker writes it, and empties it under the mutex: at the latest
+/// after a chunk and as many kept tasks as it may, so no field overflows.
 struct Tally {
+  static constexpr unsigned kBits = 12;
   static constexpr std::uint64_t kBegun = 1;
-  static constexpr std::uint64_t kCompleted = std::uint64_t{1} << 16;
-  static constexpr std::uint64_t kFailed = std::uint64_t{1} << 32;
-  static constexpr std::uint64_t kHops = std::uint64_t{1} << 48;
+  static constexpr std::uint64_t kCompleted = kBegun << kBits;
+  static constexpr std::uint64_t kFailed = kCompleted << kBits;
+  static constexpr std::uint64_t kHops = kFailed << kBits;
+  static constexpr std::uint64_t kKept = kHops << kBits;
+  static constexpr std::uint64_t kMostKept = 2048;
 
   explicit constexpr Tally(std::uint64_t word) noexcept
-      : begun(word & 0xffff), completed((word >> 16) & 0xffff), failed((word >> 32) & 0xffff), hops(word >> 48) {}
+      : begun(field(word, kBegun)),
+        completed(field(word, kCompleted)),
+        failed(field(word, kFailed)),
+        hops(field(word, kHops)),
+        kept(field(word, kKept)) {}
 
   std::uint64_t begun;
   std::uint64_t completed;
   std::uint64_t failed;
   std::uint64_t hops;
+  std::uint64_t kept;
+
+ private:
+  static constexpr std::uint64_t field(std::uint64_t word, std::uint64_t unit) noexcept {
+    return word / unit % (std::uint64_t{1} << kBits);
+  }
 };
 
 template <class Runtime>
@@ -110,13 +125,21 @@ class Worker {
   /// In run_local(): the task that this thread is in the middle of may still destroy the coroutines of its queue, so
   /// what ends now does not set `resume_next`.
   bool in_run_local = false;
-  /// References to the core that states destroyed on this thread gave back; handed over at the mutex.
+  /// References to the core that states destroyed on this thread gave back: handed over at the mutex, or given to a
+  /// task that the worker keeps.
   std::size_t returned_references = 0;
   /// Ran something since it last rested: the idle time starts anew.
   bool worked = true;
+  /// The chunk that it holds while it drains it; null otherwise.
+  const Chunk<Runtime>* chunk = nullptr;
+  /// The coroutine that this thread has resumed from its loop and not from the middle of anything; null otherwise.
+  std::coroutine_handle<> on_top;
   /// The plain task that it is in the middle of; null in closures and coroutines. The WaitGraph reads it while the
   /// worker is blocked.
   const QueuedTask<Runtime>* running = nullptr;
+
+  /// A task that it has kept for itself instead of queueing it: queue_keeping.hpp. Whoever exchanges it has it.
+  typename Runtime::template Atomic<QueuedTask<Runtime>*> kept{nullptr};
 
   // Written by the worker's own thread, read by anybody.
   typename Runtime::template Atomic<std::uint64_t> tally{0};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants I1 to I9
-// are listed in queue_core.hpp; include that.
+// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants are listed
+// in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_WORKER_LOOP_HPP
 #define TOTO_DETAIL_WORKER_LOOP_HPP
@@ -45,6 +45,7 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
     } else if (Chunk* const chunk = slots_.front(surplus)) {
       slots_.hold(*chunk);
       Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
+      self.chunk = chunk;
       unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
       try {
         drain(self, *chunk, first);
@@ -56,6 +57,7 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
         throw;
       }
       mutex_.lock();
+      self.chunk = nullptr;
       slots_.let_go(*chunk, surplus);
     } else if (!rest(self)) {
       break;
@@ -139,11 +141,17 @@ void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) {
 }
 
 /// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has just
-/// ended, and coroutine tasks that have just ended.
+/// ended, coroutine tasks that have just ended, and the task that it has kept. Lets through a forced unwind of that one.
 template <class Runtime>
-inline void QueueCore<Runtime>::settle(Worker& self) noexcept {
-  while (self.resume_next || !self.local.empty()) {
-    settle_one(self);
+inline void QueueCore<Runtime>::settle(Worker& self) {
+  for (;;) {
+    if (self.resume_next || !self.local.empty()) {
+      settle_one(self);
+    } else if (self.kept.load(std::memory_order_relaxed) != nullptr) {
+      run_kept(self);
+    } else {
+      return;
+    }
   }
 }
 
@@ -151,7 +159,9 @@ template <class Runtime>
 void QueueCore<Runtime>::settle_one(Worker& self) noexcept {
   if (self.resume_next) {
     self.in_coroutine.store(true, std::memory_order_relaxed);
-    std::exchange(self.resume_next, nullptr).resume();
+    self.on_top = std::exchange(self.resume_next, nullptr);
+    self.on_top.resume();
+    self.on_top = nullptr;
     self.in_coroutine.store(false, std::memory_order_relaxed);
   } else {
     Continuation& node = self.local.pop_front();
@@ -167,6 +177,11 @@ void QueueCore<Runtime>::run_local(Worker& self) noexcept {
     node.run(node, Turn::on_executor);
   }
   self.in_run_local = nested;
+  if (self.kept.load(std::memory_order_relaxed) != nullptr) {
+    mutex_.lock();
+    queue_kept_locked(self);
+    unlock_and_wake();
+  }
 }
 
 /// Waits for work. Returns true if there is some, false if the worker shall leave: both decided in the critical section
@@ -243,7 +258,7 @@ void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
     std::uint64_t end = begin;
     int without_more = 0;
     mutex_.unlock();
-    for (int look = 0; look < kLooks && due_.load(std::memory_order_relaxed) == kNoneDue; ++look) {
+    for (int look = 0; look < kLooks && due_.load(std::memory_order_relaxed) >= kNoneDueClosed; ++look) {
       Runtime::relax();
       const std::uint64_t now = slots_.end();
       without_more = now == end && now != begin ? without_more + 1 : 0;
@@ -302,6 +317,8 @@ void QueueCore<Runtime>::leave(Worker& self) {
 template <class Runtime>
 void QueueCore<Runtime>::lose(Worker& self) noexcept {
   changed_.wait(mutex_, [&self] { return self.thread.joinable(); });
+  self.chunk = nullptr;
+  queue_kept_locked(self);
   --busy_;
   leave(self);
 }
@@ -311,6 +328,7 @@ void QueueCore<Runtime>::fold_locked(Worker& self) noexcept {
   const Tally tally(self.tally.load(std::memory_order_relaxed));
   self.tally.store(0, std::memory_order_relaxed);
   self.claimed_task = false;
+  submitted_ += tally.kept;
   begun_ += tally.begun;
   completed_ += tally.completed;
   failed_ += tally.failed;

@@ -67,9 +67,10 @@ struct StartFaults {
   std::size_t after = never;  ///< all but the first `after` fail; 0: all of them
   std::size_t every = 0;      ///< the every-th, the 2 * every-th and so on fail; 0: none
   std::size_t only = 0;       ///< the only-th fails; 0: none
+  std::size_t until = never;  ///< none from the until-th on fails
 
   constexpr bool refuse(std::size_t start) const noexcept {
-    return start > after || (every != 0 && start % every == 0) || start == only;
+    return start < until && (start > after || (every != 0 && start % every == 0) || start == only);
   }
 };
 

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+//
+// Models of tasks that a worker keeps for itself instead of queueing them (detail/queue_keeping.hpp): nobody can tell
+// them from queued ones, whatever others do meanwhile.
+
+#include <coroutine>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "support/coroutines.hpp"
+#include "support/explore.hpp"
+
+using namespace toto_tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+using SimThread = SimRuntime::Thread;
+
+/// Three calls, one after another; all but the first are kept if nothing else is queued.
+toto::Task<int> three_calls(SimQueue& queue, Tally& begun) {
+  int sum = 0;
+  for (int i = 1; i <= 3; ++i) {
+    sum += co_await queue.call([&begun, i] {
+      ++begun;
+      return i;
+    });
+  }
+  co_return sum;
+}
+
+/// Suspends the coroutine, and resumes it right there, in the middle of something else.
+template <class After>
+struct ResumedInTheMiddle {
+  After after;
+
+  static bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) {
+    After then = after;  // *this may be gone when the coroutine has gone on
+    coroutine.resume();
+    then();
+  }
+  static void await_resume() noexcept {}
+};
+
+/// The second call is kept by a worker that is in the middle of `after`.
+template <class After>
+Owned two_calls(SimQueue& queue, Tally& ran, Tally& living, After after) {
+  co_await queue.call([&ran] { ++ran; });
+  co_await ResumedInTheMiddle<After>{after};
+  auto second = [&ran, captured = Counted(living)] { ++ran; };
+  co_await queue.call(toto::not_a_temporary(std::move(second)));
+}
+
+}  // namespace
+
+TEST_CASE("calls of a coroutine on its own queue, while others add: each task runs once, first in, first out",
+          "[simulation][A1][A7][A10][M3][inv.I11]") {
+  const auto model = [](std::size_t threads) {
+    return [threads](Simulation& sim) {
+      Tally begun;
+      Tally others;
+      {
+        SimQueue queue(threads, 5ms);
+        const auto watching = watch(sim, queue);
+        auto sum = queue.yield_task(three_calls, std::ref(queue), std::ref(begun));
+        queue.add_task([&] { ++others; });
+        require(sum.get() == 6, "every call has given its result");
+        queue.wait_idle();
+        require(queue.stats().submitted == 5 && queue.stats().completed == 5, "each is counted once");
+      }
+      require(begun == 3 && others == 1, "each ran once");
+    };
+  };
+  explore("calls and an adder, 1 thread", {}, model(1));
+  explore("calls and an adder, 2 threads", {.deviations = 1}, model(2));
+}
+
+TEST_CASE("what a task adds to its own one-thread queue runs after it, and before what others add later",
+          "[simulation][A1][A7]") {
+  explore("order of a kept task", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimGate added;
+      SimGate told;
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        order += '1';
+        static_cast<void>(queue.yield_task([&] { order += '2'; }));
+        static_cast<void>(queue.yield_task([&] { order += '3'; }));
+        added.open();
+        told.wait();
+        order += '4';
+      });
+      added.wait();
+      require(queue.stats().queued == 2, "both are queued for all who look");
+      require(queue.size() == 3, "and count");
+      queue.add_task([&] { order += '5'; });
+      told.open();
+    }
+    require(order == "14235", "in order, one at a time");
+  });
+}
+
+TEST_CASE("cancelling what a task has added to its own one-thread queue against its beginning: one of the two",
+          "[simulation][K1][K4]") {
+  explore("cancel a kept task", {}, [](Simulation& sim) {
+    Tally ran;
+    Tally living;
+    bool won = false;
+    SimHandle<void> handle;
+    {
+      SimGate added;
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        handle = queue.yield_task([&ran, captured = Counted(living)] { ++ran; });
+        added.open();
+      });
+      added.wait();
+      won = handle.cancel();
+      require(!won || living == 0, "the capture is destroyed at once");
+      queue.wait_idle();
+      require(queue.stats().cancelled == (won ? 1U : 0U), "counted as what it was");
+    }
+    require(ran == (won ? 0 : 1) && living == 0, "it ran or was cancelled");
+    require(handle.ready(), "its handle is completed");
+  });
+  explore("cancel all, one of them kept", {}, [](Simulation& sim) {
+    Tally ran;
+    Tally living;
+    std::size_t cancelled = 0;
+    {
+      SimGate added;
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        queue.add_task([&ran, captured = Counted(living)] { ++ran; });
+        queue.add_task([&ran, captured = Counted(living)] { ++ran; });
+        added.open();
+      });
+      added.wait();
+      cancelled = queue.cancel_queued();
+    }
+    require(living == 0 && ran + static_cast<int>(cancelled) == 2, "each ran or was cancelled");
+  });
+}
+
+TEST_CASE("closing a queue refuses what its task adds from then on, and runs or cancels what it has kept",
+          "[simulation][L3][L5][L6][L7]") {
+  const auto model = [](toto::Pending pending) {
+    return [pending](Simulation& sim) {
+      Tally ran;
+      Tally living;
+      int accepted = 0;
+      {
+        SimQueue queue(1, 5ms);
+        const auto watching = watch(sim, queue);
+        SimGate begun;
+        queue.add_task([&] {
+          begun.open();
+          for (int i = 0; i < 2; ++i) {
+            try {
+              queue.add_task([&ran, captured = Counted(living)] { ++ran; });
+              ++accepted;
+            } catch (const toto::QueueClosed&) {
+            }
+          }
+        });
+        begun.wait();
+        queue.close(pending);
+      }
+      require(living == 0, "nothing is left");
+      require(pending == toto::Pending::run ? ran == accepted : ran <= accepted, "what was accepted has run");
+    };
+  };
+  explore("close against keeping", {}, model(toto::Pending::run));
+  explore("close and cancel against keeping", {}, model(toto::Pending::cancel));
+  explore("close, then keep", {}, [](Simulation& sim) {
+    bool refused = false;
+    SimQueue queue(1, 5ms);
+    const auto watching = watch(sim, queue);
+    queue.add_task([&] {
+      queue.close();
+      try {
+        static_cast<void>(queue.yield_task([] {}));
+      } catch (const toto::QueueClosed&) {
+        refused = true;
+      }
+    });
+    queue.wait_idle();
+    require(refused, "refused right after closing");
+  });
+}
+
+TEST_CASE("an urgent task, and a continuation without a home, come before a task that was kept",
+          "[simulation][N6][H1]") {
+  explore("an urgent task before a kept one", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        static_cast<void>(queue.yield_task([&] { order += '2'; }));
+        static_cast<void>(queue.with({.priority = 1}).yield_task([&] { order += '1'; }));
+        static_cast<void>(queue.yield_task([&] { order += '3'; }));
+      });
+      queue.wait_idle();
+    }
+    require(order == "123", "by priority, then in order");
+  });
+  explore("a cancelled task's awaiter before a kept task", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        static_cast<void>(queue.yield_task([&] { order += '2'; }));
+        SimRuntime::StopSource stop;
+        [](SimQueue& own, SimRuntime::StopToken token, std::string& noted) -> FireAndForget {
+          try {
+            co_await own.with(std::move(token)).yield_task([] {}).resume_inline();
+          } catch (const toto::TaskCancelled&) {
+            noted += '1';
+          }
+        }(queue, stop.get_token(), order);
+        static_cast<void>(queue.yield_task([&] { order += '3'; }));
+        stop.request_stop();
+      });
+      queue.wait_idle();
+    }
+    require(order == "123", "the continuation first");
+  });
+}
+
+TEST_CASE("a worker that blocks in the middle of a task leaves what it has kept to others", "[simulation][C4][M3]") {
+  // The coroutine is resumed in the middle of an awaitable of the user's, which then waits for what the coroutine's next
+  // call does: the other worker has to do it.
+  explore("a kept call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
+    Tally ran;
+    {
+      SimGate gate;
+      SimHandle<void> opened;
+      SimQueue queue(2, 5ms);
+      SimQueue other(1, 5ms);
+      const auto watching = watch(sim, queue);
+      opened = other.yield_task([&] { gate.wait(); });
+      const auto coroutine = [&]() -> toto::Task<> {
+        co_await queue.call([&ran] { ++ran; });
+        const auto wait = [&] { opened.wait(); };
+        co_await ResumedInTheMiddle<decltype(wait)>{wait};
+        co_await queue.call([&ran, &gate] {
+          ++ran;
+          gate.open();
+        });
+      };
+      queue.yield_task(coroutine).get();
+    }
+    require(ran == 2, "both calls have been made");
+  });
+}
+
+TEST_CASE("what is added in the middle of a task of a queue of two is left to the other thread",
+          "[simulation][C4][M7][inv.I11]") {
+  // The task, or the coroutine, waits for what it has added, in a way that the library cannot see.
+  explore("added in the middle of a task", {}, [](Simulation& sim) {
+    Tally ran;
+    {
+      SimGate gate;
+      SimQueue queue(2, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        static_cast<void>(queue.yield_task([&] { gate.open(); }));
+        gate.wait();
+        ++ran;
+      });
+      queue.wait_idle();
+    }
+    require(ran == 1, "it went on");
+  });
+  explore("called in the middle of a coroutine", {.deviations = 1}, [](Simulation& sim) {
+    Tally ran;
+    {
+      SimGate gate;
+      SimQueue queue(2, 5ms);
+      const auto watching = watch(sim, queue);
+      const auto coroutine = [&]() -> toto::Task<> {
+        co_await queue.call([&ran] { ++ran; });
+        [](SimQueue& own, SimGate& opened) -> FireAndForget { co_await own.call([&opened] { opened.open(); }); }(queue,
+                                                                                                                 gate);
+        gate.wait();
+      };
+      queue.yield_task(coroutine).get();
+      queue.wait_idle();
+    }
+    require(ran == 1, "it went on");
+  });
+}
+
+TEST_CASE("a coroutine that is destroyed elsewhere while a worker keeps its call takes the call along",
+          "[simulation][G8]") {
+  explore("destroy against a kept call", {.deviations = 1}, [](Simulation& sim) {
+    Tally ran;
+    Tally living;
+    {
+      SimGate begun;
+      SimGate kept;
+      SimGate destroyed;
+      SimQueue queue(2, 5ms);
+      const auto watching = watch(sim, queue);
+      Owned frame;
+      queue.add_task([&] {
+        frame = two_calls(queue, ran, living, [&] {
+          kept.open();
+          destroyed.wait();
+        });
+        begun.open();
+      });
+      begun.wait();
+      kept.wait();
+      frame.destroy();
+      require(living == 0, "the capture has gone with the frame");
+      destroyed.open();
+      queue.wait_idle();
+      require(queue.stats().cancelled == 1, "and counts as cancelled");
+    }
+    require(ran == 1, "it has not run");
+  });
+}
+
+TEST_CASE("a queue destroyed by the task that has added to it runs what was added", "[simulation][L9][L10]") {
+  explore("destroyed by its own task, which has added one", {}, [](Simulation& sim) {
+    Tally ran;
+    auto* const queue = new SimQueue(1, 5ms);
+    SimGate begun;
+    SimHandle<void> last;
+    queue->add_task([&, queue] {
+      last = queue->yield_task([&] { ++ran; });
+      begun.open();
+      delete queue;
+      ++ran;
+    });
+    begun.wait();
+    last.get();
+    require(ran == 2, "what it has added ran afterwards");
+    sim.sleep_for(10ms);
+  });
+}
