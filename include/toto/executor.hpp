@@ -90,11 +90,6 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     nodes_.remove(node);
   }
 
-  void add_timer(TimerNode<Runtime>& node) override { TimerService<Runtime>::instance().add(node, this); }
-  void remove_timer(TimerNode<Runtime>& node) noexcept override {
-    TimerService<Runtime>::instance().remove(node, this);
-  }
-
  private:
   static void run_one(ExecutorCore<Runtime>& core, std::uint64_t ticket) noexcept {
     auto& self = static_cast<UserExecutorCore&>(core);

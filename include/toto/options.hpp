@@ -8,11 +8,11 @@
 
 #include <cstddef>
 #include <limits>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
+#include "detail/text.hpp"
 #include "duration.hpp"
 #include "observer.hpp"
 
@@ -76,63 +76,63 @@ inline constexpr std::size_t kMostThreads = 1'000'000;
 
 inline void check_not_nan(Duration value, const char* parameter) {
   if (value.is_nan()) {
-    throw std::invalid_argument(std::string("toto: ") + parameter + " is NaN; give a length of time of 0 or more");
+    refuse_argument({"toto: ", parameter, " is NaN; give a length of time of 0 or more"});
   }
 }
 
 inline void check_duration(Duration value, const char* parameter) {
   check_not_nan(value, parameter);
   if (value.is_negative()) {
-    throw std::invalid_argument(std::string("toto: ") + parameter + " is negative (" +
-                                std::to_string(value.nanoseconds().count()) +
-                                " ns); give a length of time of 0 or more");
+    refuse_argument({"toto: ", parameter, " is negative (", Digits(value.nanoseconds().count()),
+                     " ns); give a length of time of 0 or more"});
   }
 }
 
 inline void check_name(std::string_view value, const char* parameter) {
   if (value.empty()) {
-    throw std::invalid_argument(std::string("toto: ") + parameter + " is empty (\"\"); give the queue a name");
+    refuse_argument({"toto: ", parameter, " is empty (\"\"); give the queue a name"});
   }
 }
 
-inline void check_threads(std::size_t value, const char* parameter) {
+TOTO_COLD inline void check_threads(std::size_t value, const char* parameter) {
   if (value == 0 || value > kMostThreads) {
-    throw std::invalid_argument(std::string("toto: ") + parameter + " is " + std::to_string(value) +
-                                "; give a number from 1 to " + std::to_string(kMostThreads));
+    refuse_argument({"toto: ", parameter, " is ", Digits(value), "; give a number from 1 to ", Digits(kMostThreads)});
   }
 }
 
+TOTO_COLD inline void refuse_pending(Pending value) {
+  refuse_argument({"toto: pending is ", Digits(static_cast<int>(value)), "; give Pending::run or Pending::cancel"});
+}
 inline void check_pending(Pending value) {
   if (value != Pending::run && value != Pending::cancel) {
-    throw std::invalid_argument("toto: pending is " + std::to_string(static_cast<int>(value)) +
-                                "; give Pending::run or Pending::cancel");
+    refuse_pending(value);
   }
 }
 
-inline void check_options(const QueueOptions& options) {
+TOTO_COLD inline void check_options(const QueueOptions& options) {
   check_threads(options.thread_count, "thread_count");
   check_duration(options.idle_timeout, "idle_timeout");
   check_name(options.name, "name");
   if (options.max_queued == 0) {
-    throw std::invalid_argument("toto: max_queued is 0; give the number of tasks that may wait, 1 or more");
+    refuse_argument({"toto: max_queued is 0; give the number of tasks that may wait, 1 or more"});
   }
   if (options.overflow < Overflow::block || options.overflow > Overflow::discard_oldest) {
-    throw std::invalid_argument("toto: overflow is " + std::to_string(static_cast<int>(options.overflow)) +
-                                "; give Overflow::block, reject, caller_runs or discard_oldest");
+    refuse_argument({"toto: overflow is ", Digits(static_cast<int>(options.overflow)),
+                     "; give Overflow::block, reject, caller_runs or discard_oldest"});
   }
   check_duration(options.ageing, "ageing");
   if (options.ageing == Duration()) {
-    throw std::invalid_argument("toto: ageing is 0; give a length of time above 0, or Duration::never()");
+    refuse_argument({"toto: ageing is 0; give a length of time above 0, or Duration::never()"});
   }
   check_duration(options.watchdog, "watchdog");
   if (options.watchdog == Duration()) {
-    throw std::invalid_argument("toto: watchdog is 0; give a length of time above 0, or Duration::never()");
+    refuse_argument({"toto: watchdog is 0; give a length of time above 0, or Duration::never()"});
   }
 }
 
 inline void check_options(const TaskOptions& options) {
   if (options.priority < -8 || options.priority > 7) {
-    throw std::invalid_argument("toto: priority is " + std::to_string(options.priority) + "; give one from -8 to 7");
+    refuse_argument({"toto: priority is ", Digits(options.priority), "; give one from -8 to 7"});
   }
   check_duration(options.start_by, "start_by");
 }

@@ -54,13 +54,14 @@ class BasicTaskQueue {
   /// Throws: std::invalid_argument naming the parameter.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
-      : BasicTaskQueue(QueueOptions{thread_count, idle_timeout, name}) {}
+      : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name}, {})) {}
 
   /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});`
-  explicit BasicTaskQueue(const QueueOptions& options) {
-    detail::check_options(options);
-    core_ = detail::Ref<Core>::adopt(new Core(options));
-    core_->owner.store(this, std::memory_order_relaxed);
+  explicit BasicTaskQueue(const QueueOptions& options)
+      : core_(make_core(this, options, Core::option_parts(&detail::add_packed<Runtime>))) {
+    if (!options.watchdog.is_never()) {
+      core_->watch(options.watchdog);
+    }
   }
 
   BasicTaskQueue(const BasicTaskQueue&) = delete;
@@ -70,7 +71,7 @@ class BasicTaskQueue {
   /// for the other threads only; what is left then runs on the present thread, after the task.
   /// Blocks: until the tasks have ended, suspended coroutine tasks among them.
   ~BasicTaskQueue() {
-    core_->close(Pending::run);
+    core_->close();
     core_->finish();
     core_->owner.store(nullptr, std::memory_order_relaxed);
   }
@@ -129,13 +130,16 @@ class BasicTaskQueue {
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
+      detail::check_callable(fn, args...);
+      const auto closure = detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...);
       if (!core_->needs_states()) [[likely]] {
-        detail::check_callable(fn, args...);
-        detail::add_inline(*core_, detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...));
-        return;
+        detail::add_inline(*core_, closure);
+      } else {
+        core_->add_with_state(detail::PackedClosure<Runtime>(closure), detail::type_name<detail::Stored<F>>());
       }
+    } else {
+      detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
     }
-    detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// The same if there is room now: false if max_queued tasks wait, and then `fn` and the arguments are untouched.
@@ -248,7 +252,10 @@ class BasicTaskQueue {
   /// Throws: std::invalid_argument for a value that is neither.
   void close(Pending pending = Pending::run) {
     detail::check_pending(pending);
-    core_->close(pending);
+    core_->close();
+    if (pending == Pending::cancel) {
+      core_->cancel_queued();
+    }
   }
 
   /// Completes every task that has not begun with TaskCancelled; returns how many.
@@ -303,6 +310,14 @@ class BasicTaskQueue {
   using Control = detail::Control<Runtime>;
   using Registry = detail::Registry<Runtime, BasicTaskQueue, detail::QueueAccess>;
   friend detail::QueueAccess;
+
+  TOTO_COLD static detail::Ref<Core> make_core(BasicTaskQueue* owner, const QueueOptions& options,
+                                               typename Core::OptionParts parts) {
+    detail::check_options(options);
+    auto core = detail::Ref<Core>::adopt(new Core(options, parts));
+    core->owner.store(owner, std::memory_order_relaxed);
+    return core;
+  }
 
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 

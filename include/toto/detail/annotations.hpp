@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Annotations that a compiler can check: which mutex guards which field (Clang's -Wthread-safety), and which function
-// must stay out of line. They expand to nothing where the compiler does not know them.
+// must stay out of line or is seldom called. They expand to nothing where the compiler does not know them.
 
 #ifndef TOTO_DETAIL_ANNOTATIONS_HPP
 #define TOTO_DETAIL_ANNOTATIONS_HPP
@@ -31,6 +31,14 @@
 #define TOTO_NOINLINE __declspec(noinline)
 #else
 #define TOTO_NOINLINE __attribute__((noinline))
+#endif
+
+// A function that hardly any program calls often: what starts, ends, refuses, reports. It is made small, which is also
+// faster to compile, and stays out of those that call it.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TOTO_COLD __declspec(noinline)
+#else
+#define TOTO_COLD __attribute__((cold, noinline))
 #endif
 
 // A short test in front of a long function, on the way of every task. GCC would inline it or not by how much the

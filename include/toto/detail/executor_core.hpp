@@ -36,14 +36,15 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual void withdraw(Continuation& node) noexcept = 0;
 
-  /// Posts the node here at its deadline.
-  /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
+  /// Posts the node here at its deadline. False: this executor does not watch the clock, the TimerService does it
+  /// (timer.hpp: add_timer(), remove_timer()). It is not called here: files without timers do without it.
+  /// Throws: std::bad_alloc; then nothing has changed.
   /// Thread-safe.
-  virtual void add_timer(TimerNode<Runtime>& node) = 0;
+  virtual bool add_timer([[maybe_unused]] TimerNode<Runtime>& node) { return false; }
 
   /// Takes back a timer that has not begun to run. The caller sees to it that it does not begin to run now.
   /// Thread-safe.
-  virtual void remove_timer(TimerNode<Runtime>& node) noexcept = 0;
+  virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
   /// The EventLoop this is the core of, or null.
   virtual void* event_loop() noexcept { return nullptr; }

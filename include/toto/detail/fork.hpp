@@ -50,7 +50,7 @@ class ForkAware {
  private:
   class Everything {
    public:
-    Everything() { Runtime::at_fork(&before, &after_in_parent, &after_in_child); }
+    TOTO_COLD Everything() { Runtime::at_fork(&before, &after_in_parent, &after_in_child); }
 
     void add(ForkAware& object) {
       const Lock lock(mutex_);
@@ -69,7 +69,7 @@ class ForkAware {
     }
 
    private:
-    static void before() TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    TOTO_COLD static void before() TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
       all.mutex_.lock();
       for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::pools,
@@ -83,7 +83,7 @@ class ForkAware {
     }
     static void after_in_parent() { after(false); }
     static void after_in_child() { after(true); }
-    static void after(bool in_child) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    TOTO_COLD static void after(bool in_child) TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
       for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
         object->after_fork(in_child);

@@ -10,11 +10,13 @@
 #include <exception>
 #include <functional>
 #include <new>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "call_state.hpp"
 #include "queue_core.hpp"
+#include "submission.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -66,6 +68,27 @@ void add_inline(QueueCore<Runtime>& core, const Closure& closure) {
   core.add(QueueCore<Runtime>::Kind::closure, &run_inline<Runtime, Closure>, [&](Slot<Runtime>& slot) {
     ::new (static_cast<void*>(slot.closure)) Closure(closure);  // a trivial copy: nothing of the user's runs
   });
+}
+
+/// A closure that fits into a slot, as one type for all of them: a queue whose tasks need states makes one kind of state
+/// for all.
+template <class Runtime>
+struct PackedClosure {
+  template <class Closure>
+  explicit PackedClosure(const Closure& closure) noexcept
+      : call([](std::byte* packed) { (*std::launder(reinterpret_cast<Closure*>(packed)))(); }) {
+    ::new (static_cast<void*>(bytes)) Closure(closure);
+  }
+
+  void operator()() { call(bytes); }
+
+  void (*call)(std::byte* packed);
+  alignas(8) std::byte bytes[Slot<Runtime>::kClosureBytes]{};
+};
+
+template <class Runtime>
+void add_packed(QueueCore<Runtime>& core, const PackedClosure<Runtime>& closure, std::string_view what) {
+  submit_named_call<void>(core, what, {}, Control<Runtime>(), false, closure);
 }
 
 }  // namespace toto::inline v0::detail

@@ -45,15 +45,16 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     nodes_.remove(node);
   }
 
-  void add_timer(Timer& node) override {
+  bool add_timer(Timer& node) override {
     const Lock lock(mutex_);
     timers_.add(node);
     if (&timers_.first() == &node) {
       wake_locked();
     }
+    return true;
   }
 
-  void remove_timer(Timer& node) noexcept override {
+  bool remove_timer(Timer& node) noexcept override {
     {
       const Lock lock(mutex_);
       if (!gone_) {
@@ -62,10 +63,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         } else {
           nodes_.remove(node);  // due, and on its way
         }
-        return;
+        return true;
       }
     }
     TimerService<Runtime>::instance().remove(node, nullptr);
+    return true;
   }
 
   void* event_loop() noexcept override { return owner_; }

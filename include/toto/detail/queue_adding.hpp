@@ -75,7 +75,9 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
     ++task.lane->admitted;
   }
   if (!queued) {
-    run_here(Kind::task, &run_queued, fill);
+    Slot slot;
+    fill(slot);
+    run_here(Kind::task, &run_queued, slot);
   } else if (task.priority == 0 && !ages()) {
     task.place = QueuedTask::Place::slot;
     publish(Kind::task, &run_queued, fill_and_note_slot, reserved);
@@ -185,7 +187,7 @@ bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
     } else if (overflow_ == Overflow::block && this_worker() != nullptr) {
       return true;  // it would wait for itself
     } else {
-      failure = overflow_locked(reserved);
+      failure = (this->*parts_.overflow_locked)(reserved);
     }
   }
   if (!given) {

@@ -8,8 +8,10 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "queue_core.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -40,7 +42,8 @@ std::string QueueCore<Runtime>::lane_words(const QueuedTask& task) const {
     return {};
   }
   const std::string& lane = task.lane->name;
-  return ", which waits for its turn" + (lane.empty() ? lane : " in the view '" + lane + "'");
+  constexpr std::string_view kWords = ", which waits for its turn";
+  return lane.empty() ? join({kWords}) : join({kWords, " in the view '", lane, "'"});
 }
 
 template <class Runtime>

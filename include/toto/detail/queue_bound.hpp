@@ -8,6 +8,7 @@
 #define TOTO_DETAIL_QUEUE_BOUND_HPP
 
 #include "queue_core.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -24,7 +25,7 @@ class ThreadInLine final : public RoomWaiter<Runtime> {
 
 template <class Runtime>
 QueueClosed QueueCore<Runtime>::closed_error() const {
-  return QueueClosed("toto: queue '" + name_ + "' is closed and takes no more tasks");
+  return QueueClosed(join({"toto: queue '", name_, "' is closed and takes no more tasks"}));
 }
 
 template <class Runtime>
@@ -39,7 +40,7 @@ std::exception_ptr QueueCore<Runtime>::closed_failure() const noexcept {
 template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::full_failure() const noexcept {
   try {
-    throw QueueFull("toto: queue '" + name_ + "' is full: " + std::to_string(max_queued_) + " task(s) wait");
+    throw QueueFull(join({"toto: queue '", name_, "' is full: ", Digits(max_queued_), " task(s) wait"}));
   } catch (...) {
     return std::current_exception();
   }
@@ -119,8 +120,7 @@ bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
 
 /// Runs a task for which there is no room on the calling thread, as a worker of this queue that nobody else knows.
 template <class Runtime>
-template <class Fill>
-void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Fill fill) {
+void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Slot& filled) {
   struct Guest {
     QueueCore& core;
     Worker worker;
@@ -143,13 +143,11 @@ void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Fill fill) 
       core.mutex_.unlock();
     }
   } guest(*this);
-  Slot slot;
-  fill(slot);
-  slot.run.store(run, std::memory_order_relaxed);
+  filled.run.store(run, std::memory_order_relaxed);
   count_added_locked(kind, false);
   guest.worker.claimed_task = true;
   mutex_.unlock();
-  run(slot, guest.worker);
+  run(filled, guest.worker);
 }
 
 template <class Runtime>

@@ -84,7 +84,21 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// refuse it.
   enum class Kind { closure, task, hop };
 
-  explicit QueueCore(const QueueOptions& options);
+  /// What only a queue that was given options can come to. The constructor that takes them names it, and nothing else
+  /// does: files that merely use queues, or make them without options, do not compile it.
+  struct OptionParts {
+    /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable.
+    void (*add_with_state)(QueueCore& core, const PackedClosure<Runtime>& closure, std::string_view what) = nullptr;
+    std::exception_ptr (QueueCore::*overflow_locked)(bool& reserved) = nullptr;
+  };
+  static constexpr OptionParts option_parts(decltype(OptionParts::add_with_state) add_with_state) noexcept {
+    return {add_with_state, &QueueCore::overflow_locked};
+  }
+
+  explicit TOTO_COLD QueueCore(const QueueOptions& options, OptionParts parts);
+  /// Once.
+  /// Throws: std::bad_alloc, std::system_error.
+  void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
 
   static void* operator new(std::size_t bytes) { return allocate_aligned<alignof(QueueCore)>(bytes); }
   static void operator delete(void* core) noexcept { free_aligned(core); }
@@ -100,7 +114,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
     if (prepare_locked(kind, reserved)) {
       publish(kind, run, fill, reserved);
     } else {
-      run_here(kind, run, fill);
+      Slot slot;
+      fill(slot);
+      run_here(kind, run, slot);
     }
   }
 
@@ -117,6 +133,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   QueueObserver* observer() const noexcept { return observer_; }
   /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
   bool needs_states() const noexcept { return follows() || ages(); }
+  void add_with_state(const PackedClosure<Runtime>& closure, std::string_view what) {
+    parts_.add_with_state(*this, closure, what);
+  }
   /// Every task has a supervisor: somebody is told of it, or it is listed.
   bool follows() const noexcept { return observer_ != nullptr || tracks_; }
   bool tracks() const noexcept { return tracks_; }
@@ -128,12 +147,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Has to be called before a task with a priority is added.
   /// Throws: std::bad_alloc.
-  void allow_priorities();
+  TOTO_COLD void allow_priorities();
 
   // Bounds: queue_bound.hpp.
 
   /// Throws: std::invalid_argument if tasks may overtake each other for want of room.
-  void require_order(const char* what) const;
+  TOTO_COLD void require_order(const char* what) const;
   bool bounded() const noexcept { return max_queued_ != kUnbounded; }
   bool ages() const noexcept { return !ageing_.is_never(); }
   /// Books room for one task. False if there was none until the deadline. Thread-safe.
@@ -157,9 +176,6 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool post_front(Continuation& node) noexcept { return post_node(node, true); }
 
   void withdraw(Continuation& node) noexcept override;
-
-  void add_timer(TimerNode<Runtime>& node) override;
-  void remove_timer(TimerNode<Runtime>& node) noexcept override;
 
   /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
   struct Hop : Continuation {
@@ -192,30 +208,30 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   // The worker's life: worker_loop.hpp.
 
   /// Starts one worker now, if fewer than thread_count live.
-  void start_one();
+  TOTO_COLD void start_one();
 
   // Ending and observing: queue_ending.hpp.
 
-  void close(Pending pending);
+  TOTO_COLD void close();
   /// Waits until everything is done, every thread has left and the last one was joined. On one of this queue's own
   /// workers: until every other one has left.
-  void finish();
-  bool finish_until(TimePoint deadline);
+  TOTO_COLD void finish();
+  TOTO_COLD bool finish_until(TimePoint deadline);
   /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its place is
   /// given to another, so that what is queued still runs.
-  void lose_this_thread() noexcept;
-  bool wait_idle_until(TimePoint deadline);
-  std::size_t cancel_queued();
-  QueueStats stats() const;
-  std::size_t size() const;
-  std::string dump() const;
-  QueueProgress progress() const noexcept;
-  void on_error(ErrorHook hook);
+  TOTO_COLD void lose_this_thread() noexcept;
+  TOTO_COLD bool wait_idle_until(TimePoint deadline);
+  TOTO_COLD std::size_t cancel_queued();
+  TOTO_COLD QueueStats stats() const;
+  TOTO_COLD std::size_t size() const;
+  TOTO_COLD std::string dump() const;
+  TOTO_COLD QueueProgress progress() const noexcept;
+  TOTO_COLD void on_error(ErrorHook hook);
   /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
-  void report(const std::exception_ptr& failure) noexcept;
+  TOTO_COLD void report(const std::exception_ptr& failure) noexcept;
   /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own, which say
   /// that a task was not run or not waited for.
-  void report_unseen(const std::exception_ptr& failure) noexcept;
+  TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept;
 
   const std::string& name() const noexcept { return name_; }
   std::size_t thread_count() const noexcept { return thread_count_; }
@@ -232,16 +248,16 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   // What the WaitGraph asks, under its mutex: queue_blocking.hpp.
 
   /// Whether a worker may come to this task, or go on with it, for all that the graph knows.
-  bool may_run(const QueuedTask& task, const WaitGraph<Runtime>& graph) const;
+  TOTO_COLD bool may_run(const QueuedTask& task, const WaitGraph<Runtime>& graph) const;
   /// Whether it would not be added any more, if it has not been.
   bool refuses(const QueuedTask& task) const {
     const Lock lock(mutex_);
     return closed_ && task.place == QueuedTask::Place::nowhere && !is_kept_locked(task);
   }
   /// Why no worker comes to it, if it waits in a lane: in words, to be put behind others.
-  std::string lane_words(const QueuedTask& task) const;
+  TOTO_COLD std::string lane_words(const QueuedTask& task) const;
   /// Whether everything there is to do may be done.
-  bool may_become_idle(const WaitGraph<Runtime>& graph) const;
+  TOTO_COLD bool may_become_idle(const WaitGraph<Runtime>& graph) const;
 
   /// Guards what is declared below, and the threads blocked on this queue's tasks.
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
@@ -268,7 +284,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static constexpr std::size_t kCredit = 1024;
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
-  ~QueueCore() override;
+  TOTO_COLD ~QueueCore() override;
 
   /// What is in the slot of a QueuedTask. The ticket is the slot's: the node of a task that is over may have one of
   /// another queue.
@@ -287,7 +303,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static void run_hop(Slot& slot, Worker& worker);
   static void run_nothing(Slot&, Worker&) {}
 
-  QueueClosed closed_error() const;
+  TOTO_COLD QueueClosed closed_error() const;
   /// A coroutine that runs may still hop to a closed queue.
   bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex_) { return kind == Kind::hop ? ended_ : closed_; }
   /// Makes sure that there is a slot to fill, a thread to run it, and room under the bound. False: the queue is full,
@@ -299,23 +315,22 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Fills the slot that was prepared. Lets go of the mutex.
   template <class Fill>
   void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_);
-  template <class Fill>
-  void run_here(Kind kind, typename Slot::Run run, Fill fill) TOTO_RELEASE(mutex_);
+  TOTO_COLD void run_here(Kind kind, typename Slot::Run run, Slot& filled) TOTO_RELEASE(mutex_);
   bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
     return !bounded() || queued_tasks_locked() + reserved_ < max_queued_;
   }
   /// Nobody has to wait who comes now: there is room, and nobody stands in line for it.
   bool has_room_now_locked() noexcept TOTO_REQUIRES(mutex_) { return has_room_locked() && room_waiters_.empty(); }
-  std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
+  TOTO_COLD std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
-  bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
+  TOTO_COLD bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void return_reservation_locked(bool& reserved) noexcept TOTO_REQUIRES(mutex_);
   LinkedList<RoomWaiter> grant_room_locked() noexcept TOTO_REQUIRES(mutex_);
   void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_);
-  std::exception_ptr closed_failure() const noexcept;
-  std::exception_ptr full_failure() const noexcept;
+  TOTO_COLD std::exception_ptr closed_failure() const noexcept;
+  TOTO_COLD std::exception_ptr full_failure() const noexcept;
 
-  std::exception_ptr secure_first_worker(Kind kind) TOTO_REQUIRES(mutex_);
+  TOTO_COLD std::exception_ptr secure_first_worker(Kind kind) TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
   void push_node_locked(Continuation& node) noexcept TOTO_REQUIRES(mutex_);
   Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
@@ -332,20 +347,20 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void unlock_and_wake() noexcept TOTO_RELEASE(mutex_);
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   static void deliver(Wake wake) noexcept;
-  void adopt_stranded() noexcept;
-  void try_again_later() noexcept;
-  void try_again() noexcept;
-  void try_again_here() noexcept;
+  TOTO_COLD void adopt_stranded() noexcept;
+  TOTO_COLD void try_again_later() noexcept;
+  TOTO_COLD void try_again() noexcept;
+  TOTO_COLD void try_again_here() noexcept;
 
-  std::exception_ptr start(Worker* worker, bool searches) noexcept;
-  Worker* new_worker();
-  void store_thread(Worker& worker, Thread thread) noexcept;
+  TOTO_COLD std::exception_ptr start(Worker* worker, bool searches) noexcept;
+  TOTO_COLD Worker* new_worker();
+  TOTO_COLD void store_thread(Worker& worker, Thread thread) noexcept;
   void secure_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void work(Worker& self, bool searches);
   Slot* claim(Chunk& chunk, const std::uint64_t* due = nullptr) noexcept;
   void drain(Worker& self, Chunk& chunk, Slot* first);
   void run_node(Worker& self, Continuation& node);
-  void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
+  TOTO_COLD void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
   void settle(Worker& self);
   void settle_one(Worker& self) noexcept;
   void run_kept(Worker& self);
@@ -355,17 +370,17 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
   void look_again(Worker& self) TOTO_REQUIRES(mutex_);
   void leave_it_to_waker(Worker& self) noexcept;
-  void leave(Worker& self) TOTO_RELEASE(mutex_);
+  TOTO_COLD void leave(Worker& self) TOTO_RELEASE(mutex_);
   void fold_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   void push_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void remove_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   void rouse_idle_locked() noexcept TOTO_REQUIRES(mutex_);
 
-  std::size_t empty_slots_locked(ContinuationList& tasks, Chunk*& surplus, std::size_t most) noexcept
+  TOTO_COLD std::size_t empty_slots_locked(ContinuationList& tasks, Chunk*& surplus, std::size_t most) noexcept
       TOTO_REQUIRES(mutex_);
-  void take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept TOTO_REQUIRES(mutex_);
+  TOTO_COLD void take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept TOTO_REQUIRES(mutex_);
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
+  TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
   bool quiet_locked() const noexcept TOTO_REQUIRES(mutex_);
   bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && (open_coroutines_ == 0 || ownerless_); }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -450,7 +465,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   std::uint64_t threads_started_ TOTO_GUARDED_BY(mutex_) = 0;
 
   LinkedList<TrackedTask<Runtime>> tracked_ TOTO_GUARDED_BY(mutex_);
-  std::unique_ptr<Watchdog<Runtime>> watchdog_;  // gone when the queue begins to end
+  std::unique_ptr<WatchdogBase> watchdog_;  // gone when the queue begins to end
+  const OptionParts parts_;
 
   /// The error hook, shared with whoever is calling it.
   struct SharedHook : RefCounted<Runtime> {
@@ -461,7 +477,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 };
 
 template <class Runtime>
-QueueCore<Runtime>::QueueCore(const QueueOptions& options)
+QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
     : ForkAware<Runtime>(ForkRank::executors),
       name_(options.name),
       thread_count_(options.thread_count),
@@ -471,25 +487,13 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options)
       ageing_(options.ageing),
       observer_(options.observer),
       tracks_(options.track_tasks),
-      due_(bounded() ? 0 : kNoneDue) {
+      due_(bounded() ? 0 : kNoneDue),
+      parts_(parts) {
   if (ages()) {
     levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
   }
-  TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
-  if (!options.watchdog.is_never()) {
-    watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, options.watchdog);
-  }
-  this->watch_forks();  // last: a constructor that throws later would leave this in the list
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::add_timer(TimerNode<Runtime>& node) {
-  TimerService<Runtime>::instance().add(node, this);
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::remove_timer(TimerNode<Runtime>& node) noexcept {
-  TimerService<Runtime>::instance().remove(node, this);
+  TimersEnd<Runtime>::instance();  // older than this queue, so that at exit its timers end later
+  this->watch_forks();             // last: a constructor that throws later would leave this in the list
 }
 
 }  // namespace toto::inline v0::detail

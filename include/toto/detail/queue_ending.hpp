@@ -19,7 +19,7 @@ QueueCore<Runtime>::~QueueCore() {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::close(Pending pending) {
+void QueueCore<Runtime>::close() {
   mutex_.lock();
   closed_ = true;
   note_due_locked();
@@ -29,9 +29,6 @@ void QueueCore<Runtime>::close(Pending pending) {
   announce_quiet_locked();
   changed_.notify_all();
   unlock_and_tell({});  // nobody gets room any more
-  if (pending == Pending::cancel) {
-    cancel_queued();
-  }
 }
 
 /// Nothing is queued, running or suspended.

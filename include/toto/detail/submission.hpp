@@ -65,12 +65,13 @@ class SupervisedState final : public Base {
   Supervisor<Runtime> supervisor_;
 };
 
-/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none.
+/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `what`: the type of the
+/// callable, as the observer is to see it.
 /// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
 /// null callable.
 template <class Handle, class Runtime, class F, class... Args>
-Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                   bool reserved, F&& fn, Args&&... args) {
+Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
+                         const Control<Runtime>& control, bool reserved, F&& fn, Args&&... args) {
   require_callable<Runtime, F, Args...>();
   using Base = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
@@ -81,8 +82,8 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
   check_callable(fn, args...);
   if (control.needs_supervisor(core)) {
     using State = SupervisedState<Runtime, Base>;
-    Base* const state = construct_state<State, Runtime>(core, type_name<Stored<F>>(), control, std::forward<F>(fn),
-                                                        std::forward<Args>(args)...);
+    Base* const state =
+        construct_state<State, Runtime>(core, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
     set_up(*state);
     submit_supervised(*state, reserved);
     if constexpr (kForgotten) {
@@ -101,6 +102,14 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
       return HandleAccess::make<Handle>(state);
     }
   }
+}
+
+/// The same for a callable that is called what it is.
+template <class Handle, class Runtime, class F, class... Args>
+Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                   bool reserved, F&& fn, Args&&... args) {
+  return submit_named_call<Handle>(core, type_name<Stored<F>>(), lane, control, reserved, std::forward<F>(fn),
+                                   std::forward<Args>(args)...);
 }
 
 /// Room for one task, booked until it is used.

@@ -7,7 +7,7 @@
 #ifndef TOTO_DETAIL_TIMER_HPP
 #define TOTO_DETAIL_TIMER_HPP
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +41,8 @@ template <class Clock>
 typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
   using TimePoint = typename Clock::time_point;
   using Length = typename Clock::duration;
-  const Length step = std::max(std::chrono::duration_cast<Length>(period.nanoseconds()), Length(1));
+  const auto whole = std::chrono::duration_cast<Length>(period.nanoseconds());
+  const Length step = whole < Length(1) ? Length(1) : whole;
   const TimePoint now = Clock::now();
   if (now > last) {
     last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
@@ -130,6 +131,35 @@ class TimerHeap {
   std::uint64_t sequence_ = 0;
 };
 
+/// Stops the TimerService, if there is one by then, at the end of the process: before whatever is older than this. Who
+/// may only come to need timers later has this made, and not yet the service.
+template <class Runtime>
+class TimersEnd {
+ public:
+  static TimersEnd& instance() { return Runtime::template global<TimersEnd>(); }
+
+  TimersEnd() {
+    Runtime::at_exit([] { instance().come(); });
+  }
+
+  /// True: it has come already.
+  bool announce(void (*stop)()) noexcept {
+    stop_.store(stop, std::memory_order_seq_cst);  // pairs with come(): one of the two sees the other
+    return come_.load(std::memory_order_seq_cst);
+  }
+
+ private:
+  void come() noexcept {
+    come_.store(true, std::memory_order_seq_cst);
+    if (const auto stop = stop_.load(std::memory_order_seq_cst)) {
+      stop();
+    }
+  }
+
+  typename Runtime::template Atomic<void (*)()> stop_{nullptr};
+  typename Runtime::template Atomic<bool> come_{false};
+};
+
 template <class Runtime>
 class TimerService final : private ForkAware<Runtime> {
  public:
@@ -139,13 +169,13 @@ class TimerService final : private ForkAware<Runtime> {
 
   static TimerService& instance() { return Runtime::template global<TimerService>(); }
 
-  TimerService() : ForkAware<Runtime>(ForkRank::timers) {
+  TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
     this->watch_forks();
-    Runtime::at_exit([] { instance().stop(); });
+    stopped_ = TimersEnd<Runtime>::instance().announce([] { instance().stop(); });
   }
 
   /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
-  ~TimerService() {
+  TOTO_COLD ~TimerService() {
     while (!heap_.empty()) {
       Node& node = heap_.first();
       heap_.remove(node);
@@ -231,7 +261,7 @@ class TimerService final : private ForkAware<Runtime> {
   static constexpr std::chrono::seconds kLinger{1};
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+  TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {  // the sleepers were homed on threads that are gone
       heap_.forget();
       running_ = false;
@@ -245,7 +275,7 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   /// Starts the thread unless it runs.
-  void start_locked() TOTO_REQUIRES(mutex_) {
+  TOTO_COLD void start_locked() TOTO_REQUIRES(mutex_) {
     if (running_ || stopped_) {
       return;
     }
@@ -260,7 +290,7 @@ class TimerService final : private ForkAware<Runtime> {
   /// Whether the calling thread is the one that watches the clock.
   static bool& is_timer_thread() noexcept { return Runtime::template Local<bool, ThreadTag>::get(); }
 
-  void watch() noexcept {
+  TOTO_COLD void watch() noexcept {
     is_timer_thread() = true;
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
@@ -303,7 +333,7 @@ class TimerService final : private ForkAware<Runtime> {
     fired_.notify_all();
   }
 
-  void stop() noexcept {
+  TOTO_COLD void stop() noexcept {
     mutex_.lock();
     stopped_ = true;
     parker_.unpark();
@@ -322,6 +352,23 @@ class TimerService final : private ForkAware<Runtime> {
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
 };
+
+/// Posts `node` to `executor` at its deadline. After this the node may have run.
+/// Throws: std::bad_alloc, std::system_error; then nothing has changed.
+template <class Runtime>
+void add_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) {
+  if (!executor.add_timer(node)) {
+    TimerService<Runtime>::instance().add(node, &executor);
+  }
+}
+
+/// Takes it back, if it has not begun to run. The caller sees to it that it does not begin now.
+template <class Runtime>
+void remove_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) noexcept {
+  if (!executor.remove_timer(node)) {
+    TimerService<Runtime>::instance().remove(node, &executor);
+  }
+}
 
 }  // namespace toto::inline v0::detail
 

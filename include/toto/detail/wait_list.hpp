@@ -23,23 +23,12 @@ class WaitList {
   template <class Predicate>
   bool wait_until(typename Runtime::Mutex& mutex, TimePoint deadline, Predicate done)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {  // `done` names the mutex in its own words
-    if (done()) {
-      return true;
-    }
-    Sleeper self;
-    for (;;) {
-      add(self);
-      mutex.unlock();
-      self.parker.park_until(deadline);
-      mutex.lock();
-      remove(self);  // with the mutex held: a notifier is never left with a sleeper that has gone
-      if (done()) {
-        return true;
-      }
-      if (deadline != TimePoint::max() && Runtime::Clock::now() >= deadline) {
-        return false;
+    while (!done()) {
+      if (!sleep(mutex, deadline)) {
+        return done();
       }
     }
+    return true;
   }
 
   template <class Predicate>
@@ -60,6 +49,18 @@ class WaitList {
     Sleeper* next = nullptr;
     Sleeper* previous = nullptr;
   };
+
+  /// Lets go of the mutex and sleeps once. False: the deadline has passed. Not in the loop of each of those that wait.
+  TOTO_NOINLINE bool sleep(typename Runtime::Mutex& mutex, TimePoint deadline)
+      TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    Sleeper self;
+    add(self);
+    mutex.unlock();
+    self.parker.park_until(deadline);
+    mutex.lock();
+    remove(self);  // with the mutex held: a notifier is never left with a sleeper that has gone
+    return deadline == TimePoint::max() || Runtime::Clock::now() < deadline;
+  }
 
   void add(Sleeper& sleeper) noexcept {
     sleeper.previous = nullptr;

@@ -32,24 +32,30 @@ struct QueueProgress {
   }
 };
 
+/// So that a queue can let go of one that its file does not know: few queues are watched.
+class WatchdogBase {
+ public:
+  virtual ~WatchdogBase() = default;
+};
+
 /// Lifetime: the queue destroys it before it ends.
 template <class Runtime>
-class Watchdog final : private TimerNode<Runtime> {
+class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
 
   /// Throws: std::bad_alloc, std::system_error.
-  Watchdog(QueueCore<Runtime>& core, Duration period) : core_(core), period_(period), since_(Clock::now()) {
+  TOTO_COLD Watchdog(QueueCore<Runtime>& core, Duration period) : core_(core), period_(period), since_(Clock::now()) {
     this->run = [](Continuation& node, Turn) noexcept { static_cast<Watchdog&>(node).look(); };
     this->deadline = period.after(since_);
     TimerService<Runtime>::instance().add(*this, nullptr);
   }
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
-  ~Watchdog() { TimerService<Runtime>::instance().remove(*this, nullptr); }
+  TOTO_COLD ~Watchdog() override { TimerService<Runtime>::instance().remove(*this, nullptr); }
 
  private:
-  void look() noexcept {
+  TOTO_COLD void look() noexcept {
     // This thread may be held up at any point: the time is read before what it ends with, and after what it begins
     // with.
     const auto before = Clock::now();

@@ -23,6 +23,8 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class BlockedThread;
 template <class Runtime>
+struct PackedClosure;
+template <class Runtime>
 class QueueCore;
 template <class Runtime>
 class WaitGraph;

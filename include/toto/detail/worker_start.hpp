@@ -6,18 +6,20 @@
 #ifndef TOTO_DETAIL_WORKER_START_HPP
 #define TOTO_DETAIL_WORKER_START_HPP
 
+#include <string>
+#include <string_view>
+
 #include "queue_core.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0::detail {
 
 /// What the system shows as the thread's name: the queue's, shortened where needed so that the number stays.
-inline std::string thread_name(const std::string& queue, std::size_t number) {
+TOTO_COLD inline std::string thread_name(std::string_view queue, std::size_t number) {
   constexpr std::size_t kShown = 15;  // Linux shows no more
-  const std::string digits = std::to_string(number);
-  std::string name = queue.substr(0, kShown > digits.size() ? kShown - digits.size() - 1 : 0);
-  name += '-';  // not by operator+, of which GCC 12 warns (bug 105329)
-  name += digits;
-  return name;
+  const Digits digits(number);
+  const std::size_t size = std::string_view(digits).size();
+  return join({queue.substr(0, kShown > size ? kShown - size - 1 : 0), "-", digits});
 }
 
 /// Starts the thread of a worker that pick_locked() has counted. Returns null, or the failure after taking everything
