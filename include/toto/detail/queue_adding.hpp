@@ -391,7 +391,8 @@ void QueueCore<Runtime>::adopt_stranded() noexcept {
 }
 
 /// Something waits that was accepted, no thread lives, and the system has none to give: the thread of the timers tries
-/// again, until there is one, or nothing waits any more.
+/// again, until there is one, or nothing waits any more. Where there have been no timers yet, they would need a thread,
+/// too.
 template <class Runtime>
 void QueueCore<Runtime>::try_again_later() noexcept {
   {
@@ -408,15 +409,19 @@ void QueueCore<Runtime>::try_again_later() noexcept {
     }
   };
   retry_.deadline = Clock::now() + kRetry;
+  this->retain();  // for the timer
   try {
-    TimerService<Runtime>::instance().arm(retry_, *this);
-  } catch (...) {  // no thread for timers either
-    {
-      const Lock lock(mutex_);
-      retrying_ = false;
+    if (TimersAtHand<Runtime>::instance().add(retry_)) {
+      return;
     }
-    try_again_here();
+  } catch (...) {  // no thread for timers either
   }
+  this->release();  // never the last: the caller owns one
+  {
+    const Lock lock(mutex_);
+    retrying_ = false;
+  }
+  try_again_here();
 }
 
 /// On the thread of the timers.

@@ -492,8 +492,8 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
   if (ages()) {
     levels_ = std::make_unique<PriorityLevels<Runtime>>(ageing_);
   }
-  TimersEnd<Runtime>::instance();  // older than this queue, so that at exit its timers end later
-  this->watch_forks();             // last: a constructor that throws later would leave this in the list
+  TimersAtHand<Runtime>::instance();  // older than this queue, so that at exit its timers end later
+  this->watch_forks();                // last: a constructor that throws later would leave this in the list
 }
 
 }  // namespace toto::inline v0::detail

@@ -131,33 +131,49 @@ class TimerHeap {
   std::uint64_t sequence_ = 0;
 };
 
-/// Stops the TimerService, if there is one by then, at the end of the process: before whatever is older than this. Who
-/// may only come to need timers later has this made, and not yet the service.
+/// What can be done with the TimerService without compiling it, as long as nobody in the program has used a timer: then
+/// there is none. At the end of the process it stops the service, before whatever is older than this: who may come to
+/// need timers later has this made early.
 template <class Runtime>
-class TimersEnd {
+class TimersAtHand {
  public:
-  static TimersEnd& instance() { return Runtime::template global<TimersEnd>(); }
+  struct Functions {
+    void (*add)(TimerNode<Runtime>& node);
+    void (*stop)();
+  };
 
-  TimersEnd() {
-    Runtime::at_exit([] { instance().come(); });
+  static TimersAtHand& instance() { return Runtime::template global<TimersAtHand>(); }
+
+  TimersAtHand() {
+    Runtime::at_exit([] { instance().end(); });
   }
 
-  /// True: it has come already.
-  bool announce(void (*stop)()) noexcept {
-    stop_.store(stop, std::memory_order_seq_cst);  // pairs with come(): one of the two sees the other
-    return come_.load(std::memory_order_seq_cst);
+  /// By the service, which is there from now on. True: it is too late for it.
+  bool announce(const Functions& functions) noexcept {
+    functions_.store(&functions, std::memory_order_seq_cst);  // pairs with end(): one of the two sees the other
+    return ended_.load(std::memory_order_seq_cst);
+  }
+
+  /// Runs `node` at its deadline, on the timers' thread. False: there is no such service.
+  /// Throws: as TimerService::add().
+  bool add(TimerNode<Runtime>& node) {
+    const Functions* const functions = functions_.load(std::memory_order_acquire);
+    if (functions != nullptr) {
+      functions->add(node);
+    }
+    return functions != nullptr;
   }
 
  private:
-  void come() noexcept {
-    come_.store(true, std::memory_order_seq_cst);
-    if (const auto stop = stop_.load(std::memory_order_seq_cst)) {
-      stop();
+  void end() noexcept {
+    ended_.store(true, std::memory_order_seq_cst);
+    if (const Functions* const functions = functions_.load(std::memory_order_seq_cst)) {
+      functions->stop();
     }
   }
 
-  typename Runtime::template Atomic<void (*)()> stop_{nullptr};
-  typename Runtime::template Atomic<bool> come_{false};
+  typename Runtime::template Atomic<const Functions*> functions_{nullptr};
+  typename Runtime::template Atomic<bool> ended_{false};
 };
 
 template <class Runtime>
@@ -171,7 +187,7 @@ class TimerService final : private ForkAware<Runtime> {
 
   TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
     this->watch_forks();
-    stopped_ = TimersEnd<Runtime>::instance().announce([] { instance().stop(); });
+    stopped_ = TimersAtHand<Runtime>::instance().announce(kFunctions);
   }
 
   /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
@@ -259,6 +275,8 @@ class TimerService final : private ForkAware<Runtime> {
 
  private:
   static constexpr std::chrono::seconds kLinger{1};
+  static constexpr typename TimersAtHand<Runtime>::Functions kFunctions{
+      [](Node& node) { instance().add(node, nullptr); }, [] { instance().stop(); }};
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
