@@ -25,6 +25,11 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
 
+  /// The same, but ahead of everything that waits here. A loop and a user's executor know no such place: it is post()
+  /// there.
+  /// Thread-safe.
+  virtual bool post_front(Continuation& node) noexcept { return post(node); }
+
   /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's. After true, announce()
   /// has to be called with that ticket, without the mutex; the node may have run by then.
   /// Thread-safe.

@@ -152,7 +152,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
 
   /// The same, but ahead of everything queued.
-  bool post_front(Continuation& node) noexcept { return post_node(node, true); }
+  bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
 
   void withdraw(Continuation& node) noexcept override;
 
