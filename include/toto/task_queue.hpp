@@ -289,11 +289,14 @@ class BasicTaskQueue {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The queue whose thread the calling thread is, or null. Its destructor may be waiting.
+  /// The queue whose thread the calling thread is, or whose task it runs because there was no room for it
+  /// (Overflow::caller_runs); or null. Its destructor may be waiting.
   static BasicTaskQueue* current() noexcept {
-    auto* const worker = detail::ThreadContext<Runtime>::current().worker;
-    return worker == nullptr ? nullptr
-                             : static_cast<BasicTaskQueue*>(worker->core.owner.load(std::memory_order_relaxed));
+    const auto& thread = detail::ThreadContext<Runtime>::current();
+    const Core* const core = thread.guest != nullptr    ? &thread.guest->queue
+                             : thread.worker != nullptr ? &thread.worker->core
+                                                        : nullptr;
+    return core == nullptr ? nullptr : static_cast<BasicTaskQueue*>(core->owner.load(std::memory_order_relaxed));
   }
 
  private:
@@ -306,7 +309,7 @@ class BasicTaskQueue {
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 
   bool wait_idle_until(TimePoint deadline) {
-    if (core_->this_worker() != nullptr) {
+    if (core_->runs_here()) {
       throw DeadlockError("toto: wait_idle() in a task of queue '" + core_->name() +
                           "' would wait for that task itself");
     }

@@ -206,6 +206,55 @@ TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and g
   REQUIRE(queue.wait_idle_for(kPatience));
 }
 
+TEST_CASE("a task that its adder runs finds itself on the queue, and so does a coroutine, which comes back to it",
+          "[bounds][N1][H1]") {
+  TaskQueue queue(bounded(1, Overflow::caller_runs));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  const std::thread::id adder = std::this_thread::get_id();
+  std::atomic<int> wrong{0};
+  const auto here = [&] { return TaskQueue::current() == &queue && toto::current_executor() == queue.executor(); };
+  const auto coroutine = [&]() -> toto::Task<int> {
+    wrong += !here() || std::this_thread::get_id() != adder;
+    co_await toto::sleep_for(1ms);
+    wrong += !here() || std::this_thread::get_id() == adder;
+    co_return 7;
+  };
+  SECTION("from a thread of the program") {
+    bool told = false;
+    queue.add_task([&] {
+      wrong += !here();
+      try {
+        static_cast<void>(queue.wait_idle_for(10ms));
+      } catch (const toto::DeadlockError&) {
+        told = true;
+      }
+    });
+    CHECK(told);
+    auto handle = queue.yield_task(coroutine);
+    CHECK(TaskQueue::current() == nullptr);
+    CHECK(toto::current_executor() == toto::ExecutorRef());
+    worker.release();
+    CHECK(handle.get() == 7);
+  }
+  SECTION("from an event loop") {
+    toto::EventLoop loop;
+    const auto use = [&]() -> toto::Task<int> {
+      const auto home = toto::current_executor();
+      auto handle = queue.yield_task(coroutine);
+      wrong += toto::current_executor() != home || TaskQueue::current() != nullptr;
+      worker.release();
+      const int result = co_await handle;
+      wrong += toto::current_executor() != home;
+      co_return result;
+    };
+    CHECK(loop.run_sync(use()) == 7);
+  }
+  CHECK(wrong == 0);
+  REQUIRE(queue.wait_idle_for(kPatience));
+}
+
 TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled", "[bounds][N1]") {
   TaskQueue queue(bounded(2, Overflow::discard_oldest));
   HeldWorker worker(queue);

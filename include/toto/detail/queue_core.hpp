@@ -223,6 +223,14 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
     Worker* const worker = ThreadContext<Runtime>::current().worker;
     return worker != nullptr && &worker->core == this ? worker : nullptr;
   }
+  /// Whether the calling thread is in the middle of one of its tasks, as a worker or as a guest.
+  bool runs_here() const noexcept {
+    const GuestTask<Runtime>* guest = ThreadContext<Runtime>::current().guest;
+    while (guest != nullptr && &guest->queue != this) {
+      guest = guest->outer;
+    }
+    return guest != nullptr || this_worker() != nullptr;
+  }
 
   /// Gives back the reference that a task took when it was added.
   void return_reference() noexcept;
