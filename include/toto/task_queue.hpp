@@ -170,8 +170,8 @@ class BasicTaskQueue {
   /// To be awaited: calls `fn(args...)` on the queue and gives its result. Callable, arguments and result live in the
   /// awaiting coroutine's frame: nothing is allocated, and nothing happens until this is awaited, in place.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is
-  /// running: the task itself must not destroy it.
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or asks it to stop and waits for its
+  /// end if it is running: the task itself must not destroy it.
   /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.

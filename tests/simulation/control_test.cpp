@@ -2,6 +2,7 @@
 //
 // Models of control: bounds, priorities, views, timers, time limits, tokens given at submission, calls in the frame.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -496,6 +497,34 @@ TEST_CASE("a coroutine destroyed while its call is queued takes it out; while it
       require(ran == before, "it does not begin after the destruction");
       require(resumed <= ran, "not resumed without a result");
     }
+  });
+}
+
+TEST_CASE("a call that runs is asked to stop when its coroutine is destroyed", "[simulation][K2][G8]") {
+  explore("call asked to stop", {}, [](Simulation& sim) {
+    Tally begun;
+    Tally ended;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      {
+        SimLoop loop;
+        loop.spawn([](SimQueue& on, Tally& begins, Tally& ends) -> toto::Task<> {
+          co_await on.call([&begins, &ends](const SimRuntime::StopToken& token) {
+            SimGate told;
+            const SimRuntime::StopCallback<std::function<void()>> on_stop(token, [&told] { told.open(); });
+            ++begins;
+            told.wait();
+            ++ends;
+          });
+        }(queue, begun, ended));
+        loop.post([&] { loop.stop(); });
+        loop.run();
+        SimRuntime::point("before the destruction");
+      }
+      require(begun == ended, "it does not begin after the destruction, and is not left behind");
+    }
+    require(begun == ended, "nor later");
   });
 }
 
