@@ -242,13 +242,52 @@ TEST_CASE("timeout ends the wait with TimedOut: a queued task is cancelled, a ru
     co_return false;
   };
   CHECK(loop.run_sync(wait(std::move(first))));
-  CHECK_THAT(words, contains("slow"));
+  CHECK(words == "toto: not over within 0.005 s, and still going on: a task of queue 'slow'");
   CHECK(loop.run_sync(wait(std::move(second))));
+  CHECK(words == "toto: not over within 0.005 s, and cancelled before it began: a task of queue 'slow'");
   CHECK(queue.stats().cancelled == 1);
   CHECK_FALSE(first_ended);
   release.open();
   REQUIRE(queue.wait_idle_for(kPatience));
   CHECK(first_ended);
+}
+
+TEST_CASE("TimedOut tells what a task waited for, and that there was no time", "[time_limit][K10]") {
+  TaskQueue queue({.thread_count = 2, .name = "db"});
+  toto::InstancePool<int> pool(7);
+  auto lease = pool.instance();
+  toto::EventLoop loop;
+  std::string words;
+  const auto wait = [&](toto::TaskHandle<> handle, toto::Duration limit) -> toto::Task<> {
+    try {
+      co_await std::move(handle).timeout(limit);
+    } catch (const toto::TimedOut& error) {
+      words = error.what();
+    }
+  };
+  loop.run_sync(wait(pool.await_transaction([](int&) {}, queue), 5ms));
+  CHECK_THAT(words,
+             contains("not over within 0.005 s, and cancelled before it began: a task of queue 'db', which waits "
+                      "for an instance of a pool, held: lease taken at ") &&
+                 contains("timers_test.cpp") && contains(" s ago"));
+  Gate release;
+  const auto one = queue.limited(1, "one at a time");
+  one.add_task([&] { release.wait(); });
+  loop.run_sync(wait(one.yield_task([] {}), -1ms));
+  CHECK_THAT(words, contains("not over at once, and cancelled before it began: a task of queue 'db', which waits for "
+                             "its turn in the view 'one at a time'"));
+  release.open();
+  const auto lease_for = [&](toto::Duration limit) -> toto::Task<> {
+    try {
+      const auto other = co_await pool.lease_for(limit);
+    } catch (const toto::TimedOut& error) {
+      words = error.what();
+    }
+  };
+  loop.run_sync(lease_for(500us));
+  CHECK_THAT(words, contains("no instance of the pool came within 500000 ns; held: lease taken at "));
+  loop.run_sync(lease_for(0s));
+  CHECK_THAT(words, contains("no instance of the pool came at once; held: lease taken at "));
 }
 
 TEST_CASE("timeout of a task that is over, or ends in time, gives its result", "[time_limit][K11]") {

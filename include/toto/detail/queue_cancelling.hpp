@@ -32,7 +32,7 @@ void QueueCore<Runtime>::withdraw(Hop& hop) noexcept {
 }
 
 template <class Runtime>
-bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
+bool QueueCore<Runtime>::cancel(QueuedTask& task, bool* mark) noexcept {
   {
     const Lock lock(mutex_);
     switch (task.place) {
@@ -79,6 +79,9 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
     task.place = QueuedTask::Place::nowhere;
     ++cancelled_;
     ++busy_;  // the queue does not end while one of its tasks is being completed
+  }
+  if (mark != nullptr) {
+    *mark = true;
   }
   task.discard();
   mutex_.lock();

@@ -176,8 +176,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// A task has ended: the next one that waits in its lane joins the queue, if there is one.
   void leave_lane(QueuedTask& task) noexcept;
 
-  /// Takes a task out of the queue and discards it, if no worker has claimed it.
-  bool cancel(QueuedTask& task) noexcept;
+  /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anybody can
+  /// know of it.
+  bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept;
 
   /// A coroutine task has begun, and will end with coroutine_ended(), on whatever thread.
   void coroutine_began(Worker& self) noexcept;

@@ -95,6 +95,8 @@ class Supervisor {
   /// Its awaiter goes on, on this thread.
   void resumed() noexcept;
 
+  /// It is over, and was cancelled: because it was too late for it to begin.
+  bool too_late() const noexcept { return too_late_; }
   /// There is a time by which the task has to begin.
   bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
@@ -122,6 +124,7 @@ class Supervisor {
   const std::string_view what_;
   const std::uint64_t number_;  // 0: nobody observes
   bool announced_ = false;
+  bool too_late_ = false;  // written by whoever takes the task out, before it is over
   TrackedTask<Runtime> entry_;
   typename Runtime::template Atomic<bool> asked_{false};
   typename Runtime::template Atomic<bool> added_{false};
@@ -220,13 +223,15 @@ void Supervisor<Runtime>::added() noexcept {
   if (asked_.load(std::memory_order_seq_cst)) {
     state_.cancel();
   } else if (late()) {  // the timer may have come before
-    state_.cancel_queued();
+    state_.cancel_queued(&too_late_);
   }
 }
 
 template <class Runtime>
 bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
-  if (asked_.load(std::memory_order_seq_cst) || late()) {
+  const bool asked = asked_.load(std::memory_order_seq_cst);
+  if (asked || late()) {
+    too_late_ = !asked;
     state_.core().count_unrun(worker);
     state_.discard();
     return false;
@@ -267,7 +272,7 @@ template <class Runtime>
 void Supervisor<Runtime>::expire() noexcept {
   const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
   if (added_.load(std::memory_order_seq_cst)) {
-    state_.cancel_queued();
+    state_.cancel_queued(&too_late_);
   }
 }
 
