@@ -123,8 +123,8 @@ class BasicTaskQueue {
   /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
   /// call. What it returns is dropped, unless it is a Task, which is run to its end. An exception goes to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
-  /// thread. A coroutine on an event loop should await admission() instead: room may be booked by another one that
-  /// needs the loop's thread to use it.
+  /// thread. A coroutine on an event loop has to await admission() instead: room may be booked by another one that
+  /// needs the loop's thread to use it, and this would wait for that for ever.
   /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
   template <class F, class... Args>
@@ -146,7 +146,7 @@ class BasicTaskQueue {
     return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same, if there is room within `limit`.
+  /// The same, if there is room within `limit`. A thread of this queue does not wait.
   /// Blocks: for `limit` at the most.
   template <class F, class... Args>
   bool try_add_task_for(Duration limit, F&& fn, Args&&... args) {
@@ -271,7 +271,7 @@ class BasicTaskQueue {
   /// Counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return core_->stats(); }
 
-  /// The same in words: counts, idle workers, what workers wait for; with QueueOptions::track_tasks,
+  /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with QueueOptions::track_tasks,
   /// each task that is not over and what it has been doing for how long.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }

@@ -167,7 +167,7 @@ bool QueueCore<Runtime>::reserve_until(TimePoint deadline) {
     if (has_room_now_locked()) {
       ++reserved_;
       reserved = true;
-    } else if (deadline > Clock::now()) {
+    } else if (deadline > Clock::now() && this_worker() == nullptr) {  // a worker might wait for itself
       wait_for_room_locked(deadline, reserved);
     }
   }

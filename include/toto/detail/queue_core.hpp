@@ -136,7 +136,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void require_order(const char* what) const;
   bool bounded() const noexcept { return max_queued_ != kUnbounded; }
   bool ages() const noexcept { return !ageing_.is_never(); }
-  /// Books room for one task. False if there was none until the deadline. Thread-safe.
+  /// Books room for one task. False if there was none until the deadline; a worker does not wait. Thread-safe.
   /// Throws: QueueClosed.
   bool reserve_until(TimePoint deadline);
   /// Books room for one task, or stands in line for it: then `waiter` will be told. Thread-safe.
@@ -187,6 +187,11 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that have ended
   /// on its thread. What it keeps, somebody else may run.
   void run_local(Worker& self) noexcept;
+
+  bool closed() const noexcept {
+    const Lock lock(mutex_);
+    return closed_;
+  }
 
   // The worker's life: worker_loop.hpp.
 
