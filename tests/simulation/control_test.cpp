@@ -547,6 +547,27 @@ TEST_CASE("a timer that is stopped lets no further call begin", "[simulation][K1
   });
 }
 
+TEST_CASE("a timer that is stopped takes its call out of the queue", "[simulation][K1][K4]") {
+  // Three threads, and the clock.
+  explore("timer against its queued call", {.deviations = 1}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
+    {
+      SimGate gate;
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      queue.add_task([&gate] { gate.wait(); });
+      auto timer = queue.add_task_after(1ms, [&ran, capture = Counted(living)] { ++ran; });
+      sim.sleep_for(1ms);
+      require(timer.active(), "it may come");
+      timer = {};
+      require(living == 0, "what was to be called is gone at once");
+      gate.open();
+    }
+    require(ran == 0, "it never began");
+  });
+}
+
 TEST_CASE("a timer whose queue ends is quiet", "[simulation][L6]") {
   explore("timer against the end", {}, [](Simulation& sim) {
     Tally ran_once;

@@ -151,6 +151,45 @@ TEST_CASE("a timer that is stopped takes a queued call out of the queue if that 
   CHECK(queue.stats().cancelled == 1);
 }
 
+TEST_CASE("a timer that is stopped takes a queued call out of the queue, with what it has captured", "[timers][K1]") {
+  Lifetimes captures;
+  TaskQueue queue;
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto timer = queue.add_task_after(0s, [counted = Counted(captures)] {});
+  REQUIRE(eventually([&] { return queue.stats().queued == 1; }));
+  CHECK(timer.active());
+  timer.stop();
+  CHECK_FALSE(timer.active());
+  CHECK(queue.stats().queued == 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("a timer is active as long as a call may begin", "[timers]") {
+  TaskQueue queue;
+  auto once = queue.add_task_after(0s, [] {});
+  CHECK(eventually([&] { return !once.active(); }));
+  auto never = queue.add_task_after(1h, [] {});
+  CHECK(never.active());
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto queued = queue.add_task_after(0s, [] {});
+  REQUIRE(eventually([&] { return queue.stats().queued == 1; }));
+  queue.close();
+  CHECK_FALSE(never.active());
+  CHECK(queued.active());  // it was accepted
+  worker.release();
+  CHECK(eventually([&] { return !queued.active(); }));
+  toto::EventLoop loop;
+  bool active_in_call = true;
+  toto::Timer of_loop;
+  of_loop = loop.post_after(0s, [&] { active_in_call = of_loop.active(); });
+  CHECK(of_loop.active());
+  loop.run();
+  CHECK_FALSE(active_in_call);
+  CHECK_FALSE(of_loop.active());
+}
+
 TEST_CASE("a stop callback may stop the timer that has called it", "[timers][K6]") {
   TaskQueue queue;
   toto::Timer timer;
