@@ -123,8 +123,8 @@ class BasicTaskQueue {
   /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
   /// call. What it returns is dropped, unless it is a Task, which is run to its end. An exception goes to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
-  /// thread. A coroutine on an event loop should await admission() instead: room may be booked by another one that
-  /// needs the loop's thread to use it.
+  /// thread. A coroutine on an event loop has to await admission() instead: room may be booked by another one that
+  /// needs the loop's thread to use it, and this would wait for that for ever.
   /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
   template <class F, class... Args>
@@ -149,7 +149,7 @@ class BasicTaskQueue {
     return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same, if there is room within `limit`.
+  /// The same, if there is room within `limit`. A thread of this queue does not wait.
   /// Blocks: for `limit` at the most.
   template <class F, class... Args>
   bool try_add_task_for(Duration limit, F&& fn, Args&&... args) {
@@ -173,8 +173,8 @@ class BasicTaskQueue {
   /// To be awaited: calls `fn(args...)` on the queue and gives its result. Callable, arguments and result live in the
   /// awaiting coroutine's frame: nothing is allocated, and nothing happens until this is awaited, in place.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or waits for its end if it is
-  /// running: the task itself must not destroy it.
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or asks it to stop and waits for its
+  /// end if it is running: the task itself must not destroy it.
   /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.
@@ -279,7 +279,7 @@ class BasicTaskQueue {
   /// Counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return core_->stats(); }
 
-  /// The same in words: counts, idle workers, what workers wait for; with QueueOptions::track_tasks,
+  /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with QueueOptions::track_tasks,
   /// each task that is not over and what it has been doing for how long.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }
@@ -297,11 +297,14 @@ class BasicTaskQueue {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The queue whose thread the calling thread is, or null. Its destructor may be waiting.
+  /// The queue whose thread the calling thread is, or whose task it runs because there was no room for it
+  /// (Overflow::caller_runs); or null. Its destructor may be waiting.
   static BasicTaskQueue* current() noexcept {
-    auto* const worker = detail::ThreadContext<Runtime>::current().worker;
-    return worker == nullptr ? nullptr
-                             : static_cast<BasicTaskQueue*>(worker->core.owner.load(std::memory_order_relaxed));
+    const auto& thread = detail::ThreadContext<Runtime>::current();
+    const Core* const core = thread.guest != nullptr    ? &thread.guest->queue
+                             : thread.worker != nullptr ? &thread.worker->core
+                                                        : nullptr;
+    return core == nullptr ? nullptr : static_cast<BasicTaskQueue*>(core->owner.load(std::memory_order_relaxed));
   }
 
  private:
@@ -322,7 +325,7 @@ class BasicTaskQueue {
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 
   bool wait_idle_until(TimePoint deadline, const char* asked) {
-    if (core_->this_worker() != nullptr) {
+    if (core_->runs_here()) {
       throw DeadlockError(std::string("toto: ") + asked + " in a task of queue '" + core_->name() +
                           "' would wait for that task itself");
     }

@@ -49,7 +49,7 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   }
   ~BasicTimer() { stop(); }
 
-  /// No call begins from its return on; one that is running goes on, and sees the request if it has taken a StopToken.
+  /// No call begins from its return on; one that is queued is taken out, one that is running goes on, and sees the request if it has taken a StopToken.
   /// May be called in the task or function itself.
   void stop() noexcept {
     if (const auto timer = std::move(timer_)) {  // a stop callback may come here again
@@ -60,8 +60,8 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   /// Lets it come without anybody who could stop it.
   void detach() && noexcept { timer_ = {}; }
 
-  /// Whether a call may still come: false after stop(), once the queue has refused one, and once a token that the view
-  /// had has stopped it. What is to come once stays active.
+  /// Whether a call may still begin: false after stop(), once the only one has begun, when the queue is closed and none
+  /// is queued, and once a token that the view had has stopped it.
   bool active() const noexcept { return timer_ && !timer_->stopped(); }
 
  private:

@@ -36,7 +36,8 @@ namespace detail {
 template <class Runtime>
 class Race final : public Gathering<Runtime> {
  public:
-  explicit Race(std::size_t children) noexcept : Gathering<Runtime>(children, 1) {}
+  /// The coroutine takes the losers out before they begin: some may stand in front of it, where it lives.
+  explicit Race(std::size_t children) noexcept : Gathering<Runtime>(children, 1) { this->hurry(); }
 
   void ended(ChildNode<Runtime>& child, Worker<Runtime>*, QueueCore<Runtime>*) noexcept override {
     ChildNode<Runtime>* nobody = nullptr;

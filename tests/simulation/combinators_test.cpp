@@ -359,3 +359,91 @@ TEST_CASE("when_all_settled waits for all, and keeps each outcome", "[simulation
     require(resumed == 1 && living == 0, "once, and nothing is left behind");
   });
 }
+
+TEST_CASE("the first failure cancels what is queued behind it on the coroutine's own queue", "[simulation][K1][K4]") {
+  explore("task group fails at home", {.random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
+    bool failed = false;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      const auto body = [&](SimGroup& group) -> toto::Task<> {
+        group.add(queue, [] { throw 7; });
+        for (int i = 0; i < 2; ++i) {
+          group.add(queue, [&ran, capture = Counted(living)] { ++ran; });
+        }
+        co_return;
+      };
+      auto all = queue.yield_task([&]() -> toto::Task<> { co_await toto::with_task_group<SimRuntime>(body); });
+      try {
+        all.get();
+      } catch (int) {
+        failed = true;
+      }
+    }
+    require(failed && ran == 0 && living == 0, "told at once; nothing of the rest ran");
+  });
+}
+
+TEST_CASE("with two threads a failure cancels what is queued on the coroutine's own queue, once", "[simulation][K4]") {
+  // Three threads that wait for each other.
+  explore("task group fails at home, two threads", {.deviations = 1, .random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
+    bool failed = false;
+    std::size_t cancelled = 0;
+    {
+      SimQueue queue(2, 5ms);
+      const auto checks = watch(sim, queue);
+      queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+      const auto body = [&](SimGroup& group) -> toto::Task<> {
+        for (int i = 0; i < 2; ++i) {
+          group.add(queue, [&ran, capture = Counted(living)] { ++ran; });
+        }
+        group.spawn([]() -> toto::Task<> {
+          throw 7;
+          co_return;
+        }());
+        co_return;
+      };
+      auto all = queue.yield_task([&]() -> toto::Task<> { co_await toto::with_task_group<SimRuntime>(body); });
+      try {
+        all.get();
+      } catch (int) {
+        failed = true;
+      }
+      queue.wait_idle();
+      cancelled = queue.stats().cancelled;
+    }
+    require(failed && living == 0, "over");
+    require(static_cast<std::size_t>(ran) + cancelled == 2, "each ran, or was cancelled");
+  });
+}
+
+TEST_CASE("a race that is won elsewhere takes the losers out of the coroutine's own queue", "[simulation][I7][K1]") {
+  // Three threads that wait for each other.
+  explore("when_any at home", {.deviations = 1, .random_schedules = 6'000}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
+    {
+      SimQueue queue(1, 5ms);
+      SimQueue other(1, 5ms);
+      const auto checks = watch(sim, queue);
+      SimGate won;
+      auto race = queue.yield_task([&]() -> toto::Task<> {
+        auto winner = other.yield_task([&won] { won.wait(); });
+        auto holder = queue.yield_task([&] {
+          won.open();
+          other.wait_idle();  // the winner has told
+        });
+        auto loser = queue.yield_task([&ran, capture = Counted(living)] { ++ran; });
+        const auto any = co_await toto::when_any(winner, holder, loser);
+        require(any.index == 0, "the first");
+      });
+      race.get();
+      queue.wait_idle();
+    }
+    require(ran == 0 && living == 0, "it never began");
+  });
+}

@@ -2,6 +2,7 @@
 //
 // Models of control: bounds, priorities, views, timers, time limits, tokens given at submission, calls in the frame.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -499,6 +500,34 @@ TEST_CASE("a coroutine destroyed while its call is queued takes it out; while it
   });
 }
 
+TEST_CASE("a call that runs is asked to stop when its coroutine is destroyed", "[simulation][K2][G8]") {
+  explore("call asked to stop", {}, [](Simulation& sim) {
+    Tally begun;
+    Tally ended;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      {
+        SimLoop loop;
+        loop.spawn([](SimQueue& on, Tally& begins, Tally& ends) -> toto::Task<> {
+          co_await on.call([&begins, &ends](const SimRuntime::StopToken& token) {
+            SimGate told;
+            const SimRuntime::StopCallback<std::function<void()>> on_stop(token, [&told] { told.open(); });
+            ++begins;
+            told.wait();
+            ++ends;
+          });
+        }(queue, begun, ended));
+        loop.post([&] { loop.stop(); });
+        loop.run();
+        SimRuntime::point("before the destruction");
+      }
+      require(begun == ended, "it does not begin after the destruction, and is not left behind");
+    }
+    require(begun == ended, "nor later");
+  });
+}
+
 TEST_CASE("a timer that is stopped lets no further call begin", "[simulation][K11]") {
   explore("timer against stop", kOnlyOrder, [](Simulation& sim) {
     Tally ran;
@@ -515,6 +544,27 @@ TEST_CASE("a timer that is stopped lets no further call begin", "[simulation][K1
       sim.sleep_for(10ms);
       require(ran <= before + 1, "at most one that had begun before stop() ends after it");
     }
+  });
+}
+
+TEST_CASE("a timer that is stopped takes its call out of the queue", "[simulation][K1][K4]") {
+  // Three threads, and the clock.
+  explore("timer against its queued call", {.deviations = 1}, [](Simulation& sim) {
+    Tally living;
+    Tally ran;
+    {
+      SimGate gate;
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      queue.add_task([&gate] { gate.wait(); });
+      auto timer = queue.add_task_after(1ms, [&ran, capture = Counted(living)] { ++ran; });
+      sim.sleep_for(1ms);
+      require(timer.active(), "it may come");
+      timer = {};
+      require(living == 0, "what was to be called is gone at once");
+      gate.open();
+    }
+    require(ran == 0, "it never began");
   });
 }
 

@@ -152,6 +152,62 @@ TEST_CASE("a wait for room with a limit takes that long, and leaves nothing behi
   REQUIRE(queue.try_add_task([] {}));
 }
 
+TEST_CASE("a worker of a full queue is told at once that there is no room", "[bounds][N3][N4]") {
+  TaskQueue queue(bounded(1, Overflow::block));
+  std::atomic<bool> added{true};
+  std::atomic<bool> at_once{false};
+  queue.add_task([&] {
+    queue.add_task([] {});
+    const auto begin = std::chrono::steady_clock::now();
+    added = queue.try_add_task_for(5s, [] {});
+    at_once = std::chrono::steady_clock::now() - begin < 4s;
+  });
+  REQUIRE(queue.wait_idle_for(kPatience));
+  CHECK_FALSE(added);
+  CHECK(at_once);
+}
+
+TEST_CASE("a task whose token was stopped beforehand needs no room", "[bounds][K5]") {
+  const auto overflow = GENERATE(Overflow::block, Overflow::reject, Overflow::discard_oldest, Overflow::caller_runs);
+  TaskQueue queue(bounded(1, overflow));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto waiting = queue.yield_task([] { return 1; });
+  toto::StopSource stopped;
+  stopped.request_stop();
+  bool ran = false;
+  // If it waited for room, that would come after a while.
+  std::thread later([&] {
+    eventually([&] { return queue.stats().cancelled == 1; }, 1s);
+    worker.release();
+  });
+  auto handle = queue.with(stopped.get_token()).yield_task([&ran] { ran = true; });
+  CHECK_FALSE(waiting.ready());
+  CHECK_THROWS_AS(handle.get(), toto::TaskCancelled);
+  later.join();
+  CHECK(waiting.get() == 1);
+  CHECK_FALSE(ran);
+}
+
+TEST_CASE("dump tells who has booked room, and who waits for it", "[bounds][insight]") {
+  TaskQueue queue(bounded(1, Overflow::block));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  toto::EventLoop loop;
+  const auto use = [&]() -> toto::Task<> {
+    auto room = co_await queue.admission();
+    std::thread adder([&] { queue.add_task([] {}); });
+    CHECK(eventually([&] {
+      return contains("room for 1 queued task(s), of which 1 booked and not used yet; 1 wait(s) in line for room")
+          .match(queue.dump());
+    }));
+    room.add_task([] {});
+    worker.release();
+    adder.join();
+  };
+  loop.run_sync(use());
+}
+
 TEST_CASE("with caller_runs the adder runs what finds no room, and its failure goes to on_error", "[bounds][N1]") {
   TaskQueue queue(bounded(1, Overflow::caller_runs));
   std::atomic<int> failures{0};
@@ -206,6 +262,55 @@ TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and g
   REQUIRE(queue.wait_idle_for(kPatience));
 }
 
+TEST_CASE("a task that its adder runs finds itself on the queue, and so does a coroutine, which comes back to it",
+          "[bounds][N1][H1]") {
+  TaskQueue queue(bounded(1, Overflow::caller_runs));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});
+  const std::thread::id adder = std::this_thread::get_id();
+  std::atomic<int> wrong{0};
+  const auto here = [&] { return TaskQueue::current() == &queue && toto::current_executor() == queue.executor(); };
+  const auto coroutine = [&]() -> toto::Task<int> {
+    wrong += !here() || std::this_thread::get_id() != adder;
+    co_await toto::sleep_for(1ms);
+    wrong += !here() || std::this_thread::get_id() == adder;
+    co_return 7;
+  };
+  SECTION("from a thread of the program") {
+    bool told = false;
+    queue.add_task([&] {
+      wrong += !here();
+      try {
+        static_cast<void>(queue.wait_idle_for(10ms));
+      } catch (const toto::DeadlockError&) {
+        told = true;
+      }
+    });
+    CHECK(told);
+    auto handle = queue.yield_task(coroutine);
+    CHECK(TaskQueue::current() == nullptr);
+    CHECK(toto::current_executor() == toto::ExecutorRef());
+    worker.release();
+    CHECK(handle.get() == 7);
+  }
+  SECTION("from an event loop") {
+    toto::EventLoop loop;
+    const auto use = [&]() -> toto::Task<int> {
+      const auto home = toto::current_executor();
+      auto handle = queue.yield_task(coroutine);
+      wrong += toto::current_executor() != home || TaskQueue::current() != nullptr;
+      worker.release();
+      const int result = co_await handle;
+      wrong += toto::current_executor() != home;
+      co_return result;
+    };
+    CHECK(loop.run_sync(use()) == 7);
+  }
+  CHECK(wrong == 0);
+  REQUIRE(queue.wait_idle_for(kPatience));
+}
+
 TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled", "[bounds][N1]") {
   TaskQueue queue(bounded(2, Overflow::discard_oldest));
   HeldWorker worker(queue);
@@ -221,6 +326,26 @@ TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled
   REQUIRE(queue.wait_idle_for(kPatience));
   CHECK(order == "34");
   CHECK(queue.stats().cancelled == 2);
+}
+
+TEST_CASE("discard_oldest takes what waits in a view only if there is no other", "[bounds][N1]") {
+  TaskQueue queue(bounded(2, Overflow::discard_oldest));
+  const auto one = queue.limited(1, "one");
+  Gate begun;
+  Gate release;
+  one.add_task([&] {
+    begun.open();
+    release.wait();
+  });
+  REQUIRE(begun.wait());
+  auto in_view = one.yield_task([] { return 1; });
+  auto urgent = queue.with({.priority = 3}).yield_task([] { return 2; });
+  auto third = queue.yield_task([] { return 3; });
+  CHECK_THROWS_AS(urgent.get(), toto::TaskCancelled);
+  CHECK_FALSE(in_view.ready());
+  release.open();
+  CHECK(in_view.get() == 1);
+  CHECK(third.get() == 3);
 }
 
 TEST_CASE("coroutines wait for room in line, without a thread", "[bounds][N2]") {

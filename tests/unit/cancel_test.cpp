@@ -173,6 +173,22 @@ TEST_CASE("a coroutine task is asked to stop while it runs and while it is suspe
   CHECK(handle.get());
 }
 
+TEST_CASE("a call that runs is asked to stop when its coroutine is destroyed", "[cancel][call][K2][G8]") {
+  std::atomic<bool> asked{false};
+  toto::TaskQueue queue;
+  {
+    toto::EventLoop loop;
+    loop.spawn([](toto::TaskQueue& on, toto::EventLoop& running, std::atomic<bool>& seen) -> toto::Task<> {
+      co_await on.call([&](const toto::StopToken& token) {
+        running.stop();
+        seen = eventually([&] { return token.stop_requested(); }, std::chrono::seconds(2));
+      });
+    }(queue, loop, asked));
+    loop.run();
+  }
+  CHECK(asked);
+}
+
 TEST_CASE("cancelling a finished task returns false and keeps its result", "[cancel][K3]") {
   toto::TaskQueue queue;
   auto value = queue.yield_task([] { return std::string("kept"); });

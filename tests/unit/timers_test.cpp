@@ -203,6 +203,45 @@ TEST_CASE("a timer that is stopped takes a queued call out of the queue if that 
   CHECK(queue.stats().cancelled == 1);
 }
 
+TEST_CASE("a timer that is stopped takes a queued call out of the queue, with what it has captured", "[timers][K1]") {
+  Lifetimes captures;
+  TaskQueue queue;
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto timer = queue.add_task_after(0s, [counted = Counted(captures)] {});
+  REQUIRE(eventually([&] { return queue.stats().queued == 1; }));
+  CHECK(timer.active());
+  timer.stop();
+  CHECK_FALSE(timer.active());
+  CHECK(queue.stats().queued == 0);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("a timer is active as long as a call may begin", "[timers]") {
+  TaskQueue queue;
+  auto once = queue.add_task_after(0s, [] {});
+  CHECK(eventually([&] { return !once.active(); }));
+  auto never = queue.add_task_after(1h, [] {});
+  CHECK(never.active());
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto queued = queue.add_task_after(0s, [] {});
+  REQUIRE(eventually([&] { return queue.stats().queued == 1; }));
+  queue.close();
+  CHECK_FALSE(never.active());
+  CHECK(queued.active());  // it was accepted
+  worker.release();
+  CHECK(eventually([&] { return !queued.active(); }));
+  toto::EventLoop loop;
+  bool active_in_call = true;
+  toto::Timer of_loop;
+  of_loop = loop.post_after(0s, [&] { active_in_call = of_loop.active(); });
+  CHECK(of_loop.active());
+  loop.run();
+  CHECK_FALSE(active_in_call);
+  CHECK_FALSE(of_loop.active());
+}
+
 TEST_CASE("a stop callback may stop the timer that has called it", "[timers][K6]") {
   TaskQueue queue;
   toto::Timer timer;
@@ -294,13 +333,52 @@ TEST_CASE("timeout ends the wait with TimedOut: a queued task is cancelled, a ru
     co_return false;
   };
   CHECK(loop.run_sync(wait(std::move(first))));
-  CHECK_THAT(words, contains("slow"));
+  CHECK(words == "toto: not over within 0.005 s, and still going on: a task of queue 'slow'");
   CHECK(loop.run_sync(wait(std::move(second))));
+  CHECK(words == "toto: not over within 0.005 s, and cancelled before it began: a task of queue 'slow'");
   CHECK(queue.stats().cancelled == 1);
   CHECK_FALSE(first_ended);
   release.open();
   REQUIRE(queue.wait_idle_for(kPatience));
   CHECK(first_ended);
+}
+
+TEST_CASE("TimedOut tells what a task waited for, and that there was no time", "[time_limit][K10]") {
+  TaskQueue queue({.thread_count = 2, .name = "db"});
+  toto::InstancePool<int> pool(7);
+  auto lease = pool.instance();
+  toto::EventLoop loop;
+  std::string words;
+  const auto wait = [&](toto::TaskHandle<> handle, toto::Duration limit) -> toto::Task<> {
+    try {
+      co_await std::move(handle).timeout(limit);
+    } catch (const toto::TimedOut& error) {
+      words = error.what();
+    }
+  };
+  loop.run_sync(wait(pool.await_transaction([](int&) {}, queue), 5ms));
+  CHECK_THAT(words,
+             contains("not over within 0.005 s, and cancelled before it began: a task of queue 'db', which waits "
+                      "for an instance of a pool, held: lease taken at ") &&
+                 contains("timers_test.cpp") && contains(" s ago"));
+  Gate release;
+  const auto one = queue.limited(1, "one at a time");
+  one.add_task([&] { release.wait(); });
+  loop.run_sync(wait(one.yield_task([] {}), -1ms));
+  CHECK_THAT(words, contains("not over at once, and cancelled before it began: a task of queue 'db', which waits for "
+                             "its turn in the view 'one at a time'"));
+  release.open();
+  const auto lease_for = [&](toto::Duration limit) -> toto::Task<> {
+    try {
+      const auto other = co_await pool.lease_for(limit);
+    } catch (const toto::TimedOut& error) {
+      words = error.what();
+    }
+  };
+  loop.run_sync(lease_for(500us));
+  CHECK_THAT(words, contains("no instance of the pool came within 500000 ns; held: lease taken at "));
+  loop.run_sync(lease_for(0s));
+  CHECK_THAT(words, contains("no instance of the pool came at once; held: lease taken at "));
 }
 
 TEST_CASE("timeout of a task that is over, or ends in time, gives its result", "[time_limit][K11]") {

@@ -95,14 +95,14 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
   CallAwaitable& operator=(const CallAwaitable&) = delete;
 
   /// The coroutine is being destroyed, or has its result.
-  /// Blocks: while the task runs. One that is queued is taken out.
+  /// Blocks: while the task runs, which is asked to stop. One that is queued is taken out.
   ~CallAwaitable() {
     if (!added_) {
       return;
     }
     switch (state_.leave()) {
       case State::Left::not_over:
-        state_.core().cancel(state_);
+        state_.cancel();
         state_.wait_until_over();
         break;
       case State::Left::posted:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // DelayedTask: a callable that is added to a queue when its time has come, once or every so often. The armed timer and
-// the BasicTimer that can stop it share it. A callable that takes a StopToken listens to a source of the timer's: the
-// token that its calls are submitted with. Read next: ../queue_view.hpp.
+// the BasicTimer that can stop it share it. Its calls are submitted with a token of the timer's, which a callable that
+// takes a StopToken listens to as well. Read next: ../queue_view.hpp.
 
 #ifndef TOTO_DETAIL_DELAYED_TASK_HPP
 #define TOTO_DETAIL_DELAYED_TASK_HPP
@@ -26,7 +26,8 @@
 
 namespace toto::inline v0::detail {
 
-/// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped.
+/// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped after
+/// that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
 template <class Runtime>
 class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
  public:
@@ -36,14 +37,11 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   /// Period: never, for a task that is run once. `lane` and `control`: of the view that its calls are added by.
   /// Throws: std::bad_alloc.
   DelayedTask(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control, TimePoint first,
-              Duration period, bool takes_token)
+              Duration period)
       : core_(Ref<QueueCore<Runtime>>::share(&core)), lane_(std::move(lane)), control_(control), period_(period) {
-    if (takes_token || control.token.stop_possible()) {
-      stop_.emplace();
-      control_.token = stop_->get_token();
-      if (control.token.stop_possible()) {
-        forward_.emplace(control.token, Forward{*stop_});
-      }
+    control_.token = stop_.get_token();
+    if (control.token.stop_possible()) {
+      forward_.emplace(control.token, Forward{stop_});
     }
     this->deadline = first;
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<DelayedTask&>(node).fire(turn); };
@@ -53,18 +51,19 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   /// Throws: std::bad_alloc, std::system_error; then it is not armed.
   void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
 
-  /// From its return no call begins, and one that runs has been asked to stop. Blocks for an instant, while the timer
+  /// From its return no call begins, none is queued, and one that runs has been asked to stop. Blocks for an instant, while the timer
   /// hands the task over.
   void stop() noexcept final {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
     TimerService<Runtime>::instance().disarm(*this, *this);
-    if (stop_) {
-      stop_->request_stop();
-    }
+    stop_.request_stop();
   }
 
+  /// No call will begin any more.
   bool stopped() const noexcept final {
-    return stage_.load(std::memory_order_relaxed) == Stage::stopped || (stop_ && stop_->stop_requested());
+    const Stage stage = stage_.load(std::memory_order_relaxed);
+    return stage == Stage::stopped || (stage == Stage::running && once()) || stop_.stop_requested() ||
+           (stage != Stage::queued && core_->closed());
   }
 
  protected:
@@ -75,8 +74,9 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     Round(Round&& other) noexcept = default;
     Round& operator=(Round&&) = delete;
     ~Round() {
-      if (task_ && !task_->move(Stage::running, Stage::idle)) {
-        task_->move(Stage::queued, Stage::idle);  // it was cancelled, or has never been queued
+      const Stage after = task_ && task_->once() ? Stage::stopped : Stage::idle;
+      if (task_ && !task_->move(Stage::running, after)) {
+        task_->move(Stage::queued, after);  // it was cancelled, or has never been queued
       }
     }
     /// False: it was stopped before it began.
@@ -104,6 +104,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
 
   enum class Stage : unsigned char { idle, queued, running, stopped };
 
+  bool once() const noexcept { return period_.is_never(); }
   bool move(Stage from, Stage to) noexcept {
     return stage_.compare_exchange_strong(from, to, std::memory_order_relaxed);
   }
@@ -123,7 +124,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
         core_->report(std::current_exception());
       }
     }
-    if (!period_.is_never() && !stopped()) {
+    if (!once() && !stopped()) {
       arm_again();
     }
   }
@@ -142,7 +143,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   const Ref<Lane<Runtime>> lane_;
   Control<Runtime> control_;
   const Duration period_;
-  std::optional<typename Runtime::StopSource> stop_;  // if a token listens to it, or asks it
+  typename Runtime::StopSource stop_;  // what the token of its calls listens to
   std::optional<typename Runtime::template StopCallback<Forward>> forward_;
   typename Runtime::template Atomic<Stage> stage_{Stage::idle};
 };
@@ -155,8 +156,7 @@ class DelayedCall final : public DelayedTask<Runtime> {
   template <class Fn>
   DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
               typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
-      : DelayedTask<Runtime>(core, std::move(lane), control, first, period, Traits::kTakesToken),
-        function_(std::forward<Fn>(function)) {}
+      : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
 
  private:
   using Round = typename DelayedTask<Runtime>::Round;

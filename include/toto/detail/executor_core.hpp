@@ -25,6 +25,11 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
 
+  /// The same, but ahead of everything that waits here. A loop and a user's executor know no such place: it is post()
+  /// there.
+  /// Thread-safe.
+  virtual bool post_front(Continuation& node) noexcept { return post(node); }
+
   /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's, and starts no thread.
   /// After true, announce() has to be called with that ticket, without the mutex; the node may have run by then.
   /// Thread-safe.
@@ -51,7 +56,17 @@ class ExecutorCore : public RefCounted<Runtime> {
 };
 
 template <class Runtime>
+class QueueCore;
+template <class Runtime>
 class Worker;
+
+/// That a thread runs a task of a queue whose worker it is not: see QueueCore::run_here().
+template <class Runtime>
+struct GuestTask {
+  QueueCore<Runtime>& queue;
+  /// Null: it is in the middle of no other one.
+  const GuestTask* outer;
+};
 
 template <class Runtime>
 struct ThreadContext {
@@ -61,6 +76,8 @@ struct ThreadContext {
   Worker<Runtime>* worker = nullptr;
   /// The queue this thread was a worker of, while its thread-locals are being destroyed. Compared only.
   const void* left = nullptr;
+  /// The last task that it has begun to run as a guest, and is in the middle of; or null.
+  const GuestTask<Runtime>* guest = nullptr;
 
   static ThreadContext& current() noexcept { return Runtime::template Local<ThreadContext, ThreadContext>::get(); }
 };

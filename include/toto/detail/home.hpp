@@ -46,10 +46,12 @@ class Home {
            (executor() == nullptr || executor() == &worker->core);
   }
 
-  /// Sends the continuation home, if there is one and it has not ended. After true, the node and this may be gone.
-  bool try_post(Continuation& node) noexcept {
+  /// Sends the continuation home, if there is one and it has not ended; `ahead` of what waits there, if that is a queue:
+  /// for what takes tasks out of queues, which may stand there. After true, the node and this may be gone.
+  bool try_post(Continuation& node, bool ahead = false) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
-    if (home.executor() != nullptr && home.executor()->post(node)) {
+    Executor* const executor = home.executor();
+    if (executor != nullptr && (ahead ? executor->post_front(node) : executor->post(node))) {
       return true;
     }
     *this = std::move(home);
@@ -88,8 +90,8 @@ class Home {
 
   /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is
   /// doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
-  void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {
-    if (try_post(node)) {
+  void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
+    if (try_post(node, ahead)) {
       return;
     }
     if (worker != nullptr) {

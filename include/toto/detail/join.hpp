@@ -33,6 +33,9 @@ class Join : public RefCounted<Runtime> {
     node_.join = this;
   }
 
+  /// The coroutine is to go on ahead of what waits at its home. Before started().
+  void hurry() noexcept { ahead_ = true; }
+
   /// Says who waits. Before started().
   void arm(std::coroutine_handle<> coroutine) noexcept { coroutine_ = coroutine; }
 
@@ -135,8 +138,8 @@ class Join : public RefCounted<Runtime> {
       join.release();
     };
     if (queue != nullptr) {
-      home_.post(node_, worker, *queue);
-    } else if (!home_.try_post(node_)) {
+      home_.post(node_, worker, *queue, ahead_);
+    } else if (!home_.try_post(node_, ahead_)) {
       node_.run(node_, Turn::on_executor);  // nowhere in particular: here
     }
   }
@@ -147,6 +150,7 @@ class Join : public RefCounted<Runtime> {
   std::coroutine_handle<> coroutine_;
   Home<Runtime> home_;
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
+  bool ahead_ = false;
   Node node_;
 };
 

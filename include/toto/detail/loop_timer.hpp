@@ -67,6 +67,9 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     if (turn != Turn::on_executor || stopped()) {
       return;
     }
+    if (period_.is_never()) {
+      stopped_.store(true, std::memory_order_relaxed);  // nothing is to come any more
+    }
     try {
       call();
     } catch (...) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "pool_core.hpp"
+#include "seconds_text.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -67,8 +68,7 @@ std::string PoolCore<Runtime>::dump() const {
 
 template <class Runtime>
 TimedOut PoolCore<Runtime>::late_error_locked(Duration limit) const {
-  return TimedOut("toto: no instance of the pool came within the " + std::to_string(limit.nanoseconds().count()) +
-                  " ns that were given to it" + holders_locked("; held: "));
+  return TimedOut("toto: no instance of the pool came " + within_text(limit) + holders_locked("; held: "));
 }
 
 }  // namespace toto::inline v0::detail

@@ -269,12 +269,13 @@ void QueueCore<Runtime>::announce(std::uint64_t) noexcept {
   }
 }
 
-/// The node that comes before the oldest slot, if there is one: an urgent task, a continuation, a task from a lane; or,
-/// if there is nothing else, a task of low priority.
+/// The node that comes before the oldest slot, if there is one: what was posted to the front, an urgent task, a
+/// continuation, a task from a lane; or, if there is nothing else, a task of low priority.
 template <class Runtime>
 Continuation* QueueCore<Runtime>::pop_next_locked(Worker& self) noexcept {
   Continuation* node = nullptr;
-  if (levels_ && !levels_->empty()) {
+  const bool ahead = !nodes_.empty() && nodes_.front()->ticket == 0;  // posted to the front
+  if (levels_ && !levels_->empty() && !ahead) {
     const bool last = nodes_.empty() && slots_.begin() == slots_.end();
     if (QueuedTask* const task = last ? levels_->find() : levels_->find(1)) {
       levels_->remove(*task);

@@ -118,19 +118,26 @@ bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
   return true;
 }
 
-/// Runs a task for which there is no room on the calling thread, as a worker of this queue that nobody else knows.
+/// Runs a task for which there is no room on the calling thread, as a worker of this queue that nobody else knows. What
+/// the thread itself is, a worker of another queue for example, it stays: only the task finds itself on this queue.
 template <class Runtime>
 void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Slot& filled) {
   struct Guest {
     QueueCore& core;
     Worker worker;
+    ThreadContext<Runtime>& thread = ThreadContext<Runtime>::current();
+    const GuestTask<Runtime> task;
+    const ExecutorScope<Runtime> home;  // of a coroutine that begins here
 
-    explicit Guest(QueueCore& queue) noexcept TOTO_REQUIRES(queue.mutex_) : core(queue), worker(queue, 0) {
+    explicit Guest(QueueCore& queue) noexcept TOTO_REQUIRES(queue.mutex_)
+        : core(queue), worker(queue, 0), task{queue, thread.guest}, home(&queue) {
+      thread.guest = &task;
       worker.next_of_all = core.all_;  // so that its tally is seen
       core.all_ = &worker;
       ++core.busy_;
     }
     ~Guest() {
+      thread.guest = task.outer;
       core.mutex_.lock();
       core.fold_locked(worker);
       Worker** link = &core.all_;
@@ -158,7 +165,7 @@ bool QueueCore<Runtime>::reserve_until(TimePoint deadline) {
     if (has_room_now_locked()) {
       ++reserved_;
       reserved = true;
-    } else if (deadline > Clock::now()) {
+    } else if (deadline > Clock::now() && this_worker() == nullptr) {  // a worker might wait for itself
       wait_for_room_locked(deadline, reserved);
     }
   }

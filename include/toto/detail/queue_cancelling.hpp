@@ -32,7 +32,7 @@ void QueueCore<Runtime>::withdraw(Hop& hop) noexcept {
 }
 
 template <class Runtime>
-bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
+bool QueueCore<Runtime>::cancel(QueuedTask& task, bool* mark) noexcept {
   {
     const Lock lock(mutex_);
     switch (task.place) {
@@ -79,6 +79,9 @@ bool QueueCore<Runtime>::cancel(QueuedTask& task) noexcept {
     task.place = QueuedTask::Place::nowhere;
     ++cancelled_;
     ++busy_;  // the queue does not end while one of its tasks is being completed
+  }
+  if (mark != nullptr) {
+    *mark = true;
   }
   task.discard();
   mutex_.lock();
@@ -129,8 +132,8 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
   return dropped;
 }
 
-/// Takes `most` tasks, or all, that are queued outside the slots: those that have come out of lanes, those that wait in
-/// lanes, those with priorities.
+/// Takes `most` tasks, or all, that are queued outside the slots: those that have come out of lanes, those with
+/// priorities, those that wait in lanes.
 template <class Runtime>
 void QueueCore<Runtime>::take_unslotted_locked(ContinuationList& tasks, std::size_t most) noexcept {
   const auto take = [&tasks](QueuedTask& task) {
@@ -146,6 +149,11 @@ void QueueCore<Runtime>::take_unslotted_locked(ContinuationList& tasks, std::siz
     }
     node = next;
   }
+  while (levels_ && !levels_->empty() && tasks.size() < most) {
+    QueuedTask& task = levels_->least_urgent();
+    levels_->remove(task);
+    take(task);
+  }
   while (!lanes_.empty() && tasks.size() < most) {
     auto& lane = static_cast<Lane<Runtime>&>(*lanes_.front());
     auto& task = static_cast<QueuedTask&>(lane.waiting.pop_front());
@@ -155,11 +163,6 @@ void QueueCore<Runtime>::take_unslotted_locked(ContinuationList& tasks, std::siz
     take(task);
     // It had no turn to pass on. The lane lives: one of its tasks is running, or stands before this one in `tasks`.
     task.lane = {};
-  }
-  while (levels_ && !levels_->empty() && tasks.size() < most) {
-    QueuedTask& task = levels_->least_urgent();
-    levels_->remove(task);
-    take(task);
   }
 }
 

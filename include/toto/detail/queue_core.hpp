@@ -155,7 +155,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   TOTO_COLD void require_order(const char* what) const;
   bool bounded() const noexcept { return max_queued_ != kUnbounded; }
   bool ages() const noexcept { return !ageing_.is_never(); }
-  /// Books room for one task. False if there was none until the deadline. Thread-safe.
+  /// Books room for one task. False if there was none until the deadline; a worker does not wait. Thread-safe.
   /// Throws: QueueClosed.
   bool reserve_until(TimePoint deadline);
   /// Books room for one task, or stands in line for it: then `waiter` will be told. Thread-safe.
@@ -173,7 +173,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void announce(std::uint64_t ticket) noexcept override;
 
   /// The same, but ahead of everything queued.
-  bool post_front(Continuation& node) noexcept { return post_node(node, true); }
+  bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
 
   void withdraw(Continuation& node) noexcept override;
 
@@ -194,8 +194,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// A task has ended: the next one that waits in its lane joins the queue, if there is one.
   void leave_lane(QueuedTask& task) noexcept;
 
-  /// Takes a task out of the queue and discards it, if no worker has claimed it.
-  bool cancel(QueuedTask& task) noexcept;
+  /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anybody can
+  /// know of it.
+  bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept;
 
   /// A coroutine task has begun, and will end with coroutine_ended(), on whatever thread.
   void coroutine_began(Worker& self) noexcept;
@@ -204,6 +205,11 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that have ended
   /// on its thread. What it keeps, somebody else may run.
   void run_local(Worker& self) noexcept;
+
+  bool closed() const noexcept {
+    const Lock lock(mutex_);
+    return closed_;
+  }
 
   // The worker's life: worker_loop.hpp.
 
@@ -240,6 +246,14 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   Worker* this_worker() const noexcept {
     Worker* const worker = ThreadContext<Runtime>::current().worker;
     return worker != nullptr && &worker->core == this ? worker : nullptr;
+  }
+  /// Whether the calling thread is in the middle of one of its tasks, as a worker or as a guest.
+  bool runs_here() const noexcept {
+    const GuestTask<Runtime>* guest = ThreadContext<Runtime>::current().guest;
+    while (guest != nullptr && &guest->queue != this) {
+      guest = guest->outer;
+    }
+    return guest != nullptr || this_worker() != nullptr;
   }
 
   /// Gives back the reference that a task took when it was added.

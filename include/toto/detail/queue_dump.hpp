@@ -73,6 +73,14 @@ std::string QueueCore<Runtime>::dump() const {
   if (closed_) {
     text += "  closed\n";
   }
+  if (bounded()) {
+    std::size_t waiting = 0;
+    for (const RoomWaiter* waiter = room_waiters_.front(); waiter != nullptr; waiter = waiter->next) {
+      ++waiting;
+    }
+    text += "  room for " + std::to_string(max_queued_) + " queued task(s), of which " + std::to_string(reserved_) +
+            " booked and not used yet; " + std::to_string(waiting) + " wait(s) in line for room\n";
+  }
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
     if (!worker->secured) {
       continue;  // its thread is starting, or has left

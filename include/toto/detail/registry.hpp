@@ -78,7 +78,7 @@ class Registry final : private ForkAware<Runtime> {
     for (Queue* const queue : queues) {
       auto& core = Access::core(*queue);
       // One of its own tasks asks: that one cannot be waited for.
-      done = core.this_worker() == nullptr && core.finish_until(deadline) && done;
+      done = !core.runs_here() && core.finish_until(deadline) && done;
     }
     return done;
   }

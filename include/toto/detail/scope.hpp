@@ -21,7 +21,8 @@ namespace toto::inline v0::detail {
 ///      children are being cancelled.
 ///  S3  A child in a list is not over: it may be retained there, and cancelled without the lock.
 /// Cancelling runs user code (stop callbacks, the destructors of captures). Therefore it is a continuation of its own,
-/// at the home of the scope, and never runs in the thread that ended a child.
+/// at the home of the scope, and never runs in the middle of what ended a child. It goes ahead of what is queued there,
+/// which may be what it is to cancel.
 template <class Runtime>
 class Scope : public Gathering<Runtime> {
  public:
@@ -67,8 +68,8 @@ class Scope : public Gathering<Runtime> {
     if (must_cancel) {
       this->retain();
       if (queue != nullptr) {
-        cancel_home_.post(canceller_, worker, *queue);
-      } else if (!cancel_home_.try_post(canceller_)) {
+        cancel_home_.post(canceller_, worker, *queue, true);
+      } else if (!cancel_home_.try_post(canceller_, true)) {
         canceller_.run(canceller_, Turn::on_executor);  // nowhere in particular: here
       }
     }

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string>
 
+#include "../duration.hpp"
 #include "../version.hpp"
 
 namespace toto::inline v0::detail {
@@ -20,6 +21,16 @@ std::string seconds_text(std::chrono::duration<Rep, Period> length) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>(length).count());
   return text.data();
+}
+
+/// What somebody was given to wait for something: "within 0.250 s", "within 900 ns", "at once".
+inline std::string within_text(Duration limit) {
+  const std::chrono::nanoseconds length = limit.nanoseconds();
+  if (length.count() <= 0) {
+    return "at once";
+  }
+  return "within " +
+         (length < std::chrono::milliseconds(1) ? std::to_string(length.count()) + " ns" : seconds_text(length));
 }
 
 }  // namespace toto::inline v0::detail

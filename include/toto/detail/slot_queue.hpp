@@ -219,7 +219,7 @@ class SlotQueue {
   Chunk* head_ = nullptr;
   Chunk* tail_ = nullptr;
   std::uint32_t filled_ = 0;
-  typename Runtime::template Atomic<std::uint64_t> end_{0};
+  typename Runtime::template Atomic<std::uint64_t> end_{1};  // 0 is the ticket of what goes ahead of everything
   Chunk* spares_ = nullptr;
   std::size_t spare_count_ = 0;
 };

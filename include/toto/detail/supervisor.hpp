@@ -95,6 +95,8 @@ class Supervisor {
   /// Its awaiter goes on, on this thread.
   void resumed() noexcept;
 
+  /// It is over, and was cancelled: because it was too late for it to begin.
+  bool too_late() const noexcept { return too_late_; }
   /// There is a time by which the task has to begin.
   bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
@@ -122,6 +124,7 @@ class Supervisor {
   const std::string_view what_;
   const std::uint64_t number_;  // 0: nobody observes
   bool announced_ = false;
+  bool too_late_ = false;  // written by whoever takes the task out, before it is over
   TrackedTask<Runtime> entry_;
   typename Runtime::template Atomic<bool> asked_{false};
   typename Runtime::template Atomic<bool> added_{false};
@@ -190,9 +193,17 @@ void Supervisor<Runtime>::add(bool reserved) {
   QueueObserver* const told = observer();
   const TaskEvent event = event_on(0);
   announce();
+  // What will never run needs no room, and nobody has to wait for it.
+  const bool beyond = !reserved && core.bounded() && asked_.load(std::memory_order_relaxed);
+  if (beyond) {
+    core.reserve_beyond_bound();
+  }
   try {
-    core.add(state_, reserved);
+    core.add(state_, reserved || beyond);
   } catch (...) {
+    if (beyond) {
+      core.return_reservation();
+    }
     core.untrack(entry_);
     if (told != nullptr) {
       told->task_finished(event, TaskEnd::cancelled);
@@ -220,13 +231,15 @@ void Supervisor<Runtime>::added() noexcept {
   if (asked_.load(std::memory_order_seq_cst)) {
     state_.cancel();
   } else if (late()) {  // the timer may have come before
-    state_.cancel_queued();
+    state_.cancel_queued(&too_late_);
   }
 }
 
 template <class Runtime>
 bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
-  if (asked_.load(std::memory_order_seq_cst) || late()) {
+  const bool asked = asked_.load(std::memory_order_seq_cst);
+  if (asked || late()) {
+    too_late_ = !asked;
     state_.core().count_unrun(worker);
     state_.discard();
     return false;
@@ -267,7 +280,7 @@ template <class Runtime>
 void Supervisor<Runtime>::expire() noexcept {
   const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
   if (added_.load(std::memory_order_seq_cst)) {
-    state_.cancel_queued();
+    state_.cancel_queued(&too_late_);
   }
 }
 

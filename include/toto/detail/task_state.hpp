@@ -81,8 +81,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
     return false;
   }
 
-  /// The same without asking a running one to stop.
-  bool cancel_queued() noexcept { return withdraw() || core_->cancel(*this); }
+  /// The same without asking a running one to stop. `mark`: see QueueCore::cancel().
+  bool cancel_queued(bool* mark = nullptr) noexcept { return withdraw() || core_->cancel(*this, mark); }
 
   /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter. After true,
   /// the caller and this block may be gone.
@@ -434,7 +434,13 @@ class TaskState : public TaskStateBase<Runtime> {
   using TaskStateBase<Runtime>::TaskStateBase;
 
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
-  R take() { return result_.take(this->core().name().c_str()); }
+  R take() {
+    if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
+      throw TaskCancelled("toto: a task on queue '" + this->core().name() +
+                          "' had not begun when it was too late for it (start_by), and was cancelled");
+    }
+    return result_.take(this->core().name().c_str());
+  }
 
   Outcome outcome() const noexcept final { return result_.outcome(); }
   std::exception_ptr failure() const noexcept final { return result_.failure(); }

@@ -8,12 +8,14 @@
 
 #include <atomic>
 #include <coroutine>
+#include <new>
 #include <string>
 #include <utility>
 
 #include "../duration.hpp"
 #include "../errors.hpp"
 #include "join.hpp"
+#include "seconds_text.hpp"
 #include "task_state.hpp"
 #include "timer.hpp"
 
@@ -36,6 +38,13 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
 
   bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
+
+  /// It has expired, and the timer is stopped.
+  TimedOut error(Duration limit) const {
+    return TimedOut("toto: not over " + within_text(limit) +
+                    (cancelled_ ? ", and cancelled before it began" : ", and still going on") + ": a task of queue '" +
+                    state_.core().name() + "'" + details_);
+  }
 
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
     if (come(First::task)) {
@@ -60,13 +69,25 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   void expire() noexcept {
     if (come(First::timer)) {
       const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-      state_.cancel_queued();
+      note_details();
+      cancelled_ = state_.cancel_queued();
       this->child_over(nullptr, core.get());
     }
     this->release();
   }
 
+  /// What the task waits for, as long as it does.
+  void note_details() noexcept {
+    try {
+      details_ = state_.blocking_details();
+    } catch (const std::bad_alloc&) {  // then it is not told
+    }
+  }
+
   State& state_;
+  // Written by the timer before it tells the join.
+  std::string details_;
+  bool cancelled_ = false;
   typename Runtime::template Atomic<First> first_{First::none};
 };
 
@@ -116,8 +137,7 @@ class TimeoutAwaiter {
     if (wait_ != nullptr) {
       wait_->stop_timer();
       if (wait_->expired()) {
-        throw TimedOut("toto: a task on queue '" + state_->core().name() + "' took longer than the " +
-                       std::to_string(limit_.nanoseconds().count()) + " ns that were given to it");
+        throw wait_->error(limit_);
       }
     }
     return state_->take_resumed();
