@@ -24,7 +24,7 @@ class WaitList {
   bool wait_until(typename Runtime::Mutex& mutex, TimePoint deadline, Predicate done)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {  // `done` names the mutex in its own words
     while (!done()) {
-      if (!sleep(mutex, deadline)) {
+      if (!wait_once(mutex, deadline)) {
         return done();
       }
     }
@@ -51,7 +51,7 @@ class WaitList {
   };
 
   /// Lets go of the mutex and sleeps once. False: the deadline has passed. Not in the loop of each of those that wait.
-  TOTO_NOINLINE bool sleep(typename Runtime::Mutex& mutex, TimePoint deadline)
+  TOTO_NOINLINE bool wait_once(typename Runtime::Mutex& mutex, TimePoint deadline)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
     Sleeper self;
     add(self);
