@@ -92,7 +92,7 @@ InstanceSource<T> make_source(Source&& source) {
 }
 
 /// One call of a wrapper, as it is given to the queue. Owns the object, if the wrapper does, until the call is over.
-template <class T, class F>
+template <class T, class Runtime, class F>
 class InstanceCall {
  public:
   template <class Fn>
@@ -103,6 +103,13 @@ class InstanceCall {
     requires std::is_invocable_v<F, T&, Args...>
   decltype(auto) operator()(Args&&... args) {
     return std::invoke(std::move(function_), object(), std::forward<Args>(args)...);
+  }
+  /// A callable that is no member function has the token before the object.
+  template <class... Args>
+    requires(!std::is_invocable_v<F, T&, typename Runtime::StopToken, Args...> &&
+             std::is_invocable_v<F, typename Runtime::StopToken, T&, Args...>)
+  decltype(auto) operator()(typename Runtime::StopToken token, Args&&... args) {
+    return std::invoke(std::move(function_), std::move(token), object(), std::forward<Args>(args)...);
   }
 
  private:
@@ -162,13 +169,14 @@ class AwaitableInstance {
   }
 
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
-  /// object first. Copies or moves the callable and the arguments now, as std::thread does it.
+  /// object first. One that cannot be called like that is given a StopToken in front: a member function of its
+  /// arguments, others of the object. Copies or moves the callable and the arguments now, as std::thread does it.
   /// Returns: a handle to the result, as yield_task does; the call runs whether or not it is awaited.
   /// Throws: QueueClosed; QueueFull; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no
   /// thread lives and none can be started. Then there is no call.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
-    using Call = detail::InstanceCall<T, std::decay_t<F>>;
+    using Call = detail::InstanceCall<T, Runtime, std::decay_t<F>>;
     static_assert(detail::CallTraits<Runtime, Call, Args...>::kValid,
                   "toto: fn cannot be called with the instance and these arguments; they are copied or moved as "
                   "std::thread does it: use std::ref to pass a reference");

@@ -125,6 +125,15 @@ TEST_CASE("a data member, a function and a lambda that takes the object can be c
   REQUIRE(owning.get() == 4);
 }
 
+TEST_CASE("a function that takes a stop token gets one in front of the object", "[awaitable_instance][P1]") {
+  toto::TaskQueue queue;
+  int object = 5;
+  toto::AwaitableInstance number(object, queue);
+  CHECK(number([](const toto::StopToken& token, int& value) { return token.stop_possible() ? value : 0; }).get() == 5);
+  CHECK(number([](const toto::StopToken&, int& value, int more) { return value + more; }, 2).get() == 7);
+  CHECK(number([](int& value) { return value; }).get() == 5);
+}
+
 TEST_CASE("a method that takes a stop token gets one in front of its arguments", "[awaitable_instance][P1]") {
   struct Patient {
     int wait(const toto::StopToken& token, Gate& begun) {

@@ -389,3 +389,52 @@ TEST_CASE("hooks are set before the first instance is taken, and not null", "[in
   REQUIRE_THROWS_WITH(pool.on_return(is_good), toto_tests::contains("on_return"));
   REQUIRE_THROWS_AS(pool.on_return(is_good), std::logic_error);
 }
+
+TEST_CASE("a factory or a hook that waits for an instance of its own pool of one is told", "[instance_pool][hooks]") {
+  InstancePool<Link>* own = nullptr;
+  int told = 0;
+  const auto take = [&] {
+    try {
+      static_cast<void>(own->instance());
+    } catch (const toto::DeadlockError&) {
+      ++told;
+      throw;
+    }
+  };
+  int made = 0;
+  bool nested = false;
+  InstancePool<Link> pool(
+      [&] {
+        if (nested) {
+          take();
+        }
+        return Link(++made);
+      },
+      1);
+  own = &pool;
+  SECTION("in the factory") {
+    nested = true;
+    CHECK_THROWS_AS(pool.instance(), toto::DeadlockError);
+    nested = false;
+    CHECK(told == 1);
+    CHECK(pool.instance()->number == 1);
+  }
+  SECTION("in validate, which does not approve by that") {
+    pool.validate([&](Link&) {
+      take();
+      return true;
+    });
+    static_cast<void>(pool.instance());
+    CHECK(pool.instance()->number == 2);
+    CHECK(told == 1);
+  }
+  SECTION("in on_return") {
+    pool.on_return([&](Link&) {
+      take();
+      return true;
+    });
+    static_cast<void>(pool.instance());
+    CHECK(told == 1);
+    CHECK(pool.stats().rejected == 1);
+  }
+}

@@ -435,6 +435,17 @@ TEST_CASE("coroutine transactions on one instance never overlap, and hold no thr
   REQUIRE(pool(&Counter::value) == 5);
 }
 
+TEST_CASE("a method of an instance is given a stop token in front of its arguments if it asks for one",
+          "[instance_pool][K2]") {
+  struct Asked {
+    int wait(const toto::StopToken& token, int more) { return token.stop_possible() ? more + 1 : 0; }
+    int no_token(int more) { return more; }
+  };
+  InstancePool pool(Asked{}, {.default_queue = "method tokens"});
+  CHECK(pool.await()(&Asked::wait, 3).get() == 4);
+  CHECK(pool.await()(&Asked::no_token, 3).get() == 3);
+}
+
 TEST_CASE("a transaction is given a stop token if it asks for one", "[instance_pool][K2]") {
   InstancePool pool(Counter{}, {.default_queue = "tokens"});
   Gate inside;

@@ -28,10 +28,34 @@ void PoolCore<Runtime>::set_check(std::unique_ptr<InstanceCheck>& which, std::un
   std::swap(which, check);  // the old one, if there was one, is the caller's to destroy
 }
 
+/// While a hook or the factory runs, its thread has the place, and nobody else gives it back: a hook that waits for an
+/// instance of its own pool there is told if it could never get one.
+template <class Runtime>
+class InHook {
+ public:
+  explicit InHook(PooledInstance<Runtime>& place) noexcept
+      : place_(place.bound_to.load(std::memory_order_relaxed) == 0 ? &place : nullptr) {
+    if (place_ != nullptr) {
+      place_->bind();
+    }
+  }
+  ~InHook() {
+    if (place_ != nullptr) {
+      place_->unbind();
+    }
+  }
+  InHook(const InHook&) = delete;
+  InHook& operator=(const InHook&) = delete;
+
+ private:
+  PooledInstance<Runtime>* const place_;  // null: it was bound before
+};
+
 /// A check that throws does not approve.
 /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
 template <class Runtime>
 bool PoolCore<Runtime>::approves(InstanceCheck& check, Instance& instance, bool failed) {
+  const InHook<Runtime> bound(instance);
   try {
     return check.good(instance.object, failed);
   } catch (...) {
@@ -47,6 +71,7 @@ bool PoolCore<Runtime>::approves(InstanceCheck& check, Instance& instance, bool 
 template <class Runtime>
 void PoolCore<Runtime>::furnish(Instance& place) {
   try {
+    const InHook<Runtime> bound(place);
     factory_->make(place);
   } catch (...) {
     give_back(place);

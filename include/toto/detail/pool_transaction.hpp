@@ -108,12 +108,16 @@ class PoolSlot : public PoolWaiter<Runtime> {
   bool used_ = false;
 };
 
-/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front if it cannot be
-/// called without. Gives the instance back when it is destroyed, after everything else.
+/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front (of a member function's
+/// arguments) if it cannot be called without. Gives the instance back when it is destroyed, after everything else.
 template <class T, class Runtime, class F, class... Args>
 class Transaction {
  public:
   using Token = typename Runtime::StopToken;
+  template <class Fn>
+  static constexpr bool kTokenBehind =
+      std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
+      !std::is_invocable_v<Fn, Token, T&, Args...> && std::is_invocable_v<Fn, T&, Token, Args...>;
 
   template <class Fn, class... As>
   explicit Transaction(PoolSlot<Runtime>& slot, Fn&& fn, As&&... args)
@@ -128,6 +132,13 @@ class Transaction {
     requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
   PooledResult<Fn, Token, T&, Args...> operator()(Token token) {
     return call(std::move(token));
+  }
+  /// A member function: its first argument is the token.
+  template <class Fn = F>
+    requires(kTokenBehind<Fn>)
+  PooledResult<Fn, T&, Token, Args...> operator()(Token token) {
+    PooledInstance<Runtime>& instance = slot_.slot->prepared();
+    return apply(instance, *static_cast<T*>(instance.object), std::move(token));
   }
 
  private:
@@ -146,14 +157,18 @@ class Transaction {
   template <class... Tokens>
   decltype(auto) call(Tokens... token) {
     PooledInstance<Runtime>& instance = slot_.slot->prepared();
-    T& object = *static_cast<T*>(instance.object);
+    return apply(instance, std::move(token)..., *static_cast<T*>(instance.object));
+  }
+  /// `first`: the object, and the token where it belongs.
+  template <class... First>
+  decltype(auto) apply(PooledInstance<Runtime>& instance, First&&... first) {
     return std::apply(
         [&](F& fn, Args&... args) -> decltype(auto) {
-          using Returned = std::invoke_result_t<F, Tokens..., T&, Args...>;
+          using Returned = std::invoke_result_t<F, First..., Args...>;
           if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
             instance.bind();  // fn runs in this very frame
           }
-          return std::invoke(std::move(fn), std::move(token)..., object, std::move(args)...);
+          return std::invoke(std::move(fn), std::forward<First>(first)..., std::move(args)...);
         },
         call_);
   }
