@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A queue with a bound: no more than max_queued tasks wait for a thread. `overflow` says what adding to a full queue
-// does; try_add_task never waits, whatever it says; admission() lets a coroutine wait for room without holding a thread.
+// does; try_add_task never waits, whatever it says; admission() lets a coroutine wait for room without holding a
+// thread.
 
 #include <latch>
 #include <memory>

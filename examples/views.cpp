@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A view is a way into a queue for tasks of one kind. limited(n, name) lets n of them run at a time; a view of one keeps
-// their order, as a queue of one thread would, and takes the place of a lock. What waits its turn holds no thread.
+// A view is a way into a queue for tasks of one kind. limited(n, name) lets n of them run at a time; a view of one
+// keeps their order, as a queue of one thread would, and takes the place of a lock. What waits its turn holds no
+// thread.
 
 #include <atomic>
 #include <cstddef>

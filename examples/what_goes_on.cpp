@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue is doing: stats() counts, dump() says it in words, an observer is told of each task, and a watchdog tells
-// it when tasks are queued and none begins. trace.cpp draws a picture of all of it.
+// What a queue is doing: stats() counts, dump() says it in words, an observer is told of each task, and a watchdog
+// tells it when tasks are queued and none begins. trace.cpp draws a picture of all of it.
 
 #include <atomic>
 #include <chrono>

@@ -209,8 +209,9 @@ class BasicTaskQueue {
 
   // Views and room.
 
-  /// A way into this queue for up to `limit` tasks at a time (1 to 1,000,000), on this queue's threads. The others wait for
-  /// their turn, in order, and hold no thread; limited(1) is a serial queue. They count as queued tasks of this queue.
+  /// A way into this queue for up to `limit` tasks at a time (1 to 1,000,000), on this queue's threads. The others wait
+  /// for their turn, in order, and hold no thread; limited(1) is a serial queue. They count as queued tasks of this
+  /// queue.
   /// Throws: std::invalid_argument naming the parameter, also for a limit of 1 over a queue with Overflow::caller_runs,
   /// which would break its order; std::bad_alloc.
   QueueView<Runtime> limited(std::size_t limit, std::string_view name) {
@@ -279,8 +280,8 @@ class BasicTaskQueue {
   /// Counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return core_->stats(); }
 
-  /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with QueueOptions::track_tasks,
-  /// each task that is not over and what it has been doing for how long.
+  /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with
+  /// QueueOptions::track_tasks, each task that is not over and what it has been doing for how long.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }
 

@@ -49,8 +49,8 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   }
   ~BasicTimer() { stop(); }
 
-  /// No call begins from its return on; one that is queued is taken out, one that is running goes on, and sees the request if it has taken a StopToken.
-  /// May be called in the task or function itself.
+  /// No call begins from its return on; one that is queued is taken out, one that is running goes on, and sees the
+  /// request if it has taken a StopToken. May be called in the task or function itself.
   void stop() noexcept {
     if (const auto timer = std::move(timer_)) {  // a stop callback may come here again
       timer->stop();

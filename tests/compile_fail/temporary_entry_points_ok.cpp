@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What is not refused at the entry points of the other temporary_*.cpp: a named callable, a handle that was stored first,
-// references and trivial captures, member pointers, arguments that are no aggregates.
+// What is not refused at the entry points of the other temporary_*.cpp: a named callable, a handle that was stored
+// first, references and trivial captures, member pointers, arguments that are no aggregates.
 // covers: [G24]
 
 #include <toto/tasks.hpp>

@@ -102,8 +102,8 @@ class ThreadStarts {
 /// Counts a fault that was tried; the sum is printed at the end of the program.
 void note_fault(const char* kind) noexcept;
 
-/// For sweep(): there may be no allocation at all, because memory is used again. Then the sum of several sweeps has to be
-/// looked at.
+/// For sweep(): there may be no allocation at all, because memory is used again. Then the sum of several sweeps has to
+/// be looked at.
 inline constexpr std::size_t kMaybeNone = 0;
 
 /// What sweep() found: in how many places the call can run out of memory, and what went wrong.
@@ -115,8 +115,8 @@ struct Sweep {
 
 /// Calls `call(fixture)` again and again, each time with a new `fixture = prepare()`, and with its 1st, 2nd, 3rd ...
 /// allocation failing, until it needs no more of them. Each time the call has to throw std::bad_alloc, or to do
-/// without that memory. Then `check(fixture, threw)` returns what is wrong, or "". A sweep that finds fewer than `least`
-/// allocations has tried too little, and complains.
+/// without that memory. Then `check(fixture, threw)` returns what is wrong, or "". A sweep that finds fewer than
+/// `least` allocations has tried too little, and complains.
 template <class Prepare, class Call, class Check>
 Sweep sweep(Prepare prepare, Call call, Check check, std::size_t least = 1) {
   constexpr std::size_t kMost = 1000;

@@ -88,7 +88,8 @@ int from_a_resumed_coroutine_task(Evidence&) {
 }
 
 int from_a_coroutine_on_another_queue(Evidence&) {
-  // Nobody can tell that this is the coroutine which the other queue still waits for: that takes as long as it is given.
+  // Nobody can tell that this is the coroutine which the other queue still waits for: that takes as long as it is
+  // given.
   toto::TaskQueue::set_exit_limit(100ms);
   struct Coroutine {
     static toto::Task<> leave() {

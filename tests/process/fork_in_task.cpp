@@ -61,7 +61,8 @@ int main() {
            "the child of a task becomes another program");
     expect(queue.yield_task([] { return std::system("exit 5"); }).get() == 5 << 8, "a task runs a command");
 
-    // ThreadSanitizer allows no threads in the child; AddressSanitizer may have lost its allocator's lock to the parent.
+    // ThreadSanitizer allows no threads in the child; AddressSanitizer may have lost its allocator's lock to the
+    // parent.
     if (!toto_tests::kThreadSanitizer && !toto_tests::kAddressSanitizer) {
       // In the child the forking thread is still a worker: the only one of its queue.
       expect(fork_in_task(queue,

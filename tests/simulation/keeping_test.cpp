@@ -238,8 +238,8 @@ TEST_CASE("an urgent task, and a continuation without a home, come before a task
 }
 
 TEST_CASE("a worker that blocks in the middle of a task leaves what it has kept to others", "[simulation][C4][M3]") {
-  // The coroutine is resumed in the middle of an awaitable of the user's, which then waits for what the coroutine's next
-  // call does: the other worker has to do it.
+  // The coroutine is resumed in the middle of an awaitable of the user's, which then waits for what the coroutine's
+  // next call does: the other worker has to do it.
   explore("a kept call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
     Tally ran;
     {

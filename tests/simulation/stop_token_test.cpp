@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of the stop state that serves where the standard library has none: a stop that is requested while callbacks are
-// registered, run and destroyed.
+// Models of the stop state that serves where the standard library has none: a stop that is requested while callbacks
+// are registered, run and destroyed.
 
 #include <cstddef>
 #include <functional>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // explore(): what every model is put through. All schedules with at most two deviations, in strict and in eager
-// time, and then a number of random ones. Prints how many schedules each took, and the processor time. TOTO_SCHEDULES=100
-// (1 is what CI runs) makes it a hundred times as many of each model, by random ones: there are no more exhaustive ones.
+// time, and then a number of random ones. Prints how many schedules each took, and the processor time.
+// TOTO_SCHEDULES=100 (1 is what CI runs) makes it a hundred times as many of each model, by random ones: there are no
+// more exhaustive ones.
 //
 // What a model counts with (require, Tally, Counted, SimGate, SimBarrier) also checks that the library holds no lock
 // while it runs, moves or destroys what is the user's (I6).
@@ -231,8 +232,8 @@ inline auto watch(Simulation& simulation, const SimQueue& queue) {
     simulation.check(stats.running <= stats.threads, "no more tasks run than there are threads");
     simulation.check(stats.queued <= stats.submitted, "the number of queued tasks is not negative");
     simulation.check(queue.size() == stats.threads + stats.queued + stats.continuations, "size() adds up");
-    // Strict time passes only when every thread sleeps. In eager time a thread that could come may just be late. (A queue
-    // without threads is none yet: somebody who cancels may be about to pass the turn in a view on.)
+    // Strict time passes only when every thread sleeps. In eager time a thread that could come may just be late. (A
+    // queue without threads is none yet: somebody who cancels may be about to pass the turn in a view on.)
     const bool slept = strict_time && simulation.elapsed() != then;
     simulation.check(!slept || before.queued == 0 || before.running + before.suspended > 0,
                      "something is queued, and nobody is coming");

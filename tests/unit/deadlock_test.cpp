@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocking waits for tasks, for instances of pools and for idle queues: refused when they could never end, and only then.
+// Blocking waits for tasks, for instances of pools and for idle queues: refused when they could never end, and only
+// then.
 
 #include <toto/tasks.hpp>
 

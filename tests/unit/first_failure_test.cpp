@@ -27,7 +27,8 @@ constexpr int kRest = 30;
 
 enum class Failing { task, task_of_handles, body, spawned };
 
-/// What is to be cancelled: holds its worker until it is asked to stop. Short: who is not asked shall not hold the test.
+/// What is to be cancelled: holds its worker until it is asked to stop. Short: who is not asked shall not hold the
+/// test.
 struct Rest {
   std::atomic<int>& ran;
   void operator()(const toto::StopToken& token) const {

@@ -110,7 +110,8 @@ TEST_CASE("many threads asking for a new name at once get the same queue made on
   }
 }
 
-// Each thread may build a queue of its own meanwhile (docs/design.md, "Ending"): one is published, nobody sees the others.
+// Each thread may build a queue of its own meanwhile (docs/design.md, "Ending"): one is published, nobody sees the
+// others.
 TEST_CASE("of the queues that threads build for a new name at once one is published, and no other starts a thread",
           "[task_queue][registry][W3]") {
   class Hears final : public toto::QueueObserver {

@@ -26,8 +26,8 @@
 
 namespace toto::inline v0::detail {
 
-/// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped after
-/// that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
+/// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped
+/// after that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
 template <class Runtime>
 class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
  public:
@@ -51,8 +51,8 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   /// Throws: std::bad_alloc, std::system_error; then it is not armed.
   void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
 
-  /// From its return no call begins, none is queued, and one that runs has been asked to stop. Blocks for an instant, while the timer
-  /// hands the task over.
+  /// From its return no call begins, none is queued, and one that runs has been asked to stop. Blocks for an instant,
+  /// while the timer hands the task over.
   void stop() noexcept final {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
     TimerService<Runtime>::instance().disarm(*this, *this);

@@ -46,8 +46,8 @@ class Home {
            (executor() == nullptr || executor() == &worker->core);
   }
 
-  /// Sends the continuation home, if there is one and it has not ended; `ahead` of what waits there, if that is a queue:
-  /// for what takes tasks out of queues, which may stand there. After true, the node and this may be gone.
+  /// Sends the continuation home, if there is one and it has not ended; `ahead` of what waits there, if that is a
+  /// queue: for what takes tasks out of queues, which may stand there. After true, the node and this may be gone.
   bool try_post(Continuation& node, bool ahead = false) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
     Executor* const executor = home.executor();

@@ -70,8 +70,8 @@ void add_inline(QueueCore<Runtime>& core, const Closure& closure) {
   });
 }
 
-/// A closure that fits into a slot, as one type for all of them: a queue whose tasks need states makes one kind of state
-/// for all.
+/// A closure that fits into a slot, as one type for all of them: a queue whose tasks need states makes one kind of
+/// state for all.
 template <class Runtime>
 struct PackedClosure {
   template <class Closure>

@@ -108,8 +108,9 @@ class PoolSlot : public PoolWaiter<Runtime> {
   bool used_ = false;
 };
 
-/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front (of a member function's
-/// arguments) if it cannot be called without. Gives the instance back when it is destroyed, after everything else.
+/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front (of a member
+/// function's arguments) if it cannot be called without. Gives the instance back when it is destroyed, after everything
+/// else.
 template <class T, class Runtime, class F, class... Args>
 class Transaction {
  public:

@@ -248,8 +248,8 @@ void QueueCore<Runtime>::push_node_locked(Continuation& node) noexcept {
   note_due_locked();
 }
 
-/// Who shall come is chosen by announce(): to start a thread may fail, and that needs the timers, whose mutex the caller
-/// may hold.
+/// Who shall come is chosen by announce(): to start a thread may fail, and that needs the timers, whose mutex the
+/// caller may hold.
 template <class Runtime>
 bool QueueCore<Runtime>::post_silently(Continuation& node, std::uint64_t&) noexcept {
   const Lock lock(mutex_);

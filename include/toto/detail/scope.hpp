@@ -17,8 +17,8 @@ namespace toto::inline v0::detail {
 
 /// Invariants:
 ///  S1  culprit_ is the first child that failed, apart from those that were cancelled here. It is set once.
-///  S2  Whoever sets it posts canceller_, once, which counts as a child until it has run: the scope cannot be over while
-///      children are being cancelled.
+///  S2  Whoever sets it posts canceller_, once, which counts as a child until it has run: the scope cannot be over
+///      while children are being cancelled.
 ///  S3  A child in a list is not over: it may be retained there, and cancelled without the lock.
 /// Cancelling runs user code (stop callbacks, the destructors of captures). Therefore it is a continuation of its own,
 /// at the home of the scope, and never runs in the middle of what ended a child. It goes ahead of what is queued there,

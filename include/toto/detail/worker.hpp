@@ -56,8 +56,8 @@ class QueuedTask : public Continuation {
 
   // Last, and small: what derives from this has its own word in the same eight bytes.
 
-  /// Which of the queue's structures holds it; still slot for one that was claimed without the mutex, and nowhere for one
-  /// that a worker keeps. Guarded by it.
+  /// Which of the queue's structures holds it; still slot for one that was claimed without the mutex, and nowhere for
+  /// one that a worker keeps. Guarded by it.
   enum class Place : unsigned char { nowhere, slot, lane, node, level } place = Place::nowhere;
 
   /// More than 0: more urgent than the others. Constant from the adding on.
@@ -75,9 +75,9 @@ class QueuedTask : public Continuation {
 };
 
 /// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
-/// update: plain tasks begun, completed and failed, hops (`co_await schedule()`), and tasks that it has kept for itself,
-/// which count as submitted; 12 bits each. Only the worker writes it, and empties it under the mutex: at the latest
-/// after a chunk and as many kept tasks as it may, so no field overflows.
+/// update: plain tasks begun, completed and failed, hops (`co_await schedule()`), and tasks that it has kept for
+/// itself, which count as submitted; 12 bits each. Only the worker writes it, and empties it under the mutex: at the
+/// latest after a chunk and as many kept tasks as it may, so no field overflows.
 struct Tally {
   static constexpr unsigned kBits = 12;
   static constexpr std::uint64_t kBegun = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants are listed
-// in queue_core.hpp; include that.
+// The life of a worker: started, taking what is queued, resting, leaving. Part of QueueCore, whose invariants are
+// listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_WORKER_LOOP_HPP
 #define TOTO_DETAIL_WORKER_LOOP_HPP
@@ -141,7 +141,8 @@ void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) {
 }
 
 /// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has just
-/// ended, coroutine tasks that have just ended, and the task that it has kept. Lets through a forced unwind of that one.
+/// ended, coroutine tasks that have just ended, and the task that it has kept. Lets through a forced unwind of that
+/// one.
 template <class Runtime>
 inline void QueueCore<Runtime>::settle(Worker& self) {
   for (;;) {
