@@ -153,8 +153,8 @@ TEST_CASE("a task that has begun in time is not asked to stop when the time is o
 }
 
 TEST_CASE("a token takes queued tasks out and asks running ones to stop", "[views][K5]") {
-  TaskQueue queue(2);
   toto::StopSource source;
+  TaskQueue queue(2);
   const auto view = queue.with(source.get_token());
   Gate running;
   auto stopped = view.yield_task([&running](const toto::StopToken& token) {
