@@ -215,7 +215,9 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
 template <class Runtime>
 inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
-  if (this->lane || this->supervised || !goes_on_here(word_.load(std::memory_order_acquire), worker)) {
+  Word seen = word_.load(std::memory_order_acquire);
+  if (this->lane || this->supervised ||
+      !(goes_on_here(seen, worker) || (seen == Word::pending && move(seen, Word::done)))) {
     complete_slowly(worker);
   }
 }
