@@ -348,6 +348,7 @@ TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as th
           "[task_queue][faults][S5][S6][H2]") {
   static constexpr std::size_t kRefused = 60;  // one every ten milliseconds
   toto::TaskQueue queue(1, toto::Duration());
+  const auto later = queue.add_task_after(1h, [] {});  // the timers' thread is there
   Gate begun;
   auto woken = queue.yield_task([&begun]() -> toto::Task<int> {
     begun.open();
@@ -380,7 +381,7 @@ TEST_CASE("cancelling does not wait for the thread that the continuation of a ca
   });
   REQUIRE(begun.wait());
   REQUIRE(eventually([&home] { return home.stats().threads == 0; }));
-  auto tick = busy.add_task_after(1h, [] {});  // the timers' thread is there
+  const auto later = busy.add_task_after(1h, [] {});  // the timers' thread is there
   {
     const ThreadStarts starts([](std::size_t number, void*) { return number <= 40; });
     const auto before = std::chrono::steady_clock::now();
