@@ -412,7 +412,8 @@ void QueueCore<Runtime>::try_again_later() noexcept {
   retry_.deadline = Clock::now() + kRetry;
   this->retain();  // for the timer
   try {
-    if (TimersAtHand<Runtime>::instance().add(retry_)) {
+    if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {
+      timers->add(retry_, nullptr);
       return;
     }
   } catch (...) {  // no thread for timers either

@@ -131,67 +131,74 @@ class TimerHeap {
   std::uint64_t sequence_ = 0;
 };
 
-/// What can be done with the TimerService without compiling it, as long as nobody in the program has used a timer: then
-/// there is none. At the end of the process it stops the service, before whatever is older than this: who may come to
-/// need timers later has this made early.
+/// What can be asked of the TimerService without compiling it.
+template <class Runtime>
+class TimerServiceBase {
+ public:
+  virtual ~TimerServiceBase() = default;
+  virtual void add(TimerNode<Runtime>& node, ExecutorCore<Runtime>* home) = 0;
+  virtual void stop() noexcept = 0;
+};
+
+/// Where the TimerService is found, once somebody in the program has used a timer; before that, there is none. At the
+/// end of the process this stops it, before whatever is older than this: who may come to need timers later has this
+/// made early.
 template <class Runtime>
 class TimersAtHand {
  public:
-  struct Functions {
-    void (*add)(TimerNode<Runtime>& node);
-    void (*stop)();
-  };
+  using Service = TimerServiceBase<Runtime>;
 
   static TimersAtHand& instance() { return Runtime::template global<TimersAtHand>(); }
 
   TimersAtHand() {
     Runtime::at_exit([] { instance().end(); });
   }
+  /// A process never comes to this; a simulated one does, at the end of a schedule.
+  ~TimersAtHand() { delete service(); }
 
-  /// By the service, which is there from now on. True: it is too late for it.
-  bool announce(const Functions& functions) noexcept {
-    functions_.store(&functions, std::memory_order_seq_cst);  // pairs with end(): one of the two sees the other
-    return ended_.load(std::memory_order_seq_cst);
-  }
+  /// Null: there is none yet.
+  Service* service() const noexcept { return service_.load(std::memory_order_acquire); }
 
-  /// Runs `node` at its deadline, on the timers' thread. False: there is no such service.
-  /// Throws: as TimerService::add().
-  bool add(TimerNode<Runtime>& node) {
-    const Functions* const functions = functions_.load(std::memory_order_acquire);
-    if (functions != nullptr) {
-      functions->add(node);
+  /// The service, which is this one from now on if there was none.
+  Service* propose(Service* made) noexcept {
+    Service* before = nullptr;
+    if (!service_.compare_exchange_strong(before, made, std::memory_order_seq_cst, std::memory_order_acquire)) {
+      return before;
     }
-    return functions != nullptr;
+    if (ended_.load(std::memory_order_seq_cst)) {  // pairs with end(): one of the two sees the other
+      made->stop();
+    }
+    return made;
   }
 
  private:
   void end() noexcept {
     ended_.store(true, std::memory_order_seq_cst);
-    if (const Functions* const functions = functions_.load(std::memory_order_seq_cst)) {
-      functions->stop();
+    if (Service* const last = service_.load(std::memory_order_seq_cst)) {
+      last->stop();
     }
   }
 
-  typename Runtime::template Atomic<const Functions*> functions_{nullptr};
+  typename Runtime::template Atomic<Service*> service_{nullptr};
   typename Runtime::template Atomic<bool> ended_{false};
 };
 
 template <class Runtime>
-class TimerService final : private ForkAware<Runtime> {
+class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<Runtime> {
  public:
   using Node = TimerNode<Runtime>;
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
 
-  static TimerService& instance() { return Runtime::template global<TimerService>(); }
-
-  TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
-    this->watch_forks();
-    stopped_ = TimersAtHand<Runtime>::instance().announce(kFunctions);
+  /// The one of this process, made at its first use.
+  /// Throws: std::bad_alloc, the first time.
+  static TimerService& instance() {
+    TimerServiceBase<Runtime>* const known = TimersAtHand<Runtime>::instance().service();
+    return static_cast<TimerService&>(known != nullptr ? *known : first_use());
   }
 
   /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
-  TOTO_COLD ~TimerService() {
+  TOTO_COLD ~TimerService() override {
     while (!heap_.empty()) {
       Node& node = heap_.first();
       heap_.remove(node);
@@ -205,7 +212,7 @@ class TimerService final : private ForkAware<Runtime> {
 
   /// Posts `node` to `home` at node.deadline. Thread-safe.
   /// Throws: std::bad_alloc, std::system_error if the thread cannot be started; then nothing has changed.
-  void add(Node& node, ExecutorCore<Runtime>* home) {
+  void add(Node& node, ExecutorCore<Runtime>* home) override {
     const Lock lock(mutex_);
     node.home = home;
     heap_.add(node);
@@ -275,8 +282,20 @@ class TimerService final : private ForkAware<Runtime> {
 
  private:
   static constexpr std::chrono::seconds kLinger{1};
-  static constexpr typename TimersAtHand<Runtime>::Functions kFunctions{
-      [](Node& node) { instance().add(node, nullptr); }, [] { instance().stop(); }};
+
+  TimerService() : ForkAware<Runtime>(ForkRank::timers) { this->watch_forks(); }
+
+  /// Not a static that threads wait for while one of them makes it: other threads may fork meanwhile, and it would
+  /// never be made in the child. Of two that are made at the same time one is thrown away.
+  TOTO_COLD static TimerServiceBase<Runtime>& first_use() {
+    auto* const made = new TimerService;
+    TimerServiceBase<Runtime>* const service = TimersAtHand<Runtime>::instance().propose(made);
+    if (service != made) {
+      made->ignore_forks();
+      delete made;
+    }
+    return *service;
+  }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
@@ -351,7 +370,7 @@ class TimerService final : private ForkAware<Runtime> {
     fired_.notify_all();
   }
 
-  TOTO_COLD void stop() noexcept {
+  TOTO_COLD void stop() noexcept override {
     mutex_.lock();
     stopped_ = true;
     parker_.unpark();
