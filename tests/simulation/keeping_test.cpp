@@ -106,6 +106,22 @@ TEST_CASE("what a task adds to its own one-thread queue runs after it, and befor
   });
 }
 
+TEST_CASE("what a task adds behind something that is queued stays behind it", "[simulation][A1][A7][A10][inv.I11]") {
+  explore("a kept task behind a slot", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        queue.add_task([&order] { order += '1'; });  // plain bytes: in a slot
+        static_cast<void>(queue.yield_task([&order] { order += '2'; }));
+      });
+      queue.wait_idle();
+    }
+    require(order == "12", "in order");
+  });
+}
+
 TEST_CASE("cancelling what a task has added to its own one-thread queue against its beginning: one of the two",
           "[simulation][K1][K4]") {
   explore("cancel a kept task", {}, [](Simulation& sim) {
