@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Starting a worker, and what becomes of it if the system has no thread to give. Part of QueueCore, whose invariants I1
-// to I9 are listed in queue_core.hpp; include that.
+// Waking or starting a worker, and what becomes of it if the system has no thread to give. Part of QueueCore, whose
+// invariants are listed in queue_core.hpp; include that.
 
 #ifndef TOTO_DETAIL_WORKER_START_HPP
 #define TOTO_DETAIL_WORKER_START_HPP
@@ -88,6 +88,101 @@ void QueueCore<Runtime>::secure_locked(Worker& worker) noexcept {
   if (!std::exchange(worker.secured, true)) {
     ++secured_;
     changed_.notify_all();
+  }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::deliver(Wake wake) noexcept {
+  if (wake.core == nullptr) {
+    return;  // by now the core of whoever calls this may be gone
+  }
+  const Ref<QueueCore> core = Ref<QueueCore>::adopt(wake.core);
+  if (!wake.start) {
+    wake.worker->parker.unpark();
+  } else if (core->start(wake.worker, true)) {
+    core->adopt_stranded();
+    core->try_again_later();
+  }
+}
+
+/// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it runs the
+/// continuations that wait here, after what it is doing now.
+template <class Runtime>
+void QueueCore<Runtime>::adopt_stranded() noexcept {
+  Worker* const worker = ThreadContext<Runtime>::current().worker;
+  const Lock lock(mutex_);
+  if (worker == nullptr || live_ > 0) {
+    return;
+  }
+  while (!nodes_.empty() && nodes_.front()->run != &run_task_node) {
+    worker->local.push_back(nodes_.pop_front());
+  }
+  note_due_locked();
+  announce_quiet_locked();
+}
+
+/// Something waits that was accepted, no thread lives, and the system has none to give: the thread of the timers tries
+/// again, until there is one, or nothing waits any more. Where there have been no timers yet, they would need a thread,
+/// too.
+template <class Runtime>
+void QueueCore<Runtime>::try_again_later() noexcept {
+  {
+    const Lock lock(mutex_);
+    if (live_ > 0 || !has_work_locked() || std::exchange(retrying_, true)) {
+      return;
+    }
+  }
+  retry_.core = this;
+  retry_.run = [](Continuation& node, Turn turn) noexcept {
+    const Ref<QueueCore> core = Ref<QueueCore>::adopt(static_cast<Retry&>(node).core);
+    if (turn == Turn::on_executor) {
+      core->try_again();
+    }
+  };
+  retry_.deadline = Clock::now() + kRetry;
+  this->retain();  // for the timer
+  try {
+    if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {
+      timers->add(retry_, nullptr);
+      return;
+    }
+  } catch (...) {  // no thread for timers either
+  }
+  this->release();  // never the last: the caller owns one
+  {
+    const Lock lock(mutex_);
+    retrying_ = false;
+  }
+  try_again_here();
+}
+
+/// On the thread of the timers.
+template <class Runtime>
+void QueueCore<Runtime>::try_again() noexcept {
+  mutex_.lock();
+  retrying_ = false;
+  const Wake wake = live_ == 0 && has_work_locked() ? pick_locked() : Wake{};
+  mutex_.unlock();
+  deliver(wake);
+}
+
+/// Tries a few times more, for a quarter of a second at the most. After that it is left to the next who comes by.
+template <class Runtime>
+void QueueCore<Runtime>::try_again_here() noexcept {
+  typename Runtime::Parker pause;
+  for (int milliseconds = 1; milliseconds <= 128; milliseconds *= 2) {
+    mutex_.lock();
+    const bool stranded = live_ == 0 && has_work_locked();
+    const Wake wake = stranded ? pick_locked() : Wake{};
+    mutex_.unlock();
+    if (!wake.start) {
+      return;
+    }
+    const Ref<QueueCore> kept = Ref<QueueCore>::adopt(this);
+    if (!start(wake.worker, true)) {
+      return;
+    }
+    pause.park_until(Clock::now() + std::chrono::milliseconds(milliseconds));
   }
 }
 
