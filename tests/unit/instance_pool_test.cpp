@@ -89,7 +89,7 @@ TEST_CASE("several calls through a lease are on one instance", "[instance_pool][
 
 TEST_CASE("never two holders of one instance, for eight threads", "[instance_pool][Q2]") {
   constexpr int kThreads = 8;
-  const int calls = toto_tests::scaled(100'000, 10'000);
+  constexpr int kCalls = toto_tests::scaled(100'000, 10'000);
   std::vector<Counter> counters(3);
   std::vector<Counter*> instances;
   for (Counter& counter : counters) {
@@ -100,8 +100,8 @@ TEST_CASE("never two holders of one instance, for eight threads", "[instance_poo
   {
     std::vector<std::thread> threads;
     for (int thread = 0; thread < kThreads; ++thread) {
-      threads.emplace_back([&pool, thread, calls] {
-        for (int call = 0; call < calls; ++call) {
+      threads.emplace_back([&pool, thread] {
+        for (int call = 0; call < kCalls; ++call) {
           switch ((thread + call) % 4) {
             case 0:
               pool(&Counter::increment);
@@ -130,9 +130,9 @@ TEST_CASE("never two holders of one instance, for eight threads", "[instance_poo
     sum += counter.value();
   }
   REQUIRE(Counter::overlaps() == before);
-  REQUIRE(sum == kThreads * calls);
+  REQUIRE(sum == kThreads * kCalls);
   REQUIRE(pool.stats().free == 3);
-  REQUIRE(pool.stats().leases == kThreads * calls);
+  REQUIRE(pool.stats().leases == kThreads * kCalls);
 }
 
 TEST_CASE("an instance comes back when its holder throws", "[instance_pool][Q3]") {
