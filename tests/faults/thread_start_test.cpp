@@ -129,9 +129,9 @@ TEST_CASE("the only worker does not leave tasks behind whose own threads could n
   std::atomic<int> runs = 0;
   for (int round = 0; round < kRounds; ++round) {
     const ThreadStarts starts(&ThreadStarts::after_the_first);
-    toto::TaskQueue queue(4, 0ms);  // the worker leaves as soon as it finds nothing
     Gate begun;
     Gate gate;
+    toto::TaskQueue queue(4, 0ms);  // the worker leaves as soon as it finds nothing
     queue.add_task([&] {
       begun.open();
       gate.wait();
@@ -187,10 +187,10 @@ TEST_CASE("a continuation whose queue has no thread left runs although the first
 TEST_CASE("whoever waits for the start that another add has tried goes on to try one of its own",
           "[task_queue][faults][S2]") {
   FailsLate late(1);
+  Gate go;
   toto::TaskQueue queue;
   std::atomic<int> runs = 0;
   std::atomic<int> refusals = 0;
-  Gate go;
   Threads adders;
   adders.start([&] {
     go.wait();
@@ -217,9 +217,9 @@ TEST_CASE("whoever waits for the start that another add has tried goes on to try
 TEST_CASE("a call that waits behind one whose thread cannot be started is not stranded",
           "[awaitable_instance][faults][S2]") {
   FailsLate late(2);
+  Gate go;
   toto::TaskQueue queue;
   const toto::AwaitableInstance counter(Counter{}, queue);
-  Gate go;
   std::atomic<bool> first_refused = false;
   std::atomic<bool> second_refused = false;
   std::atomic<bool> second_returned = false;
@@ -312,9 +312,9 @@ TEST_CASE("with every third start failing, no task is lost and the queue ends", 
   std::atomic<int> accepted = 0;
   std::atomic<int> refused = 0;
   {
+    Gate gate;
     toto::TaskQueue queue(4, 0ms);
     Threads producers;
-    Gate gate;
     for (int producer = 0; producer < kProducers; ++producer) {
       producers.start([&] {
         gate.wait();
@@ -347,9 +347,9 @@ TEST_CASE("with every third start failing, no task is lost and the queue ends", 
 TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as there is one",
           "[task_queue][faults][S5][S6][H2]") {
   static constexpr std::size_t kRefused = 60;  // one every ten milliseconds
+  Gate begun;
   toto::TaskQueue queue(1, toto::Duration());
   const auto later = queue.add_task_after(1h, [] {});  // the timers' thread is there
-  Gate begun;
   auto woken = queue.yield_task([&begun]() -> toto::Task<int> {
     begun.open();
     co_await toto::sleep_for(20ms);
@@ -365,10 +365,10 @@ TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as th
 TEST_CASE("cancelling does not wait for the thread that the continuation of a cancelled task needs",
           "[task_queue][faults][K8][S5]") {
   Gate gate;
+  Gate begun;
   toto::TaskQueue busy(1, toto::Duration::never());
   busy.add_task([&gate] { gate.wait(); });
   toto::TaskQueue home(1, toto::Duration());
-  Gate begun;
   auto awaiting = home.yield_task([&busy, &begun]() -> toto::Task<bool> {
     auto never = busy.yield_task([] {});
     begun.open();

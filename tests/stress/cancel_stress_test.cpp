@@ -27,8 +27,8 @@ using toto_tests::Threads;
 TEST_CASE("cancel_queued may race with the workers", "[task_queue][stress][K4][L3]") {
   // The queue is all but empty each time: that is where the two meet at the last task.
   const auto until = std::chrono::steady_clock::now() + 5s;
-  TaskQueue queue(2, 1s);
   std::atomic<std::uint64_t> ran{0};
+  TaskQueue queue(2, 1s);
   std::uint64_t added = 0;
   std::uint64_t cancelled = 0;
   while (std::chrono::steady_clock::now() < until) {

@@ -75,10 +75,10 @@ TEST_CASE("200000 tasks from 8 producers through 4 threads without idle time run
   const std::size_t each = scaled<std::size_t>(250, 20);
   const std::size_t tasks = kRounds * kProducers * each;
   Runs runs(tasks);
-  TaskQueue queue(kThreads, 0s, "churn");
   std::atomic<bool> watching{true};
   std::atomic<std::uint64_t> most_threads{0};
   std::atomic<std::uint64_t> most_named{0};
+  TaskQueue queue(kThreads, 0s, "churn");
   std::size_t rounds_that_ended = 0;
   {
     Threads watcher;
@@ -164,9 +164,9 @@ TEST_CASE("threads that have left do not pile up where they are slow to end", "[
   const std::size_t each = scaled<std::size_t>(25'000, 2'000);
   const OnOneProcessor here;
   Runs runs(kProducers * each);
-  TaskQueue queue(kThreads, 0s, "pile");
   std::atomic<bool> watching{true};
   std::atomic<std::uint64_t> most_named{0};
+  TaskQueue queue(kThreads, 0s, "pile");
   {
     Threads watcher;
     watcher.start([&] {

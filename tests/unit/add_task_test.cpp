@@ -429,8 +429,8 @@ struct alignas(16) Vector {
 }  // namespace
 
 TEST_CASE("large and over-aligned captures work", "[task_queue][E9]") {
-  TaskQueue queue(2);
   std::atomic<int> right{0};
+  TaskQueue queue(2);
   for (int i = 0; i < 20; ++i) {
     queue.add_task([&right, a = Aligned()] { right += a.is_aligned() ? 1 : 0; });
     queue.add_task([&right](const Aligned& a) { right += a.is_aligned() ? 1 : 0; }, Aligned());

@@ -158,10 +158,10 @@ TEST_CASE("a method that returns a Task is one call until that coroutine has end
 
 TEST_CASE("concurrent() lets calls overlap, as far as the queue has threads", "[awaitable_instance][P8]") {
   Unlocked object;
+  Meeting meeting(3);
   toto::TaskQueue queue(3);
   const toto::AwaitableInstance ordered(object, queue);
   const toto::AwaitableInstance overlapping = ordered.concurrent();
-  Meeting meeting(3);
   std::atomic<int> met = 0;
   for (int i = 0; i < 3; ++i) {
     overlapping(&Unlocked::meet, std::ref(meeting), std::ref(met)).detach();
@@ -174,10 +174,10 @@ TEST_CASE("concurrent() lets calls overlap, as far as the queue has threads", "[
 TEST_CASE("copies of a wrapper share its order, two wrappers of one object are two orders",
           "[awaitable_instance][P8]") {
   Unlocked object;
+  Gate gate;
   toto::TaskQueue queue(2);
   const toto::AwaitableInstance first(object, queue);
   const toto::AwaitableInstance copy(first);  // NOLINT(performance-unnecessary-copy-initialization)
-  Gate gate;
   auto holding = first([&](Unlocked&) { gate.wait(); });
   auto waiting = copy(&Unlocked::enter_and_leave);
   const toto::AwaitableInstance second(object, queue);
@@ -191,9 +191,9 @@ TEST_CASE("copies of a wrapper share its order, two wrappers of one object are t
 
 TEST_CASE("a waiting call holds no thread: other tasks pass it", "[awaitable_instance][P8]") {
   Unlocked object;
+  Gate gate;
   toto::TaskQueue queue(2);
   const toto::AwaitableInstance unlocked(object, queue);
-  Gate gate;
   auto holding = unlocked([&](Unlocked&) { gate.wait(); });
   auto waiting = unlocked(&Unlocked::enter_and_leave);
   auto other = queue.yield_task([] { return 1; });
@@ -227,10 +227,10 @@ TEST_CASE("a call that throws passes the turn on", "[awaitable_instance][P8]") {
 
 TEST_CASE("a cancelled call passes its turn on, whether it stood first or in the middle", "[awaitable_instance][P8]") {
   Unlocked object;
-  toto::TaskQueue queue(2);
-  const toto::AwaitableInstance unlocked(object, queue);
   Gate gate;
   Meeting busy(3);
+  toto::TaskQueue queue(2);
+  const toto::AwaitableInstance unlocked(object, queue);
   for (int i = 0; i < 2; ++i) {
     queue.add_task([&] {
       busy.arrive_and_wait();
@@ -259,10 +259,10 @@ TEST_CASE("a cancelled call passes its turn on, whether it stood first or in the
 TEST_CASE("calls that wait for their turn when the queue closes still run, and one at a time",
           "[awaitable_instance][P8][L7]") {
   Unlocked object;
-  toto::TaskQueue queue(4);
-  const toto::AwaitableInstance unlocked(object, queue);
   Gate gate;
   Gate begun;
+  toto::TaskQueue queue(4);
+  const toto::AwaitableInstance unlocked(object, queue);
   std::atomic<bool> left = false;
   auto holding = unlocked([&](Unlocked&) {
     begun.open();
@@ -286,9 +286,9 @@ TEST_CASE("calls that wait for their turn when the queue closes still run, and o
 TEST_CASE("closing with Pending::cancel completes the calls that wait", "[awaitable_instance][P8][L3]") {
   Unlocked object;
   Gate gate;
+  Gate begun;
   toto::TaskQueue queue(4);
   const toto::AwaitableInstance unlocked(object, queue);
-  Gate begun;
   auto holding = unlocked([&](Unlocked&) {
     begun.open();
     gate.wait();

@@ -145,9 +145,9 @@ TEST_CASE("a method that takes a stop token gets one in front of its arguments",
       return token.stop_requested() ? 1 : 0;
     }
   };
+  Gate begun;
   toto::TaskQueue queue;
   const toto::AwaitableInstance patient(Patient{}, queue);
-  Gate begun;
   auto call = patient(&Patient::wait, std::ref(begun));
   REQUIRE(begun.wait());
   REQUIRE_FALSE(call.cancel());
@@ -236,12 +236,12 @@ TEST_CASE("a null instance and a null callable are refused in the caller", "[awa
 
 TEST_CASE("an object that is only observed is gone for calls that come too late, and alive during others",
           "[awaitable_instance][P4]") {
+  Gate begun;
+  Gate gate;
   toto::TaskQueue queue;
   Lifetimes lifetimes;
   auto owner = std::make_shared<Witness>(lifetimes);
   const toto::AwaitableInstance observer(std::weak_ptr<Witness>(owner), queue);
-  Gate begun;
-  Gate gate;
   auto running = observer([&](Witness&) {
     begun.open();
     gate.wait();
@@ -258,9 +258,9 @@ TEST_CASE("an object that is only observed is gone for calls that come too late,
 }
 
 TEST_CASE("an owned object outlives its wrapper until the last accepted call is over", "[awaitable_instance][P4]") {
+  Gate gate;
   toto::TaskQueue queue;
   Lifetimes lifetimes;
-  Gate gate;
   toto::TaskHandle<> first;
   toto::TaskHandle<int> last;
   {
@@ -296,6 +296,7 @@ TEST_CASE("an owned object outlives the coroutine that one of its methods return
 }
 
 TEST_CASE("an owned object dies with its last owner, on that owner's thread", "[awaitable_instance][P5]") {
+  Gate gate;
   toto::TaskQueue queue;
   Lifetimes lifetimes;
   std::thread::id worker;
@@ -308,7 +309,6 @@ TEST_CASE("an owned object dies with its last owner, on that owner's thread", "[
   REQUIRE(lifetimes.alive() == 0);  // the wrapper was the last: on this thread
   REQUIRE(lifetimes.last_destroyed_on.load() == std::this_thread::get_id());
 
-  Gate gate;
   toto::TaskHandle<> call;
   {
     const toto::AwaitableInstance witness(std::make_unique<Witness>(lifetimes), queue);
@@ -342,8 +342,8 @@ TEST_CASE("an object whose calls are cancelled is let go of at once", "[awaitabl
 }
 
 TEST_CASE("arguments are copied when the call is made, unless std::ref says otherwise", "[awaitable_instance][P6]") {
-  toto::TaskQueue queue;
   Gate gate;
+  toto::TaskQueue queue;
   queue.add_task([&] { gate.wait(); });
   const toto::AwaitableInstance number(Number(0), queue);
   int by = 1;

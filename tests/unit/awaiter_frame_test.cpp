@@ -212,10 +212,10 @@ TEST_CASE("a coroutine whose continuation is in a one-thread queue may be destro
   Lifetimes results;
   std::atomic<bool> resumed{false};
   {
+    Gate go;
     toto::TaskQueue home;
     toto::TaskQueue other;
     Owned coroutine;
-    Gate go;
     home.add_task([&] {
       coroutine = await_and_tell(other.yield_task([&] {
         go.wait();
@@ -291,8 +291,8 @@ TEST_CASE("a coroutine may be destroyed within its own resumption, by what it re
   // The parent destroys the child, which is just ending; and then itself.
   Lifetimes frames;
   {
-    toto::TaskQueue queue;
     Arrivals over;
+    toto::TaskQueue queue;
     for (int i = 0; i < 100; ++i) {
       [](toto::TaskQueue& tasks, Lifetimes& lifetimes, Arrivals& done) -> FireAndForget {
         std::optional<toto::Task<Counted>> child([](toto::TaskQueue& mine, Counted inside) -> toto::Task<Counted> {
@@ -313,12 +313,12 @@ TEST_CASE("a coroutine may be destroyed within its own resumption, by what it re
 
 TEST_CASE("a resumed coroutine may destroy another one that waits", "[await][G10]") {
   std::atomic<bool> resumed{false};
+  Gate over;
   toto::TaskQueue queue;
   toto::EventLoop loop;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
   Owned victim;
-  Gate over;
   loop.post([&] {
     auto first = queue.yield_task([] {});
     victim = await_and_tell(queue.yield_task([] {}), resumed);

@@ -237,9 +237,9 @@ TEST_CASE("a wait that times out while the task ends leaves a consistent state",
 }
 
 TEST_CASE("a waiter may destroy handle and state as soon as it is woken", "[blocking][J5]") {
+  std::atomic<int> sum{0};
   toto::TaskQueue queue(2);
   Threads threads;
-  std::atomic<int> sum{0};
   for (int thread = 0; thread < 3; ++thread) {
     threads.start([&] {
       for (int i = 0; i < scaled(3'000, 1'000); ++i) {
@@ -267,13 +267,13 @@ TEST_CASE("a waiter may destroy the queue as soon as it is woken", "[blocking][J
 }
 
 TEST_CASE("eight threads may wait on one handle and look at it", "[blocking][J6]") {
+  std::atomic<int> woken{0};
+  std::atomic<int> timed_out{0};
+  Arrivals waiting;
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
   const auto handle = queue.yield_task([] { return 6; });
-  std::atomic<int> woken{0};
-  std::atomic<int> timed_out{0};
-  Arrivals waiting;
   Threads threads;
   for (int thread = 0; thread < 8; ++thread) {
     threads.start([&, thread] {
@@ -324,12 +324,12 @@ TEST_CASE("get of a task that was cancelled or discarded throws TaskCancelled, a
 }
 
 TEST_CASE("a thread that waits is woken when the task is cancelled, discarded or closed away", "[blocking][J8]") {
+  Gate waiting;
+  std::atomic<bool> told{false};
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
   auto handle = queue.yield_task([] {});
-  Gate waiting;
-  std::atomic<bool> told{false};
   std::thread waiter([&] {
     waiting.open();
     try {

@@ -85,10 +85,10 @@ TEST_CASE("a thousand rejected tasks that are tried again all run once", "[bound
 }
 
 TEST_CASE("an adder waits for room, and gets it when a task begins", "[bounds][N2]") {
-  TaskQueue queue(bounded(1, Overflow::block));
   Gate first_may_end;
   Gate second_may_end;
   std::atomic<bool> added{false};
+  TaskQueue queue(bounded(1, Overflow::block));
   queue.add_task([&] { first_may_end.wait(); });
   REQUIRE(eventually([&] { return queue.stats().running == 1; }));
   queue.add_task([&] { second_may_end.wait(); });
@@ -105,11 +105,11 @@ TEST_CASE("an adder waits for room, and gets it when a task begins", "[bounds][N
 }
 
 TEST_CASE("who waits for room is told that the queue has closed", "[bounds][N2]") {
+  std::atomic<int> told{0};
   TaskQueue queue(bounded(1, Overflow::block));
   HeldWorker worker(queue);
   REQUIRE(worker.held());
   queue.add_task([] {});
-  std::atomic<int> told{0};
   std::vector<std::thread> adders;
   for (int adder = 0; adder < 3; ++adder) {
     adders.emplace_back([&] {
@@ -153,9 +153,9 @@ TEST_CASE("a wait for room with a limit takes that long, and leaves nothing behi
 }
 
 TEST_CASE("a worker of a full queue is told at once that there is no room", "[bounds][N3][N4]") {
-  TaskQueue queue(bounded(1, Overflow::block));
   std::atomic<bool> added{true};
   std::atomic<bool> at_once{false};
+  TaskQueue queue(bounded(1, Overflow::block));
   queue.add_task([&] {
     queue.add_task([] {});
     const auto begin = std::chrono::steady_clock::now();
@@ -209,8 +209,8 @@ TEST_CASE("dump tells who has booked room, and who waits for it", "[bounds][insi
 }
 
 TEST_CASE("with caller_runs the adder runs what finds no room, and its failure goes to on_error", "[bounds][N1]") {
-  TaskQueue queue(bounded(1, Overflow::caller_runs));
   std::atomic<int> failures{0};
+  TaskQueue queue(bounded(1, Overflow::caller_runs));
   queue.on_error([&](const std::exception_ptr&, const toto::TaskInfo&) { ++failures; });
   HeldWorker worker(queue);
   REQUIRE(worker.held());
@@ -236,6 +236,8 @@ TEST_CASE("with caller_runs the adder runs what finds no room, and its failure g
 }
 
 TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and goes on where it was", "[bounds][H1]") {
+  Gate done;
+  std::atomic<bool> on_queue{false};
   TaskQueue queue(bounded(1, Overflow::caller_runs));
   HeldWorker worker(queue);
   REQUIRE(worker.held());
@@ -248,8 +250,6 @@ TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and g
   };
   REQUIRE(loop.run_sync(use()));
   // Without a home it goes on in the queue.
-  Gate done;
-  std::atomic<bool> on_queue{false};
   const auto homeless = [&]() -> FireAndForget {
     co_await queue.call([] {});
     on_queue = TaskQueue::current() == &queue;
@@ -264,12 +264,12 @@ TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and g
 
 TEST_CASE("a task that its adder runs finds itself on the queue, and so does a coroutine, which comes back to it",
           "[bounds][N1][H1]") {
+  std::atomic<int> wrong{0};
   TaskQueue queue(bounded(1, Overflow::caller_runs));
   HeldWorker worker(queue);
   REQUIRE(worker.held());
   queue.add_task([] {});
   const std::thread::id adder = std::this_thread::get_id();
-  std::atomic<int> wrong{0};
   const auto here = [&] { return TaskQueue::current() == &queue && toto::current_executor() == queue.executor(); };
   const auto coroutine = [&]() -> toto::Task<int> {
     wrong += !here() || std::this_thread::get_id() != adder;
@@ -329,10 +329,10 @@ TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled
 }
 
 TEST_CASE("discard_oldest takes what waits in a view only if there is no other", "[bounds][N1]") {
-  TaskQueue queue(bounded(2, Overflow::discard_oldest));
-  const auto one = queue.limited(1, "one");
   Gate begun;
   Gate release;
+  TaskQueue queue(bounded(2, Overflow::discard_oldest));
+  const auto one = queue.limited(1, "one");
   one.add_task([&] {
     begun.open();
     release.wait();
@@ -350,9 +350,9 @@ TEST_CASE("discard_oldest takes what waits in a view only if there is no other",
 
 TEST_CASE("coroutines wait for room in line, without a thread", "[bounds][N2]") {
   constexpr int kCoroutines = 1000;
+  std::atomic<int> runs{0};
   TaskQueue queue(bounded(2, Overflow::block));
   toto::EventLoop loop;
-  std::atomic<int> runs{0};
   std::vector<int> order;
   const auto body = [&](int number) -> toto::Task<> {
     auto room = co_await queue.admission();

@@ -115,8 +115,8 @@ TEST_CASE("any queued task can be cancelled: the first, one in the middle, the l
 }
 
 TEST_CASE("cancelling a running task returns false, asks it to stop, and its result still arrives", "[cancel][K2]") {
-  toto::TaskQueue queue;
   Gate running;
+  toto::TaskQueue queue;
   auto handle = queue.yield_task(
       [&](const toto::StopToken& token, int value) { return wait_for_stop(token, running) ? value : -1; }, 42);
   REQUIRE(running.wait());
@@ -126,9 +126,9 @@ TEST_CASE("cancelling a running task returns false, asks it to stop, and its res
 }
 
 TEST_CASE("a running task that takes no token is not disturbed by cancel", "[cancel][K2]") {
-  toto::TaskQueue queue;
   Gate running;
   Gate go;
+  toto::TaskQueue queue;
   auto handle = queue.yield_task([&] {
     running.open();
     go.wait();
@@ -142,8 +142,8 @@ TEST_CASE("a running task that takes no token is not disturbed by cancel", "[can
 }
 
 TEST_CASE("a task that was asked to stop may say so by TaskCancelled", "[cancel][K2]") {
-  toto::TaskQueue queue;
   Gate running;
+  toto::TaskQueue queue;
   auto handle = queue.yield_task([&](const toto::StopToken& token) {
     if (wait_for_stop(token, running)) {
       throw toto::TaskCancelled("stopped half-way");
@@ -257,8 +257,8 @@ TEST_CASE("several threads that cancel one task agree on who did", "[cancel][K4]
 }
 
 TEST_CASE("a stop callback may run while its task ends", "[cancel][K6]") {
-  toto::TaskQueue queue(2);
   std::atomic<int> calls{0};
+  toto::TaskQueue queue(2);
   const int rounds = scaled(5'000, 1'000);
   for (int i = 0; i < rounds; ++i) {
     Gate begun;
@@ -405,8 +405,8 @@ TEST_CASE("a task that is cancelled may be the one its canceller's worker would 
 }
 
 TEST_CASE("a task that was given a token may cancel itself: it is asked, and goes on", "[cancel][K2]") {
-  toto::TaskQueue queue;
   Gate stored;
+  toto::TaskQueue queue;
   toto::TaskHandle<bool> handle;
   handle = queue.yield_task([&](const toto::StopToken& token) {
     stored.wait();

@@ -184,10 +184,10 @@ TEST_CASE("waiting in a task for a task of another queue works, and the other wa
 TEST_CASE("tasks that block on each other's successors until no worker is left: the last one is told, and all go on",
           "[deadlock][M2]") {
   for (int round = 0; round < 50; ++round) {
-    toto::TaskQueue queue(2);
     Meeting here(2);
     Meeting queued(2);
     std::atomic<int> told{0};
+    toto::TaskQueue queue(2);
     const auto block = [&] {
       here.arrive_and_wait();  // on both workers
       auto successor = queue.yield_task([] { return 1; });
@@ -209,9 +209,9 @@ TEST_CASE("tasks that block on each other's successors until no worker is left: 
 }
 
 TEST_CASE("a worker that merely takes its time is no deadlock", "[deadlock][M2]") {
-  toto::TaskQueue queue(2);
   Gate go;
   Gate begun;
+  toto::TaskQueue queue(2);
   auto slow = queue.yield_task([&] {
     begun.open();
     go.wait();
@@ -225,8 +225,8 @@ TEST_CASE("a worker that merely takes its time is no deadlock", "[deadlock][M2]"
 }
 
 TEST_CASE("a limited wait of the other worker does not make a wait hopeless", "[deadlock][M2]") {
-  toto::TaskQueue queue(2);
   Gate both;
+  toto::TaskQueue queue(2);
   auto limited = queue.yield_task([&] {
     auto behind = queue.yield_task([] {});
     both.wait();
@@ -255,10 +255,10 @@ TEST_CASE("co_await in the same place works, with one thread", "[deadlock][M3]")
 }
 
 TEST_CASE("a continuation that blocks on its own queue is told, and not left hanging", "[deadlock][H7]") {
+  Gate over;
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
-  Gate over;
   bool told = false;
   int value = 0;
   [](toto::TaskQueue& mine, bool& refused, int& got, Gate& done) -> FireAndForget {
@@ -295,11 +295,11 @@ TEST_CASE("a coroutine task that blocks on its own one-thread queue is told", "[
 
 TEST_CASE("two queues whose only workers wait for each other: one of the waits is refused, with the cycle in its text",
           "[task_queue][deadlock][M4]") {
-  toto::TaskQueue first(1, 60s, "first");
-  toto::TaskQueue second(1, 60s, "second");
   Gate both;
   Arrivals begun;
   std::atomic<int> told{0};
+  toto::TaskQueue first(1, 60s, "first");
+  toto::TaskQueue second(1, 60s, "second");
   std::string words;
   const auto wait_for = [&](toto::TaskQueue& other) {
     begun.arrive();
@@ -345,8 +345,8 @@ TEST_CASE("waits across queues that have a limit are never refused", "[task_queu
 }
 
 TEST_CASE("two tasks that wait for each other, with threads to spare: one is told", "[task_queue][deadlock][M8]") {
-  toto::TaskQueue queue({.thread_count = 3, .name = "spare"});
   Gate handed_out;
+  toto::TaskQueue queue({.thread_count = 3, .name = "spare"});
   toto::TaskHandle<Told> one;
   toto::TaskHandle<Told> other;
   one = queue.yield_task([&] {
@@ -381,9 +381,9 @@ TEST_CASE("a task that waits for a later one of the same view is told, with thre
     words = outer.get().words;
   }
   SECTION("a view of two, both of which wait") {
+    Meeting both(2);
     toto::TaskQueue more({.thread_count = 4, .name = "wide"});
     const auto view = more.limited(2, "narrow view");
-    Meeting both(2);
     const auto wait = [&] {
       both.arrive_and_wait();
       return told([&] { view.yield_task([] {}).get(); });
@@ -405,9 +405,9 @@ TEST_CASE("a task that waits for a later one of the same view is told, with thre
 }
 
 TEST_CASE("tasks that wait for two queues to be idle, each in the other: one is told", "[task_queue][deadlock][M8]") {
+  Meeting both(2);
   toto::TaskQueue first({.name = "first"});
   toto::TaskQueue second({.name = "second"});
-  Meeting both(2);
   const auto wait_for = [&](toto::TaskQueue& queue) {
     both.arrive_and_wait();
     return told([&] { queue.wait_idle(); });
@@ -429,8 +429,8 @@ TEST_CASE("two workers that take instances of two pools in opposite order: one i
           "[instance_pool][deadlock][M9]") {
   Pool left(Thing{});
   Pool right(Thing{});
-  toto::TaskQueue queue({.thread_count = 2, .name = "crossing"});
   Meeting both(2);
+  toto::TaskQueue queue({.thread_count = 2, .name = "crossing"});
   const auto take = [&](Pool& mine, Pool& then) {
     const auto held = mine.instance();
     both.arrive_and_wait();
@@ -481,9 +481,9 @@ TEST_CASE("two threads of one's own that take instances in opposite order: one i
 TEST_CASE("a worker with a lease waits for a queue whose worker waits for that lease: one is told",
           "[instance_pool][deadlock][M9]") {
   Pool pool(Thing{});
+  Meeting both(2);
   toto::TaskQueue first({.name = "first"});
   toto::TaskQueue second({.name = "second"});
-  Meeting both(2);
   auto holder = first.yield_task([&] {
     const auto held = pool.instance();
     both.arrive_and_wait();
@@ -643,6 +643,7 @@ TEST_CASE("waits for instances that are merely slow to come are never refused", 
 
 TEST_CASE("waits within a view, and for an idle queue, that will end are never refused",
           "[queue_view][deadlock][M10]") {
+  Gate go;
   toto::TaskQueue queue(3);
   toto::TaskQueue other(1);
   const auto view = queue.limited(2, "two");
@@ -650,7 +651,6 @@ TEST_CASE("waits within a view, and for an idle queue, that will end are never r
   const auto narrow = queue.limited(1, "one");
   CHECK(queue.yield_task([&] { return narrow.yield_task([] { return 2; }).get(); }).get() == 2);
   CHECK(narrow.yield_task([&] { return queue.yield_task([] { return 3; }).get(); }).get() == 3);
-  Gate go;
   other.add_task([&] { go.wait(); });
   auto idle = queue.yield_task([&] { return told([&] { other.wait_idle(); }); });
   CHECK_FALSE(idle.wait_for(5ms));

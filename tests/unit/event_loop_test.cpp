@@ -159,10 +159,10 @@ TEST_CASE("posting from eight threads while the loop runs loses nothing and keep
 }
 
 TEST_CASE("spawning from another thread runs the coroutine on the loop's thread", "[event_loop]") {
+  Gate spawned;
   toto::TaskQueue queue;
   toto::EventLoop loop;
   std::thread::id on;
-  Gate spawned;
   std::thread other([&] {
     loop.spawn([](toto::TaskQueue& tasks, toto::EventLoop& mine, std::thread::id& where) -> toto::Task<> {
       co_await tasks.yield_task([] {});
@@ -553,10 +553,10 @@ TEST_CASE("sync_wait works inside a task of another queue", "[sync_wait]") {
 
 TEST_CASE("a coroutine that was started under sync_wait and is still waiting afterwards continues elsewhere",
           "[sync_wait][H2]") {
+  Gate over;
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
-  Gate over;
   std::thread::id on;
   toto::sync_wait([](toto::TaskHandle<> handle, Gate& done, std::thread::id& where) -> toto::Task<> {
     [](toto::TaskHandle<> mine, Gate& finished, std::thread::id& place) -> FireAndForget {

@@ -50,8 +50,8 @@ FireAndForget count_after(Awaitable awaitable, int& count) {
 }  // namespace
 
 TEST_CASE("a program's own executor is a place to continue, and a home from then on", "[executor][H1][H2]") {
-  toto::TaskQueue queue;
   Gate over;
+  toto::TaskQueue queue;
   std::vector<std::thread::id> on;
   bool known = false;
   MessageThread gui;
@@ -77,8 +77,8 @@ TEST_CASE("a program's own executor is a place to continue, and a home from then
 TEST_CASE("no lock is held while a program's own executor is given something: it may run it right away",
           "[executor][H5]") {
   PromptExecutor prompt;
-  toto::TaskQueue queue;
   Gate over;
+  toto::TaskQueue queue;
   [](toto::TaskQueue& tasks, PromptExecutor& executor, Gate& done) -> FireAndForget {
     auto handle = tasks.yield_task([] {});
     co_await std::move(handle).resume_on(executor);
@@ -118,9 +118,9 @@ TEST_CASE("a Resumption continues one coroutine, whichever copy is called, and h
 
 TEST_CASE("a Resumption whose coroutine was destroyed does nothing", "[executor][G9]") {
   Lifetimes results;
+  std::atomic<bool> resumed{false};
   toto::TaskQueue queue;
   ManualExecutor manual;
-  std::atomic<bool> resumed{false};
   auto handle = queue.yield_task([&] { return Counted(results); });
   handle.wait();
   Owned coroutine = [](auto awaitable, std::atomic<bool>& flag) -> Owned {
@@ -234,10 +234,10 @@ TEST_CASE("schedule gives way to other tasks of the queue one is on", "[schedule
 }
 
 TEST_CASE("a coroutine destroyed while it waits in schedule leaves the queue", "[schedule][G9]") {
+  std::atomic<bool> resumed{false};
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
-  std::atomic<bool> resumed{false};
   const auto hop = [](toto::TaskQueue& target, std::atomic<bool>& flag) -> Owned {
     co_await target.schedule();
     flag = true;
@@ -274,11 +274,11 @@ TEST_CASE("cancelling queued tasks leaves coroutines in schedule alone, and thei
 
 TEST_CASE("schedule on a queue that is closed but at work goes there, on one that has ended it throws QueueClosed",
           "[schedule][H2]") {
+  Gate over;
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
   queue.close();
-  Gate over;
   toto::TaskQueue* on = nullptr;
   [](toto::TaskQueue& target, toto::TaskQueue*& where, Gate& done) -> FireAndForget {
     co_await target.schedule();

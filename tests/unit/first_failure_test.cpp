@@ -113,13 +113,14 @@ TEST_CASE("the first failure cancels what is queued on the coroutine's own queue
 }
 
 TEST_CASE("a busy queue cancels what a failure leaves before it does anything else", "[task_group][K1]") {
-  TaskQueue home({.name = "home"});
-  TaskQueue queue({.name = "queue"});
   std::atomic<int> ran{0};
-  std::atomic<int> cancelled{-1};
   Gate home_is_full;
   Gate failed;
   Gate release;
+  Gate held;
+  TaskQueue home({.name = "home"});
+  TaskQueue queue({.name = "queue"});
+  std::atomic<int> cancelled{-1};
   const auto body = [&](toto::TaskGroup& group) -> toto::Task<> {
     group.add(queue, [&] {
       home_is_full.wait();
@@ -135,7 +136,6 @@ TEST_CASE("a busy queue cancels what a failure leaves before it does anything el
     co_return;
   };
   auto all = home.yield_task([&]() -> toto::Task<> { co_await toto::with_task_group(body); });
-  Gate held;
   home.add_task([&] {
     held.open();
     failed.wait();
@@ -151,11 +151,11 @@ TEST_CASE("a busy queue cancels what a failure leaves before it does anything el
 }
 
 TEST_CASE("after a race a coroutine cancels the losers before they begin on its own queue", "[when_any][I7]") {
+  std::atomic<int> ran{0};
+  Gate won;
   TaskQueue queue({.name = "queue"});
   TaskQueue other({.name = "other"});
-  std::atomic<int> ran{0};
   std::atomic<int> ran_before{-1};
-  Gate won;
   auto race = queue.yield_task([&]() -> toto::Task<> {
     std::vector<toto::TaskHandle<>> handles;
     handles.push_back(other.yield_task([&] { won.wait(); }));

@@ -104,8 +104,8 @@ TEST_CASE("a coroutine on a queue comes back to that queue from another one", "[
 
 TEST_CASE("a coroutine that awaits a task of its own queue continues on the very worker that finished it",
           "[home][H1]") {
-  toto::TaskQueue queue(2);
   Gate go;
+  toto::TaskQueue queue(2);
   const auto follow = [](toto::TaskQueue& tasks, Gate& leave) -> toto::Task<bool> {
     Gate begun;
     auto handle = tasks.yield_task([&begun, &leave] {
@@ -317,8 +317,8 @@ TEST_CASE("a queue that ends while a coroutine waits to come back to it lets it 
   REQUIRE(worker.held());
   Place place;
   {
-    toto::TaskQueue home;
     Gate awaiting;
+    toto::TaskQueue home;
     home.add_task([&] {
       go_on_after(queue.yield_task([] {}), place);  // not a coroutine task: the queue does not wait for it
       awaiting.open();
@@ -386,17 +386,17 @@ TEST_CASE("resume_inline continues on the worker that finished the task, whateve
 }
 
 TEST_CASE("a continuation occupies its worker and counts as one", "[home][H4]") {
+  Gate continued;
+  Gate go;
+  Gate next;
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());
-  Gate continued;
-  Gate go;
   [](toto::TaskHandle<> handle, Gate& here, Gate& leave) -> FireAndForget {
     co_await handle;
     here.open();
     leave.wait();
   }(queue.yield_task([] {}), continued, go);
-  Gate next;
   queue.add_task([&] { next.open(); });
   CHECK(queue.size() == 3);  // the worker and two tasks
   worker.release();
@@ -409,10 +409,10 @@ TEST_CASE("a continuation occupies its worker and counts as one", "[home][H4]") 
 }
 
 TEST_CASE("a continuation that waits for its home queue's worker is counted in size", "[home][H4][O1]") {
-  toto::TaskQueue home;
-  toto::TaskQueue other;
   Gate go;
   Gate awaiting;
+  toto::TaskQueue home;
+  toto::TaskQueue other;
   Place place;
   home.add_task([&] {
     go_on_after(other.yield_task([&go] { go.wait(); }), place);
@@ -520,9 +520,9 @@ TEST_CASE("a Task that ends on another thread continues its parent there", "[hom
 
 TEST_CASE("a Task that moves to a queue takes the coroutine that awaits it along, every time", "[home][task][H1]") {
   constexpr int kRounds = 5'000;
-  toto::TaskQueue queue;
   std::atomic<int> arrived{0};
   Arrivals rounds;
+  toto::TaskQueue queue;
   for (int i = 0; i < kRounds; ++i) {
     [](toto::TaskQueue& target, std::atomic<int>& there, Arrivals& done) -> FireAndForget {
       co_await [](toto::TaskQueue& mine) -> toto::Task<> { co_await mine.schedule(); }(target);

@@ -68,8 +68,8 @@ TEST_CASE("a task added after expiry runs on a new thread", "[task_queue][B2]") 
 
 TEST_CASE("tasks added just at the deadline all run", "[task_queue][B3]") {
   constexpr auto kTimeout = 5ms;
-  TaskQueue queue(1, kTimeout, "b3");
   Arrivals ran;
+  TaskQueue queue(1, kTimeout, "b3");
   for (int i = 1; i <= 20; ++i) {
     Clock::time_point end_of_task;
     queue
@@ -128,8 +128,8 @@ TEST_CASE("an endless idle timeout does not keep the queue from ending", "[task_
   const Duration timeout = GENERATE(values<Duration>({Duration::never(), std::chrono::hours(24 * 365 * 100)}));
   Clock::time_point begun;
   {
-    TaskQueue queue(3, timeout, "b6");
     Meeting meeting(3);
+    TaskQueue queue(3, timeout, "b6");
     for (int i = 0; i < 3; ++i) {
       queue.add_task([&meeting] { meeting.arrive_and_wait(); });
     }
@@ -141,8 +141,8 @@ TEST_CASE("an endless idle timeout does not keep the queue from ending", "[task_
 
 TEST_CASE("idle workers leave until none is left", "[task_queue][B9]") {
   constexpr int kThreads = 4;
-  TaskQueue queue(kThreads, 20ms, "b9");
   Meeting meeting(kThreads);
+  TaskQueue queue(kThreads, 20ms, "b9");
   for (int i = 0; i < kThreads; ++i) {
     queue.add_task([&meeting] { meeting.arrive_and_wait(); });
   }
@@ -157,8 +157,8 @@ TEST_CASE("idle workers leave until none is left", "[task_queue][B9]") {
 TEST_CASE("idle workers expire also after several threads asked for the first one at once", "[task_queue][B9]") {
   // Producers that wait for the start of the first worker keep it from leaving. No worker may forget its deadline over
   // that.
-  TaskQueue queue(4, 0s, "b9");
   std::atomic<int> ran{0};
+  TaskQueue queue(4, 0s, "b9");
   for (int round = 1; round <= 40; ++round) {
     toto_tests::Threads producers;
     Meeting meeting(8);
@@ -179,8 +179,8 @@ TEST_CASE("idle workers expire also after several threads asked for the first on
 
 TEST_CASE("a task longer than the idle timeout is not idleness", "[task_queue][B11]") {
   Gate gate;
-  TaskQueue queue(1, 1ms, "b11");
   Gate begun;
+  TaskQueue queue(1, 1ms, "b11");
   std::thread::id first;
   queue.add_task([&] {
     first = std::this_thread::get_id();
@@ -253,8 +253,8 @@ TEST_CASE("an idle queue uses no processor time and leaves no thread behind", "[
     SKIP("needs /proc");
   }
   constexpr int kThreads = 4;
-  TaskQueue queue(kThreads, 3s, "idle");
   Meeting meeting(kThreads);
+  TaskQueue queue(kThreads, 3s, "idle");
   for (int i = 0; i < kThreads; ++i) {
     queue.add_task([&meeting] { meeting.arrive_and_wait(); });
   }

@@ -511,10 +511,10 @@ TEST_CASE("transactions from many threads, cancelled at random, lose no instance
   constexpr int kThreads = 4;
   constexpr int kRounds = 2'000;
   InstancePool pool(std::vector<Counter>(2));
-  TaskQueue queue(2);
-  const int before = Counter::overlaps();
   std::atomic<int> ran{0};
   std::atomic<int> cancelled{0};
+  TaskQueue queue(2);
+  const int before = Counter::overlaps();
   std::vector<std::thread> threads;
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {

@@ -50,8 +50,8 @@ TEST_CASE("tasks one after another use a single thread", "[task_queue][C1]") {
 
 TEST_CASE("after a burst single tasks reuse the threads that are there", "[task_queue][C2]") {
   constexpr int kBurst = 3;
-  TaskQueue queue(8, Duration::never(), "c2");
   Meeting meeting(kBurst);
+  TaskQueue queue(8, Duration::never(), "c2");
   for (int i = 0; i < kBurst; ++i) {
     queue.add_task([&meeting] { meeting.arrive_and_wait(); });
   }
@@ -182,8 +182,8 @@ TEST_CASE("threads are named after the queue within what the system can show", "
     REQUIRE(name_on(queue) == "short-1");
   }
   SECTION("each thread has a number of its own") {
-    TaskQueue queue(3, 60s, "three");
     Meeting meeting(3);
+    TaskQueue queue(3, 60s, "three");
     std::vector<toto::TaskHandle<std::string>> handles;
     for (int i = 0; i < 3; ++i) {
       handles.push_back(queue.yield_task([&meeting] {
@@ -231,8 +231,8 @@ extern "C" void count_signal(int) {
 TEST_CASE("workers do not receive the signals of the program", "[task_queue][C8]") {
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
-  TaskQueue queue(4, 60s, "c8");
   Meeting meeting(4);
+  TaskQueue queue(4, 60s, "c8");
   std::vector<toto::TaskHandle<sigset_t>> handles;
   for (int i = 0; i < 4; ++i) {
     handles.push_back(queue.yield_task([&meeting] {

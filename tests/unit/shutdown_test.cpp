@@ -66,8 +66,9 @@ TEST_CASE("the destructor ends running, idle and suspended work at once, and joi
   Gate gate;
   Threads opener;
   {
-    toto::TaskQueue queue(3, toto::Duration::never(), "ending");
     Meeting all_started(4);
+    Gate begun;
+    toto::TaskQueue queue(3, toto::Duration::never(), "ending");
     for (int i = 0; i < 3; ++i) {
       queue.add_task([&, capture = Counted(lifetimes)] {
         all_started.arrive_and_wait();
@@ -77,7 +78,6 @@ TEST_CASE("the destructor ends running, idle and suspended work at once, and joi
     REQUIRE(all_started.arrive_and_wait());
     queue.wait_idle();
     REQUIRE(queue.stats().threads == 3);
-    Gate begun;
     queue.add_task([&, capture = Counted(lifetimes)] {
       begun.open();
       gate.wait();
@@ -182,8 +182,8 @@ TEST_CASE("a task that is added while the queue closes is refused, or runs", "[t
     std::atomic<int> runs = 0;
     std::atomic<int> unfinished = 0;
     {
-      toto::TaskQueue queue(2, round % 2 == 0 ? toto::Duration() : toto::Duration(60s));
       Gate go;
+      toto::TaskQueue queue(2, round % 2 == 0 ? toto::Duration() : toto::Duration(60s));
       Threads threads;
       for (int i = 0; i < 2; ++i) {
         threads.start([&] {
@@ -220,8 +220,8 @@ TEST_CASE("a handle whose task was queued when the queue closed with Pending::ca
     std::atomic<int> runs = 0;
     std::vector<toto::TaskHandle<int>> handles;
     {
-      toto::TaskQueue queue(2, 0ms);
       Gate go;
+      toto::TaskQueue queue(2, 0ms);
       Threads threads;
       threads.start([&] {
         go.wait();

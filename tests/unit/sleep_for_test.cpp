@@ -70,8 +70,8 @@ TEST_CASE("sleepers wake in the order of their times", "[sleep_for]") {
 }
 
 TEST_CASE("a sleep on a queue holds no thread and comes back to the queue", "[sleep_for][H1]") {
-  toto::TaskQueue queue;
   Gate over;
+  toto::TaskQueue queue;
   auto sleeper = queue.yield_task(
       [](toto::TaskQueue& mine, Gate& until) -> toto::Task<bool> {
         while (!until.is_open()) {

@@ -42,11 +42,11 @@ TEST_CASE("size counts live threads and what is queued", "[task_queue][stats][O1
   constexpr std::size_t kThreads = 3;
   constexpr std::size_t kWaiting = 5;
   Gate gate;
+  Arrivals begun;
   TaskQueue queue(kThreads, 100ms, "o1");
   REQUIRE(queue.size() == 0);
   REQUIRE(toto::len(queue) == 0);
 
-  Arrivals begun;
   const auto block = [&] {
     begun.arrive();
     gate.wait();
@@ -76,8 +76,8 @@ TEST_CASE("size counts live threads and what is queued", "[task_queue][stats][O1
 
 TEST_CASE("cancelled tasks leave size at once", "[task_queue][stats][O1][K9]") {
   Gate gate;
-  TaskQueue queue(1, toto::Duration::never());
   Arrivals begun;
+  TaskQueue queue(1, toto::Duration::never());
   queue.add_task([&] {
     begun.arrive();
     gate.wait();
@@ -103,11 +103,11 @@ TEST_CASE("cancelled tasks leave size at once", "[task_queue][stats][O1][K9]") {
 
 TEST_CASE("size is at least one inside a task and may be asked from anywhere", "[task_queue][stats][O3]") {
   const int tasks = scaled(2000, 500);
-  TaskQueue queue(2, 0s);
   std::atomic<bool> stop{false};
   std::atomic<int> too_small{0};
   std::atomic<int> too_large{0};
   std::atomic<long> looks{0};
+  TaskQueue queue(2, 0s);
   {
     Threads observers;
     for (int i = 0; i < 3; ++i) {
@@ -132,13 +132,13 @@ TEST_CASE("size is at least one inside a task and may be asked from anywhere", "
 
 TEST_CASE("the counts add up at every moment", "[task_queue][stats][O4]") {
   const int rounds = scaled(400, 100);
-  TaskQueue queue(3, 1ms);
-  queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
   std::atomic<bool> stop{false};
   std::atomic<int> wrong{0};
   std::atomic<int> backwards{0};
   std::atomic<int> out_of_bounds{0};
   std::atomic<long> looks{0};
+  TaskQueue queue(3, 1ms);
+  queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
   const auto submitted = static_cast<std::uint64_t>(rounds) * 5;
   {
     Threads observers;

@@ -120,10 +120,10 @@ TEST_CASE("exactly thread_count tasks run at once and the rest wait", "[task_que
 TEST_CASE("one-thread tasks never overlap while threads come and go", "[task_queue][A5]") {
   constexpr int kRounds = 10;
   const int each = scaled(300, 50);
-  TaskQueue queue(1, 0s);
-  int unguarded = 0;  // a race here is what ThreadSanitizer looks for
   std::atomic<int> inside{0};
   std::atomic<int> overlaps{0};
+  TaskQueue queue(1, 0s);
+  int unguarded = 0;  // a race here is what ThreadSanitizer looks for
   for (int round = 0; round < kRounds; ++round) {
     {
       Threads producers;

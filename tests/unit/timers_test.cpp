@@ -31,8 +31,8 @@ using namespace std::chrono_literals;
 using toto::TaskQueue;
 
 TEST_CASE("a delayed task runs once, not before its time, on the queue", "[timers]") {
-  TaskQueue queue;
   Gate ran;
+  TaskQueue queue;
   TaskQueue* where = nullptr;
   const auto begin = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point when;
@@ -51,8 +51,8 @@ TEST_CASE("a delayed task runs once, not before its time, on the queue", "[timer
 
 TEST_CASE("a timer that is stopped or destroyed lets nothing run; a detached one does", "[timers]") {
   Lifetimes captures;
-  TaskQueue queue;
   std::atomic<int> runs{0};
+  TaskQueue queue;
   {
     auto stopped = queue.add_task_after(1h, [&runs, counted = Counted(captures)] { ++runs; });
     stopped.stop();
@@ -66,12 +66,12 @@ TEST_CASE("a timer that is stopped or destroyed lets nothing run; a detached one
 }
 
 TEST_CASE("a periodic task comes again until it is stopped, also by itself, and never overlaps", "[timers]") {
-  TaskQueue queue(4);
   std::atomic<int> runs{0};
   std::atomic<int> inside{0};
   std::atomic<bool> overlapped{false};
-  toto::Timer timer;
   Gate started;
+  TaskQueue queue(4);
+  toto::Timer timer;
   timer = queue.add_task_every(1ms, [&] {
     started.wait();
     overlapped = overlapped || ++inside > 1;
@@ -89,9 +89,9 @@ TEST_CASE("a periodic task comes again until it is stopped, also by itself, and 
 }
 
 TEST_CASE("a period of a nanosecond keeps neither other timers nor whoever stops it", "[timers]") {
+  Gate other;
   TaskQueue queue;
   auto busy = queue.add_task_every(1ns, [] { std::this_thread::sleep_for(1ms); });
-  Gate other;
   const auto timer = queue.add_task_after(50ms, [&other] { other.open(); });
   CHECK(other.wait());
   const auto begin = std::chrono::steady_clock::now();
@@ -154,9 +154,9 @@ TEST_CASE("a periodic coroutine is one call until it has ended; what it throws g
 }
 
 TEST_CASE("a task that comes later may take a token, which its timer stops", "[timers][K2]") {
-  TaskQueue queue;
   Gate running;
   Gate seen;
+  TaskQueue queue;
   const auto wait = [&](const toto::StopToken& token) {
     running.open();
     if (eventually([&token] { return token.stop_requested(); })) {
@@ -243,11 +243,11 @@ TEST_CASE("a timer is active as long as a call may begin", "[timers]") {
 }
 
 TEST_CASE("a stop callback may stop the timer that has called it", "[timers][K6]") {
-  TaskQueue queue;
-  toto::Timer timer;
   Gate ready;
   Gate running;
   std::atomic<bool> called{false};
+  TaskQueue queue;
+  toto::Timer timer;
   timer = queue.add_task_after(0s, [&](const toto::StopToken& token) {
     ready.wait();
     const auto stop = [&] {
@@ -266,16 +266,18 @@ TEST_CASE("a stop callback may stop the timer that has called it", "[timers][K6]
 }
 
 TEST_CASE("what comes later through a view is a task of the view, and its token stops the timer", "[timers][views]") {
-  TaskQueue queue(2);
-  const auto view = queue.limited(1, "one");
   Gate release;
   Gate begun;
+  std::atomic<int> runs{0};
+  std::atomic<bool> asked{false};
+  Gate running;
+  TaskQueue queue(2);
+  const auto view = queue.limited(1, "one");
   view.add_task([&] {
     begun.open();
     release.wait();
   });
   REQUIRE(begun.wait());
-  std::atomic<int> runs{0};
   const auto after = view.add_task_after(0s, [&runs] { ++runs; });
   REQUIRE(eventually([&queue] { return queue.stats().queued == 1; }));
   queue.yield_task([] {}).get();  // the queue is free, the view is not
@@ -284,8 +286,6 @@ TEST_CASE("what comes later through a view is a task of the view, and its token 
   REQUIRE(eventually([&runs] { return runs == 1; }));
 
   toto::StopSource source;
-  std::atomic<bool> asked{false};
-  Gate running;
   const auto every = view.with(source.get_token()).add_task_every(1ms, [&](const toto::StopToken& token) {
     running.open();
     asked = eventually([&token] { return token.stop_requested(); });
@@ -309,11 +309,11 @@ TEST_CASE("timers refuse wrong arguments by name, and are quiet when their queue
 
 TEST_CASE("timeout ends the wait with TimedOut: a queued task is cancelled, a running one goes on",
           "[time_limit][K10]") {
-  TaskQueue queue(1, 60s, "slow");
-  toto::EventLoop loop;
   Gate release;
   Gate running;
   std::atomic<bool> first_ended{false};
+  TaskQueue queue(1, 60s, "slow");
+  toto::EventLoop loop;
   auto first = queue.yield_task([&] {
     running.open();
     release.wait();
@@ -344,6 +344,7 @@ TEST_CASE("timeout ends the wait with TimedOut: a queued task is cancelled, a ru
 }
 
 TEST_CASE("TimedOut tells what a task waited for, and that there was no time", "[time_limit][K10]") {
+  Gate release;
   TaskQueue queue({.thread_count = 2, .name = "db"});
   toto::InstancePool<int> pool(7);
   auto lease = pool.instance();
@@ -361,7 +362,6 @@ TEST_CASE("TimedOut tells what a task waited for, and that there was no time", "
              contains("not over within 0.005 s, and cancelled before it began: a task of queue 'db', which waits "
                       "for an instance of a pool, held: lease taken at ") &&
                  contains("timers_test.cpp") && contains(" s ago"));
-  Gate release;
   const auto one = queue.limited(1, "one at a time");
   one.add_task([&] { release.wait(); });
   loop.run_sync(wait(one.yield_task([] {}), -1ms));
@@ -490,9 +490,9 @@ TEST_CASE("dump tells which workers are busy, and which queue's task one waits f
 }
 
 TEST_CASE("dump tells that a worker waits for a task of its own queue", "[insight]") {
-  TaskQueue queue(2);
   Gate begun;
   Gate release;
+  TaskQueue queue(2);
   queue.add_task([&] {
     auto awaited = queue.yield_task([&] {
       begun.open();
@@ -560,8 +560,8 @@ TEST_CASE("the watchdog tells that a queue starves, and only then", "[insight]")
     }
     std::atomic<int> count{0};
   } told;
-  TaskQueue queue({.name = "starving", .observer = &told, .watchdog = 5ms});
   Gate release;
+  TaskQueue queue({.name = "starving", .observer = &told, .watchdog = 5ms});
   queue.add_task([&] { release.wait(); });
   std::this_thread::sleep_for(20ms);
   CHECK(told.count == 0);  // one is running, none is queued

@@ -231,10 +231,10 @@ TEST_CASE("a trace shows a task from where it was added to where its awaiter wen
 
 TEST_CASE("a trace shows how tasks ended, and those that never began", "[trace][observer]") {
   const Trace trace = trace_of([](TraceWriter& writer) {
-    TaskQueue queue({.observer = &writer});
-    queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
     Gate gate;
     Arrivals begun;
+    TaskQueue queue({.observer = &writer});
+    queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
     queue.add_task([&] {
       begun.arrive();
       gate.wait();
@@ -260,9 +260,9 @@ TEST_CASE("a trace shows how tasks ended, and those that never began", "[trace][
 
 TEST_CASE("a trace shows a coroutine until it suspends, and where it ended", "[trace][observer]") {
   const Trace trace = trace_of([](TraceWriter& writer) {
+    Gate gate;
     TaskQueue queue({.name = "home", .observer = &writer});
     TaskQueue other({.name = "other", .observer = &writer});
-    Gate gate;
     auto handle = queue.yield_task([&]() -> toto::Task<int> {
       const int number = co_await other.yield_task([&] {
         gate.wait();

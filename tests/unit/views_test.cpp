@@ -23,12 +23,12 @@ using namespace std::chrono_literals;
 using toto::TaskQueue;
 
 TEST_CASE("a view lets as many of its tasks run at a time as it says, on the queue's threads", "[views][P8]") {
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
   TaskQueue queue(4, 60s, "wide");
   auto view = queue.limited(2, "two");
   CHECK(view.name() == "two");
   CHECK(view.thread_count() == 2);
-  std::atomic<int> inside{0};
-  std::atomic<int> most{0};
   for (int task = 0; task < 200; ++task) {
     view.add_task([&] {
       const int now = ++inside;
@@ -45,9 +45,9 @@ TEST_CASE("a view lets as many of its tasks run at a time as it says, on the que
 }
 
 TEST_CASE("tasks of a view leave the queue's other threads to others", "[views][P8]") {
+  Gate release;
   TaskQueue queue(2);
   auto view = queue.limited(1, "one");
-  Gate release;
   for (int task = 0; task < 10; ++task) {
     view.add_task([&] { release.wait(); });
   }
@@ -154,9 +154,9 @@ TEST_CASE("a task that has begun in time is not asked to stop when the time is o
 
 TEST_CASE("a token takes queued tasks out and asks running ones to stop", "[views][K5]") {
   toto::StopSource source;
+  Gate running;
   TaskQueue queue(2);
   const auto view = queue.with(source.get_token());
-  Gate running;
   auto stopped = view.yield_task([&running](const toto::StopToken& token) {
     running.open();
     return eventually([&token] { return token.stop_requested(); });

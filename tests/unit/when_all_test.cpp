@@ -234,6 +234,7 @@ TEST_CASE("when_all takes vectors, lists, views and arrays of handles or tasks",
 
 TEST_CASE("when_all gives move-only results, nothing for void, and references to the objects themselves",
           "[when_all][I4]") {
+  std::atomic<int> ran{0};
   toto::TaskQueue queue;
   std::string object = "itself";
   auto [unique, nothing, reference] =
@@ -243,7 +244,6 @@ TEST_CASE("when_all gives move-only results, nothing for void, and references to
   CHECK(nothing == std::monostate());
   CHECK(&reference.get() == &object);
   std::vector<toto::TaskHandle<>> nothings;
-  std::atomic<int> ran{0};
   for (int i = 0; i < 10; ++i) {
     nothings.push_back(queue.yield_task([&] { ++ran; }));
   }
@@ -253,10 +253,10 @@ TEST_CASE("when_all gives move-only results, nothing for void, and references to
 
 TEST_CASE("tasks given to when_all start when it is awaited, one after another, and wait at the same time",
           "[when_all][I4]") {
+  Meeting meeting(2);
   toto::TaskQueue queue(2);
   toto::EventLoop loop;
   std::string log;
-  Meeting meeting(2);
   const auto task = [](toto::TaskQueue& tasks, std::string& to, Meeting& all, char name) -> toto::Task<bool> {
     to += name;
     const bool met = co_await tasks.yield_task([&all] { return all.arrive_and_wait(); });
@@ -330,9 +330,9 @@ TEST_CASE("a hundred tasks that end at the same moment resume their coroutine on
 
 TEST_CASE("tasks that end while when_all is still being awaited resume their coroutine once", "[when_all][I6]") {
   constexpr int kRounds = 5'000;
-  toto::TaskQueue queue(2);
   std::atomic<int> resumed{0};
   Arrivals over;
+  toto::TaskQueue queue(2);
   for (int i = 0; i < kRounds; ++i) {
     [](toto::TaskQueue& tasks, std::atomic<int>& count, Arrivals& done) -> FireAndForget {
       co_await toto::when_all(tasks.yield_task([] {}), tasks.yield_task([] {}), follow(tasks.yield_task([] {})));
@@ -370,9 +370,9 @@ TEST_CASE("a coroutine destroyed in when_all leaves nothing behind: handles are 
   Lifetimes results;
   std::atomic<bool> resumed{false};
   {
-    toto::TaskQueue queue(2);
     Gate begun;
     Gate go;
+    toto::TaskQueue queue(2);
     Owned coroutine = [](toto::TaskQueue& tasks, Lifetimes& lifetimes, Gate& running, Gate& leave,
                          std::atomic<bool>& after) -> Owned {
       const auto task = [](toto::TaskHandle<Counted> handle, Counted) -> toto::Task<Counted> {

@@ -272,9 +272,9 @@ TEST_CASE("a coroutine destroyed in when_any leaves nothing behind", "[when_any]
   Lifetimes results;
   std::atomic<bool> resumed{false};
   {
-    toto::TaskQueue queue(2);
     Gate begun;
     Gate go;
+    toto::TaskQueue queue(2);
     Owned coroutine = [](toto::TaskQueue& tasks, Lifetimes& lifetimes, Gate& running, Gate& leave,
                          std::atomic<bool>& after) -> Owned {
       const auto task = [](toto::TaskHandle<Counted> handle, Counted) -> toto::Task<Counted> {
@@ -430,9 +430,9 @@ TEST_CASE("when_all_or_cancel does not begin tasks after a failure", "[when_all_
 TEST_CASE("a coroutine destroyed in when_all_or_cancel leaves nothing behind", "[when_all_or_cancel][G8]") {
   Lifetimes results;
   {
-    toto::TaskQueue queue(2);
     Gate begun;
     Gate go;
+    toto::TaskQueue queue(2);
     Owned coroutine = [](toto::TaskQueue& tasks, Lifetimes& lifetimes, Gate& running, Gate& leave) -> Owned {
       const auto work = [&] {
         running.open();
