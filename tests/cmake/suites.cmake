@@ -14,7 +14,8 @@ endif()
 option(TOTO_TESTS_COMPILED "Tests of toto define TOTO_COMPILED, which compiles faster" OFF)
 
 # toto_add_suite(<directory> TIMEOUT <seconds> [ALONE]): all of <directory>/*.cpp is one executable,
-# toto_<directory>_tests, and each Catch2 test case in it a test. ALONE: while one of them runs, nothing else does.
+# toto_<directory>_tests, and each Catch2 test case in it a test. ALONE: while one of them runs, nothing else does. An
+# instrumented program takes long to start: there, a test is a file, whose test cases run one after the other.
 # What nearly all of them include is precompiled for Clang; GCC gains little, and warns of what it takes from there.
 function(toto_add_suite directory)
   cmake_parse_arguments(PARSE_ARGV 1 suite "ALONE" "TIMEOUT" "")
@@ -37,6 +38,18 @@ function(toto_add_suite directory)
     target_compile_definitions(${target} PRIVATE TOTO_COMPILED)
   endif()
   math(EXPR timeout "${suite_TIMEOUT} * ${toto_timeout_factor}")
+  if(TOTO_SANITIZE)
+    foreach(source IN LISTS sources)
+      file(STRINGS ${source} cases REGEX "^[A-Z_]*TEST_CASE")
+      if(cases)
+        get_filename_component(name ${source} NAME_WE)
+        add_test(NAME ${directory}/${name} COMMAND ${target} --filenames-as-tags "[#${name}]")
+        set_tests_properties(${directory}/${name} PROPERTIES LABELS ${directory} TIMEOUT ${timeout}
+          RUN_SERIAL $<BOOL:${suite_ALONE}> FAIL_REGULAR_EXPRESSION "No test cases matched")
+      endif()
+    endforeach()
+    return()
+  endif()
   # Catch2 2 exits with 0 if the name of a test matches nothing, hence the first expression. A test case that skips
   # itself says so (support/catch.hpp); Catch2 3 exits with 4, too.
   toto_discover_tests(${target} ${directory}/

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 
 namespace toto_tests {
@@ -15,34 +16,40 @@ namespace toto_tests {
 /// Much longer than anything that works takes, on a loaded machine and instrumented.
 inline constexpr std::chrono::seconds kPatience{10};
 
-/// Things that arrive and are waited for. Thread-safe.
+/// Things that arrive and are waited for. Thread-safe; may be destroyed while threads are in arrive() or wait_for().
+/// Copies are one and the same.
 class Arrivals {
  public:
   void arrive() {
-    const std::lock_guard lock(mutex_);
-    ++count_;
-    changed_.notify_all();  // under the lock: whoever waits may destroy this as soon as it has it
+    const auto state = state_;
+    const std::lock_guard lock(state->mutex);
+    ++state->count;
+    state->changed.notify_all();
   }
 
   /// True as soon as `count` have arrived; false after kPatience.
   bool wait_for(int count) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return count_ >= count; });
+    const auto state = state_;
+    std::unique_lock lock(state->mutex);
+    return state->changed.wait_for(lock, kPatience, [&] { return state->count >= count; });
   }
 
   int count() const {
-    const std::lock_guard lock(mutex_);
-    return count_;
+    const std::lock_guard lock(state_->mutex);
+    return state_->count;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  int count_ = 0;
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int count = 0;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-/// Opens once; any number of threads wait for it. Thread-safe. Declare it before the queue whose tasks wait for it:
-/// it has to outlive them.
+/// Opens once; any number of threads wait for it. Thread-safe. Declare it before the queue whose tasks wait for it: it
+/// has to be there until they do.
 class Gate {
  public:
   void open() { opened_.arrive(); }
@@ -61,8 +68,10 @@ class Meeting {
 
   /// True if all came; false after kPatience.
   bool arrive_and_wait() {
-    arrived_.arrive();
-    return arrived_.wait_for(parties_);
+    Arrivals arrived = arrived_;  // *this may be gone as soon as the last one has come
+    const int parties = parties_;
+    arrived.arrive();
+    return arrived.wait_for(parties);
   }
 
  private:

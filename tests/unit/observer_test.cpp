@@ -160,9 +160,9 @@ TEST_CASE("an observer sees that the captures of a finished task are gone", "[ob
 
 TEST_CASE("an observer sees cancelled tasks finish without having started", "[observer]") {
   Witness witness;
+  Gate gate;
+  Arrivals begun;
   with_queue(witness, [&](TaskQueue& queue) {
-    Gate gate;
-    Arrivals begun;
     queue.add_task([&] {
       begun.arrive();
       gate.wait();

@@ -244,17 +244,23 @@ TEST_CASE("a task that lost runs on to its end, and everything of it is destroye
   Lifetimes lifetimes;
   std::atomic<bool> ended{false};
   {
+    Gate begun;
     Gate go;
     toto::TaskQueue queue(2);
     toto::TaskQueue home;
-    const auto loser = [](toto::TaskHandle<> handle, std::atomic<bool>& done, Counted kept) -> toto::Task<Counted> {
+    const auto loser = [](toto::TaskHandle<> handle, Gate& here, std::atomic<bool>& done,
+                          Counted kept) -> toto::Task<Counted> {
+      here.open();
       co_await handle;
       done = true;
       co_return kept;
     };
     const auto race = [&](toto::TaskQueue& on) -> toto::Task<std::size_t> {
-      auto slow = loser(on.yield_task([&go] { go.wait(); }), ended, Counted(lifetimes));
-      auto fast = on.yield_task([&lifetimes] { return Counted(lifetimes); });
+      auto slow = loser(on.yield_task([&go] { go.wait(); }), begun, ended, Counted(lifetimes));
+      auto fast = on.yield_task([&begun, &lifetimes] {
+        begun.wait();  // else it is over before the other one is started, which then is not
+        return Counted(lifetimes);
+      });
       const auto any = co_await toto::when_any(slow, fast);
       co_return any.index;
     };
