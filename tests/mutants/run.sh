@@ -28,6 +28,21 @@ part() {
 }
 field() { sed -n "s/^# $2: *//p" "$1" | head -n 1; }
 
+# only_cases FILE FILTER: the test file without the test cases that the filter (of Catch2: a title with *, or a [tag])
+# leaves out: to compile those would take most of the time.
+only_cases() {
+  filter=$2 perl -0777 -pe '
+    my $filter = $ENV{filter};
+    my $title = quotemeta $filter;
+    $title =~ s/\\\*/.*/g;
+    sub kept {
+      my @words = $_[0] =~ /"((?:[^"\\]|\\.)*)"/g;
+      my $tags = pop @words;
+      return $filter =~ /^\[/ ? index($tags, $filter) >= 0 : join("", @words) =~ /^$title$/i;
+    }
+    s/^(TEST_CASE\((.*?)\) \{\n.*?^\}\n)/kept($2) ? $1 : ""/gems' "$1"
+}
+
 # precompiled FLAGS: the folder of the precompiled header for these flags.
 precompiled() { echo "$work/precompiled/${1//[^a-z]/_}"; }
 
@@ -86,8 +101,9 @@ try_mutant() {
     }
   done
   # shellcheck disable=SC2086  # the flags are words
-  if ! $CXX $CXXFLAGS $flags -include "$(precompiled "$flags")/standard.hpp" -I"$copy/include" -I"$root/tests" \
-    "$root/tests/simulation/$test.cpp" "$work/main.o" -o "$copy/test" >"$log" 2>&1; then
+  if ! only_cases "$root/tests/simulation/$test.cpp" "$filter" >"$copy/test.cpp" 2>"$log" ||
+    ! $CXX $CXXFLAGS $flags -include "$(precompiled "$flags")/standard.hpp" -I"$copy/include" -I"$root/tests" \
+      "$copy/test.cpp" "$work/main.o" -o "$copy/test" >"$log" 2>&1; then
     echo "BROKEN   $name: does not compile: $(grep -m 1 error "$log")"
     return 1
   fi
@@ -107,7 +123,7 @@ try_mutant() {
   echo "found    $name: by \"${found:-a crash}\" after ${schedules:-1} schedules"
   rm -rf "$copy"
 }
-export -f try_control try_mutant part field precompiled
+export -f try_control try_mutant part field only_cases precompiled
 
 # shellcheck disable=SC2086  # the flags are words
 $CXX $CXXFLAGS -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2

@@ -184,6 +184,7 @@ TEST_CASE("the watchdog tells of tasks that have been queued for its whole perio
     }
     require(starving.told == 0 || starving.first_at - *added >= 1s, "they have been queued for as long");
     require(starving.told == 0 || starving.first_since.nanoseconds() >= 1s, "and it says so");
+    require(starving.told == 0 || starving.first_since.nanoseconds() <= starving.first_at - *added, "nor any longer");
   });
 }
 
