@@ -20,6 +20,12 @@ option(TOTO_TESTS_COMPILED "Tests of toto define TOTO_COMPILED, which compiles f
 function(toto_add_suite directory)
   cmake_parse_arguments(PARSE_ARGV 1 suite "ALONE" "TIMEOUT" "")
   file(GLOB sources CONFIGURE_DEPENDS ${directory}/*.cpp)
+  foreach(source IN LISTS sources)
+    toto_can_be_instrumented(can ${source})
+    if(NOT can)
+      list(REMOVE_ITEM sources ${source})
+    endif()
+  endforeach()
   if(NOT sources)
     return()
   endif()
@@ -59,8 +65,7 @@ endfunction()
 
 # toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
 # each library_*.cpp becomes a shared library of its own that the program is linked with. A comment "// flags: ..." at
-# the start of a line gives further flags for GCC and Clang; "// only: posix" says what the program needs, and
-# "// not: thread sanitizer" what it cannot be run with.
+# the start of a line gives further flags for GCC and Clang; "// only: posix" says what the program needs.
 function(toto_add_process_tests)
   cmake_parse_arguments(PARSE_ARGV 0 process "" "TIMEOUT" "")
   math(EXPR timeout "${process_TIMEOUT} * ${toto_timeout_factor}")
@@ -80,8 +85,8 @@ function(toto_add_process_tests)
     if(posix AND NOT UNIX)
       continue()
     endif()
-    file(STRINGS ${entry} no_tsan REGEX "^// not: thread sanitizer")
-    if(no_tsan AND "${TOTO_SANITIZE}" MATCHES "thread")
+    toto_can_be_instrumented(can ${entry})
+    if(NOT can)
       continue()
     endif()
     set(target toto_process_${name})
@@ -109,6 +114,16 @@ function(toto_add_process_tests)
     add_test(NAME process/${name} COMMAND ${target})
     set_tests_properties(process/${name} PROPERTIES LABELS process TIMEOUT ${timeout})
   endforeach()
+endfunction()
+
+# toto_can_be_instrumented(<result> <source>): OFF if the source has a comment "// not: address sanitizer" or
+# "// not: thread sanitizer", and that is the one in use.
+function(toto_can_be_instrumented result source)
+  set(${result} ON PARENT_SCOPE)
+  file(STRINGS ${source} unfit REGEX "^// not: [a-z]+ sanitizer")
+  if(unfit MATCHES "not: ([a-z]+) " AND "${TOTO_SANITIZE}" MATCHES "${CMAKE_MATCH_1}")
+    set(${result} OFF PARENT_SCOPE)
+  endif()
 endfunction()
 
 # toto_add_script(<label> TIMEOUT <seconds> COMMAND <script> [<argument>...]): a shell script that passes by exiting
