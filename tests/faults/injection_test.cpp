@@ -28,23 +28,28 @@ std::unique_ptr<int> allocate_one(int value) {
 }  // namespace
 
 TEST_CASE("an injected fault makes the chosen allocation of this thread fail, and no other", "[injection]") {
+  std::atomic<bool> chosen{false};
+  std::thread other([&chosen] {
+    chosen.wait(false);
+    const auto elsewhere = allocate_one(0);
+  });
   const FailingAllocation failing(2);
-  std::unique_ptr<int> first;
+  chosen = true;
+  chosen.notify_one();
+  other.join();
   std::unique_ptr<int> second;
-  std::unique_ptr<int> third;
   bool refused = false;
-  std::thread other([] { const auto elsewhere = allocate_one(0); });  // the first allocation is the thread's own state
+  const auto first = allocate_one(1);
   try {
-    first = allocate_one(1);
+    second = allocate_one(2);
   } catch (const std::bad_alloc&) {
     refused = true;
   }
-  other.join();
-  second = allocate_one(2);
-  third = allocate_one(3);
+  const auto third = allocate_one(3);
   REQUIRE(refused);
   REQUIRE(failing.failed());
-  REQUIRE(first == nullptr);
+  REQUIRE(*first == 1);
+  REQUIRE(second == nullptr);
   REQUIRE(*third == 3);
 }
 

@@ -50,6 +50,9 @@ inline const char* name_of(State state) {
 }
 
 class QueueInState {
+  Gate begun_;  // first: the queue's task uses them
+  Gate gate_;
+
  public:
   /// `options`: of the queue, apart from its threads and its name.
   explicit QueueInState(State state, const toto::QueueOptions& options = {}) : queue(with_one_thread(options, state)) {
@@ -129,8 +132,6 @@ class QueueInState {
     });
   }
 
-  Gate begun_;
-  Gate gate_;
   toto::QueueStats before_;
   std::size_t size_before_ = 0;
 };
