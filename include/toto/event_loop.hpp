@@ -45,7 +45,7 @@ class BasicEventLoop {
   /// Throws: what a posted function or a spawned coroutine threw; what else is there waits for the next run().
   /// std::logic_error if the loop is running already.
   void run() {
-    core_->run([this] { return core_->empty_locked(); });
+    core_->run([] {}, [this] { return core_->empty_locked(); });
   }
 
   /// Makes run() return after what it is doing now; what is posted stays until it runs again. Thread-safe.
@@ -53,7 +53,8 @@ class BasicEventLoop {
 
   /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
   /// Blocks: until then.
-  /// Throws: also toto::Error if the loop was stopped before, and what run() throws.
+  /// Throws: also toto::Error if the loop was stopped before, and what run() throws. If the loop is running already,
+  /// nothing of the awaitable has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     return run_root(detail::await_one(awaitable));
@@ -151,9 +152,8 @@ class BasicEventLoop {
     };
     {
       const Withdraw when_stopped{root};
-      const detail::ExecutorScope<Runtime> here(core_.get());
-      detail::TaskAccess::start(task, &Root::end, &root);
-      if (!core_->run([&root] { return root.collected; })) {
+      const auto start = [&] { detail::TaskAccess::start(task, &Root::end, &root); };
+      if (!core_->run(start, [&root] { return root.collected; })) {
         throw Error("toto: the event loop was stopped before run_sync was done");
       }
     }

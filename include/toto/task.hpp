@@ -185,7 +185,8 @@ struct TaskAccess;
 /// Resumes on: the thread on which the coroutine ends; every suspension inside it comes back to where it was.
 /// Thread safety: One thread at a time.
 template <class T>
-class [[nodiscard("a Task does nothing until it is awaited, spawned or given to a queue")]] Task {
+class [[nodiscard(
+    "a Task does nothing until it is awaited or spawned; give a queue the function that returns it")]] Task {
  public:
   using promise_type = detail::TaskPromise<T>;
   using value_type = T;
@@ -262,7 +263,8 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 /// A Task made from a callable that the compiler would destroy twice if this were awaited in the same expression; see
 /// temporaries.hpp.
 template <class T>
-class [[nodiscard("a Task does nothing until it is awaited, spawned or given to a queue")]] UnstoredTask
+class [[nodiscard(
+    "a Task does nothing until it is awaited or spawned; give a queue the function that returns it")]] UnstoredTask
     : public Task<T> {
  public:
   explicit UnstoredTask(Task<T>&& task) noexcept : Task<T>(std::move(task)) {}

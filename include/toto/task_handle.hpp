@@ -141,14 +141,17 @@ class [[nodiscard(
 
   /// To be awaited instead: the coroutine continues on `executor`, also if the task is over already.
   auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(on(std::move(executor))); }
+  void resume_on(BasicExecutorRef<Runtime> executor) & = delete;  // say std::move(handle).resume_on(...)
 
   /// To be awaited instead: the coroutine continues on the worker that finishes the task, without a hop.
   auto resume_inline() && { return relocate<false>(inline_()); }
+  void resume_inline() & = delete;  // say std::move(handle).resume_inline()
 
   /// To be awaited instead: waits for `limit` at the most. After that a task that has not begun is cancelled; one that
   /// runs goes on without anybody who waits for it.
   /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
   auto timeout(Duration limit) && { return limited<false>(limit); }
+  void timeout(Duration limit) & = delete;  // say std::move(handle).timeout(...)
 
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
@@ -200,6 +203,7 @@ class [[nodiscard(
 
   /// The same as destroying the handle, but says so.
   void detach() && noexcept { *this = TaskHandle(); }
+  void detach() & = delete;  // say std::move(handle).detach()
 
  protected:
   using State = detail::TaskState<T, Runtime>;

@@ -336,9 +336,14 @@ TEST_CASE("current is the loop that runs on this thread", "[event_loop]") {
   CHECK(queue.yield_task([] { return toto::EventLoop::current(); }).get() == nullptr);
 }
 
-TEST_CASE("a loop refuses to run inside itself", "[event_loop]") {
+TEST_CASE("a loop refuses to run inside itself, and begins nothing", "[event_loop]") {
   toto::EventLoop loop;
   int refused = 0;
+  int begun = 0;
+  const auto begin = [&begun]() -> toto::Task<int> {
+    ++begun;
+    co_return 1;
+  };
   loop.post([&] {
     try {
       loop.run();
@@ -346,13 +351,23 @@ TEST_CASE("a loop refuses to run inside itself", "[event_loop]") {
       ++refused;
     }
     try {
-      loop.run_sync(number(1));
+      loop.run_sync(begin());
     } catch (const std::logic_error&) {
       ++refused;
     }
   });
   loop.run();
   CHECK(refused == 2);
+  loop.run_sync([](toto::EventLoop& running, toto::Task<int> inner, int& told) -> toto::Task<> {
+    try {
+      running.run_sync(std::move(inner));
+    } catch (const std::logic_error&) {
+      ++told;
+    }
+    co_return;
+  }(loop, begin(), refused));
+  CHECK(refused == 3);
+  CHECK(begun == 0);
 }
 
 TEST_CASE("what a posted function throws comes out of run, and the rest waits for the next run", "[event_loop]") {

@@ -56,7 +56,11 @@ struct CallTraits {
 
 template <class Runtime, class F, class... Args>
 consteval void require_callable() {
-  static_assert(CallTraits<Runtime, F, Args...>::kValid,
+  constexpr bool kTask = IsTask<std::remove_cvref_t<F>>::value;
+  static_assert(!kTask,
+                "toto: a Task was given; give the function that returns it, and its arguments: "
+                "yield_task(fn, args...) and not yield_task(fn(args...))");
+  static_assert(kTask || CallTraits<Runtime, F, Args...>::kValid,
                 "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: use "
                 "std::ref to pass a reference");
 }

@@ -119,16 +119,20 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     wake_locked();
   }
 
-  /// Runs until stop(), or until `done()`, which is called with the mutex held before each step. False: it was stopped.
-  /// Throws: what a posted function or a spawned coroutine threw; std::logic_error.
-  template <class Done>
-  bool run(Done done) {
+  /// Calls `start()`, and runs until stop(), or until `done()`, which is called with the mutex held before each step.
+  /// False: it was stopped.
+  /// Throws: what a posted function or a spawned coroutine threw; std::logic_error, and then nothing has been started.
+  template <class Start, class Done>
+  bool run(Start start, Done done) {
     const ExecutorScope<Runtime> here(this);
     Lock lock(mutex_);
     if (running_) {
-      throw std::logic_error("toto: this event loop is running already");
+      throw std::logic_error("toto: this event loop is running already; co_await instead of run_sync, or post");
     }
     const Running running(*this);
+    lock.unlock();
+    start();
+    lock.lock();
     for (;;) {
       if (std::exchange(stopping_, false)) {
         return false;

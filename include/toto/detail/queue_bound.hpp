@@ -40,7 +40,7 @@ std::exception_ptr QueueCore<Runtime>::closed_failure() const noexcept {
 template <class Runtime>
 std::exception_ptr QueueCore<Runtime>::full_failure() const noexcept {
   try {
-    throw QueueFull(join({"toto: queue '", name_, "' is full: ", Digits(max_queued_), " task(s) wait"}));
+    throw QueueFull(join({"toto: queue '", name_, "' is full: ", Digits(max_queued_), " task(s) wait for a thread"}));
   } catch (...) {
     return std::current_exception();
   }

@@ -17,7 +17,8 @@
 
 #define TOTO_STORE_THE_HANDLE_FIRST                                                                        \
   "toto: this compiler (GCC before 13) destroys such a temporary twice inside co_await; store the handle " \
-  "first: auto handle = ...; co_await handle;  (see docs/guide.md, GCC 12 and temporaries)"
+  "first: auto handle = ...; co_await handle;  (a stored one that is moved on is to be declared as a "     \
+  "toto::TaskHandle<T>; see docs/guide.md, GCC 12 and temporaries)"
 
 namespace toto::inline v0 {
 
