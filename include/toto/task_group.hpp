@@ -128,6 +128,7 @@ class GroupScope final : public Scope<Runtime> {
     const bool open = this->block();
     this->forsake();
     body.give_up();
+    QueueCore<Runtime>::run_local_here();
     while (open && !this->is_over()) {
       parker_.park();
     }

@@ -330,6 +330,7 @@ class BasicTaskQueue {
       throw DeadlockError(std::string("toto: ") + asked + " in a task of queue '" + core_->name() +
                           "' would wait for that task itself");
     }
+    Core::run_local_here();
     const detail::AwaitedIdle<Runtime> idle(*core_);
     detail::BlockedThread<Runtime> blocked;
     if (deadline == TimePoint::max()) {

@@ -7,7 +7,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/eventually.hpp"
 #include "support/gate.hpp"
 #include "support/held_worker.hpp"
 #include "support/lifetime_counter.hpp"
@@ -347,4 +350,85 @@ TEST_CASE("a thread that waits is woken when the task is cancelled, discarded or
   }
   waiter.join();
   CHECK(told);
+}
+
+namespace {
+
+/// Happens once, and resumes the coroutine that waits for it on the thread on which it happens.
+class Event {
+ public:
+  static bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
+    coroutine_ = coroutine;
+    awaited_.open();
+  }
+  static void await_resume() noexcept {}
+
+  bool wait_until_awaited() { return awaited_.wait(); }
+  void happen() { coroutine_.resume(); }
+
+ private:
+  std::coroutine_handle<> coroutine_;
+  Gate awaited_;
+};
+
+toto::Task<int> seven_after(Event& event) {
+  co_await event;
+  co_return 7;
+}
+
+}  // namespace
+
+TEST_CASE("a task that blocks lets the coroutine tasks end first that have come to their end on its thread",
+          "[blocking]") {
+  // A second thread of the queue is idle, but does not know of them.
+  Event event;
+  toto::TaskQueue queue(2);
+  toto::TaskQueue other({.max_queued = 1});
+  auto seven = queue.yield_task(seven_after, std::ref(event));
+  REQUIRE(event.wait_until_awaited());
+  SECTION("on another queue's idleness") {
+    other.add_task([&] { seven.wait(); });
+    CHECK(queue
+              .yield_task([&] {
+                event.happen();
+                return other.wait_idle_for(kPatience);
+              })
+              .get());
+  }
+  SECTION("on another queue's room") {
+    other.add_task([&] { seven.wait(); });
+    const auto fill = [&other] { return other.try_add_task([] {}) && other.stats().running == 1; };
+    REQUIRE(eventually(fill));
+    CHECK(queue
+              .yield_task([&] {
+                event.happen();
+                return other.try_add_task_for(kPatience, [] {});
+              })
+              .get());
+  }
+  SECTION("on another queue's end") {
+    std::atomic<bool> in_time{false};
+    queue
+        .yield_task([&] {
+          toto::TaskQueue inner;
+          inner.add_task([&] { in_time = seven.wait_for(kPatience); });
+          event.happen();
+        })
+        .get();
+    CHECK(in_time);
+  }
+  SECTION("in a loop of its own") {
+    const auto take = [](Event& happening, toto::TaskHandle<int>& handle) -> toto::Task<int> {
+      happening.happen();
+      co_return co_await handle;
+    };
+    CHECK(queue
+              .yield_task([&] {
+                toto::EventLoop loop;
+                loop.call_later(kPatience, [&loop] { loop.stop(); });
+                return loop.run_sync(take(event, seven));
+              })
+              .get() == 7);
+  }
 }

@@ -43,6 +43,7 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
 
   /// Blocks: until destroy() has been called.
   void wait_until_over() noexcept {
+    QueueCore<Runtime>::run_local_here();
     const Lock lock(mutex_);
     changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return over_; });
   }

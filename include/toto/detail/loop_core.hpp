@@ -16,6 +16,7 @@
 #include "executor_core.hpp"
 #include "fork.hpp"
 #include "lock.hpp"
+#include "queue_core.hpp"
 #include "spin.hpp"
 #include "timer.hpp"
 
@@ -153,6 +154,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         sleeping_ = true;
         const TimePoint until = timers_.empty() ? TimePoint::max() : timers_.first().deadline;
         lock.unlock();
+        QueueCore<Runtime>::run_local_here();
         spins_.spin([this] { return parker_.has_token(); });
         spins_.paid(parker_.has_token());
         parker_.park_until(until);

@@ -69,6 +69,19 @@ std::exception_ptr QueueCore<Runtime>::overflow_locked(bool& reserved) {
 /// Stands in line until there is room, the queue has closed, or the deadline has passed.
 template <class Runtime>
 void QueueCore<Runtime>::wait_for_room_locked(TimePoint deadline, bool& reserved) {
+  if (ThreadContext<Runtime>::current().worker != nullptr) {
+    mutex_.unlock();
+    run_local_here();
+    mutex_.lock();
+    if (closed_) {
+      return;
+    }
+    if (has_room_now_locked()) {
+      ++reserved_;
+      reserved = true;
+      return;
+    }
+  }
   ThreadInLine<Runtime> self;
   self.waiting = true;
   room_waiters_.push_back(self);

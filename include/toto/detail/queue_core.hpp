@@ -206,6 +206,14 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// on its thread. What it keeps, somebody else may run.
   void run_local(Worker& self) noexcept;
 
+  /// The same for the calling thread, if it is a worker, of whatever queue: whoever is about to sleep calls it, because
+  /// what it waits for may depend on such a task. Runs user code: no lock may be held.
+  static void run_local_here() noexcept {
+    if (Worker* const worker = ThreadContext<Runtime>::current().worker) {
+      worker->core.run_local(*worker);
+    }
+  }
+
   bool closed() const noexcept {
     const Lock lock(mutex_);
     return closed_;

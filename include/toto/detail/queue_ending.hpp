@@ -56,6 +56,7 @@ bool QueueCore<Runtime>::finished_locked() const noexcept {
 
 template <class Runtime>
 bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
+  run_local_here();
   const Lock lock(mutex_);
   while (!finished_locked()) {
     const bool stranded = live_ == 0 && has_work_locked();

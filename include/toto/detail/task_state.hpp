@@ -324,12 +324,11 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   if (ready()) {
     return true;
   }
-  Worker* const worker = ThreadContext<Runtime>::current().worker;
-  if (worker == nullptr) {
+  if (ThreadContext<Runtime>::current().worker == nullptr) {
     core_->spins.spin([this] { return ready(); });
     core_->spins.paid(ready());
   } else {
-    worker->core.run_local(*worker);  // the task may be a coroutine that has ended on this very thread
+    Core::run_local_here();  // the task may be a coroutine that has ended on this very thread
   }
   if (ready()) {
     return true;
