@@ -62,7 +62,7 @@ concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption
 namespace detail {
 
 /// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one whose
-/// coroutine dies can be taken back, and posts a callable that runs the oldest.
+/// coroutine dies can be taken back, and posts a callable that runs that one.
 template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:

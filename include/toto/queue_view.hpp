@@ -96,7 +96,7 @@ class QueueView {
 
   /// The name that limited() was given, or the queue's.
   std::string_view name() const noexcept { return lane_ ? std::string_view(lane_->name) : core_->name(); }
-  /// The most tasks of this view that run at a time.
+  /// The number that limited() was given, or the queue's thread_count.
   std::size_t thread_count() const noexcept { return lane_ ? lane_->limit : core_->thread_count(); }
 
  private:

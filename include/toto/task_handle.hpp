@@ -136,7 +136,7 @@ class [[nodiscard(
   /// Does not suspend if the task is over. Otherwise the coroutine is resumed once.
   /// Throws: what the task threw; TaskCancelled; NoState if there is no task any more.
   /// Resumes on: the loop or queue on which the coroutine was running (on the very worker that finished the task if it
-  /// is the same queue); without one, on that worker.
+  /// is the same queue); without one, on that worker, or, if no worker finished it, on one of the task's queue.
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {}); }
 
   /// To be awaited instead: the coroutine continues on `executor`, also if the task is over already.
@@ -150,6 +150,7 @@ class [[nodiscard(
   /// To be awaited instead: waits for `limit` at the most. After that a task that has not begun is cancelled; one that
   /// runs goes on without anybody who waits for it.
   /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
+  /// Resumes on: as co_await. The captures of a task that is cancelled are destroyed on the thread of the timers.
   auto timeout(Duration limit) && { return limited<false>(limit); }
   void timeout(Duration limit) & = delete;  // say std::move(handle).timeout(...)
 

@@ -18,6 +18,7 @@
 
 #include "admission.hpp"
 #include "detail/call_awaiter.hpp"
+#include "detail/check_callable.hpp"
 #include "detail/inline_call.hpp"
 #include "detail/queue_core.hpp"
 #include "detail/registry.hpp"
@@ -51,12 +52,13 @@ class BasicTaskQueue {
 
   /// A queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that were without work
   /// for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
-  /// Throws: std::invalid_argument naming the parameter.
+  /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
       : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name}, {})) {}
 
-  /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});`
+  /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});` A watchdog needs the thread of
+  /// the timers, which is started, or std::system_error thrown.
   explicit BasicTaskQueue(const QueueOptions& options)
       : core_(make_core(this, options, Core::option_parts(&detail::add_packed<Runtime>))) {
     if (!options.watchdog.is_never()) {
@@ -105,13 +107,15 @@ class BasicTaskQueue {
 
   /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
   /// time is up. They stay registered, and closed.
-  /// Blocks: for `limit` at the most.
+  /// Blocks: for `limit` at the most. Not for the queue whose task calls this, which counts as busy.
+  /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
     detail::check_duration(limit, "limit");
     return Registry::instance().shutdown(limit);
   }
 
   /// How long the end of the process waits for the named queues: 10 seconds unless set.
+  /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static void set_exit_limit(Duration limit) {
     detail::check_duration(limit, "limit");
     Registry::instance().set_exit_limit(limit);
@@ -171,13 +175,14 @@ class BasicTaskQueue {
   }
 
   /// To be awaited: calls `fn(args...)` on the queue and gives its result. Callable, arguments and result live in the
-  /// awaiting coroutine's frame: nothing is allocated, and nothing happens until this is awaited, in place.
+  /// awaiting coroutine's frame: nothing is allocated, but for a callable that takes a StopToken, and nothing happens
+  /// until this is awaited, in place.
   ///
   /// A coroutine that is destroyed while it waits takes the task out of the queue, or asks it to stop and waits for its
   /// end if it is running: the task itself must not destroy it.
   /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
-  /// Throws: std::invalid_argument for a null callable; when awaited, what `fn` throws, and as add_task.
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` throws, and as add_task.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>
   [[nodiscard("co_await it: call() alone calls nothing")]] auto call(F&& fn, Args&&... args) {
@@ -282,15 +287,17 @@ class BasicTaskQueue {
 
   /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with
   /// QueueOptions::track_tasks, each task that is not over and what it has been doing for how long.
+  /// Snapshot: may be stale on return.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }
 
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets what is told of exceptions that nobody will see: from add_task, and from dropped handles. Called on the
-  /// thread that ran the task, or that dropped the handle. What the hook throws is ignored. Without one, a line goes to
-  /// stderr. An empty function restores that.
+  /// Sets what is told of exceptions that nobody will see: from add_task, from dropped handles, from destructors of
+  /// captures; not of the library's own TaskCancelled, QueueClosed and TimedOut. Called on the thread where the task
+  /// ended, or that dropped the handle, by several at a time. What the hook throws is ignored. Without one, a line goes
+  /// to stderr. An empty function restores that.
   void on_error(ErrorHook hook) { core_->on_error(std::move(hook)); }
 
   /// Where coroutines continue: `std::move(handle).resume_on(queue)`.

@@ -18,7 +18,6 @@
 #define TOTO_SCOPED_CAPABILITY TOTO_THREAD_ANNOTATION(scoped_lockable)
 #define TOTO_GUARDED_BY(x) TOTO_THREAD_ANNOTATION(guarded_by(x))
 #define TOTO_REQUIRES(...) TOTO_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
-#define TOTO_EXCLUDES(...) TOTO_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define TOTO_ACQUIRE(...) TOTO_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define TOTO_TRY_ACQUIRE(...) TOTO_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
 #define TOTO_RELEASE(...) TOTO_THREAD_ANNOTATION(release_capability(__VA_ARGS__))

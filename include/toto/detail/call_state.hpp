@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // CallState: the state of a task made from a callable and its arguments. CoroutineState: the same for a callable that
-// returns a Task<R>, which is run to its end before the callable and the arguments are destroyed. make_state() picks
-// one. Read next: ../task_queue.hpp.
+// returns a Task<R>, which is run to its end before the callable and the arguments are destroyed. StateFor picks one.
+// Read next: ../task_queue.hpp.
 
 #ifndef TOTO_DETAIL_CALL_STATE_HPP
 #define TOTO_DETAIL_CALL_STATE_HPP
@@ -19,7 +19,6 @@
 
 #include "../task.hpp"
 #include "block_cache.hpp"
-#include "check_callable.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 #include "temporaries.hpp"
@@ -345,16 +344,6 @@ State* construct_state(As&&... arguments) {
     deallocate_state<State, Runtime>(memory);
     throw;
   }
-}
-
-/// Makes the state of a task that calls `fn(args...)`, decay-copied, on `core`.
-/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
-template <class Runtime, class F, class... Args>
-auto* make_state(QueueCore<Runtime>& core, F&& fn, Args&&... args) {
-  require_callable<Runtime, F, Args...>();
-  using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
-  check_callable(fn, args...);
-  return construct_state<State, Runtime>(core, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0::detail

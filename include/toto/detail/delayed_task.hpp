@@ -18,6 +18,7 @@
 #include "../duration.hpp"
 #include "../errors.hpp"
 #include "../timer.hpp"
+#include "check_callable.hpp"
 #include "lane.hpp"
 #include "queue_core.hpp"
 #include "ref.hpp"

@@ -390,7 +390,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool take_kept_locked(QueuedTask& task) noexcept TOTO_REQUIRES(mutex_);
   void queue_kept_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
-  void look_again(Worker& self) TOTO_REQUIRES(mutex_);
+  void look_again() TOTO_REQUIRES(mutex_);
   void leave_it_to_waker(Worker& self) noexcept;
   TOTO_COLD void leave(Worker& self) TOTO_RELEASE(mutex_);
   void fold_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
@@ -406,7 +406,6 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   bool quiet_locked() const noexcept TOTO_REQUIRES(mutex_);
   bool over_locked() const noexcept TOTO_REQUIRES(mutex_) { return closed_ && (open_coroutines_ == 0 || ownerless_); }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_);
-  bool finished_locked() const noexcept TOTO_REQUIRES(mutex_);
   /// Of tasks, as far as they are not cancelled.
   struct Counts {
     std::uint64_t submitted;

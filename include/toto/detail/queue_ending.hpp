@@ -50,23 +50,17 @@ void QueueCore<Runtime>::announce_quiet_locked() noexcept {
 }
 
 template <class Runtime>
-bool QueueCore<Runtime>::finished_locked() const noexcept {
-  return ended_;
-}
-
-template <class Runtime>
 bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
   run_local_here();
   const Lock lock(mutex_);
-  while (!finished_locked()) {
+  while (!ended_) {
     const bool stranded = live_ == 0 && has_work_locked();
     if (deadline != TimePoint::max() && Clock::now() >= deadline) {
       return false;
     }
     if (!stranded) {
-      changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) {
-        return finished_locked() || (live_ == 0 && has_work_locked());
-      });
+      changed_.wait_until(mutex_, deadline,
+                          [this]() TOTO_REQUIRES(mutex_) { return ended_ || (live_ == 0 && has_work_locked()); });
       continue;
     }
     // Continuations wait for a thread that could not be started when they were posted: try again.

@@ -12,6 +12,7 @@
 
 #include "../task_handle.hpp"
 #include "call_state.hpp"
+#include "check_callable.hpp"
 #include "queue_core.hpp"
 #include "supervisor.hpp"
 

@@ -149,7 +149,7 @@ class Worker {
   // Guarded by the queue's mutex.
   typename Runtime::Thread thread;
   typename Runtime::Clock::time_point idle_since{};
-  /// The next worker in the stack of idle ones, in the list of unused ones; see `idle`, `attached`.
+  /// The next worker in the stack of idle ones, in the list of unused ones; see `idle`.
   Worker* next = nullptr;
   /// The next of all workers the queue ever had at the same time.
   Worker* next_of_all = nullptr;

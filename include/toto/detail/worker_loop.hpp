@@ -195,7 +195,7 @@ bool QueueCore<Runtime>::rest(Worker& self) {
   const TimePoint deadline = idle_timeout_.after(self.idle_since);
   --busy_;
   announce_quiet_locked();
-  look_again(self);
+  look_again();
   while (!has_work_locked()) {
     // The thread is stored by its starter, so that it can be joined.
     const bool may_leave = promised_ == 0 && self.thread.joinable();
@@ -245,7 +245,7 @@ void QueueCore<Runtime>::leave_it_to_waker(Worker& self) noexcept {
 /// That he pauses is told from the first look that sees no more, or, if more came while the last ones were run, from
 /// several in a row. Enters and returns with the mutex held; the caller looks under it once more.
 template <class Runtime>
-void QueueCore<Runtime>::look_again(Worker&) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+void QueueCore<Runtime>::look_again() TOTO_NO_THREAD_SAFETY_ANALYSIS {
   if constexpr (Runtime::spins) {
     if (searching_ || over_locked() || idle_timeout_ == Duration() || Runtime::processors() < 2) {
       return;

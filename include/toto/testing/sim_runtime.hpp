@@ -273,13 +273,14 @@ struct SimRuntime {
 
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
-  // Beyond StdRuntime.
-
-  /// Whether `object` is a local variable of the present simulated thread. The library asks a policy that has it.
+  /// Whether `object` is a local variable of the present simulated thread.
   static bool on_this_stack(const void* object) noexcept {
     const detail::Scheduler* const scheduler = detail::Scheduler::current();
     return scheduler != nullptr && scheduler->running().fibre->holds(object);
   }
+
+  // Beyond StdRuntime.
+
   /// How many mutexes the present simulated thread holds.
   static unsigned locks_held() noexcept {
     const detail::Scheduler* const scheduler = detail::Scheduler::current();
