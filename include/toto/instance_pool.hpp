@@ -251,7 +251,8 @@ class InstancePool {
   // In coroutines.
 
   /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A
-  /// coroutine that is destroyed while it waits leaves the line, or passes on what it was to get.
+  /// coroutine that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to
+  /// be made, that joins the pool's default queue beyond the bound.
   /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
   /// std::bad_alloc.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
@@ -279,7 +280,8 @@ class InstancePool {
   /// it gets one it is not in the queue, and counts there neither for size() nor for wait_idle(). If the queue takes no
   /// tasks by then, the handle completes with that error. An `fn` that returns a Task<R> keeps its instance until that
   /// coroutine has ended. The instance is back, or with the next one, before the handle is ready. Cancelling a
-  /// transaction that waits takes it out of the line.
+  /// transaction that waits takes it out of the line. One that has waited joins its queue beyond the bound, whatever
+  /// the queue's overflow: whoever gives the instance back neither waits for room nor runs `fn`.
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
   /// std::system_error if no thread lives and none can be started. Then there is no transaction.
   template <class F>
@@ -293,14 +295,15 @@ class InstancePool {
     return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F>::Type>(state);
   }
 
-  /// The same without a handle. What it throws, and what keeps it from joining its queue later, goes to that queue's
-  /// on_error.
+  /// The same without a handle; if it has waited, it joins its queue beyond the bound, too. What it throws, and what
+  /// keeps it from joining its queue later, goes to that queue's on_error.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
     detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn))->begin(*core_, true);
   }
 
-  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`.
+  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`. A call that has waited for its
+  /// instance joins the queue beyond the bound.
   PooledCalls<T, Runtime> await(QueueChoice<Runtime> queue = {}) {
     return PooledCalls<T, Runtime>(core_, queue.in(*core_));
   }

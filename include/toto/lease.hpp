@@ -58,6 +58,8 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
     std::swap(instance_, moved.instance_);
     return *this;
   }
+  /// Gives the instance back, as release() does. Never waits for room in a queue: a transaction that gets the instance
+  /// joins its queue beyond the bound, and does not run here.
   ~Lease() {
     if (instance_ != nullptr) {
       pool_->take_back(*instance_);
@@ -76,7 +78,8 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// Whether there is an instance.
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
-  /// Gives the instance back now: to whoever has waited longest, or to the end of the free ones.
+  /// Gives the instance back now: to whoever has waited longest, or to the end of the free ones. Never waits for room
+  /// in a queue; see ~Lease.
   /// Throws: NoState if there is none.
   void release() {
     require();

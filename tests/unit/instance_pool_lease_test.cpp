@@ -33,6 +33,7 @@ using namespace std::chrono_literals;
 using toto::EventLoop;
 using toto::InstancePool;
 using toto::Lease;
+using toto::Overflow;
 using toto::PoolClosed;
 using toto::QueueClosed;
 using toto::sync_wait;
@@ -292,6 +293,53 @@ TEST_CASE("an instance for a coroutine is made in the default queue, not on its 
   REQUIRE(TaskQueue::find("made here")->thread_count() == 2);
   REQUIRE(sync_wait(use(pool)) == 2);
   REQUIRE(pool.size() == 1);
+}
+
+TEST_CASE("making an instance for a coroutine needs no room in the default queue", "[instance_pool][lease][Q21]") {
+  const auto has_waited = GENERATE(false, true);
+  const auto overflow = GENERATE(Overflow::block, Overflow::reject, Overflow::caller_runs);
+  const std::string name = "full " + std::to_string(static_cast<int>(overflow));
+  Gate done;
+  std::atomic<std::thread::id> made_by{};
+  std::atomic<int> living{0};
+  InstancePool pool(
+      [&] {
+        made_by = std::this_thread::get_id();
+        return Alive(living);
+      },
+      1, {.default_queue = name});
+  TaskQueue& queue = TaskQueue::instance({.name = name, .max_queued = 1, .overflow = overflow});
+  std::optional room(sync_wait(queue.admission()));  // all there is
+  EventLoop loop;
+  int used = 0;
+  std::optional<Lease<Alive>> held;
+  const auto body = [&]() -> Task<> {
+    try {
+      used = co_await use(pool);
+    } catch (const toto::QueueFull&) {
+    }
+  };
+  if (has_waited) {
+    held = pool.instance();
+    loop.spawn(body());
+    run_once(loop);
+    REQUIRE(pool.stats().waiting == 1);
+  }
+  std::thread other([&] {
+    if (has_waited) {
+      held->discard();
+    } else {
+      loop.spawn(body());
+    }
+    loop.run();
+    done.open();
+  });
+  CHECK(done.wait());
+  room.reset();
+  CHECK(made_by.load() != other.get_id());
+  CHECK(made_by.load() != std::this_thread::get_id());
+  other.join();
+  CHECK(used == 1);
 }
 
 TEST_CASE("what the factory throws comes out of the co_await, and the next one tries again",

@@ -18,6 +18,7 @@
 
 #include "support/catch.hpp"
 #include "support/gate.hpp"
+#include "support/held_worker.hpp"
 #include "support/pool_probe.hpp"
 #include "toto/event_loop.hpp"
 #include "toto/instance_pool.hpp"
@@ -31,6 +32,7 @@ using namespace std::chrono_literals;
 using toto::DeadlockError;
 using toto::EventLoop;
 using toto::InstancePool;
+using toto::Overflow;
 using toto::Pending;
 using toto::PoolClosed;
 using toto::QueueClosed;
@@ -44,6 +46,7 @@ using toto_tests::contains;
 using toto_tests::Counter;
 using toto_tests::eventually;
 using toto_tests::Gate;
+using toto_tests::HeldWorker;
 using toto_tests::Meeting;
 using toto_tests::until_waiting;
 
@@ -283,6 +286,61 @@ TEST_CASE("many transactions of a closed queue are passed over without recursion
     }
   }
   REQUIRE(told == kTransactions);
+}
+
+TEST_CASE("giving an instance back never waits for room in the queue of the transaction that gets it",
+          "[instance_pool][bounds][Q16]") {
+  InstancePool pool(Counter{});
+  Gate given_back;
+  TaskQueue queue({.max_queued = 1});
+  std::optional room(sync_wait(queue.admission()));  // all there is
+  auto held = std::make_optional(pool.instance());
+  auto handle = pool.await_transaction(&Counter::increment, queue);
+  std::thread giver([&] {
+    held.reset();
+    given_back.open();
+  });
+  CHECK(given_back.wait());
+  CHECK(handle.wait_for(toto_tests::kPatience));
+  room.reset();
+  giver.join();
+  CHECK(handle.get() == 1);
+}
+
+TEST_CASE("a transaction that has waited for its instance joins a full queue, whatever the overflow",
+          "[instance_pool][bounds][Q16]") {
+  for (const Overflow overflow : {Overflow::reject, Overflow::caller_runs, Overflow::discard_oldest}) {
+    InstancePool pool(Counter{});
+    TaskQueue queue({.max_queued = 1, .overflow = overflow});
+    HeldWorker worker(queue);
+    REQUIRE(worker.held());
+    auto held = std::make_optional(pool.instance());
+    auto queued = queue.yield_task([] { return 1; });
+    auto handle = pool.await_transaction([](Counter&) { return std::this_thread::get_id(); }, queue);
+    auto next = pool.await_transaction([](Counter&) { return std::this_thread::get_id(); }, queue);
+    held.reset();
+    CHECK_FALSE(queued.ready());
+    CHECK_FALSE(handle.ready());
+    CHECK_FALSE(next.ready());
+    CHECK(queue.stats().queued == 2);
+    worker.release();
+    CHECK(queued.get() == 1);
+    CHECK(handle.get() != std::this_thread::get_id());
+    CHECK(next.get() != std::this_thread::get_id());
+  }
+}
+
+TEST_CASE("a transaction that does not join its bounded queue after all books no room there",
+          "[instance_pool][bounds][Q18]") {
+  InstancePool pool(Counter{});
+  TaskQueue queue({.max_queued = 1});
+  auto held = std::make_optional(pool.instance());
+  auto handle = pool.await_transaction(&Counter::increment, queue);
+  queue.close();
+  held.reset();
+  REQUIRE_THROWS_AS(handle.get(), QueueClosed);
+  REQUIRE_THAT(queue.dump(), contains("of which 0 booked"));
+  REQUIRE(pool.stats().free == 1);
 }
 
 TEST_CASE("transactions without a handle that never join their queue are reported", "[instance_pool][Q15]") {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -226,6 +227,53 @@ TEST_CASE("an observer sees refused tasks finish as cancelled", "[observer]") {
   REQUIRE(counts[{"queued", "cancelled"}] == 3);  // try_add_task has not made a task
   REQUIRE(counts[{"queued", "started", "completed"}] == 2);
   REQUIRE(counts.size() == 2);
+}
+
+TEST_CASE("an observer sees a transaction that its queue refuses finish as cancelled", "[observer][instance_pool]") {
+  Witness witness;
+  toto::InstancePool pool(1);
+  with_queue(witness, [&](TaskQueue& queue) {
+    auto held = std::make_optional(pool.instance());
+    auto handle = pool.await_transaction([](int) {}, queue);
+    pool.async_transaction([](int) {}, queue);
+    REQUIRE(witness.all().empty());
+    queue.close();
+    held.reset();
+    REQUIRE_THROWS_AS(handle.get(), toto::QueueClosed);
+  });
+  const auto tasks = witness.tasks();
+  REQUIRE(tasks.size() == 2);
+  REQUIRE(tasks.begin()->second == Texts{"queued", "cancelled"});
+  REQUIRE(tasks.rbegin()->second == Texts{"queued", "cancelled"});
+}
+
+TEST_CASE("an observer sees a transaction that has lost its instance, and gets no other, finish as cancelled",
+          "[observer][instance_pool]") {
+  Witness witness;
+  toto::InstancePool pool(std::vector<int>{1, 2});
+  pool.validate([](int number) { return number != 1; });
+  with_queue(witness, [&](TaskQueue& queue) {
+    std::optional<toto::Lease<int>> held;
+    HeldWorker worker(queue);
+    REQUIRE(worker.held());
+    auto handle = pool.await_transaction([](int) {}, queue);
+    held = pool.instance();
+    REQUIRE(**held == 2);
+    worker.release();
+    REQUIRE(eventually([&] { return pool.stats().waiting == 1; }));  // its own was no good
+    SECTION("because the queue has closed") {
+      queue.close();
+      held.reset();
+      REQUIRE_THROWS_AS(handle.get(), toto::QueueClosed);
+    }
+    SECTION("because the pool has closed") {
+      pool.close();
+      REQUIRE_THROWS_AS(handle.get(), toto::PoolClosed);
+    }
+  });
+  const auto tasks = witness.tasks();
+  REQUIRE(tasks.size() == 2);
+  REQUIRE(tasks.rbegin()->second == Texts{"queued", "cancelled"});
 }
 
 TEST_CASE("an observer sees a coroutine task suspend, and finish when the coroutine has ended", "[observer]") {

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -256,6 +257,21 @@ TEST_CASE("a trace shows how tasks ended, and those that never began", "[trace][
   REQUIRE(trace.count(trace.marks, "cancelled") == 2);
   REQUIRE(trace.arrows.size() == 4);
   REQUIRE(trace.counters.at("queued in TaskQueue").rbegin()->second == 0);
+}
+
+TEST_CASE("a trace counts a transaction that its queue refuses as queued no more", "[trace][observer]") {
+  const Trace trace = trace_of([](TraceWriter& writer) {
+    toto::InstancePool pool(1);
+    TaskQueue queue({.name = "closed", .observer = &writer});
+    auto held = std::make_optional(pool.instance());
+    auto handle = pool.await_transaction([](int) {}, queue);
+    queue.close();
+    held.reset();
+    REQUIRE_THROWS_AS(handle.get(), toto::QueueClosed);
+  });
+  REQUIRE(trace.slices.empty());
+  REQUIRE(trace.count(trace.marks, "cancelled") == 1);
+  REQUIRE(trace.counters.at("queued in closed").rbegin()->second == 0);
 }
 
 TEST_CASE("a trace shows a coroutine until it suspends, and where it ended", "[trace][observer]") {

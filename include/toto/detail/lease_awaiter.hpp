@@ -55,7 +55,7 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
       return nullptr;
     }
     try {
-      pool_->default_queue().add(*this);  // the block may be gone after this line
+      pool_->default_queue().add_beyond_bound(*this);  // the block may be gone after this line
       return nullptr;
     } catch (...) {
       failure_ = std::current_exception();
@@ -97,7 +97,7 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
     makes_ = true;
     stage_ = Stage::making;
     try {
-      pool_->default_queue().add(*this);
+      pool_->default_queue().add_beyond_bound(*this);
     } catch (...) {
       this->instance = nullptr;
       makes_ = false;

@@ -253,7 +253,8 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
       if (Supervisor<Runtime>* const supervisor = this->supervisor()) {
         supervisor->announce();
       }
-      queue->add(*this);  // this may be gone after this line
+      // Whoever gives an instance back neither waits for room nor runs this.
+      queue->add_beyond_bound(*this);  // this may be gone after this line
       return nullptr;
     } catch (...) {
       failure = std::current_exception();
@@ -304,13 +305,16 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     return true;
   }
 
-  /// The end of a transaction that has never been in the queue.
+  /// The end of a transaction that does not join the queue, for the first time or again.
   void fail(std::exception_ptr&& failure) noexcept {
     if (forgotten_) {
       this->core().report(failure);
       this->result_.set_cancelled();
     } else {
       this->result_.set_exception(std::move(failure));
+    }
+    if (Supervisor<Runtime>* const supervisor = this->supervisor()) {
+      supervisor->refused();
     }
     this->unbind();
     this->complete(nullptr);

@@ -224,6 +224,22 @@ void QueueCore<Runtime>::reserve_beyond_bound() noexcept {
 }
 
 template <class Runtime>
+void QueueCore<Runtime>::add_beyond_bound(QueuedTask& task) {
+  const bool reserved = bounded();
+  if (reserved) {
+    reserve_beyond_bound();
+  }
+  try {
+    add(task, reserved);
+  } catch (...) {
+    if (reserved) {
+      return_reservation();
+    }
+    throw;
+  }
+}
+
+template <class Runtime>
 void QueueCore<Runtime>::require_order(const char* what) const {
   if (bounded() && overflow_ == Overflow::caller_runs) {
     throw std::invalid_argument("toto: queue '" + name_ +

@@ -166,6 +166,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   void return_reservation() noexcept;
   /// Books room whether there is any or not.
   void reserve_beyond_bound() noexcept;
+  /// Adds a task that needs no room: never waits for it, and never runs the task here.
+  /// Throws: as add(), except QueueFull.
+  void add_beyond_bound(QueuedTask& task);
 
   /// Hands over a continuation: behind everything queued now. Not refused by closing.
   bool post(Continuation& node) noexcept override { return post_node(node, false); }

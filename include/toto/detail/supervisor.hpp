@@ -83,6 +83,9 @@ class Supervisor {
   /// The task is about to be added, for the first time or again.
   void announce() noexcept;
 
+  /// It was not added after all, and is about to be over: cancelled, for whoever follows it, whatever its result says.
+  void refused() noexcept { refused_ = true; }
+
   /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
   void added() noexcept;
 
@@ -124,6 +127,7 @@ class Supervisor {
   const std::string_view what_;
   const std::uint64_t number_;  // 0: nobody observes
   bool announced_ = false;
+  bool refused_ = false;
   bool too_late_ = false;  // written by whoever takes the task out, before it is over
   TrackedTask<Runtime> entry_;
   typename Runtime::template Atomic<bool> asked_{false};
@@ -260,7 +264,7 @@ void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
   }
   QueueObserver* const told = observer();
   if (told != nullptr && announced_) {
-    const Outcome outcome = state_.outcome();
+    const Outcome outcome = refused_ ? Outcome::cancelled : state_.outcome();
     const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
                         : outcome == Outcome::exception ? TaskEnd::failed
                                                         : TaskEnd::cancelled;
