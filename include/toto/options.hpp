@@ -28,10 +28,11 @@ enum class Pending {
 enum class Overflow {
   block,           ///< waits for room; a thread of the queue itself never waits: its tasks go beyond the bound
   reject,          ///< throws QueueFull
-  caller_runs,     ///< runs the task in the adder's thread: it alone gives up the order and thread_count
-  discard_oldest,  ///< completes the least urgent task that has waited longest with TaskCancelled, one that waits in a
-                   ///< view with a bound only if there is no other; if all room is booked by Admissions, the task goes
-                   ///< beyond the bound
+  caller_runs,     ///< runs the task in the adder's thread: it alone gives up the order of tasks, thread_count, and a
+                   ///< view's bound
+  discard_oldest,  ///< of the tasks of the lowest priority, completes the one that has waited longest with
+                   ///< TaskCancelled (ageing does not count); one that waits in a view with a bound only if there is no
+                   ///< other; if all room is booked by Admissions, the task goes beyond the bound
 };
 
 /// What a TaskQueue is made of: `TaskQueue queue({.thread_count = 4, .name = "db"});`

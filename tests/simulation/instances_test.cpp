@@ -43,7 +43,8 @@ toto::Task<> lease_and_use(Pool& pool, Tally& used) {
 
 }  // namespace
 
-TEST_CASE("calls of a wrapper never overlap and keep their order on a queue of two", "[simulation][P3][P8]") {
+TEST_CASE("calls of a wrapper never overlap and keep their order on a queue of two",
+          "[simulation][P3][P8][inv.L1][inv.L2]") {
   // One deviation: two workers and main, and each call may be taken up by either.
   explore("wrapper on two threads", {.deviations = 1, .random_schedules = 20'000}, [](Simulation& sim) {
     SimQueue queue(2, 5ms);
@@ -73,7 +74,7 @@ TEST_CASE("a call that waits for its turn can be cancelled", "[simulation][P3][K
   });
 }
 
-TEST_CASE("a call that is cancelled while it waits lets nobody in early", "[simulation][P3][P8][K4]") {
+TEST_CASE("a call that is cancelled while it waits lets nobody in early", "[simulation][P3][P8][K4][inv.L1]") {
   // One deviation: as above.
   explore("cancel in a lane of two threads", {.deviations = 1, .random_schedules = 10'000}, [](Simulation& sim) {
     Fragile object;

@@ -328,6 +328,21 @@ TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled
   CHECK(queue.stats().cancelled == 2);
 }
 
+TEST_CASE("discard_oldest takes the lowest priority, however long that has waited", "[bounds][N1]") {
+  TaskQueue queue({.max_queued = 3, .overflow = Overflow::discard_oldest, .ageing = toto::Duration(1ns)});
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  auto oldest = queue.with({.priority = -1}).yield_task([] { return 1; });
+  auto next = queue.with({.priority = -1}).yield_task([] { return 2; });
+  auto usual = queue.yield_task([] { return 3; });
+  auto last = queue.yield_task([] { return 4; });
+  CHECK(oldest.ready());
+  CHECK_FALSE(next.ready());
+  worker.release();
+  CHECK_THROWS_AS(oldest.get(), toto::TaskCancelled);
+  CHECK(next.get() + usual.get() + last.get() == 9);
+}
+
 TEST_CASE("discard_oldest takes what waits in a view only if there is no other", "[bounds][N1]") {
   Gate begun;
   Gate release;

@@ -2,6 +2,12 @@
 //
 // Lane: a bound of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time; the
 // others wait in the lane, in order, and hold no thread. An AwaitableInstance is a lane of one.
+//
+// Invariants (docs/design.md argues them; tests cite them as [inv.L1]):
+//  L1  `admitted` counts the tasks that have a turn, those of the lane that run or stand in the queue proper, and
+//      never exceeds `limit`. A task that its adder runs (Overflow::caller_runs) when all turns are taken has none.
+//  L2  Who waits in a lane is let in by a task that leaves it, in order. As long as somebody waits, all turns are
+//      taken.
 
 #ifndef TOTO_DETAIL_LANE_HPP
 #define TOTO_DETAIL_LANE_HPP
@@ -25,7 +31,7 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
 
   const std::size_t limit;
   const std::string name;
-  std::size_t admitted = 0;
+  std::size_t admitted = 0;  // turns that are taken
   ContinuationList waiting;
 
  private:

@@ -64,8 +64,8 @@ class PriorityLevels {
     return static_cast<QueuedTask*>(best);
   }
 
-  /// Of the least urgent tasks the one that has waited longest. Not empty.
-  QueuedTask& least_urgent() const noexcept {
+  /// Of the tasks of the lowest priority, however long they have waited, the oldest one. Not empty.
+  QueuedTask& lowest_priority() const noexcept {
     const ContinuationList* list = levels_;
     while (list->empty()) {
       ++list;

@@ -46,7 +46,7 @@ void QueueCore<Runtime>::run_undecided(Slot& slot, Worker& worker) {
 
 template <class Runtime>
 void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
-  if (thread_count_ == 1) {
+  if (thread_count_ == 1 && !reserved) {
     if (Worker* const self = this_worker(); self != nullptr && keep(*self, task)) {
       return;
     }
@@ -61,18 +61,21 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
     task.slot.store(&slot, std::memory_order_relaxed);  // guarded by the mutex
   };
   // From here on nothing fails: a refused task has not touched its lane.
-  if (queued && task.lane && task.lane->admitted == task.lane->limit) {
-    if (task.lane->waiting.empty()) {
-      lanes_.push_back(*task.lane);
+  if (Lane<Runtime>* const lane = task.lane.get()) {
+    if (lane->admitted < lane->limit) {
+      ++lane->admitted;
+    } else if (queued) {
+      if (lane->waiting.empty()) {
+        lanes_.push_back(*lane);
+      }
+      task.place = QueuedTask::Place::lane;
+      lane->waiting.push_back(task);
+      count_added_locked(Kind::task, reserved);
+      mutex_.unlock();
+      return;
+    } else {
+      task.lane = {};  // the caller runs it beyond the lane's bound: it will have no turn to pass on
     }
-    task.place = QueuedTask::Place::lane;
-    task.lane->waiting.push_back(task);
-    count_added_locked(Kind::task, reserved);
-    mutex_.unlock();
-    return;
-  }
-  if (task.lane) {
-    ++task.lane->admitted;
   }
   if (!queued) {
     Slot slot;

@@ -97,15 +97,16 @@ void QueueCore<Runtime>::wait_for_room_locked(TimePoint deadline, bool& reserved
   reserved = self.granted;
 }
 
-/// Completes one task with TaskCancelled, the least urgent one, of several the one that has waited longest, and books
-/// its room. False, without having let go of the mutex, if there is none; otherwise the caller looks again.
+/// Completes one task with TaskCancelled, of those of the lowest priority the one that has waited longest, and books
+/// its room. Ageing does not count: by urgency the newest one would go. False, without having let go of the mutex, if
+/// there is none; otherwise the caller looks again.
 template <class Runtime>
 bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
   ContinuationList tasks;
   Chunk* surplus = nullptr;
   std::size_t dropped = 0;
-  if (levels_ && !levels_->empty() && levels_->least_urgent().priority <= 0) {
-    QueuedTask& task = levels_->least_urgent();
+  if (levels_ && !levels_->empty() && levels_->lowest_priority().priority <= 0) {
+    QueuedTask& task = levels_->lowest_priority();
     levels_->remove(task);
     tasks.push_back(task);
   } else if (dropped = empty_slots_locked(tasks, surplus, 1); dropped == 0 && tasks.empty()) {

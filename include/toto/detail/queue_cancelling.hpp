@@ -150,7 +150,7 @@ void QueueCore<Runtime>::take_unslotted_locked(ContinuationList& tasks, std::siz
     node = next;
   }
   while (levels_ && !levels_->empty() && tasks.size() < most) {
-    QueuedTask& task = levels_->least_urgent();
+    QueuedTask& task = levels_->lowest_priority();
     levels_->remove(task);
     take(task);
   }

@@ -120,7 +120,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
     }
   }
 
-  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
+  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there,
+  /// unless the caller runs it.
   void add(QueuedTask& task, bool reserved = false);
 
   /// The same without a slot, by a worker that would come to the task next: queue_keeping.hpp.
