@@ -34,8 +34,19 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
   std::size_t admitted = 0;  // turns that are taken
   ContinuationList waiting;
 
+  /// The queue has come through so many forks, as the child. Tasks that were here before the last one are not. `mine`:
+  /// how many turns the forking thread has.
+  void come_through(std::size_t queues_forks, std::size_t mine = 0) noexcept {
+    if (std::exchange(forks_, queues_forks) != queues_forks) {
+      admitted = mine;
+      waiting = {};
+    }
+  }
+
  private:
   ~Lane() override = default;
+
+  std::size_t forks_ = 0;
 };
 
 }  // namespace toto::inline v0::detail

@@ -62,6 +62,7 @@ void QueueCore<Runtime>::add(QueuedTask& task, bool reserved) {
   };
   // From here on nothing fails: a refused task has not touched its lane.
   if (Lane<Runtime>* const lane = task.lane.get()) {
+    lane->come_through(forks_);
     if (lane->admitted < lane->limit) {
       ++lane->admitted;
     } else if (queued) {
@@ -121,8 +122,11 @@ template <class Runtime>
 void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
   const Ref<Lane<Runtime>> lane = std::move(task.lane);
   mutex_.lock();
+  lane->come_through(forks_, 1);
   if (lane->waiting.empty()) {
-    --lane->admitted;
+    if (lane->admitted > 0) {  // else a coroutine has forked in its turn, and the child has not counted that
+      --lane->admitted;
+    }
     mutex_.unlock();
     return;
   }

@@ -449,6 +449,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::size_t node_tasks_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: tasks that have come out of a lane
   ContinuationList lanes_ TOTO_GUARDED_BY(mutex_);      // those in which tasks wait
+  std::size_t forks_ TOTO_GUARDED_BY(mutex_) = 0;       // that this queue has come through as the child's
   std::unique_ptr<PriorityLevels<Runtime>> levels_ TOTO_GUARDED_BY(mutex_);  // null: there has been no priority yet
   std::size_t reserved_ TOTO_GUARDED_BY(mutex_) = 0;  // room under the bound: booked, and not yet filled
   LinkedList<RoomWaiter> room_waiters_ TOTO_GUARDED_BY(mutex_);

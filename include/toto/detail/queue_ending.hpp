@@ -150,6 +150,10 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     slots_.forget();
     nodes_ = {};
     lanes_ = {};
+    ++forks_;
+    if (self != nullptr && self->running != nullptr && self->running->lane) {
+      self->running->lane->come_through(forks_, 1);
+    }
     node_tasks_ = 0;
     if (levels_) {
       levels_->forget();
