@@ -154,6 +154,7 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     const std::size_t mine = self != nullptr ? 1 : 0;
     slots_.forget();
     nodes_ = {};
+    adopted_ = {};
     lanes_ = {};
     node_tasks_ = 0;
     if (levels_) {
