@@ -14,8 +14,10 @@
 
 #include "faults/injection.hpp"
 #include "support/catch.hpp"
+#include "support/coroutines.hpp"
 #include "support/eventually.hpp"
 #include "support/gate.hpp"
+#include "support/held_worker.hpp"
 #include "support/record.hpp"
 #include "support/sanitizers.hpp"
 
@@ -182,6 +184,37 @@ TEST_CASE("a continuation whose queue has no thread left runs although the first
   REQUIRE(eventually([&] { return starts.refused() == 1 || handle.ready(); }));
   REQUIRE(handle.wait_for(kPatience));
   REQUIRE(handle.get() == 1);
+}
+
+TEST_CASE("a coroutine may be destroyed while the worker of another queue has adopted its continuation",
+          "[task_queue][await][faults][S5][G9]") {
+  const auto call = [](toto::TaskQueue& away, std::atomic<bool>& after) -> Owned {
+    try {
+      co_await away.call([] {});
+    } catch (const toto::TaskCancelled&) {
+    }
+    after = true;
+  };
+  std::atomic<bool> resumed{false};
+  std::atomic<std::size_t> refused{0};
+  toto::TaskQueue home(1, 0ms);
+  toto::TaskQueue away;
+  toto::TaskQueue adopting;
+  Owned coroutine;
+  HeldWorker worker(away);
+  REQUIRE(worker.held());
+  home.add_task([&] { coroutine = call(away, resumed); });
+  REQUIRE(eventually([&] { return home.stats().completed == 1 && home.stats().threads == 0; }));
+  adopting.add_task([&] {
+    const ThreadStarts starts(&ThreadStarts::always);
+    away.cancel_queued();
+    coroutine.destroy();
+    refused = starts.refused();
+  });
+  adopting.wait_idle();
+  worker.release();
+  CHECK(refused >= 1);
+  CHECK_FALSE(resumed);
 }
 
 TEST_CASE("whoever waits for the start that another add has tried goes on to try one of its own",

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/coroutines.hpp"
 #include "support/explore.hpp"
 
 using namespace toto_tests;
@@ -37,6 +38,14 @@ toto::Task<> await_with_limit(SimHandle<int> handle, toto::Duration limit, Came&
 toto::Task<> call_into(SimQueue& queue, Tally& ran, Tally& resumed) {
   const int value = co_await queue.call([&ran] { return ++ran; });
   require(value == 1, "the result is the call's");
+  ++resumed;
+}
+
+Owned call_with_capture(SimQueue& queue, Counted /*in the frame*/, Tally& resumed) {
+  try {
+    co_await queue.call([] {});
+  } catch (const toto::TaskCancelled&) {
+  }
   ++resumed;
 }
 
@@ -497,6 +506,37 @@ TEST_CASE("a coroutine destroyed while its call is queued takes it out; while it
       require(ran == before, "it does not begin after the destruction");
       require(resumed <= ran, "not resumed without a result");
     }
+  });
+}
+
+TEST_CASE("a coroutine destroyed while its loop ends takes back what has become of its call", "[simulation][G8][G9]") {
+  // There is nobody who could resume it.
+  explore("call against destruction and the loop's end", {}, [](Simulation& sim) {
+    Tally living;
+    Tally resumed;
+    {
+      SimGate begun;
+      SimGate gate;
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      auto loop = std::make_unique<SimLoop>();
+      Owned frame;
+      queue.add_task([&] {
+        begun.open();
+        gate.wait();
+      });
+      begun.wait();
+      loop->post([&] { frame = call_with_capture(queue, Counted(living), resumed); });
+      loop->run();
+      sim.run_threads({{"ends the loop", [&loop] { loop.reset(); }},
+                       {"cancels", [&queue] { queue.cancel_queued(); }},
+                       {"destroys", [&frame] { frame.destroy(); }}});
+      require(living == 0, "the frame has gone");
+      require(queue.stats().continuations == 0, "and left nothing behind");
+      gate.open();
+      queue.wait_idle();
+    }
+    require(resumed == 0, "it is not resumed");
   });
 }
 

@@ -111,6 +111,15 @@ Owned await_and_tell(Awaitable awaitable, std::atomic<bool>& resumed) {
   resumed = true;
 }
 
+/// The same with a call in its frame, and something else there.
+Owned call_and_tell(toto::TaskQueue& queue, Counted /*in the frame*/, std::atomic<bool>& resumed) {
+  try {
+    co_await queue.call([] {});
+  } catch (const toto::TaskCancelled&) {
+  }
+  resumed = true;
+}
+
 }  // namespace
 
 TEST_CASE("a coroutine destroyed while its task is queued is not resumed, and the task runs and its result dies once",
@@ -263,6 +272,100 @@ TEST_CASE("a coroutine may be destroyed by the task in the middle of which what 
   });
   home.wait_idle();
   CHECK_FALSE(resumed);
+}
+
+TEST_CASE("a coroutine whose loop is gone may be destroyed while the continuation of its call waits in the queue",
+          "[await][call][G9]") {
+  Lifetimes captures;
+  std::atomic<bool> resumed{false};
+  {
+    toto::TaskQueue queue;
+    auto loop = std::make_unique<toto::EventLoop>();
+    Owned coroutine;
+    HeldWorker worker(queue);
+    REQUIRE(worker.held());
+    loop->post([&] { coroutine = call_and_tell(queue, Counted(captures), resumed); });
+    loop->run();
+    SECTION("the loop had ended before") {
+      loop.reset();
+      CHECK(queue.cancel_queued() == 1);
+    }
+    SECTION("it was in the loop when that ended") {
+      CHECK(queue.cancel_queued() == 1);
+      loop.reset();
+    }
+    CHECK(queue.stats().continuations == 1);
+    coroutine.destroy();
+    CHECK(queue.stats().continuations == 0);
+    worker.release();
+    queue.wait_idle();
+  }
+  CHECK_FALSE(resumed);
+  CHECK(captures.alive() == 0);
+}
+
+TEST_CASE("a coroutine may be destroyed with the continuation of its call in a loop that is being destroyed",
+          "[await][call][G9]") {
+  // A function that the loop drops destroys it.
+  struct Destroys {
+    Owned& coroutine;
+    ~Destroys() { coroutine.destroy(); }
+  };
+  Lifetimes captures;
+  std::atomic<bool> resumed{false};
+  {
+    toto::TaskQueue queue;
+    auto loop = std::make_unique<toto::EventLoop>();
+    Owned coroutine;
+    HeldWorker worker(queue);
+    REQUIRE(worker.held());
+    loop->post([&] { coroutine = call_and_tell(queue, Counted(captures), resumed); });
+    loop->run();
+    loop->post([last = std::make_shared<Destroys>(coroutine)] {});
+    CHECK(queue.cancel_queued() == 1);
+    loop.reset();
+    CHECK(captures.alive() == 0);
+    worker.release();
+    queue.wait_idle();
+  }
+  CHECK_FALSE(resumed);
+}
+
+TEST_CASE("of two coroutines whose calls have ended in the middle of one task, one may destroy the other",
+          "[await][call][G10]") {
+  struct Stay {  // until somebody resumes the coroutine
+    std::coroutine_handle<>& coroutine;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> suspended) const noexcept { coroutine = suspended; }
+    void await_resume() const noexcept {}
+  };
+  std::atomic<int> resumed{0};
+  std::coroutine_handle<> inside[2];
+  Gate gate;
+  toto::TaskQueue other;
+  toto::TaskQueue queue;
+  Owned coroutines[2];
+  const auto await_and_destroy = [](toto::TaskQueue& on, std::coroutine_handle<>& stays, Owned& victim,
+                                    std::atomic<int>& count) -> Owned {
+    const auto call = [](std::coroutine_handle<>& place) -> toto::Task<> {
+      Stay stay{place};
+      co_await stay;
+    };
+    co_await on.call(call, std::ref(stays));
+    ++count;
+    victim.destroy();
+  };
+  coroutines[0] = await_and_destroy(queue, inside[0], coroutines[1], resumed);  // they have no home
+  coroutines[1] = await_and_destroy(queue, inside[1], coroutines[0], resumed);
+  auto longer = other.yield_task([&gate] { gate.wait(); });
+  queue.add_task([&] {
+    inside[0].resume();
+    inside[1].resume();
+    static_cast<void>(longer.wait_for(std::chrono::milliseconds(1)));  // the worker looks at what has ended here
+    gate.open();
+  });
+  queue.wait_idle();
+  CHECK(resumed == 1);
 }
 
 TEST_CASE("a coroutine that waits for a task and is destroyed with its loop leaves nothing behind", "[await][G8]") {

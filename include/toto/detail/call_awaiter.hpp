@@ -48,37 +48,82 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
     changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return over_; });
   }
 
-  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there.
+  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there, or, if that has
+  /// ended, in the task's queue.
   void withdraw_from(ExecutorCore<Runtime>& home) noexcept {
+    const Lock lock(mutex_);
     wait_until_handed_over();
-    home.withdraw(*this);
+    if (!in_queue_ && !home.withdraw(*this)) {
+      // Whoever ends the home has it in hand.
+      changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return in_queue_; });
+    }
+    if (in_queue_) {
+      this->core().withdraw(*this);
+    }
   }
 
  private:
   void hand_over(Worker<Runtime>* worker) noexcept override {
     typename Home<Runtime>::Announcement announcement;
+    bool taken = true;
     {
       const Lock lock(mutex_);
-      this->run = [](Continuation& node, Turn turn) noexcept {
-        static_cast<FramedState&>(node).wait_until_handed_over();
-        Base::resume_posted(node, turn);
-      };
-      announcement = Base::hand_over_silently(worker);
+      this->run = &run_posted;
+      if (!this->send_home_silently(announcement)) {
+        if (comes_at_once(worker)) {
+          worker->local.push_back(*this);
+        } else {
+          taken = post_to_queue();
+        }
+      }
       handed_over_ = true;
       changed_.notify_all();
     }
-    announcement.make();  // *this may be gone
+    if (taken) {
+      announcement.make();  // *this may be gone
+    } else {
+      Base::resume_posted(*this, Turn::on_executor);  // nobody else is left to do it
+    }
   }
 
-  /// From its return the thread that hands the continuation over touches nothing of this.
-  void wait_until_handed_over() noexcept {
+  /// To what is put into its `local` now, before anything of the user's can destroy the coroutine. What stands there
+  /// longer could not be taken back from other threads.
+  static bool comes_at_once(const Worker<Runtime>* worker) noexcept {
+    return worker != nullptr && !worker->resume_next && !worker->in_run_local && worker->local.empty();
+  }
+
+  static void run_posted(Continuation& node, Turn turn) noexcept {
+    if (!static_cast<FramedState&>(node).moves_on(turn)) {
+      Base::resume_posted(node, Turn::on_executor);
+    }
+  }
+
+  /// Its home has ended, and the task's queue has it now; after true, *this may be gone.
+  bool moves_on(Turn turn) noexcept {
     const Lock lock(mutex_);
+    wait_until_handed_over();
+    if (turn != Turn::homeless || !post_to_queue()) {
+      return false;
+    }
+    changed_.notify_all();
+    return true;
+  }
+
+  /// Ahead of queued tasks. A worker that takes it from there waits for the mutex.
+  bool post_to_queue() noexcept TOTO_REQUIRES(mutex_) {
+    in_queue_ = this->core().post_front(*this);
+    return in_queue_;
+  }
+
+  /// From then on the thread that hands the continuation over touches nothing of this, once it has left the mutex.
+  void wait_until_handed_over() noexcept TOTO_REQUIRES(mutex_) {
     changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return handed_over_; });
   }
 
   typename Runtime::Mutex mutex_;
   bool over_ TOTO_GUARDED_BY(mutex_) = false;
   bool handed_over_ TOTO_GUARDED_BY(mutex_) = false;
+  bool in_queue_ TOTO_GUARDED_BY(mutex_) = false;  // the continuation: not at its home
   WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
 };
 

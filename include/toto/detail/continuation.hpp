@@ -46,6 +46,9 @@ class ContinuationList {
     link(node, before, before != nullptr ? before->next : first_);
   }
 
+  /// The node is in this list, or in none.
+  bool holds(const Continuation& node) const noexcept { return node.previous != nullptr || first_ == &node; }
+
   /// The list is not empty.
   Continuation& pop_front() noexcept {
     Continuation& node = *first_;

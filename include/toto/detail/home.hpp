@@ -75,17 +75,17 @@ class Home {
     std::uint64_t ticket_ = 0;
   };
 
-  /// As post(), for a caller that holds a mutex, and makes the announcement without it.
-  Announcement post_silently(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept {
-    Announcement announcement;
-    // A home that is not owned is a queue, which needs no announcement.
-    if ((word_ & kOwned) != 0 && executor()->post_silently(node, announcement.ticket_)) {
-      announcement.executor_ = Ref<Executor>::adopt(executor());
-      word_ = 0;
-    } else {
-      post(node, worker, queue);
+  /// As try_post(), for a caller that holds a mutex, and makes the announcement without it.
+  bool try_post_silently(Continuation& node, Announcement& announcement) noexcept {
+    if ((word_ & kOwned) == 0) {
+      return try_post(node);  // a queue, which needs no announcement, or none
     }
-    return announcement;
+    if (!executor()->post_silently(node, announcement.ticket_)) {
+      return false;
+    }
+    announcement.executor_ = Ref<Executor>::adopt(executor());
+    word_ = 0;
+    return true;
   }
 
   /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is

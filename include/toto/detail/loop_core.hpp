@@ -41,9 +41,13 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return true;
   }
 
-  void withdraw(Continuation& node) noexcept override {
+  bool withdraw(Continuation& node) noexcept override {
     const Lock lock(mutex_);
+    if (!nodes_.holds(node)) {
+      return false;
+    }
     nodes_.remove(node);
+    return true;
   }
 
   bool add_timer(Timer& node) override {

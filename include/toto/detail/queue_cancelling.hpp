@@ -11,11 +11,17 @@
 namespace toto::inline v0::detail {
 
 template <class Runtime>
-void QueueCore<Runtime>::withdraw(Continuation& node) noexcept {
-  const Lock lock(mutex_);
-  nodes_.remove(node);
+void QueueCore<Runtime>::remove_node_locked(Continuation& node) noexcept {
+  (node.ticket == kAdopted ? adopted_ : nodes_).remove(node);
   note_due_locked();
+}
+
+template <class Runtime>
+bool QueueCore<Runtime>::withdraw(Continuation& node) noexcept {
+  const Lock lock(mutex_);
+  remove_node_locked(node);
   announce_quiet_locked();
+  return true;
 }
 
 template <class Runtime>
@@ -25,8 +31,7 @@ void QueueCore<Runtime>::withdraw(Hop& hop) noexcept {
     hop.slot->run.store(&run_nothing, std::memory_order_relaxed);
     --hops_;
   } else {
-    nodes_.remove(hop);
-    note_due_locked();
+    remove_node_locked(hop);
   }
   announce_quiet_locked();
 }

@@ -179,7 +179,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// The same, but ahead of everything queued.
   bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
 
-  void withdraw(Continuation& node) noexcept override;
+  bool withdraw(Continuation& node) noexcept override;
 
   /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
   struct Hop : Continuation {
@@ -306,6 +306,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static constexpr std::uint64_t kNoneDueClosed = kNoneDue - 1;
   /// How long until the start of a thread that has failed is tried again.
   static constexpr std::chrono::milliseconds kRetry{10};
+  /// The ticket of what a worker of another queue has adopted.
+  static constexpr std::uint64_t kAdopted = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::uint64_t kNoneSeen = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::size_t kCredit = 1024;
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
@@ -359,6 +361,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   TOTO_COLD std::exception_ptr secure_first_worker(Kind kind) TOTO_REQUIRES(mutex_);
   bool post_node(Continuation& node, bool first) noexcept;
   void push_node_locked(Continuation& node) noexcept TOTO_REQUIRES(mutex_);
+  void remove_node_locked(Continuation& node) noexcept TOTO_REQUIRES(mutex_);
   Continuation* pop_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   Slot* claim_locked(Worker& self, Chunk& chunk) noexcept TOTO_REQUIRES(mutex_);
   void note_due_locked() noexcept TOTO_REQUIRES(mutex_);
@@ -374,6 +377,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   static void deliver(Wake wake) noexcept;
   TOTO_COLD void adopt_stranded() noexcept;
+  TOTO_COLD void run_adopted() noexcept;
   TOTO_COLD void try_again_later() noexcept;
   TOTO_COLD void try_again() noexcept;
   TOTO_COLD void try_again_here() noexcept;
@@ -448,6 +452,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   // Work that is not in a slot.
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::size_t node_tasks_ TOTO_GUARDED_BY(mutex_) = 0;  // of these: tasks that have come out of a lane
+  ContinuationList adopted_ TOTO_GUARDED_BY(mutex_);    // no work of this queue any more: adopt_stranded()
   ContinuationList lanes_ TOTO_GUARDED_BY(mutex_);      // those in which tasks wait
   std::size_t forks_ TOTO_GUARDED_BY(mutex_) = 0;       // that this queue has come through as the child's
   std::unique_ptr<PriorityLevels<Runtime>> levels_ TOTO_GUARDED_BY(mutex_);  // null: there has been no priority yet

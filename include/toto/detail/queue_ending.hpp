@@ -149,6 +149,7 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
     const std::size_t mine = self != nullptr ? 1 : 0;
     slots_.forget();
     nodes_ = {};
+    adopted_ = {};
     lanes_ = {};
     ++forks_;
     if (self != nullptr && self->running != nullptr && self->running->lane) {

@@ -163,9 +163,9 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual std::exception_ptr failure() const noexcept = 0;
   /// Sends the awaiting coroutine home. After this the block may be gone.
   virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
-  /// The same for a caller that holds a mutex.
-  typename Home<Runtime>::Announcement hand_over_silently(Worker* worker) noexcept {
-    return home_.post_silently(*this, worker, *core_);
+  /// The same for a caller that holds a mutex. False: there is no home, or it has ended.
+  bool send_home_silently(typename Home<Runtime>::Announcement& announcement) noexcept {
+    return home_.try_post_silently(*this, announcement);
   }
   /// Tells the task's stop token, if it has one.
   virtual void request_stop() noexcept {}

@@ -6,8 +6,11 @@
 #ifndef TOTO_DETAIL_WORKER_START_HPP
 #define TOTO_DETAIL_WORKER_START_HPP
 
+#include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "queue_core.hpp"
 #include "text.hpp"
@@ -106,19 +109,48 @@ void QueueCore<Runtime>::deliver(Wake wake) noexcept {
 }
 
 /// No thread can be started and none lives: if the calling thread is a worker, of whatever queue, then it runs the
-/// continuations that wait here, after what it is doing now.
+/// continuations that wait here, after what it is doing now. Until then they stay in a list of this core, where
+/// withdraw() finds them. Without memory they are left to try_again_later().
 template <class Runtime>
 void QueueCore<Runtime>::adopt_stranded() noexcept {
+  struct Adoption : Continuation {
+    Ref<QueueCore> core;
+  };
   Worker* const worker = ThreadContext<Runtime>::current().worker;
-  const Lock lock(mutex_);
-  if (worker == nullptr || live_ > 0) {
+  std::unique_ptr<Adoption> adoption(worker != nullptr ? new (std::nothrow) Adoption : nullptr);
+  if (adoption == nullptr) {
     return;
   }
-  while (!nodes_.empty() && nodes_.front()->run != &run_task_node) {
-    worker->local.push_back(nodes_.pop_front());
+  adoption->run = [](Continuation& node, Turn) noexcept {
+    const std::unique_ptr<Adoption> self(&static_cast<Adoption&>(node));
+    self->core->run_adopted();
+  };
+  adoption->core = Ref<QueueCore>::share(this);
+  const Lock lock(mutex_);
+  if (live_ > 0 || nodes_.empty() || nodes_.front()->run == &run_task_node) {
+    return;
   }
+  do {
+    Continuation& node = nodes_.pop_front();
+    node.ticket = kAdopted;
+    adopted_.push_back(node);
+  } while (!nodes_.empty() && nodes_.front()->run != &run_task_node);
+  worker->local.push_back(*adoption.release());
   note_due_locked();
   announce_quiet_locked();
+}
+
+/// By whichever of the workers that have adopted something comes first.
+template <class Runtime>
+void QueueCore<Runtime>::run_adopted() noexcept {
+  mutex_.lock();
+  while (!adopted_.empty()) {
+    Continuation& node = adopted_.pop_front();
+    mutex_.unlock();
+    node.run(node, Turn::on_executor);
+    mutex_.lock();
+  }
+  mutex_.unlock();
 }
 
 /// Something waits that was accepted, no thread lives, and the system has none to give: the thread of the timers tries
