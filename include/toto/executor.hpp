@@ -85,9 +85,10 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
   }
 
-  void withdraw(Continuation& node) noexcept override {
+  bool withdraw(Continuation& node) noexcept override {
     const Lock lock(mutex_);
     nodes_.remove(node);
+    return true;
   }
 
  private:

@@ -47,10 +47,13 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
     changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return over_; });
   }
 
-  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there.
+  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there; or, if that has
+  /// ended, at the task's own queue.
   void withdraw_from(ExecutorCore<Runtime>& home) noexcept {
     wait_until_handed_over();
-    home.withdraw(*this);
+    if (!home.withdraw(*this)) {
+      this->core().withdraw(*this);
+    }
   }
 
  private:
@@ -59,8 +62,12 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
     {
       const Lock lock(mutex_);
       this->run = [](Continuation& node, Turn turn) noexcept {
-        static_cast<FramedState&>(node).wait_until_handed_over();
-        Base::resume_posted(node, turn);
+        auto& state = static_cast<FramedState&>(node);
+        state.wait_until_handed_over();
+        if (turn == Turn::homeless && state.core().post_front(node)) {
+          return;
+        }
+        Base::resume_posted(node, Turn::on_executor);  // here: from the thread of the timers nobody could take it back
       };
       announcement = Base::hand_over_silently(worker);
       handed_over_ = true;

@@ -37,6 +37,15 @@ class ContinuationList {
   void push_back(Continuation& node) noexcept { link(node, last_, nullptr); }
   void push_front(Continuation& node) noexcept { link(node, nullptr, first_); }
 
+  /// Takes as long as there are nodes.
+  bool contains(const Continuation& node) const noexcept {
+    const Continuation* other = first_;
+    while (other != nullptr && other != &node) {
+      other = other->next;
+    }
+    return other != nullptr;
+  }
+
   /// Behind all nodes of the same or a lower ticket. The list is in the order of tickets.
   void insert_by_ticket(Continuation& node) noexcept {
     Continuation* before = last_;

@@ -37,9 +37,9 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
 
   /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not begin to
-  /// run now.
+  /// run now. False: this executor has ended, and the node was refused or has left it.
   /// Thread-safe.
-  virtual void withdraw(Continuation& node) noexcept = 0;
+  virtual bool withdraw(Continuation& node) noexcept = 0;
 
   /// Posts the node here at its deadline. False: this executor does not watch the clock, the TimerService does it
   /// (timer.hpp: add_timer(), remove_timer()). It is not called here: files without timers do without it.

@@ -11,11 +11,15 @@
 namespace toto::inline v0::detail {
 
 template <class Runtime>
-void QueueCore<Runtime>::withdraw(Continuation& node) noexcept {
+bool QueueCore<Runtime>::withdraw(Continuation& node) noexcept {
   const Lock lock(mutex_);
+  if (ended_) {
+    return false;
+  }
   nodes_.remove(node);
   note_due_locked();
   announce_quiet_locked();
+  return true;
 }
 
 template <class Runtime>

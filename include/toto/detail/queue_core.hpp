@@ -175,7 +175,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// The same, but ahead of everything queued.
   bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
 
-  void withdraw(Continuation& node) noexcept override;
+  bool withdraw(Continuation& node) noexcept override;
 
   /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
   struct Hop : Continuation {
