@@ -28,7 +28,9 @@ namespace toto::inline v0 {
 ///
 /// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
 /// coroutine that would come back continues as if it had no home: on the worker that finishes what it waits for, on a
-/// worker of that queue if its task is over already, or, after sleep_for, on the thread of the timers.
+/// worker of that queue if its task is over already, or, after sleep_for and where there is no such queue or it has
+/// ended, on the thread of the timers. The destructor resumes it itself only where that thread cannot be started, and
+/// after a queue's call() whose queue has ended.
 /// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
 /// time.
 template <class Runtime = StdRuntime>

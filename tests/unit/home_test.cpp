@@ -17,6 +17,7 @@
 #include "support/eventually.hpp"
 #include "support/gate.hpp"
 #include "support/held_worker.hpp"
+#include "support/lifetime_counter.hpp"
 #include "support/own_executor.hpp"
 #include "support/record.hpp"
 
@@ -369,6 +370,91 @@ TEST_CASE("a coroutine on its way back to a loop that is destroyed continues els
   CHECK(place.queue == &queue);
   REQUIRE(joined.over.wait());
   CHECK(joined.queue == &queue);
+}
+
+TEST_CASE("coroutines on their way back to a loop that is destroyed continue elsewhere, also without a queue",
+          "[home][H2]") {
+  const auto end_soon = []() -> toto::Task<> { co_await toto::sleep_for(toto::Duration()); };
+  const auto stop_soon = [](toto::EventLoop& loop) -> toto::Task<> {
+    co_await toto::sleep_for(toto::Duration());
+    loop.stop();
+  };
+  Place place;
+  Place other;
+  {
+    toto::EventLoop loop;
+    toto::EventLoop another_loop;
+    SECTION("they wait for coroutines alone") {
+      loop.post([&] { go_on_after(toto::when_all(end_soon(), stop_soon(loop)), place); });
+      loop.run();
+      another_loop.post([&] { go_on_after(toto::when_any(stop_soon(another_loop), end_soon()), other); });
+      another_loop.run();
+    }
+    SECTION("the queue of their tasks has ended") {
+      toto::TaskQueue queue;
+      HeldWorker worker(queue);
+      REQUIRE(worker.held());
+      loop.post([&] {
+        go_on_after(queue.yield_task([] {}), place);
+        go_on_after(toto::when_all(queue.yield_task([] {}), queue.yield_task([] {})), other);
+      });
+      loop.run();
+    }
+    CHECK_FALSE(place.over.is_open());
+    CHECK_FALSE(other.over.is_open());
+  }
+  REQUIRE(place.over.wait());
+  CHECK(place.thread != this_thread());
+  REQUIRE(other.over.wait());
+  CHECK(other.thread != this_thread());
+}
+
+TEST_CASE("a coroutine whose call is over may be destroyed after the home that it was to come back to",
+          "[home][call][G8]") {
+  Lifetimes frames;
+  std::atomic<bool> resumed{false};
+  const auto call = [](toto::TaskQueue& queue, std::atomic<bool>& after, Counted) -> Owned {
+    co_await queue.call([] {});
+    after = true;
+  };
+  toto::TaskQueue queue;
+  Owned caller;
+  auto worker = std::make_unique<HeldWorker>(queue);
+  REQUIRE(worker->held());
+  SECTION("a loop, when it was there") {
+    {
+      toto::EventLoop loop;
+      loop.post([&] { caller = call(queue, resumed, Counted(frames)); });
+      loop.run();
+      worker->release();
+      queue.wait_idle();
+      worker = std::make_unique<HeldWorker>(queue);
+      REQUIRE(worker->held());
+    }
+    caller.destroy();
+  }
+  SECTION("a loop, when it had not come there") {
+    {
+      toto::EventLoop loop;
+      loop.post([&] { caller = call(queue, resumed, Counted(frames)); });
+      loop.run();
+    }
+    queue.close(toto::Pending::cancel);
+    caller.destroy();
+  }
+  SECTION("a queue") {
+    {
+      toto::TaskQueue home;
+      home.add_task([&] { caller = call(queue, resumed, Counted(frames)); });
+    }
+    queue.close(toto::Pending::cancel);
+    caller.destroy();
+  }
+  worker->release();
+  queue.wait_idle();
+  CHECK_FALSE(resumed);
+  CHECK(frames.made > 0);
+  CHECK(frames.alive() == 0);
 }
 
 TEST_CASE("resume_inline continues on the worker that finished the task, whatever the home", "[home][H1]") {

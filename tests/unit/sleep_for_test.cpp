@@ -213,6 +213,83 @@ TEST_CASE("a coroutine that sleeps on a loop which is destroyed still wakes, on 
   CHECK(on != std::this_thread::get_id());
 }
 
+TEST_CASE("a coroutine that sleeps on a loop and is destroyed while the loop is, or afterwards, is not resumed",
+          "[sleep_for][G8][H2]") {
+  constexpr int kSleepers = 3;  // more than one: whose timer is taken out of the middle is seen in the others
+  Lifetimes frames;
+  std::atomic<bool> resumed{false};
+  const auto doze = [](toto::Duration length, std::atomic<bool>& after, Counted) -> Owned {
+    co_await toto::sleep_for(length);
+    after = true;
+  };
+  std::vector<Owned> sleepers;
+  const auto fall_asleep = [&](toto::EventLoop& loop, toto::Duration length) {
+    loop.post([&, length] {
+      for (int i = 0; i < kSleepers; ++i) {
+        sleepers.push_back(doze(length, resumed, Counted(frames)));
+      }
+      loop.stop();
+    });
+    loop.run();
+    REQUIRE(sleepers.size() == kSleepers);
+  };
+  SECTION("owned by a posted function") {
+    toto::EventLoop loop;
+    fall_asleep(loop, 1h);
+    loop.post([owned = std::move(sleepers)] {});
+  }
+  SECTION("owned by a function with a time") {
+    toto::EventLoop loop;
+    fall_asleep(loop, 1h);
+    loop.call_later(1min, [owned = std::move(sleepers)] {});
+  }
+  SECTION("owned by a function with a time after theirs") {
+    toto::EventLoop loop;
+    fall_asleep(loop, 1h);
+    loop.call_later(2h, [owned = std::move(sleepers)] {});
+  }
+  SECTION("owned by a posted function, when they are due and on their way") {
+    toto::EventLoop loop;
+    loop.post([&] {
+      for (int i = 0; i < kSleepers; ++i) {
+        sleepers.push_back(doze(0s, resumed, Counted(frames)));
+      }
+      loop.post([&loop] { loop.stop(); });
+      loop.post([owned = std::move(sleepers)] {});  // in front of them
+    });
+    loop.run();
+    CHECK(frames.alive() == kSleepers);
+  }
+  SECTION("after the loop") {
+    {
+      toto::EventLoop loop;
+      fall_asleep(loop, 1h);
+    }
+    CHECK(frames.alive() == kSleepers);
+    sleepers.clear();
+  }
+  SECTION("on another thread at the same time") {
+    for (int i = 0; i < 200; ++i) {
+      sleepers.clear();
+      Meeting meeting(2);
+      std::thread other;
+      {
+        toto::EventLoop loop;
+        fall_asleep(loop, 1h);
+        other = std::thread([&] {
+          meeting.arrive_and_wait();
+          sleepers.clear();
+        });
+        meeting.arrive_and_wait();
+      }
+      other.join();
+    }
+  }
+  CHECK_FALSE(resumed);
+  CHECK(frames.made > 0);
+  CHECK(frames.alive() == 0);
+}
+
 TEST_CASE("a coroutine that sleeps on a queue which ends still wakes, elsewhere", "[sleep_for][H2]") {
   Gate over;
   Gate asleep;

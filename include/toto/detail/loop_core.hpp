@@ -19,6 +19,7 @@
 #include "queue_core.hpp"
 #include "spin.hpp"
 #include "timer.hpp"
+#include "wait_list.hpp"
 
 namespace toto::inline v0::detail {
 
@@ -53,6 +54,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   bool add_timer(Timer& node) override {
     const Lock lock(mutex_);
     timers_.add(node);
+    node.home = this;
     if (&timers_.first() == &node) {
       wake_locked();
     }
@@ -62,7 +64,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   bool remove_timer(Timer& node) noexcept override {
     {
       const Lock lock(mutex_);
-      if (!gone_) {
+      handed_over_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) { return leaving_ != &node; });
+      if (node.home == this) {
         if (node.place != Timer::kNotWaiting) {
           timers_.remove(node);
         } else {
@@ -71,7 +74,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         return true;
       }
     }
-    TimerService<Runtime>::instance().remove(node, nullptr);
+    TimerService<Runtime>::instance().remove(node, nullptr);  // it has taken the timer over at the end of the loop
     return true;
   }
 
@@ -194,9 +197,13 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         timers_.remove(timer);
         node = &timer;
       }
+      leaving_ = node;
       mutex_.unlock();
+      make_timers();
       node->run(*node, Turn::homeless);
       mutex_.lock();
+      leaving_ = nullptr;
+      handed_over_.notify_all();
     }
     mutex_.unlock();
   }
@@ -279,6 +286,14 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     LoopCore& core;
   };
 
+  /// Whoever is homeless may need them: see run_on_timers().
+  static void make_timers() noexcept {
+    try {
+      TimerService<Runtime>::instance();
+    } catch (...) {  // no memory: it does without
+    }
+  }
+
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool) noexcept override TOTO_RELEASE(mutex_) { mutex_.unlock(); }
 
@@ -317,6 +332,9 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   bool stopping_ TOTO_GUARDED_BY(mutex_) = false;
   bool sleeping_ TOTO_GUARDED_BY(mutex_) = false;
   bool gone_ TOTO_GUARDED_BY(mutex_) = false;
+  /// What finish() has taken out, while that finds another place. Compared only: it may be gone already.
+  const Continuation* leaving_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  WaitList<Runtime> handed_over_ TOTO_GUARDED_BY(mutex_);
   void* owner_;                 // the EventLoop
   std::exception_ptr failure_;  // the loop's thread only
   typename Runtime::Parker parker_;

@@ -35,6 +35,7 @@
 #include "home.hpp"
 #include "queue_core.hpp"
 #include "result.hpp"
+#include "timer.hpp"
 #include "wait_graph.hpp"
 
 namespace toto::inline v0::detail {
@@ -408,7 +409,7 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
-  if (turn == Turn::homeless && state.core_->post_front(node)) {
+  if (turn == Turn::homeless && (state.core_->post_front(node) || run_on_timers<Runtime>(node))) {
     return;
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;

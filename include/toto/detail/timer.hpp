@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -31,9 +32,11 @@ struct TimerNode : Continuation {
   static constexpr std::size_t kNotWaiting = std::numeric_limits<std::size_t>::max();
 
   typename Runtime::Clock::time_point deadline{};
-  std::uint64_t sequence = 0;             // timers of one deadline fire in order
-  std::size_t place = kNotWaiting;        // in the heap
-  ExecutorCore<Runtime>* home = nullptr;  // TimerService: owned while waiting; null: the timer's own thread
+  std::uint64_t sequence = 0;       // timers of one deadline fire in order
+  std::size_t place = kNotWaiting;  // in the heap
+  /// Where it comes back to; null: the timer's own thread. Owned while it waits in the TimerService; a loop tells by it
+  /// whether it still has the timer.
+  ExecutorCore<Runtime>* home = nullptr;
 };
 
 /// The first time that is not over yet, in steps of `period`, or of a tick of the clock, from `last`.
@@ -182,6 +185,33 @@ class TimersAtHand {
   typename Runtime::template Atomic<Service*> service_{nullptr};
   typename Runtime::template Atomic<bool> ended_{false};
 };
+
+/// Lets the thread of the timers run `node`, which nobody else is left to run, at once. False: there is no memory for
+/// that, no thread, or no service.
+template <class Runtime>
+TOTO_COLD bool run_on_timers(Continuation& node) noexcept {
+  struct Stray : TimerNode<Runtime> {
+    Continuation* node = nullptr;
+  };
+  auto* const service = TimersAtHand<Runtime>::instance().service();
+  std::unique_ptr<Stray> stray(service != nullptr ? new (std::nothrow) Stray : nullptr);
+  if (stray == nullptr) {
+    return false;
+  }
+  stray->node = &node;
+  stray->deadline = Runtime::Clock::now();
+  stray->run = [](Continuation& timer, Turn) noexcept {
+    const std::unique_ptr<Stray> self(&static_cast<Stray&>(timer));
+    self->node->run(*self->node, Turn::on_executor);
+  };
+  try {
+    service->add(*stray, nullptr);
+  } catch (...) {
+    return false;
+  }
+  static_cast<void>(stray.release());  // it frees itself
+  return true;
+}
 
 template <class Runtime>
 class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<Runtime> {
