@@ -58,7 +58,7 @@ class Home {
     return false;
   }
 
-  /// What a user's own executor has still to be told of a node that it was given silently.
+  /// What the home, a queue or a program's own executor, has still to be told of a node that it was given silently.
   class Announcement {
    public:
     Announcement() noexcept = default;
@@ -78,7 +78,7 @@ class Home {
   /// As try_post(), for a caller that holds a mutex, and makes the announcement without it.
   bool try_post_silently(Continuation& node, Announcement& announcement) noexcept {
     if ((word_ & kOwned) == 0) {
-      return try_post(node);  // a queue, which needs no announcement, or none
+      return try_post(node);  // the task's own queue, posted in full, or no home
     }
     if (!executor()->post_silently(node, announcement.ticket_)) {
       return false;
