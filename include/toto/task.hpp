@@ -66,9 +66,7 @@ class TaskPromiseBase {
         promise.ended_(promise.context_);  // the frame may be gone after this line
         return std::noop_coroutine();
       }
-      // Pairs with the exchange in await_suspend below: whoever comes second continues the parent.
-      if (promise.phase_.load(std::memory_order_acquire) == Phase::starting &&
-          promise.phase_.exchange(Phase::ended, std::memory_order_acq_rel) == Phase::starting) {
+      if (promise.ends_in_its_start()) {
         return std::noop_coroutine();
       }
       return promise.continuation_;
@@ -92,20 +90,39 @@ class TaskPromiseBase {
   }
 
   /// The same for compilers without a jump. Returns true if the parent stays suspended.
+  /// Throws: std::bad_alloc.
   bool run_for(std::coroutine_handle<> parent, std::coroutine_handle<> self) {
     continuation_ = parent;
-    phase_.store(Phase::starting, std::memory_order_relaxed);
-    self.resume();
-    return phase_.exchange(Phase::suspended, std::memory_order_acq_rel) != Phase::ended;
+    const auto start = std::make_shared<Start>();
+    start_ = start;
+    self.resume();  // *this may be gone: the coroutine may have ended on another thread, and continued the parent there
+    start->returned = true;
+    return !start->ended;
   }
 
  private:
-  enum class Phase : std::uint8_t { suspended, starting, ended };
+  /// Shared by the promise and whoever starts the coroutine; only the thread that does looks into it.
+  struct Start {
+    const void* thread = this_thread();
+    bool returned = false;
+    bool ended = false;
+
+    static const void* this_thread() noexcept { return &StdRuntime::Local<char, Start>::get(); }
+  };
+
+  /// The coroutine ends on the stack of run_for(), which then lets the parent go on.
+  bool ends_in_its_start() noexcept {
+    if (start_ == nullptr || start_->thread != Start::this_thread() || start_->returned) {
+      return false;
+    }
+    start_->ended = true;
+    return true;
+  }
 
   std::coroutine_handle<> continuation_;
   Ended ended_ = nullptr;
   void* context_ = nullptr;
-  StdRuntime::Atomic<Phase> phase_{Phase::suspended};
+  std::shared_ptr<Start> start_;  // null where the compiler jumps
 };
 
 /// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new

@@ -285,6 +285,9 @@ TEST_CASE("awaiting many unfinished handles of one's own queue does not grow the
 }
 
 TEST_CASE("a long chain of Tasks neither starts nor ends in a growing stack", "[task][G21]") {
+  if (!toto::detail::kTransfers) {
+    SKIP("GCC without optimisation nests the frames of a chain");
+  }
   SECTION("the innermost one ends at once") {
     StackExtent stack;
     REQUIRE(toto::sync_wait(chain(1'000, number(1), stack)) == 1'001);
