@@ -2,7 +2,7 @@
 //
 // What gives a handle away has to be told so; the declaration that the compiler shows says how.
 //
-// expect: say std::move(handle).timeout(...)
+// expect: say std::move.handle..timeout
 
 #include <toto/tasks.hpp>
 
