@@ -99,9 +99,9 @@ struct StdRuntime {
   };
 
   /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
-  /// it. One thread parks; any number may unpark. Both ways of parking may also return for no reason, so the
-  /// caller looks again, whatever park_until() returns; time_point::max() means no deadline. The parker may be
-  /// destroyed as soon as the woken thread has taken the token.
+  /// it. One thread parks; any number may unpark. Both ways of parking may also return for no reason, so the caller
+  /// looks again, whatever park_until() returns; time_point::max() means no deadline. The parker may be destroyed as
+  /// soon as the woken thread has taken the token.
   ///
   /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before
   /// 2.41 can lose a signal among several (glibc bug 25847).

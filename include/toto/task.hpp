@@ -122,7 +122,9 @@ class TaskPromiseBase {
   std::coroutine_handle<> continuation_;
   Ended ended_ = nullptr;
   void* context_ = nullptr;
-  std::shared_ptr<Start> start_;  // null where the compiler jumps
+  /// Null where the compiler jumps. It is there all the same: a program may be made of files that are optimised and
+  /// of files that are not, and both have to see the same promise.
+  std::shared_ptr<Start> start_;
 };
 
 /// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new

@@ -5,11 +5,9 @@
 //
 // A task forks. The child may leave with _exit or exec, or go on; the parent is unharmed.
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -18,8 +16,6 @@
 
 #include "support/sanitizers.hpp"
 #include "support/scenarios.hpp"
-
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -33,17 +29,7 @@ void expect(bool condition, const char* what) {
 /// In a task of `queue`: forks, runs `body` in the child, and gives how the child ended; see wait_for_child.
 template <class Body>
 int fork_in_task(toto::TaskQueue& queue, Body body) {
-  return queue
-      .yield_task([&] {
-        std::fflush(nullptr);
-        const pid_t child = fork();
-        if (child == 0) {
-          body();
-          _exit(99);
-        }
-        return child < 0 ? -2000 : toto_tests::wait_for_child(child, 20s);
-      })
-      .get();
+  return queue.yield_task([&] { return toto_tests::fork_and_wait(body); }).get();
 }
 
 }  // namespace

@@ -6,10 +6,8 @@
 // A process forks while threads of it hold and await instances of a pool. The child has what the forking thread had:
 // what others hold stays leased there, nobody of them waits, and the pool goes on with the rest.
 
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <thread>
@@ -20,7 +18,7 @@
 #include "support/sanitizers.hpp"
 #include "support/scenarios.hpp"
 
-using namespace std::chrono_literals;
+using toto_tests::fork_and_wait;
 
 namespace {
 
@@ -35,17 +33,6 @@ struct Counter {
   int increment() { return ++value; }
   int value = 0;
 };
-
-template <class Body>
-int fork_and_wait(Body body) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  if (child == 0) {
-    body();
-    _exit(99);
-  }
-  return child < 0 ? -2000 : toto_tests::wait_for_child(child, 20s);
-}
 
 toto::Task<> take(toto::InstancePool<Counter>& pool, int& taken) {
   auto lease = co_await pool.lease();

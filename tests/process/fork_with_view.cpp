@@ -6,7 +6,6 @@
 // A process forks while tasks of a view run and wait for their turn. They are the parent's: in the child the view is
 // free, but for the task that has forked.
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -20,6 +19,7 @@
 #include "support/scenarios.hpp"
 
 using namespace std::chrono_literals;
+using toto_tests::fork_and_wait;
 
 namespace {
 
@@ -28,17 +28,6 @@ int failures = 0;
 void expect(bool condition, const char* what) {
   std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what);
   failures += condition ? 0 : 1;
-}
-
-template <class Body>
-int fork_and_wait(Body body) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  if (child == 0) {
-    body();
-    _exit(99);
-  }
-  return child < 0 ? -2000 : toto_tests::wait_for_child(child, 20s);
 }
 
 }  // namespace

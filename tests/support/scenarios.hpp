@@ -78,6 +78,18 @@ inline int wait_for_child(pid_t child, std::chrono::steady_clock::duration limit
   }
 }
 
+/// Forks, runs `body` in the child, and gives how the child ended; see wait_for_child. A body that returns is 99.
+template <class Body>
+int fork_and_wait(Body body) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    body();
+    _exit(99);
+  }
+  return child < 0 ? -2000 : wait_for_child(child, std::chrono::seconds(20));
+}
+
 /// Runs every scenario, or those whose names are given. In the child this returns what main has to return.
 inline int run_scenarios(const std::vector<Scenario>& scenarios, int argc = 0, char** argv = nullptr) {
   Evidence& evidence = shared_evidence();

@@ -92,10 +92,10 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimeP
   if (deadline <= claim.since) {
     return nullptr;
   }
-  if (Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
+  if (ThreadContext<Runtime>::current().worker != nullptr) {
     // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
     lock.unlock();
-    worker->core.run_local(*worker);
+    QueueCore<Runtime>::run_local_here();
     lock.lock();
     if (Instance* const instance = take_locked(claim, spare)) {
       return instance;

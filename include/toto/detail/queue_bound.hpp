@@ -73,12 +73,8 @@ void QueueCore<Runtime>::wait_for_room_locked(TimePoint deadline, bool& reserved
     mutex_.unlock();
     run_local_here();
     mutex_.lock();
-    if (closed_) {
-      return;
-    }
-    if (has_room_now_locked()) {
-      ++reserved_;
-      reserved = true;
+    reserved = !closed_ && book_room_locked();
+    if (closed_ || reserved) {
       return;
     }
   }
@@ -174,14 +170,10 @@ void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Slot& fille
 template <class Runtime>
 bool QueueCore<Runtime>::reserve_until(TimePoint deadline) {
   mutex_.lock();
-  bool reserved = false;
-  if (!closed_) {
-    if (has_room_now_locked()) {
-      ++reserved_;
-      reserved = true;
-    } else if (deadline > Clock::now() && this_worker() == nullptr) {  // a worker might wait for itself
-      wait_for_room_locked(deadline, reserved);
-    }
+  bool reserved = !closed_ && book_room_locked();
+  // A worker might wait for itself.
+  if (!closed_ && !reserved && deadline > Clock::now() && this_worker() == nullptr) {
+    wait_for_room_locked(deadline, reserved);
   }
   const bool refused = closed_ && !reserved;
   mutex_.unlock();
@@ -198,10 +190,8 @@ bool QueueCore<Runtime>::reserve_or_wait(RoomWaiter& waiter) {
     mutex_.unlock();
     throw closed_error();
   }
-  const bool reserved = has_room_now_locked();
-  if (reserved) {
-    ++reserved_;
-  } else {
+  const bool reserved = book_room_locked();
+  if (!reserved) {
     waiter.waiting = true;
     room_waiters_.push_back(waiter);
   }

@@ -349,6 +349,12 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   }
   /// Nobody has to wait who comes now: there is room, and nobody stands in line for it.
   bool has_room_now_locked() noexcept TOTO_REQUIRES(mutex_) { return has_room_locked() && room_waiters_.empty(); }
+  /// Books it, if so.
+  bool book_room_locked() noexcept TOTO_REQUIRES(mutex_) {
+    const bool booked = has_room_now_locked();
+    reserved_ += booked ? 1U : 0U;
+    return booked;
+  }
   TOTO_COLD std::exception_ptr overflow_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex_);
   TOTO_COLD bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);

@@ -197,17 +197,13 @@ void Supervisor<Runtime>::add(bool reserved) {
   QueueObserver* const told = observer();
   const TaskEvent event = event_on(0);
   announce();
-  // What will never run needs no room, and nobody has to wait for it.
-  const bool beyond = !reserved && core.bounded() && asked_.load(std::memory_order_relaxed);
-  if (beyond) {
-    core.reserve_beyond_bound();
-  }
   try {
-    core.add(state_, reserved || beyond);
-  } catch (...) {
-    if (beyond) {
-      core.return_reservation();
+    if (!reserved && asked_.load(std::memory_order_relaxed)) {
+      core.add_beyond_bound(state_);  // what will never run needs no room, and nobody has to wait for it
+    } else {
+      core.add(state_, reserved);
     }
+  } catch (...) {
     core.untrack(entry_);
     if (told != nullptr) {
       told->task_finished(event, TaskEnd::cancelled);
