@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of tasks that a worker keeps for itself instead of queueing them (detail/queue_keeping.hpp): nobody can tell
-// them from queued ones, whatever others do meanwhile.
+// Models of tasks and hops that a worker keeps for itself instead of queueing them (detail/queue_keeping.hpp): nobody
+// can tell them from queued ones, whatever others do meanwhile.
 
 #include <coroutine>
 #include <cstddef>
@@ -32,6 +32,20 @@ toto::Task<int> three_calls(SimQueue& queue, Tally& begun) {
   co_return sum;
 }
 
+/// Three hops, one after another; all but the first are kept if nothing else is queued.
+toto::Task<> three_hops(SimQueue& queue, Tally& hopped) {
+  for (int i = 0; i < 3; ++i) {
+    co_await queue.schedule();
+    ++hopped;
+  }
+}
+
+/// From the middle of a task: goes to the end of its queue, and notes that it has come there.
+FireAndForget hop_and_note(SimQueue& queue, std::string& order, char note) {
+  co_await queue.schedule();
+  order += note;
+}
+
 /// Suspends the coroutine, and resumes it right there, in the middle of something else.
 template <class After>
 struct ResumedInTheMiddle {
@@ -53,6 +67,17 @@ Owned two_calls(SimQueue& queue, Tally& ran, Tally& living, After after) {
   co_await ResumedInTheMiddle<After>{after};
   auto second = [&ran, captured = Counted(living)] { ++ran; };
   co_await queue.call(toto::not_a_temporary(std::move(second)));
+}
+
+/// The second hop is kept by a worker that is in the middle of `after`.
+template <class After>
+Owned two_hops(SimQueue& queue, Tally& hopped, Tally& living, After after) {
+  const Counted local(living);
+  co_await queue.schedule();
+  ++hopped;
+  co_await ResumedInTheMiddle<After>{after};
+  co_await queue.schedule();
+  ++hopped;
 }
 
 }  // namespace
@@ -364,5 +389,144 @@ TEST_CASE("a queue destroyed by the task that has added to it runs what was adde
     last.get();
     require(ran == 2, "what it has added ran afterwards");
     sim.sleep_for(10ms);
+  });
+}
+
+TEST_CASE("hops of a coroutine on its own queue, while others add: each is made once, behind what was queued",
+          "[simulation][A1][A10][inv.I11]") {
+  const auto model = [](std::size_t threads) {
+    return [threads](Simulation& sim) {
+      Tally hopped;
+      Tally others;
+      {
+        SimQueue queue(threads, 5ms);
+        const auto watching = watch(sim, queue);
+        auto hopping = queue.yield_task(three_hops, std::ref(queue), std::ref(hopped));
+        queue.add_task([&] { ++others; });
+        hopping.get();
+        queue.wait_idle();
+        require(queue.stats().submitted == 2 && queue.stats().completed == 2, "a hop is not a task");
+      }
+      require(hopped == 3 && others == 1, "each was made once");
+    };
+  };
+  explore("hops and an adder, 1 thread", {}, model(1));
+  explore("hops and an adder, 2 threads", {.deviations = 1}, model(2));
+  explore("hops behind what was queued", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        hop_and_note(queue, order, '2');  // kept: nothing is queued
+        hop_and_note(queue, order, '3');
+        queue.add_task([&] { order += '4'; });
+        hop_and_note(queue, order, '5');
+        queue.with({.priority = 1}).add_task([&] { order += '1'; });
+      });
+      queue.wait_idle();
+    }
+    require(order == "12345", "by priority, then in order");
+  });
+}
+
+TEST_CASE("a worker that blocks in the middle of a task leaves the hop that it has kept to others",
+          "[simulation][C4][M3]") {
+  explore("a kept hop of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
+    Tally hopped;
+    {
+      SimGate gate;
+      SimHandle<void> opened;
+      SimQueue queue(2, 5ms);
+      SimQueue other(1, 5ms);
+      const auto watching = watch(sim, queue);
+      opened = other.yield_task([&] { gate.wait(); });
+      const auto coroutine = [&]() -> toto::Task<> {
+        co_await queue.schedule();
+        ++hopped;
+        const auto wait = [&] { opened.wait(); };
+        co_await ResumedInTheMiddle<decltype(wait)>{wait};
+        co_await queue.schedule();
+        ++hopped;
+        gate.open();
+      };
+      queue.yield_task(coroutine).get();
+    }
+    require(hopped == 2, "both hops have been made");
+  });
+}
+
+TEST_CASE("a hop from the middle of a task of a queue of two is left to the other thread",
+          "[simulation][C4][M7][inv.I11]") {
+  explore("hopped in the middle of a coroutine", {.deviations = 1}, [](Simulation& sim) {
+    Tally went_on;
+    {
+      SimGate gate;
+      SimQueue queue(2, 5ms);
+      const auto watching = watch(sim, queue);
+      const auto coroutine = [&]() -> toto::Task<> {
+        co_await queue.schedule();
+        [](SimQueue& own, SimGate& opened) -> FireAndForget {
+          co_await own.schedule();
+          opened.open();
+        }(queue, gate);
+        gate.wait();
+        ++went_on;
+      };
+      queue.yield_task(coroutine).get();
+      queue.wait_idle();
+    }
+    require(went_on == 1, "it went on");
+  });
+}
+
+TEST_CASE("a coroutine that is destroyed while a worker keeps its hop does not go on", "[simulation][G9]") {
+  explore("destroy against a kept hop", {.deviations = 1}, [](Simulation& sim) {
+    Tally hopped;
+    Tally living;
+    {
+      SimGate begun;
+      SimGate kept;
+      SimGate destroyed;
+      SimQueue queue(2, 5ms);
+      const auto watching = watch(sim, queue);
+      Owned frame;
+      queue.add_task([&] {
+        frame = two_hops(queue, hopped, living, [&] {
+          kept.open();
+          destroyed.wait();
+        });
+        begun.open();
+      });
+      begun.wait();
+      kept.wait();
+      frame.destroy();
+      require(living == 0, "its locals have gone");
+      destroyed.open();
+      queue.wait_idle();
+    }
+    require(hopped == 1, "it has not gone on");
+  });
+}
+
+TEST_CASE("cancelling what is queued lets a kept hop stand, and so does closing", "[simulation]") {
+  explore("cancel all, a hop is kept", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimGate added;
+      SimGate told;
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      queue.add_task([&] {
+        hop_and_note(queue, order, '1');
+        added.open();
+        told.wait();
+      });
+      added.wait();
+      require(queue.cancel_queued() == 0, "a hop is not a task");
+      queue.close();
+      told.open();
+    }
+    require(order == "1", "it has been made");
   });
 }

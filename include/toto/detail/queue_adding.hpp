@@ -148,8 +148,18 @@ void QueueCore<Runtime>::leave_lane(QueuedTask& task) noexcept {
 }
 
 template <class Runtime>
+void QueueCore<Runtime>::run_hop_node(Continuation& node, Turn) noexcept {
+  static_cast<Hop&>(node).coroutine.resume();
+}
+
+template <class Runtime>
 void QueueCore<Runtime>::add(Hop& hop) {
-  hop.run = [](Continuation& node, Turn) noexcept { static_cast<Hop&>(node).coroutine.resume(); };
+  hop.run = &run_hop_node;
+  // A worker returns to its loop at once from the coroutine that it has resumed there.
+  if (Worker* const self = this_worker();
+      self != nullptr && (thread_count_ == 1 || self->on_top == hop.coroutine) && keep(*self, hop)) {
+    return;
+  }
   add(Kind::hop, &run_hop, [&](Slot& slot) {
     Hop* const pointer = &hop;
     std::memcpy(slot.closure, &pointer, sizeof(pointer));
@@ -163,9 +173,7 @@ void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
   std::memcpy(&hop, slot.closure, sizeof(hop));
   hop->slot = nullptr;  // its own: nobody else looks while it begins to run
   worker.count(Tally::kHops);
-  worker.in_coroutine.store(true, std::memory_order_relaxed);
-  hop->run(*hop, Turn::on_executor);
-  worker.in_coroutine.store(false, std::memory_order_relaxed);
+  resume_on_top(worker, hop->coroutine);
 }
 
 template <class Runtime>

@@ -30,7 +30,7 @@ void QueueCore<Runtime>::withdraw(Hop& hop) noexcept {
   if (hop.slot != nullptr) {
     hop.slot->run.store(&run_nothing, std::memory_order_relaxed);
     --hops_;
-  } else {
+  } else if (!take_kept_locked(hop)) {
     remove_node_locked(hop);
   }
   announce_quiet_locked();

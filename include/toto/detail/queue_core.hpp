@@ -23,7 +23,7 @@
 //  I8  After ended_ nothing is accepted, and everything accepted before has been completed.
 //  I9  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own task
 //      lets that one thread go.
-//  I11 A worker keeps a task for itself only if that would be the next one to be claimed, and nobody else could begin
+//  I11 A worker keeps a task or a hop for itself only if that would be the next one to be claimed, and nobody else could begin
 //      with it sooner (queue_keeping.hpp).
 
 #ifndef TOTO_DETAIL_QUEUE_CORE_HPP
@@ -184,7 +184,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// A coroutine's place in the queue while it awaits schedule(). Lives in the coroutine's frame.
   struct Hop : Continuation {
     std::coroutine_handle<> coroutine;
-    /// Where it is queued; null: as a node, or not at all. Guarded by the queue's mutex.
+    /// Where it is queued; null: as a node, with the worker that keeps it, or not at all. Guarded by the queue's mutex.
     Slot* slot = nullptr;
   };
 
@@ -329,6 +329,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static void run_undecided(Slot& slot, Worker& worker);
   static void run_task_node(Continuation&, Turn) noexcept {}  // tells a task among the nodes; see run_node
   static void run_hop(Slot& slot, Worker& worker);
+  static void run_hop_node(Continuation& node, Turn) noexcept;
   static void run_nothing(Slot&, Worker&) {}
 
   TOTO_COLD QueueClosed closed_error() const;
@@ -399,13 +400,16 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   TOTO_COLD void lose(Worker& self) noexcept TOTO_RELEASE(mutex_);
   void settle(Worker& self);
   void settle_one(Worker& self) noexcept;
+  static void resume_on_top(Worker& self, std::coroutine_handle<> coroutine) noexcept;
   void run_kept(Worker& self);
+  bool keep(Worker& self, Hop& hop) noexcept;
+  bool has_next_turn(const Worker& self, Continuation& node) const noexcept;
   bool is_kept_locked(const QueuedTask& task) const noexcept TOTO_REQUIRES(mutex_);
-  bool take_kept_locked(QueuedTask& task) noexcept TOTO_REQUIRES(mutex_);
+  bool take_kept_locked(Continuation& node) noexcept TOTO_REQUIRES(mutex_);
   void queue_kept_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);
   bool rest(Worker& self) TOTO_REQUIRES(mutex_);
   void look_again() TOTO_REQUIRES(mutex_);
-  void leave_it_to_waker(Worker& self) noexcept;
+  bool leave_it_to_waker(Worker& self) noexcept;
   TOTO_COLD void leave(Worker& self) TOTO_RELEASE(mutex_);
   void fold_locked(Worker& self) noexcept TOTO_REQUIRES(mutex_);
   void push_idle_locked(Worker& worker) noexcept TOTO_REQUIRES(mutex_);

@@ -138,8 +138,8 @@ class Worker {
   /// worker is blocked.
   const QueuedTask<Runtime>* running = nullptr;
 
-  /// A task that it has kept for itself instead of queueing it: queue_keeping.hpp. Whoever exchanges it has it.
-  typename Runtime::template Atomic<QueuedTask<Runtime>*> kept{nullptr};
+  /// A task or a hop that it has kept for itself instead of queueing it: queue_keeping.hpp. Whoever exchanges it has it.
+  typename Runtime::template Atomic<Continuation*> kept{nullptr};
 
   // Written by the worker's own thread, read by anybody.
   typename Runtime::template Atomic<std::uint64_t> tally{0};
@@ -172,6 +172,7 @@ class Worker {
   typename Runtime::template Atomic<bool> woken_by_worker{false};
   /// Used by the worker's own thread only.
   SpinBudget<Runtime> spins;
+  Backoff<Runtime> backoff;
 
   /// The tasks it has begun, or claimed, since its last visit to the mutex. Requires that mutex.
   std::uint64_t begun(const Tally& seen) const noexcept { return seen.begun == 0 && claimed_task ? 1 : seen.begun; }

@@ -36,6 +36,7 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
       unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
       try {
         run_node(self, *node);
+        settle(self);
       } catch (...) {  // a forced unwind, as below
         mutex_.lock();
         lose(self);
@@ -131,18 +132,17 @@ void QueueCore<Runtime>::run_node(Worker& self, Continuation& node) {
   self.worked = true;
   if (node.run == &run_task_node) {
     static_cast<QueuedTask&>(node).run_on(self);
-    settle(self);
-    return;
+  } else if (node.run == &run_hop_node) {
+    resume_on_top(self, static_cast<Hop&>(node).coroutine);
+  } else {
+    self.in_coroutine.store(true, std::memory_order_relaxed);
+    node.run(node, Turn::on_executor);
+    self.in_coroutine.store(false, std::memory_order_relaxed);
   }
-  self.in_coroutine.store(true, std::memory_order_relaxed);
-  node.run(node, Turn::on_executor);
-  self.in_coroutine.store(false, std::memory_order_relaxed);
-  settle(self);
 }
 
 /// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has just
-/// ended, coroutine tasks that have just ended, and the task that it has kept. Lets through a forced unwind of that
-/// one.
+/// ended, coroutine tasks that have just ended, and what it has kept. Lets through a forced unwind of that.
 template <class Runtime>
 inline void QueueCore<Runtime>::settle(Worker& self) {
   for (;;) {
@@ -159,15 +159,21 @@ inline void QueueCore<Runtime>::settle(Worker& self) {
 template <class Runtime>
 void QueueCore<Runtime>::settle_one(Worker& self) noexcept {
   if (self.resume_next) {
-    self.in_coroutine.store(true, std::memory_order_relaxed);
-    self.on_top = std::exchange(self.resume_next, nullptr);
-    self.on_top.resume();
-    self.on_top = nullptr;
-    self.in_coroutine.store(false, std::memory_order_relaxed);
+    resume_on_top(self, std::exchange(self.resume_next, nullptr));
   } else {
     Continuation& node = self.local.pop_front();
     node.run(node, Turn::on_executor);
   }
+}
+
+/// From the worker's loop, not from the middle of anything.
+template <class Runtime>
+inline void QueueCore<Runtime>::resume_on_top(Worker& self, std::coroutine_handle<> coroutine) noexcept {
+  self.in_coroutine.store(true, std::memory_order_relaxed);
+  self.on_top = coroutine;
+  coroutine.resume();
+  self.on_top = nullptr;
+  self.in_coroutine.store(false, std::memory_order_relaxed);
 }
 
 template <class Runtime>
@@ -213,12 +219,17 @@ bool QueueCore<Runtime>::rest(Worker& self) {
     self.spins.spin([&self] { return self.parker.has_token(); });
     const bool awake = self.parker.has_token();
     self.parker.park_until(until);
-    leave_it_to_waker(self);
+    const bool left_to_waker = leave_it_to_waker(self);
     mutex_.lock();
     if (std::exchange(self.signalled, false) && std::exchange(self.searcher, false)) {
       searching_ = false;
     }
     self.spins.paid(awake && has_work_locked());
+    if (has_work_locked()) {
+      self.backoff.reset();
+    } else if (left_to_waker) {
+      self.backoff.grow();
+    }
   }
   if (self.idle) {
     remove_idle_locked(self);
@@ -228,16 +239,18 @@ bool QueueCore<Runtime>::rest(Worker& self) {
 }
 
 /// If another worker has woken this one for a task that it has added itself, it will most likely run it in an instant;
-/// to take it from that worker's cache costs more than it gains. But it may be busy for long: so only for an instant.
+/// to take it from that worker's cache costs more than it gains. But it may be busy for long: so only for a while,
+/// which is longer the more often it has run what it has added. Returns whether one has.
 template <class Runtime>
-void QueueCore<Runtime>::leave_it_to_waker(Worker& self) noexcept {
+bool QueueCore<Runtime>::leave_it_to_waker(Worker& self) noexcept {
   if constexpr (Runtime::spins) {
-    constexpr int kLooks = 16;
-    for (int look = 0; look < kLooks && self.woken_by_worker.load(std::memory_order_relaxed); ++look) {
-      Runtime::relax();
+    if (self.woken_by_worker.load(std::memory_order_relaxed)) {
+      self.woken_by_worker.store(false, std::memory_order_relaxed);
+      self.backoff.wait();
+      return true;
     }
-    self.woken_by_worker.store(false, std::memory_order_relaxed);
   }
+  return false;
 }
 
 /// Looks for about a microsecond before sleeping, as the one who is on the way: adders meanwhile need not wake anybody.
