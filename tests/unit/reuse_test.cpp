@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <thread>
@@ -105,6 +106,30 @@ TEST_CASE("a task gets a thread although another one has just begun a long task"
   const bool all_begun = begun.wait_for(kThreads);
   gate.open();
   REQUIRE(all_begun);
+}
+
+namespace {
+
+/// Woken by each task, the other worker of the queue mostly finds that this one has run it already.
+toto::Task<int> round_trips_then_meet(TaskQueue& queue, int count) {
+  int met = 0;
+  for (int i = 0; i < count; ++i) {
+    auto handle = queue.yield_task([i] { return i; });
+    static_cast<void>(co_await handle);
+    if (i % 100 == 0) {
+      Meeting meeting(2);
+      queue.add_task([meeting]() mutable { meeting.arrive_and_wait(); });
+      met += meeting.arrive_and_wait() ? 1 : 0;  // blocks this worker: only the other one can come
+    }
+  }
+  co_return met;
+}
+
+}  // namespace
+
+TEST_CASE("a worker that was woken for nothing many times comes when it is needed", "[task_queue][C4]") {
+  TaskQueue queue(2, Duration::never(), "c4");
+  REQUIRE(queue.yield_task(round_trips_then_meet, std::ref(queue), 2000).get() == 20);
 }
 
 TEST_CASE("making a queue starts no thread", "[task_queue][C5]") {
