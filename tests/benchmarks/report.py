@@ -152,6 +152,7 @@ def markdown(results, plot_files, quick):
     for goal, measure, verdict in verdicts(results):
         reached, word = (f"{verdict[0]:.3g}", "met" if verdict[1] else "missed") if verdict else ("-", "peer missing")
         lines.append(f"| {name_of(goal)} | {measure} | {goal.limit:g} | {reached} | {word} |")
+    lines += ["", "[What bounds the speed](design.md#what-bounds-the-speed) says what is known of those that are missed."]
     lines += ["", "## Every contender", "",
               "Ratios to the baseline; smaller is better. The last column is on the machine of that day: such numbers "
               "differ from machine to machine and from run to run, the ratios less so.", "",

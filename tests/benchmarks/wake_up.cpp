@@ -77,6 +77,6 @@ void contest_after(const Settings& settings, std::chrono::milliseconds pause, st
 
 int main(int argc, char** argv) {
   const Settings settings(argc, argv);
-  contest_after(settings, std::chrono::milliseconds(1), settings.quick() ? 100 : 300);
+  contest_after(settings, std::chrono::milliseconds(1), settings.quick() ? 100 : 1000);
   contest_after(settings, std::chrono::milliseconds(300), settings.quick() ? 1 : 7);
 }
