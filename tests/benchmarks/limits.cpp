@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The machine's own limits, which no pool can be faster than: a lock that nobody else wants, a cache line that goes to
-// and fro between two threads, memory that one thread takes and another gives back, a wake-up by the system, and a ring
-// of one producer and one consumer.
+// and fro between two threads, memory that one thread takes and another gives back, memory that is touched for the first
+// time, a wake-up by the system, and a ring of one producer and one consumer.
 
 #include <algorithm>
 #include <array>
@@ -78,6 +78,14 @@ double uncontended_lock(std::size_t count) {
     mutex.lock();
     mutex.unlock();
   });
+}
+
+/// What it takes until the system has found memory for one page.
+double first_touch(std::size_t pages) {
+  constexpr std::size_t kPage = 4096;
+  const auto memory = std::make_unique_for_overwrite<char[]>(pages * kPage);
+  std::size_t next = 0;
+  return time_per_call(pages, [&] { const_cast<volatile char&>(memory[kPage * next++]) = 1; });
 }
 
 /// Two threads answer each other `count` times; `wait(word, old)` returns when the word is not `old` any more.
@@ -157,6 +165,7 @@ int main(int argc, char** argv) {
   print_sample("limit", "cache line to the other thread", "machine",
                median_of(settings.amount(50), [] { return cache_line(10'000); }), "ns");
   print_sample("limit", "malloc here, free there", "machine", malloc_here_free_there(settings.amount(1'000'000)), "ns");
+  print_sample("limit", "first touch of a page of memory", "machine", first_touch(settings.amount(20'000)), "ns");
   print_sample("limit", "system's sleep and wake-up, one way", "machine",
                median_of(settings.amount(50), [] { return wake_up(500); }), "ns");
   print_sample("limit", "ring of one producer and consumer", "machine", spsc_ring(settings.amount(5'000'000)), "ns");

@@ -6,6 +6,7 @@ usage: report.py SAMPLES SUMMARY [--quick] [DOCS]      (--quick: says so in the 
 
 import collections
 import json
+import math
 import os
 import pathlib
 import platform
@@ -77,7 +78,13 @@ def read_samples(path):
 
 
 def ratio(mine, reference):
-    return mine.median / reference.median if reference.median > 0 else float("nan")
+    return mine.median / reference.median if reference.median > 0 else math.nan
+
+
+def to_baseline(summary, contenders, layout):
+    """The ratio in words; nothing where there is none."""
+    relative = ratio(summary, contenders["baseline"]) if "baseline" in contenders else math.nan
+    return "" if math.isnan(relative) else format(relative, layout)
 
 
 def judge(goal, results):
@@ -101,7 +108,7 @@ def table(results):
         if is_scaling(key):
             continue
         for name, summary in sorted(contenders.items(), key=lambda entry: entry[1].median):
-            relative = f"{ratio(summary, contenders['baseline']):10.3f}" if "baseline" in contenders else ""
+            relative = to_baseline(summary, contenders, "10.3f")
             lines.append(f"{', '.join(key):34} {name:16} {summary.median:10.4g} {summary.low:10.4g} "
                          f"{summary.high:10.4g} {summary.unit:6} {relative}".rstrip())
     return lines
@@ -161,13 +168,15 @@ def markdown(results, plot_files, quick):
         if is_scaling(key) or key[0] == "limit":
             continue
         for name, summary in sorted(contenders.items(), key=lambda entry: entry[1].median):
-            relative = f"{ratio(summary, contenders['baseline']):.3g}" if "baseline" in contenders else ""
+            relative = to_baseline(summary, contenders, ".3g")
             lines.append(f"| {', '.join(key)} | {name} | {relative} | {summary.median:.3g} "
                          f"({summary.low:.3g} to {summary.high:.3g}) {summary.unit} |")
     lines += ["", "## The machine's own limits", "", "| | on the machine of that day |", "|---|---|"]
     lines += [f"| {key[1]} | {contenders['machine'].median:.3g} {contenders['machine'].unit} |"
               for key, contenders in results.items() if key[0] == "limit"]
-    lines += ["", "## Plots", ""]
+    lines += ["", "## Plots", "",
+              "In those of growing numbers what is made takes memory, and where that is new each page costs a first touch "
+              "(above): a queued task takes a hundredth of a page, a waiter, a timer or a named queue more.", ""]
     lines += [f"![{title}]({file})\n" for title, file in plot_files]
     return "\n".join(lines).rstrip() + "\n"
 
