@@ -23,8 +23,8 @@
 //  I8  After ended_ nothing is accepted, and everything accepted before has been completed.
 //  I9  Every thread is joined: by the next one to leave, by the end of the queue; a queue that dies in its own task
 //      lets that one thread go.
-//  I11 A worker keeps a task or a hop for itself only if that would be the next one to be claimed, and nobody else could
-//      begin with it sooner (queue_keeping.hpp).
+//  I11 A worker keeps a task or a hop for itself only if that would be the next one to be claimed, and nobody else
+//      could begin with it sooner (queue_keeping.hpp).
 
 #ifndef TOTO_DETAIL_QUEUE_CORE_HPP
 #define TOTO_DETAIL_QUEUE_CORE_HPP

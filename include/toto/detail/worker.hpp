@@ -138,7 +138,8 @@ class Worker {
   /// worker is blocked.
   const QueuedTask<Runtime>* running = nullptr;
 
-  /// A task or a hop that it has kept for itself instead of queueing it: queue_keeping.hpp. Whoever exchanges it has it.
+  /// A task or a hop that it has kept for itself instead of queueing it: queue_keeping.hpp. Whoever exchanges this has
+  /// it.
   typename Runtime::template Atomic<Continuation*> kept{nullptr};
 
   // Written by the worker's own thread, read by anybody.
