@@ -182,7 +182,7 @@ class BasicTaskQueue {
   /// end if it is running: the task itself must not destroy it.
   /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
-  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` throws, and as add_task.
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>
   [[nodiscard("co_await it: call() alone calls nothing")]] auto call(F&& fn, Args&&... args) {
