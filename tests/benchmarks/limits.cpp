@@ -85,7 +85,11 @@ double first_touch(std::size_t pages) {
   constexpr std::size_t kPage = 4096;
   const auto memory = std::make_unique_for_overwrite<char[]>(pages * kPage);
   std::size_t next = 0;
-  return time_per_call(pages, [&] { const_cast<volatile char&>(memory[kPage * next++]) = 1; });
+  return time_per_call(pages, [&] {
+    char& first = memory[kPage * next++];
+    first = 1;
+    keep(first);
+  });
 }
 
 /// Two threads answer each other `count` times; `wait(word, old)` returns when the word is not `old` any more.

@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -78,6 +79,95 @@ Owned two_hops(SimQueue& queue, Tally& hopped, Tally& living, After after) {
   co_await ResumedInTheMiddle<After>{after};
   co_await queue.schedule();
   ++hopped;
+}
+
+/// The second step opens the gate for which `after` waits.
+template <class After>
+toto::Task<> call_then_call_and_open(SimQueue& queue, Tally& ran, After after, SimGate& gate) {
+  co_await queue.call([&ran] { ++ran; });
+  co_await ResumedInTheMiddle<After>{after};
+  co_await queue.call([&ran, &gate] {
+    ++ran;
+    gate.open();
+  });
+}
+template <class After>
+toto::Task<> hop_then_hop_and_open(SimQueue& queue, Tally& hopped, After after, SimGate& gate) {
+  co_await queue.schedule();
+  ++hopped;
+  co_await ResumedInTheMiddle<After>{after};
+  co_await queue.schedule();
+  ++hopped;
+  gate.open();
+}
+
+/// The coroutine that `begin(queue, steps, after, gate)` gives is resumed in the middle of an awaitable of the user's,
+/// which then waits for what the coroutine's next step does: the other worker has to do it.
+template <class Begin>
+void wait_in_the_middle_for_the_next_step(Simulation& sim, Begin begin) {
+  Tally steps;
+  {
+    SimGate gate;
+    SimHandle<void> opened;
+    SimQueue queue(2, 5ms);
+    SimQueue other(1, 5ms);
+    const auto watching = watch(sim, queue);
+    opened = other.yield_task([&] { gate.wait(); });
+    queue.yield_task([&] { return begin(queue, steps, [&opened] { opened.wait(); }, gate); }).get();
+  }
+  require(steps == 2, "both steps have been made");
+}
+
+/// In the middle of a coroutine that its worker has resumed from its loop, after `first(queue)`, `open_later(queue,
+/// gate)` goes into the queue to open the gate; the coroutine waits for that in a way that the library cannot see.
+template <class First, class OpenLater>
+void wait_in_the_middle_for_another(Simulation& sim, First first, OpenLater open_later) {
+  Tally went_on;
+  {
+    SimGate gate;
+    SimQueue queue(2, 5ms);
+    const auto watching = watch(sim, queue);
+    const auto coroutine = [&]() -> toto::Task<> {
+      co_await first(queue);
+      open_later(queue, gate);
+      gate.wait();
+      ++went_on;
+    };
+    queue.yield_task(coroutine).get();
+    queue.wait_idle();
+  }
+  require(went_on == 1, "it went on");
+}
+
+/// The coroutine that `begin(queue, steps, living, after)` gives is destroyed elsewhere while a worker, in the middle of
+/// `after`, keeps its second step. `cancelled`: how many tasks count as that.
+template <class Begin>
+void destroy_while_kept(Simulation& sim, Begin begin, std::uint64_t cancelled) {
+  Tally steps;
+  Tally living;
+  {
+    SimGate begun;
+    SimGate kept;
+    SimGate destroyed;
+    SimQueue queue(2, 5ms);
+    const auto watching = watch(sim, queue);
+    Owned frame;
+    queue.add_task([&] {
+      frame = begin(queue, steps, living, [&] {
+        kept.open();
+        destroyed.wait();
+      });
+      begun.open();
+    });
+    begun.wait();
+    kept.wait();
+    frame.destroy();
+    require(living == 0, "the capture, or the local, has gone with the frame");
+    destroyed.open();
+    queue.wait_idle();
+    require(queue.stats().cancelled == cancelled, "and counts as cancelled, if it is a task");
+  }
+  require(steps == 1, "the second step has not been made");
 }
 
 }  // namespace
@@ -279,29 +369,10 @@ TEST_CASE("an urgent task, and a continuation without a home, come before a task
 }
 
 TEST_CASE("a worker that blocks in the middle of a task leaves what it has kept to others", "[simulation][C4][M3]") {
-  // The coroutine is resumed in the middle of an awaitable of the user's, which then waits for what the coroutine's
-  // next call does: the other worker has to do it.
   explore("a kept call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
-    Tally ran;
-    {
-      SimGate gate;
-      SimHandle<void> opened;
-      SimQueue queue(2, 5ms);
-      SimQueue other(1, 5ms);
-      const auto watching = watch(sim, queue);
-      opened = other.yield_task([&] { gate.wait(); });
-      const auto coroutine = [&]() -> toto::Task<> {
-        co_await queue.call([&ran] { ++ran; });
-        const auto wait = [&] { opened.wait(); };
-        co_await ResumedInTheMiddle<decltype(wait)>{wait};
-        co_await queue.call([&ran, &gate] {
-          ++ran;
-          gate.open();
-        });
-      };
-      queue.yield_task(coroutine).get();
-    }
-    require(ran == 2, "both calls have been made");
+    wait_in_the_middle_for_the_next_step(sim, [](SimQueue& queue, Tally& ran, auto after, SimGate& gate) {
+      return call_then_call_and_open(queue, ran, after, gate);
+    });
   });
 }
 
@@ -324,52 +395,18 @@ TEST_CASE("what is added in the middle of a task of a queue of two is left to th
     require(ran == 1, "it went on");
   });
   explore("called in the middle of a coroutine", {.deviations = 1}, [](Simulation& sim) {
-    Tally ran;
-    {
-      SimGate gate;
-      SimQueue queue(2, 5ms);
-      const auto watching = watch(sim, queue);
-      const auto coroutine = [&]() -> toto::Task<> {
-        co_await queue.call([&ran] { ++ran; });
-        [](SimQueue& own, SimGate& opened) -> FireAndForget { co_await own.call([&opened] { opened.open(); }); }(queue,
-                                                                                                                 gate);
-        gate.wait();
-      };
-      queue.yield_task(coroutine).get();
-      queue.wait_idle();
-    }
-    require(ran == 1, "it went on");
+    wait_in_the_middle_for_another(
+        sim, [](SimQueue& queue) { return queue.call([] {}); },
+        [](SimQueue& queue, SimGate& gate) -> FireAndForget { co_await queue.call([&gate] { gate.open(); }); });
   });
 }
 
 TEST_CASE("a coroutine that is destroyed elsewhere while a worker keeps its call takes the call along",
           "[simulation][G8]") {
   explore("destroy against a kept call", {.deviations = 1}, [](Simulation& sim) {
-    Tally ran;
-    Tally living;
-    {
-      SimGate begun;
-      SimGate kept;
-      SimGate destroyed;
-      SimQueue queue(2, 5ms);
-      const auto watching = watch(sim, queue);
-      Owned frame;
-      queue.add_task([&] {
-        frame = two_calls(queue, ran, living, [&] {
-          kept.open();
-          destroyed.wait();
-        });
-        begun.open();
-      });
-      begun.wait();
-      kept.wait();
-      frame.destroy();
-      require(living == 0, "the capture has gone with the frame");
-      destroyed.open();
-      queue.wait_idle();
-      require(queue.stats().cancelled == 1, "and counts as cancelled");
-    }
-    require(ran == 1, "it has not run");
+    destroy_while_kept(
+        sim,
+        [](SimQueue& queue, Tally& ran, Tally& living, auto after) { return two_calls(queue, ran, living, after); }, 1);
   });
 }
 
@@ -433,79 +470,32 @@ TEST_CASE("hops of a coroutine on its own queue, while others add: each is made 
 TEST_CASE("a worker that blocks in the middle of a task leaves the hop that it has kept to others",
           "[simulation][C4][M3]") {
   explore("a kept hop of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
-    Tally hopped;
-    {
-      SimGate gate;
-      SimHandle<void> opened;
-      SimQueue queue(2, 5ms);
-      SimQueue other(1, 5ms);
-      const auto watching = watch(sim, queue);
-      opened = other.yield_task([&] { gate.wait(); });
-      const auto coroutine = [&]() -> toto::Task<> {
-        co_await queue.schedule();
-        ++hopped;
-        const auto wait = [&] { opened.wait(); };
-        co_await ResumedInTheMiddle<decltype(wait)>{wait};
-        co_await queue.schedule();
-        ++hopped;
-        gate.open();
-      };
-      queue.yield_task(coroutine).get();
-    }
-    require(hopped == 2, "both hops have been made");
+    wait_in_the_middle_for_the_next_step(sim, [](SimQueue& queue, Tally& hopped, auto after, SimGate& gate) {
+      return hop_then_hop_and_open(queue, hopped, after, gate);
+    });
   });
 }
 
 TEST_CASE("a hop from the middle of a task of a queue of two is left to the other thread",
           "[simulation][C4][M7][inv.I11]") {
   explore("hopped in the middle of a coroutine", {.deviations = 1}, [](Simulation& sim) {
-    Tally went_on;
-    {
-      SimGate gate;
-      SimQueue queue(2, 5ms);
-      const auto watching = watch(sim, queue);
-      const auto coroutine = [&]() -> toto::Task<> {
-        co_await queue.schedule();
-        [](SimQueue& own, SimGate& opened) -> FireAndForget {
-          co_await own.schedule();
-          opened.open();
-        }(queue, gate);
-        gate.wait();
-        ++went_on;
-      };
-      queue.yield_task(coroutine).get();
-      queue.wait_idle();
-    }
-    require(went_on == 1, "it went on");
+    wait_in_the_middle_for_another(
+        sim, [](SimQueue& queue) { return queue.schedule(); },
+        [](SimQueue& queue, SimGate& gate) -> FireAndForget {
+          co_await queue.schedule();
+          gate.open();
+        });
   });
 }
 
 TEST_CASE("a coroutine that is destroyed while a worker keeps its hop does not go on", "[simulation][G9]") {
   explore("destroy against a kept hop", {.deviations = 1}, [](Simulation& sim) {
-    Tally hopped;
-    Tally living;
-    {
-      SimGate begun;
-      SimGate kept;
-      SimGate destroyed;
-      SimQueue queue(2, 5ms);
-      const auto watching = watch(sim, queue);
-      Owned frame;
-      queue.add_task([&] {
-        frame = two_hops(queue, hopped, living, [&] {
-          kept.open();
-          destroyed.wait();
-        });
-        begun.open();
-      });
-      begun.wait();
-      kept.wait();
-      frame.destroy();
-      require(living == 0, "its locals have gone");
-      destroyed.open();
-      queue.wait_idle();
-    }
-    require(hopped == 1, "it has not gone on");
+    destroy_while_kept(
+        sim,
+        [](SimQueue& queue, Tally& hopped, Tally& living, auto after) {
+          return two_hops(queue, hopped, living, after);
+        },
+        0);
   });
 }
 

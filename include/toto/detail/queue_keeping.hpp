@@ -68,11 +68,7 @@ void QueueCore<Runtime>::run_kept(Worker& self) {
     const Lock lock(mutex_);
     queue_kept_locked(self);
   } else if (Continuation* const node = self.kept.exchange(nullptr, std::memory_order_relaxed)) {
-    if (node->run == &run_task_node) {
-      static_cast<QueuedTask*>(node)->run_on(self);
-    } else {
-      resume_on_top(self, static_cast<Hop*>(node)->coroutine);
-    }
+    run_node(self, *node);
   }
 }
 

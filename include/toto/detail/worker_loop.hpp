@@ -221,11 +221,12 @@ bool QueueCore<Runtime>::rest(Worker& self) {
     self.parker.park_until(until);
     const bool left_to_waker = leave_it_to_waker(self);
     mutex_.lock();
+    const bool found = has_work_locked();
     if (std::exchange(self.signalled, false) && std::exchange(self.searcher, false)) {
       searching_ = false;
     }
-    self.spins.paid(awake && has_work_locked());
-    if (has_work_locked()) {
+    self.spins.paid(awake && found);
+    if (found) {
       self.backoff.reset();
     } else if (left_to_waker) {
       self.backoff.grow();
