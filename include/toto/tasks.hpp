@@ -60,7 +60,7 @@
 #include "instance_pool.hpp"
 // clang-format on
 
-#if defined(TOTO_COMPILED) || defined(TOTO_COMPILED_HERE)
+#ifdef TOTO_COMPILED
 #include "detail/compiled_templates.hpp"
 #endif
 

@@ -11,7 +11,7 @@ if(TOTO_SANITIZE)
   math(EXPR toto_timeout_factor "4 * ${toto_timeout_factor}")
 endif()
 
-option(TOTO_TESTS_COMPILED "Tests of toto define TOTO_COMPILED, which compiles faster" OFF)
+option(TOTO_TESTS_COMPILED "Tests of toto use toto::compiled, which compiles faster" OFF)
 
 # toto_add_suite(<directory> TIMEOUT <seconds> [ALONE]): all of <directory>/*.cpp is one executable,
 # toto_<directory>_tests, and each Catch2 test case in it a test. ALONE: while one of them runs, nothing else does. An
@@ -39,9 +39,7 @@ function(toto_add_suite directory)
     target_precompile_headers(${target} PRIVATE support/catch.hpp <toto/tasks.hpp>)
   endif()
   if(TOTO_TESTS_COMPILED)
-    target_sources(${target} PRIVATE support/compiled.cpp)
-    set_source_files_properties(support/compiled.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON) # it defines more
-    target_compile_definitions(${target} PRIVATE TOTO_COMPILED)
+    target_link_libraries(${target} PRIVATE toto::compiled)
   endif()
   math(EXPR timeout "${suite_TIMEOUT} * ${toto_timeout_factor}")
   if(TOTO_SANITIZE)

@@ -57,8 +57,9 @@ install_the_library() {
   diff -r "$source/include" "$work/prefix/include"
 }
 
+# find_package_finds_it TARGET
 find_package_finds_it() {
-  build found -D HOW=find_package -D CMAKE_PREFIX_PATH="$work/prefix" -D TOTO_WANTED="$major_minor"
+  build "found-${1#toto::}" -D TARGET="$1" -D HOW=find_package -D CMAKE_PREFIX_PATH="$work/prefix" -D TOTO_WANTED="$major_minor"
 }
 
 # A version that is not compatible is refused, and the message says that it is the version.
@@ -94,22 +95,24 @@ compiled_once() {
   cd "$here/user"
   # shellcheck disable=SC2086 # flags are a list
   set -- "$CXX" ${CXXFLAGS:-} -std=c++20 -I"$source/include"
-  "$@" -DTOTO_COMPILED -c main.cpp -o "$work/compiled_main.o"
-  "$@" -DTOTO_COMPILED_HERE -c other.cpp -o "$work/compiled_other.o"
-  "$@" "$work/compiled_main.o" "$work/compiled_other.o" -pthread -o "$work/compiled_once"
+  set -- "$@" -DTOTO_COMPILED -pthread main.cpp other.cpp
+  "$@" "$source/include/toto/compiled.cpp" -o "$work/compiled_once"
   "$work/compiled_once"
-  # Alone, the first of them lacks what the second one has compiled.
-  ! "$@" "$work/compiled_main.o" -pthread -o "$work/compiled_alone" 2> "$work/missing"
+  # Without that file, something is missing: so the others do not compile it, too.
+  ! "$@" -o "$work/compiled_nowhere" 2> "$work/missing"
   grep -q 'QueueCore' "$work/missing"
 }
 
 way "install" install_the_library
-way "find_package(toto $major_minor) of the installed copy" find_package_finds_it
+way "find_package(toto $major_minor) of the installed copy, toto::toto" find_package_finds_it toto::toto
+way "find_package(toto $major_minor) of the installed copy, toto::compiled" find_package_finds_it toto::compiled
 way "find_package(toto 9) is refused" find_package_refuses 9
 way "find_package(toto ${major_minor%.*}.999) is refused" find_package_refuses "${major_minor%.*}.999"
-way "add_subdirectory" build subdirectory -D HOW=add_subdirectory -D TOTO_SOURCE="$source"
+way "add_subdirectory, toto::toto" build subdirectory -D HOW=add_subdirectory -D TOTO_SOURCE="$source"
+way "add_subdirectory, toto::compiled, precompiled headers" build subdirectory-compiled -D HOW=add_subdirectory \
+  -D TOTO_SOURCE="$source" -D TARGET=toto::compiled -D PRECOMPILED=ON
 way "FetchContent" build fetched -D HOW=fetch_content -D FETCHCONTENT_SOURCE_DIR_TOTO="$source"
 way "a vendored copy, no build system, no include path" vendored_copy
 way "two translation units in one program" two_translation_units
-way "the library compiled in one of them, used by the other" compiled_once
+way "compiled.cpp beside them" compiled_once
 exit $failed

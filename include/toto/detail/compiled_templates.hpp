@@ -1,35 +1,32 @@
 // SPDX-License-Identifier: MIT
 //
 // For programs in which many files use the library: what does not depend on their types is compiled in one of them,
-// the one that defines TOTO_COMPILED_HERE; the others define TOTO_COMPILED. The idea is that of Asio's separate
-// compilation. Included by tasks.hpp.
+// compiled.cpp; the others, which define TOTO_COMPILED, declare it only. The idea is that of Asio's separate
+// compilation.
 
 #ifndef TOTO_DETAIL_COMPILED_TEMPLATES_HPP
 #define TOTO_DETAIL_COMPILED_TEMPLATES_HPP
 
 #include "../tasks.hpp"
 
-#if defined(TOTO_COMPILED_HERE)
-#define TOTO_DETAIL_EXTERN
-#else
-#define TOTO_DETAIL_EXTERN extern
-#endif
+// Declares each of them (`extern`), or defines it (nothing). A definition may stand behind a declaration, as it does
+// in compiled.cpp if that has the headers precompiled.
+#define TOTO_DETAIL_COMPILED_TEMPLATES(declare)             \
+  declare template class detail::BlockCache<StdRuntime>;    \
+  declare template class detail::TimerHeap<StdRuntime>;     \
+  declare template class detail::TimerService<StdRuntime>;  \
+  declare template class detail::Watchdog<StdRuntime>;      \
+  declare template class detail::QueueCore<StdRuntime>;     \
+  declare template class detail::TaskStateBase<StdRuntime>; \
+  declare template class detail::Supervisor<StdRuntime>;    \
+  declare template class detail::LoopCore<StdRuntime>;      \
+  declare template class detail::PoolCore<StdRuntime>;      \
+  declare template class BasicTaskQueue<StdRuntime>;
 
 namespace toto::inline v0 {
 
-TOTO_DETAIL_EXTERN template class detail::BlockCache<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::TimerHeap<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::TimerService<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::Watchdog<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::QueueCore<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::TaskStateBase<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::Supervisor<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::LoopCore<StdRuntime>;
-TOTO_DETAIL_EXTERN template class detail::PoolCore<StdRuntime>;
-TOTO_DETAIL_EXTERN template class BasicTaskQueue<StdRuntime>;
+TOTO_DETAIL_COMPILED_TEMPLATES(extern)
 
 }  // namespace toto::inline v0
-
-#undef TOTO_DETAIL_EXTERN
 
 #endif  // TOTO_DETAIL_COMPILED_TEMPLATES_HPP
