@@ -15,10 +15,10 @@ import sys
 def seconds_to_compile(source, include, definitions=()):
     """Processor time; None if it cannot be compiled, because what it includes is not installed."""
     # Not through a compiler cache: the path of the compiler is asked for, and what it makes is thrown away.
-    command = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", "-DASIO_STANDALONE", f"-I{include}"]
+    command = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", "-DASIO_STANDALONE", f"-I{include}",
+               *(f"-D{name}" for name in definitions), "-c", str(source), "-o", os.devnull]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command + [f"-D{name}" for name in definitions] + ["-c", str(source), "-o", os.devnull], stderr=subprocess.DEVNULL,
-                          env={**os.environ, "CCACHE_DISABLE": "1"})
+    done = subprocess.run(command, stderr=subprocess.DEVNULL, env={**os.environ, "CCACHE_DISABLE": "1"})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds if done.returncode == 0 else None
@@ -26,7 +26,7 @@ def seconds_to_compile(source, include, definitions=()):
 
 def main():
     repository = pathlib.Path(sys.argv[1])
-    for name, contender, definitions in [("toto", "toto", ()), ("toto", "toto, TOTO_COMPILED", ("TOTO_COMPILED",)),
+    for name, contender, definitions in [("toto", "toto", ()), ("toto", "toto::compiled", ("TOTO_COMPILED",)),
                                          ("asio", "Asio", ())]:
         source = repository / "tests" / "benchmarks" / "compile_cost" / f"{name}.cpp"
         seconds = seconds_to_compile(source, repository / "include", definitions)

@@ -47,7 +47,7 @@ GOALS = [
     Goal("allocations", "hop", "toto", None, 0),
     Goal("idle", "CPU in 3 s", "toto", None, 0.1),
     Goal("compile", "one task", "toto", "Asio", 1.0),
-    Goal("compile", "one task", "toto, TOTO_COMPILED", "Asio", 1.0),
+    Goal("compile", "one task", "toto::compiled", "Asio", 1.0),
 ]
 SCALING = {  # workload: what the horizontal axis counts
     "tasks queued": "tasks queued",
@@ -116,7 +116,7 @@ def table(results):
 
 def name_of(goal):
     """The workload; and the contender, if it is a special way of using this library."""
-    special = f" ({goal.contender.removeprefix('toto').strip(' ,')})" if goal.contender != "toto" else ""
+    special = f" ({goal.contender.removeprefix('toto ')})" if goal.contender != "toto" else ""
     return f"{goal.workload}, {goal.variant}{special}"
 
 
