@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measures what one round of compiling each of compile_cost/*.cpp costs, and prints samples as the programs do.
+"""Measures three times in turn what compiling each of compile_cost/*.cpp costs, and prints samples as the programs do.
 
 usage: compile_cost.py REPOSITORY
 """
@@ -26,8 +26,8 @@ def seconds_to_compile(source, include, definitions=()):
 
 def main():
     repository = pathlib.Path(sys.argv[1])
-    for name, contender, definitions in [("toto", "toto", ()), ("toto", "toto::compiled", ("TOTO_COMPILED",)),
-                                         ("asio", "Asio", ())]:
+    for name, contender, definitions in 3 * [("toto", "toto", ()), ("toto", "toto::compiled", ("TOTO_COMPILED",)),
+                                             ("asio", "Asio", ())]:
         source = repository / "tests" / "benchmarks" / "compile_cost" / f"{name}.cpp"
         seconds = seconds_to_compile(source, repository / "include", definitions)
         if seconds is not None:
