@@ -55,10 +55,6 @@ inline std::string duration_text(Duration length) {
   return text + unit->name;
 }
 
-inline std::string_view text_of(TaskEnd end) noexcept {
-  return end == TaskEnd::completed ? "completed" : end == TaskEnd::failed ? "failed" : "cancelled";
-}
-
 /// Formats as the text does that text_for_format() makes of it.
 template <class T>
 struct TextFormatter : fmt::formatter<std::string_view> {

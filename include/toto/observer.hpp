@@ -25,6 +25,12 @@ struct TaskEvent {
 /// How a task ended.
 enum class TaskEnd { completed, failed, cancelled };
 
+namespace detail {
+inline std::string_view text_of(TaskEnd end) noexcept {
+  return end == TaskEnd::completed ? "completed" : end == TaskEnd::failed ? "failed" : "cancelled";
+}
+}  // namespace detail
+
 /// Override what is of interest.
 ///
 /// Each member is called on the thread on which it happens, without any lock of the library; it may be called by

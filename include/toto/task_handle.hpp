@@ -64,7 +64,7 @@ class HandleAwaiter {
 
   bool await_ready() const {
     if (state_ == nullptr) {
-      throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+      throw_no_task();
     }
     return state_->ready() && whereto_.is_here();
   }
@@ -236,7 +236,7 @@ class [[nodiscard(
 
   State& state() const {
     if (state_ == nullptr) {
-      throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+      detail::throw_no_task();
     }
     return *state_;
   }

@@ -43,6 +43,10 @@ namespace toto::inline v0::detail {
 template <class Runtime>
 class Supervisor;
 
+[[noreturn]] TOTO_COLD inline void throw_no_task() {
+  throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+}
+
 /// Is told that a task is over.
 template <class Runtime>
 class Observer {

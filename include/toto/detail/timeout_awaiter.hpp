@@ -112,7 +112,7 @@ class TimeoutAwaiter {
 
   bool await_ready() const {
     if (state_ == nullptr) {
-      throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+      throw_no_task();
     }
     return state_->ready();
   }

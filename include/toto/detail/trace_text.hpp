@@ -259,10 +259,6 @@ class TraceText {
     }
   }
 
-  static std::string_view text_of(TaskEnd end) noexcept {
-    return end == TaskEnd::completed ? "completed" : end == TaskEnd::failed ? "failed" : "cancelled";
-  }
-
   void mark(std::string_view name, const TraceRecord& record, Point here, std::int64_t length) {
     event(name, "X", here.time, here.track);
     text += ",\"dur\":";
