@@ -61,6 +61,12 @@ concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption
 
 namespace detail {
 
+/// Would be a UserExecutor if its post() were noexcept.
+template <class E, class Runtime>
+concept ExecutorWhosePostMayThrow = !UserExecutor<E, Runtime> && !requires(E& executor) {
+  executor.executor();
+} && requires(E& executor, BasicResumption<Runtime> resumption) { executor.post(std::move(resumption)); };
+
 /// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one whose
 /// coroutine dies can be taken back, and posts a callable that runs that one.
 template <class Runtime, class UserExecutor>
@@ -91,6 +97,8 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     return true;
   }
 
+  typename ExecutorCore<Runtime>::Identity identity() const noexcept override { return {&executor_, &type_}; }
+
  private:
   static void run_one(ExecutorCore<Runtime>& core, std::uint64_t ticket) noexcept {
     auto& self = static_cast<UserExecutorCore&>(core);
@@ -110,6 +118,8 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     }
   }
 
+  static inline char type_ = 0;  // its address: an executor and its first member may share theirs
+
   UserExecutor& executor_;
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
@@ -122,7 +132,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 ///
 /// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine continues
 /// as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that is to continue on it.
+/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and every call of its post().
 /// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
 template <class Runtime>
 class BasicExecutorRef {
@@ -144,9 +154,13 @@ class BasicExecutorRef {
   BasicExecutorRef(Executor& executor)  // NOLINT(google-explicit-constructor)
       : core_(detail::Ref<Core>::adopt(new detail::UserExecutorCore<Runtime, Executor>(executor))) {}
 
+  template <detail::ExecutorWhosePostMayThrow<Runtime> Executor>
+  BasicExecutorRef(Executor& executor) = delete;  // post() has to be noexcept: there is nobody to tell that it failed
+
   explicit operator bool() const noexcept { return static_cast<bool>(core_); }
+  /// Whether both are the same executor, or both none.
   friend bool operator==(const BasicExecutorRef& a, const BasicExecutorRef& b) noexcept {
-    return a.core_.get() == b.core_.get();
+    return detail::is_same<Runtime>(a.core_.get(), b.core_.get());
   }
 
  private:
@@ -181,6 +195,30 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
   return detail::ExecutorAccess::make(
       detail::Ref<detail::ExecutorCore<Runtime>>::share(detail::ThreadContext<Runtime>::current().executor));
 }
+
+/// Says that this thread runs on an executor of the program's own, as long as the scope exists: what suspends meanwhile
+/// comes back to it. For the thread that runs a toolkit's event loop:
+///
+///     toto::ExecutorScope here(window);
+///     window.run();
+///
+/// Without it only what toto resumes there counts as running on the executor, and not what the toolkit calls.
+/// Lifetime: a local variable of a function, not of a coroutine; scopes of one thread end in the reverse order. The
+/// executor outlives it. Not for a thread of a queue.
+template <class Runtime>
+class BasicExecutorScope {
+ public:
+  /// Throws: std::bad_alloc, for an executor of the program's own.
+  explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
+      : executor_(std::move(executor)), scope_(detail::ExecutorAccess::core(executor_).get()) {}
+  BasicExecutorScope(const BasicExecutorScope&) = delete;
+  BasicExecutorScope& operator=(const BasicExecutorScope&) = delete;
+
+ private:
+  BasicExecutorRef<Runtime> executor_;
+  detail::ExecutorScope<Runtime> scope_;
+};
+using ExecutorScope = BasicExecutorScope<StdRuntime>;
 
 }  // namespace toto::inline v0
 

@@ -308,8 +308,9 @@ TEST_CASE("a coroutine may be destroyed with the continuation of its call in a l
           "[await][call][G9]") {
   // A function that the loop drops destroys it.
   struct Destroys {
-    Owned& coroutine;
+    explicit Destroys(Owned& owned) : coroutine(owned) {}
     ~Destroys() { coroutine.destroy(); }
+    Owned& coroutine;
   };
   Lifetimes captures;
   std::atomic<bool> resumed{false};

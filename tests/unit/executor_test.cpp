@@ -39,6 +39,7 @@ static_assert(std::is_convertible_v<toto::EventLoop&, toto::ExecutorRef>);
 static_assert(std::is_convertible_v<MessageThread&, toto::ExecutorRef>);
 static_assert(!std::is_convertible_v<MayThrow&, toto::ExecutorRef>);
 static_assert(!std::is_constructible_v<toto::ExecutorRef, int&>);
+static_assert(!std::is_copy_constructible_v<toto::ExecutorScope>);
 static_assert(std::is_copy_constructible_v<toto::Resumption> && std::is_nothrow_invocable_v<const toto::Resumption&>);
 
 /// Awaits and then counts.
@@ -320,4 +321,78 @@ TEST_CASE("thousands of coroutines hop between two queues and each arrives every
   }
   REQUIRE(over.wait_for(kCoroutines));
   CHECK(wrong == 0);
+}
+
+TEST_CASE("references to one executor are equal, however they were made", "[executor][H1]") {
+  struct Outer {
+    ManualExecutor first;  // at the same address
+    void post(toto::Resumption) noexcept {}
+  };
+  Outer outer;
+  ManualExecutor other;
+  toto::TaskQueue queue;
+  CHECK(toto::ExecutorRef(outer) == toto::ExecutorRef(outer));
+  CHECK(toto::ExecutorRef(outer) != toto::ExecutorRef(outer.first));
+  CHECK(toto::ExecutorRef(outer.first) != toto::ExecutorRef(other));
+  CHECK(toto::ExecutorRef(other) != toto::ExecutorRef(queue));
+  CHECK(toto::ExecutorRef(queue) == toto::ExecutorRef(queue));
+  CHECK(toto::ExecutorRef(other) != toto::ExecutorRef());
+  CHECK(toto::ExecutorRef() == toto::ExecutorRef());
+}
+
+TEST_CASE("in an ExecutorScope, code that the executor's own library calls runs on that executor", "[executor][H1]") {
+  struct Elsewhere {  // resumed by the program itself, not by the library
+    std::coroutine_handle<>& waiting;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> suspended) const noexcept { waiting = suspended; }
+    void await_resume() const noexcept {}
+  };
+  toto::TaskQueue queue;
+  ManualExecutor window;
+  std::coroutine_handle<> waiting;
+  std::vector<std::string> steps;
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  {
+    const toto::ExecutorScope here(window);
+    CHECK(toto::current_executor() == toto::ExecutorRef(window));
+    [](toto::TaskQueue& tasks, std::coroutine_handle<>& suspended, std::vector<std::string>& told) -> FireAndForget {
+      co_await tasks.yield_task([] {});
+      told.emplace_back("a handle");
+      co_await Elsewhere{suspended};
+      told.emplace_back("something else");
+      co_await tasks.yield_task([] {});
+      told.emplace_back("a handle again");
+    }(queue, waiting, steps);
+    worker.release();
+    queue.wait_idle();
+    CHECK(steps.empty());
+    window.run_all();
+    CHECK(steps == std::vector<std::string>{"a handle"});
+    waiting.resume();  // as an event of the window
+    queue.wait_idle();
+    CHECK(steps == std::vector<std::string>{"a handle", "something else"});
+    window.run_all();
+    CHECK(steps == std::vector<std::string>{"a handle", "something else", "a handle again"});
+  }
+  CHECK_FALSE(toto::current_executor());
+}
+
+TEST_CASE("a coroutine on an executor does not leave it for a handle that is ready", "[executor][H2]") {
+  toto::TaskQueue queue;
+  ManualExecutor window;
+  int count = 0;
+  auto here = queue.yield_task([] {});
+  auto there = queue.yield_task([] {});
+  queue.wait_idle();
+  {
+    const toto::ExecutorScope scope(window);
+    count_after(std::move(here).resume_on(window), count);
+    CHECK(count == 1);
+    CHECK(window.posted.empty());
+  }
+  count_after(std::move(there).resume_on(window), count);
+  CHECK(count == 1);
+  window.run_all();
+  CHECK(count == 2);
 }

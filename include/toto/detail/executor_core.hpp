@@ -51,9 +51,23 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
+  /// What two cores of the same executor have in common: a user's own may have several.
+  struct Identity {
+    const void* object;
+    const void* type;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  virtual Identity identity() const noexcept { return {this, nullptr}; }
+
   /// The EventLoop this is the core of, or null.
   virtual void* event_loop() noexcept { return nullptr; }
 };
+
+/// Whether both are the same executor, or both none.
+template <class Runtime>
+bool is_same(const ExecutorCore<Runtime>* a, const ExecutorCore<Runtime>* b) noexcept {
+  return a == b || (a != nullptr && b != nullptr && a->identity() == b->identity());
+}
 
 template <class Runtime>
 class QueueCore;
