@@ -257,7 +257,7 @@ TEST_CASE("at every entry point what is named or stored first is destroyed once"
   {
     toto::TaskQueue queue({.thread_count = 1, .name = "entry points", .max_queued = 10});
     toto::AwaitableInstance awaitable(CountedService{Counted(captures)}, queue);
-    toto::InstancePool pool(std::make_unique<CountedService>(Counted(captures)));
+    toto::InstancePool pool(std::make_unique<CountedService>(CountedService{Counted(captures)}));
     const auto await = [](toto::TaskQueue& tasks, toto::AwaitableInstance<CountedService>& instance,
                           toto::InstancePool<CountedService>& instances, Lifetimes& lifetimes) -> toto::Task<int> {
       int sum = 0;
