@@ -369,7 +369,10 @@ TEST_CASE("in an ExecutorScope, code that the executor's own library calls runs 
     CHECK(steps.empty());
     window.run_all();
     CHECK(steps == std::vector<std::string>{"a handle"});
+    HeldWorker again(queue);
+    REQUIRE(again.held());
     waiting.resume();  // as an event of the window
+    again.release();
     queue.wait_idle();
     CHECK(steps == std::vector<std::string>{"a handle", "something else"});
     window.run_all();
