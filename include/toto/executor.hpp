@@ -208,7 +208,7 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
 template <class Runtime>
 class BasicExecutorScope {
  public:
-  /// Throws: std::bad_alloc, for an executor of the program's own.
+  /// Throws nothing itself; the reference to an executor of the program's own may (std::bad_alloc).
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::ExecutorAccess::core(executor_).get()) {}
   BasicExecutorScope(const BasicExecutorScope&) = delete;

@@ -59,7 +59,8 @@ install_the_library() {
 
 # find_package_finds_it TARGET
 find_package_finds_it() {
-  build "found-${1#toto::}" -D TARGET="$1" -D HOW=find_package -D CMAKE_PREFIX_PATH="$work/prefix" -D TOTO_WANTED="$major_minor"
+  build "found-${1#toto::}" -D TARGET="$1" -D HOW=find_package -D CMAKE_PREFIX_PATH="$work/prefix" \
+    -D TOTO_WANTED="$major_minor"
 }
 
 # A version that is not compatible is refused, and the message says that it is the version.
@@ -94,8 +95,7 @@ two_translation_units() {
 compiled_once() {
   cd "$here/user"
   # shellcheck disable=SC2086 # flags are a list
-  set -- "$CXX" ${CXXFLAGS:-} -std=c++20 -I"$source/include"
-  set -- "$@" -DTOTO_COMPILED -pthread main.cpp other.cpp
+  set -- "$CXX" ${CXXFLAGS:-} -std=c++20 -I"$source/include" -DTOTO_COMPILED -pthread main.cpp other.cpp
   "$@" "$source/include/toto/compiled.cpp" -o "$work/compiled_once"
   "$work/compiled_once"
   # Without that file, something is missing: so the others do not compile it, too.
