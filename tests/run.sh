@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 . support/packages.sh
 
 need_tools cmake=cmake ninja=ninja-build "${CXX:-c++}=g++"
-need_packages catch2 libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev valgrind python3 ||
+need_packages catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev valgrind python3 ||
   echo "going on: CMake fetches what it can, and leaves out what needs the rest" >&2
 
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+//
+// What async_get promises, for Asio as for Boost.Asio. The file that includes this has included one of them, and calls
+// it `net`.
+
+#ifndef TOTO_TESTS_SUPPORT_ASIO_WAITS_HPP
+#define TOTO_TESTS_SUPPORT_ASIO_WAITS_HPP
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <toto/asio.hpp>
+#include <toto/tasks.hpp>
+#include <utility>
+#include <vector>
+
+#include "support/gate.hpp"
+#include "support/sanitizers.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace toto_tests;
+
+int failures = 0;
+
+void expect(bool condition, const std::string& what) {
+  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what.c_str());
+  failures += condition ? 0 : 1;
+}
+
+/// What the exception is: "no", "cancelled", or its text.
+std::string text_of(const std::exception_ptr& failure) {
+  try {
+    if (failure) {
+      std::rethrow_exception(failure);
+    }
+    return "no";
+  } catch (const toto::TaskCancelled&) {
+    return "cancelled";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+/// Says that it was destroyed, as a capture of a handler.
+using Owned = std::shared_ptr<int>;
+
+net::awaitable<void> use_results(toto::TaskQueue& queue) {
+  const auto io_thread = std::this_thread::get_id();
+  const int value = co_await toto::async_get(queue.yield_task([] { return 42; }), net::use_awaitable);
+  expect(value == 42, "a coroutine gets the result");
+  expect(std::this_thread::get_id() == io_thread, "on its own thread");
+  auto moved = queue.yield_task([] { return std::make_unique<int>(7); });
+  const std::unique_ptr<int> owner = co_await toto::async_get(std::move(moved), net::use_awaitable);
+  expect(owner != nullptr && *owner == 7, "a result that can only be moved");
+  co_await toto::async_get(queue.yield_task([] {}), net::use_awaitable);
+  std::string failure;
+  try {
+    co_await toto::async_get(queue.yield_task([]() -> int { throw std::runtime_error("no disk"); }),
+                             net::use_awaitable);
+  } catch (const std::runtime_error& error) {
+    failure = error.what();
+  }
+  expect(failure == "no disk", "what the task threw");
+}
+
+void coroutines() {
+  net::io_context io;
+  toto::TaskQueue queue(2);
+  std::exception_ptr failure = std::make_exception_ptr(std::runtime_error("did not end"));
+  net::co_spawn(io, use_results(queue), [&](std::exception_ptr ended) { failure = ended; });
+  io.run();
+  expect(text_of(failure) == "no", "the coroutine ends, and with it run()");
+}
+
+void callbacks() {
+  net::io_context io;
+  Gate gate;
+  toto::TaskQueue queue;
+  auto ready = queue.yield_task([] { return 1; });
+  ready.wait();
+  int got = 0;
+  toto::async_get(std::move(ready), net::bind_executor(io, [&](std::exception_ptr, int result) { got = result; }));
+  expect(got == 0, "a handler is not called within async_get, if the task is over");
+  io.run();
+  expect(got == 1, "but on its executor");
+
+  toto::async_get(queue.yield_task([&] { gate.wait(); }), net::bind_executor(io, [&](std::exception_ptr) { got = 2; }));
+  io.restart();
+  expect(io.poll() == 0 && !io.stopped(), "what waits for a task is outstanding work");
+  gate.open();
+  io.run();
+  expect(got == 2, "until its handler was called");
+
+  toto::async_get(queue.yield_task([] {}), net::bind_executor(io, [](std::exception_ptr) { throw std::string("x"); }));
+  io.restart();
+  bool thrown = false;
+  try {
+    io.run();
+  } catch (const std::string&) {
+    thrown = true;
+  }
+  expect(thrown, "what a handler throws leaves run()");
+
+  toto::TaskHandle<int> empty;
+  thrown = false;
+  try {
+    toto::async_get(std::move(empty), net::bind_executor(io, [](std::exception_ptr, int) {}));
+  } catch (const toto::NoState&) {
+    thrown = true;
+  }
+  expect(thrown, "a handle without a task is refused");
+  expect(toto::async_get(queue.yield_task([] { return 3; }), net::use_future).get() == 3, "a future");
+}
+
+/// What the handler of a task is told that was cancelled with that type: while it waits in the queue, or while it runs
+/// and looks at its token.
+std::string cancelled_with(net::cancellation_type type, bool running) {
+  net::io_context io;
+  Gate gate;
+  Gate begun;
+  toto::TaskQueue queue;
+  if (!running) {
+    queue.add_task([&] { gate.wait(); });
+  }
+  auto handle = queue.yield_task([&](const toto::StopToken& token) {
+    begun.open();
+    gate.wait();
+    return token.stop_requested() ? 1 : 2;
+  });
+  if (running) {
+    begun.wait();
+  }
+  net::cancellation_signal signal;
+  std::string told = "nothing";
+  toto::async_get(std::move(handle),
+                  net::bind_cancellation_slot(signal.slot(), net::bind_executor(io, [&](auto failure, int result) {
+                                                told = failure ? text_of(failure) : result == 1 ? "stopped" : "ran";
+                                              })));
+  signal.emit(type);
+  gate.open();
+  io.run();
+  expect(!signal.slot().has_handler(), "the slot is empty afterwards");
+  return told;
+}
+
+void cancelling() {
+  using Type = net::cancellation_type;
+  expect(cancelled_with(Type::total, false) == "cancelled", "total: a task that has not begun is cancelled");
+  expect(cancelled_with(Type::terminal, false) == "cancelled", "terminal: and so it is");
+  expect(cancelled_with(Type::total, true) == "ran", "total: a task that runs is left alone");
+  expect(cancelled_with(Type::partial, true) == "stopped", "partial: it is asked to stop");
+  expect(cancelled_with(Type::terminal, true) == "stopped", "terminal: it is asked to stop");
+}
+
+net::awaitable<void> give_up(toto::TaskQueue& queue, std::size_t& first) {
+  using namespace net::experimental::awaitable_operators;
+  net::steady_timer timer(co_await net::this_coro::executor, 1ms);
+  auto handle = queue.yield_task([](const toto::StopToken& token) {
+    while (!token.stop_requested()) {
+      std::this_thread::yield();
+    }
+  });
+  const auto ended =
+      co_await (toto::async_get(std::move(handle), net::use_awaitable) || timer.async_wait(net::use_awaitable));
+  first = ended.index();
+}
+
+void operators() {
+  net::io_context io;
+  toto::TaskQueue queue;
+  std::size_t first = 7;
+  net::co_spawn(io, give_up(queue, first), net::detached);
+  io.run();
+  expect(first == 1, "a timer is over first, and the task was asked to stop");
+}
+
+net::awaitable<void> wait_for_ever(toto::TaskQueue& queue, Gate& gate, Gate& waits, Owned) {
+  auto handle = queue.yield_task([&] { gate.wait(); });
+  waits.open();
+  co_await toto::async_get(std::move(handle), net::use_awaitable);
+}
+
+/// Starts a wait when it is destroyed.
+struct StartsAnother {
+  toto::TaskQueue& queue;
+  net::io_context& io;
+  Owned owned;
+  void operator()(std::exception_ptr) const {}
+  StartsAnother(toto::TaskQueue& q, net::io_context& i, Owned o) : queue(q), io(i), owned(std::move(o)) {}
+  StartsAnother(StartsAnother&&) = default;
+  StartsAnother& operator=(StartsAnother&&) = delete;
+  ~StartsAnother() {
+    if (owned) {
+      toto::async_get(queue.yield_task([] {}),
+                      net::bind_executor(io, [kept = std::move(owned)](std::exception_ptr) {}));
+    }
+  }
+};
+
+void destroyed_contexts() {
+  const Owned owned = std::make_shared<int>(1);
+  Gate gate;
+  toto::TaskQueue queue;
+  std::promise<std::string> reported;
+  queue.on_error(
+      [&](const std::exception_ptr& failure, const toto::TaskInfo&) { reported.set_value(text_of(failure)); });
+  {
+    net::io_context io;
+    toto::async_get(queue.yield_task([&] {
+      gate.wait();
+      throw std::runtime_error("unseen");
+    }),
+                    net::bind_executor(io, [owned](std::exception_ptr) {}));
+    Gate waits;
+    net::co_spawn(io, wait_for_ever(queue, gate, waits, owned), net::detached);
+    io.poll();
+    waits.wait();
+  }
+  expect(owned.use_count() == 1, "a context that is destroyed takes the handlers along that wait for tasks");
+  gate.open();
+  expect(reported.get_future().get() == "unseen", "a failure that nobody waits for any more is reported");
+  {
+    net::io_context io;
+    auto handle = queue.yield_task([] { return 1; });
+    handle.wait();
+    toto::async_get(std::move(handle), net::bind_executor(io, [owned](std::exception_ptr, int) {}));
+    Gate none;
+    Gate waits;
+    net::co_spawn(io, wait_for_ever(queue, none, waits, owned), net::detached);
+    io.run_one();  // co_spawn's own, or the handler
+    none.open();
+    queue.wait_idle();
+  }
+  expect(owned.use_count() == 1, "and those that were posted and have not run");
+  {
+    net::io_context io;
+    auto handle = queue.yield_task([&] { gate.wait(); });
+    toto::async_get(std::move(handle), net::bind_executor(io, StartsAnother(queue, io, owned)));
+  }
+  expect(owned.use_count() == 1, "and those that are started meanwhile");
+}
+
+/// The queue's thread finishes tasks while their context is being destroyed.
+void races() {
+  const Owned owned = std::make_shared<int>(1);
+  toto::TaskQueue queue(2);
+  std::atomic<int> called{0};
+  const int rounds = scaled(2'000, 200);
+  for (int round = 0; round < rounds; ++round) {
+    net::io_context io;
+    std::vector<std::unique_ptr<net::cancellation_signal>> signals;
+    for (int i = 0; i < 8; ++i) {
+      signals.push_back(std::make_unique<net::cancellation_signal>());
+      toto::async_get(
+          queue.yield_task([] {}),
+          net::bind_cancellation_slot(signals.back()->slot(),
+                                      net::bind_executor(io, [owned, &called](std::exception_ptr) { ++called; })));
+    }
+    if (round % 2 == 0) {
+      for (const auto& signal : signals) {
+        signal->emit(net::cancellation_type::terminal);
+      }
+    }
+    if (round % 4 < 2) {
+      io.poll();
+    }
+  }
+  queue.wait_idle();
+  expect(owned.use_count() == 1, "handlers are called or destroyed, " + std::to_string(called) + " of " +
+                                     std::to_string(rounds * 8) + " were called");
+}
+
+/// Several threads run the context; each session is a strand of its own.
+net::awaitable<void> session(toto::TaskQueue& queue, int rounds, std::atomic<int>& total) {
+  for (int i = 0; i < rounds; ++i) {
+    total += co_await toto::async_get(queue.yield_task([] { return 1; }), net::use_awaitable);
+  }
+}
+
+void many() {
+  toto::TaskQueue queue(2);
+  std::atomic<int> total{0};
+  const int rounds = scaled(500, 50);
+  net::thread_pool pool(2);
+  for (int i = 0; i < 20; ++i) {
+    net::co_spawn(net::make_strand(pool), session(queue, rounds, total), net::detached);
+  }
+  pool.join();
+  expect(total == 20 * rounds, "twenty sessions on two threads get each result once");
+}
+
+int failures_of_waits() {
+  coroutines();
+  callbacks();
+  cancelling();
+  operators();
+  destroyed_contexts();
+  races();
+  many();
+  return failures;
+}
+
+}  // namespace
+
+#endif  // TOTO_TESTS_SUPPORT_ASIO_WAITS_HPP
