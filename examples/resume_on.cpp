@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A coroutine comes back to where it was. resume_on() takes it elsewhere for good: to a queue, a loop, or an executor
-// kept in an ExecutorRef. current_executor() tells where the calling code runs.
+// A coroutine comes back to where it was. resume_on() takes it elsewhere for good, with a handle or without one: to a
+// queue, a loop, or an executor kept in an ExecutorRef. current_executor() tells where the calling code runs.
 
 #include <latch>
 #include <thread>
@@ -30,6 +30,10 @@ toto::Task<> move_about(toto::TaskQueue& disk, toto::TaskQueue& logic, toto::Eve
   handle.wait();  // over already
   co_await std::move(handle).resume_on(home);
   expect(toto::EventLoop::current() == &loop, "back to where we came from, also if there is nothing to wait for");
+
+  co_await toto::resume_on(logic);
+  expect(toto::TaskQueue::current() == &logic, "and to the queue once more, without a handle");
+  co_await toto::resume_on(home);
 
   std::latch suspended(1);
   loop.post([&] { suspended.count_down(); });  // the loop comes to that when we have left it

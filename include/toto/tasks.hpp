@@ -48,6 +48,7 @@
 #include "task_queue.hpp"
 #include "event_loop.hpp"
 #include "sleep_for.hpp"
+#include "resume_on.hpp"
 #include "sync_wait.hpp"
 #include "when_all.hpp"
 #include "when_all_settled.hpp"

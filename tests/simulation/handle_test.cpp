@@ -184,6 +184,32 @@ TEST_CASE("a coroutine whose loop is gone continues without a home", "[simulatio
   });
 }
 
+TEST_CASE("a coroutine that moves to a loop goes on once, on the loop or without a home", "[simulation][H2]") {
+  explore("resume_on against the end of the loop", {}, [](Simulation& sim) {
+    Tally steps;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      auto loop = std::make_unique<SimLoop>();
+      auto outer = queue.yield_task(
+          [](auto executor, SimQueue& own, Tally& count) -> toto::Task<> {
+            co_await toto::resume_on<SimRuntime>(executor);
+            ++count;
+            co_await toto::resume_on<SimRuntime>(own);
+            require(SimQueue::current() == &own, "and back on the queue");
+            ++count;
+          },
+          loop->executor(), std::ref(queue), std::ref(steps));
+      loop->post([&loop] { loop->stop(); });
+      loop->run();
+      SimRuntime::point("before the loop goes");
+      loop.reset();
+      outer.get();
+    }
+    require(steps == 2, "it went on");
+  });
+}
+
 TEST_CASE("a blocking wait races with completion and the handle's destruction", "[simulation][J1][J5][J7]") {
   explore("get against completion", {.spurious_wakeups = 1}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);

@@ -399,3 +399,98 @@ TEST_CASE("a coroutine on an executor does not leave it for a handle that is rea
   window.run_all();
   CHECK(count == 2);
 }
+
+TEST_CASE("resume_on moves a coroutine onto a program's own executor, a loop, a queue, and back", "[executor][H2]") {
+  toto::TaskQueue queue({.name = "there"});
+  toto::EventLoop loop;
+  MessageThread window;
+  struct Places {
+    bool window = false;
+    bool queue = false;
+    bool loop = false;
+    bool again = false;
+  } at;
+  loop.run_sync([](toto::TaskQueue& there, toto::EventLoop& here, MessageThread& gui, Places& seen) -> toto::Task<> {
+    const auto loop_thread = std::this_thread::get_id();
+    co_await toto::resume_on(gui);
+    seen.window = std::this_thread::get_id() == gui.id();
+    co_await toto::resume_on(there);
+    seen.queue = toto::TaskQueue::current() == &there;
+    co_await toto::resume_on(here);
+    seen.loop = std::this_thread::get_id() == loop_thread && toto::EventLoop::current() == &here;
+    co_await there.yield_task([] {});  // the loop is its home from then on
+    seen.again = std::this_thread::get_id() == loop_thread;
+  }(queue, loop, window, at));
+  CHECK((at.window && at.queue && at.loop && at.again));
+}
+
+TEST_CASE(
+    "resume_on does not leave an executor to come back to it, and moves nowhere for none, or for one that has ended",
+    "[executor][H2]") {
+  ManualExecutor window;
+  int count = 0;
+  const auto move = [](toto::ExecutorRef where, int& moved) -> FireAndForget {
+    co_await toto::resume_on(where);
+    ++moved;
+  };
+  {
+    const toto::ExecutorScope scope(window);
+    move(window, count);
+    CHECK((count == 1 && window.posted.empty()));
+  }
+  move({}, count);
+  CHECK(count == 2);
+  toto::ExecutorRef ended;
+  {
+    toto::EventLoop loop;
+    ended = loop.executor();
+  }
+  move(ended, count);
+  CHECK(count == 3);
+  move(window, count);
+  CHECK(count == 3);
+  window.run_all();
+  CHECK(count == 4);
+  PromptExecutor prompt;
+  move(prompt, count);
+  CHECK(count == 5);
+}
+
+TEST_CASE("a coroutine that is destroyed while resume_on moves it is not resumed", "[executor][G8]") {
+  ManualExecutor window;
+  int count = 0;
+  const auto move = [](toto::ExecutorRef where, int& moved) -> Owned {
+    co_await toto::resume_on(where);
+    ++moved;
+  };
+  {
+    const Owned coroutine = move(window, count);
+  }
+  window.run_all();
+  CHECK(count == 0);
+  toto::TaskQueue queue;
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  {
+    const Owned coroutine = move(queue, count);
+  }
+  worker.release();
+  queue.wait_idle();
+  CHECK(count == 0);
+}
+
+TEST_CASE("a coroutine that resume_on moves to a loop goes on elsewhere if the loop is destroyed first",
+          "[executor][H2]") {
+  Gate moved;
+  bool on_loop = true;
+  {
+    toto::EventLoop loop;
+    [](toto::EventLoop& where, Gate& over, bool& there) -> FireAndForget {
+      co_await toto::resume_on(where);
+      there = toto::EventLoop::current() != nullptr;
+      over.open();
+    }(loop, moved, on_loop);
+  }
+  REQUIRE(moved.wait());
+  CHECK_FALSE(on_loop);
+}

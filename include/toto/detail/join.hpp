@@ -26,11 +26,11 @@ class Join : public RefCounted<Runtime> {
   using Worker = detail::Worker<Runtime>;
 
   /// The coroutine goes on after `needed` of its `children`, which is at most their number. Its home is that of the
-  /// calling thread.
-  Join(std::size_t children, std::size_t needed) noexcept
+  /// calling thread, unless another is given.
+  Join(std::size_t children, std::size_t needed, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept
       : remaining_(static_cast<std::ptrdiff_t>(children) + 1),
         hold_(static_cast<std::ptrdiff_t>(children - needed) + 1),
-        home_(Home<Runtime>::current(nullptr)) {
+        home_(std::move(home)) {
     node_.join = this;
   }
 

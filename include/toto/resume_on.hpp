@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+//
+// resume_on(executor): moves a coroutine onto a queue, a loop or an executor of the program's own. Read next:
+// executor.hpp.
+
+#ifndef TOTO_RESUME_ON_HPP
+#define TOTO_RESUME_ON_HPP
+
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include "detail/executor_core.hpp"
+#include "detail/home.hpp"
+#include "detail/join.hpp"
+#include "executor.hpp"
+#include "runtime.hpp"
+
+namespace toto::inline v0 {
+
+namespace detail {
+
+/// A join of one child, which is over as soon as the coroutine waits.
+template <class Runtime>
+class Move final : public Join<Runtime> {
+ public:
+  explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, 1, std::move(home)) {}
+
+ private:
+  ~Move() override = default;
+};
+
+template <class Runtime>
+class [[nodiscard("co_await it: the coroutine continues on the executor then")]] MoveAwaiter {
+ public:
+  explicit MoveAwaiter(BasicExecutorRef<Runtime> executor) noexcept : executor_(std::move(executor)) {}
+  MoveAwaiter(const MoveAwaiter&) = delete;
+  MoveAwaiter& operator=(const MoveAwaiter&) = delete;
+  ~MoveAwaiter() {
+    if (move_ != nullptr) {
+      move_->abandon();
+    }
+  }
+
+  bool await_ready() const noexcept {
+    return !executor_ || is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
+  }
+  template <class Promise>
+  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+    auto* const move = new Move<Runtime>(Home<Runtime>(core()));
+    move_ = move;
+    move->arm(coroutine);
+    static_cast<void>(move->started());  // false: its child is not over
+    move->child_over(nullptr, nullptr);  // *this may be gone after this line
+  }
+  void await_resume() noexcept {}
+
+ private:
+  const Ref<ExecutorCore<Runtime>>& core() const noexcept { return ExecutorAccess::core(executor_); }
+
+  BasicExecutorRef<Runtime> executor_;
+  Move<Runtime>* move_ = nullptr;
+};
+
+}  // namespace detail
+
+/// To be awaited: the coroutine continues on `executor`, behind what waits there; without suspending, if it runs there
+/// already. An executor that has ended, or an empty reference, moves it nowhere: it goes on where it is.
+/// Throws: std::bad_alloc, when awaited.
+template <class Runtime = StdRuntime>
+[[nodiscard("co_await it: the coroutine continues on the executor then")]] auto resume_on(
+    std::type_identity_t<BasicExecutorRef<Runtime>> executor) noexcept {
+  return detail::MoveAwaiter<Runtime>(std::move(executor));
+}
+
+}  // namespace toto::inline v0
+
+#endif  // TOTO_RESUME_ON_HPP
