@@ -14,7 +14,7 @@
 #include "detail/submission.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -166,6 +166,6 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
 };
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_ADMISSION_HPP

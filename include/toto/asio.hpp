@@ -47,7 +47,7 @@
 #include "detail/temporaries.hpp"
 #include "task_handle.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 namespace detail {
 
 // A namespace for each, so that two files of a program may use one each.
@@ -326,6 +326,6 @@ auto async_get(detail::UnstoredHandle<T, Runtime>&& handle, Token&& token) {
 template <class T, class Runtime, class Token>
 void async_get(TaskHandle<T, Runtime>& handle, Token&& token) = delete;  // say async_get(std::move(handle), ...)
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_ASIO_HPP

@@ -19,7 +19,7 @@
 #include "task_handle.hpp"
 #include "task_queue.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 template <class T, class Runtime = StdRuntime>
 class AwaitableInstance;
@@ -214,6 +214,6 @@ template <class Instance, class Runtime>
 AwaitableInstance(Instance&&, BasicTaskQueue<Runtime>&)
     -> AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type, Runtime>;
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_AWAITABLE_INSTANCE_HPP

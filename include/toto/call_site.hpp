@@ -10,7 +10,7 @@
 
 #include "version.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// A line of source code. As a defaulted parameter, `CallSite where = CallSite::current()`, it is the caller's.
 /// Trivially copyable; the name lives as long as the program.
@@ -27,6 +27,6 @@ struct CallSite {
   std::string text() const { return line == 0 ? std::string() : std::string(file) + ':' + std::to_string(line); }
 };
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_CALL_SITE_HPP

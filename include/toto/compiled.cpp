@@ -5,8 +5,8 @@
 
 #include "detail/compiled_templates.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 TOTO_DETAIL_COMPILED_TEMPLATES()
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1

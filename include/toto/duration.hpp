@@ -14,7 +14,7 @@
 
 #include "version.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// A length of time in nanoseconds that saturates: anything too long to count is never().
 ///
@@ -126,6 +126,6 @@ constexpr Duration time_between(std::chrono::time_point<Clock, From> from,
 
 }  // namespace detail
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_DURATION_HPP

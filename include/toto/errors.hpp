@@ -11,7 +11,7 @@
 
 #include "version.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// The base of everything the library itself throws.
 struct Error : std::runtime_error {
@@ -58,6 +58,6 @@ struct DeadlockError : Error {
   using Error::Error;
 };
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_ERRORS_HPP

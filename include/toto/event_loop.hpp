@@ -22,7 +22,7 @@
 #include "task.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// A loop for one thread, which is whichever calls run() or run_sync().
 ///
@@ -167,6 +167,6 @@ class BasicEventLoop {
 
 using EventLoop = BasicEventLoop<StdRuntime>;
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_EVENT_LOOP_HPP

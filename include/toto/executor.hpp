@@ -15,7 +15,7 @@
 #include "detail/timer.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 template <class Runtime>
 class BasicExecutorRef;
@@ -220,6 +220,6 @@ class BasicExecutorScope {
 };
 using ExecutorScope = BasicExecutorScope<StdRuntime>;
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_EXECUTOR_HPP

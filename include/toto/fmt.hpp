@@ -24,7 +24,7 @@
 #error "toto/fmt.hpp needs fmt 9 or newer"
 #endif
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Exactly, in the largest unit of which it is at least one: "1.5s", "250ms", "-20us", "0s", "never", "NaN".
 inline std::string duration_text(Duration length) {
@@ -84,7 +84,7 @@ struct TextFormatter : fmt::formatter<std::string_view> {
   }
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 // Each type by name: a template for all errors would compete with that of <fmt/std.h> for all exceptions.
 template <>

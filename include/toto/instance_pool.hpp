@@ -35,7 +35,7 @@
 #include "task_handle.hpp"
 #include "task_queue.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 template <class T, class Runtime = StdRuntime>
 class InstancePool;
@@ -386,6 +386,6 @@ template <class F>
   requires std::invocable<std::decay_t<F>&>
 InstancePool(F&&, std::size_t, const PoolOptions& = {}) -> InstancePool<detail::MadeBy<F>>;
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_INSTANCE_POOL_HPP

@@ -13,7 +13,7 @@
 #include "errors.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -119,6 +119,6 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   detail::PooledInstance<Runtime>* instance_ = nullptr;
 };
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_LEASE_HPP

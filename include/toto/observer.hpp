@@ -12,7 +12,7 @@
 
 #include "duration.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// A task as an observer sees it. The texts are valid during the call.
 struct TaskEvent {
@@ -62,6 +62,6 @@ class QueueObserver {
   ~QueueObserver() = default;
 };
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_OBSERVER_HPP

@@ -16,7 +16,7 @@
 #include "duration.hpp"
 #include "observer.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// What close() does with tasks that are queued and have not begun.
 enum class Pending {
@@ -139,6 +139,6 @@ inline void check_options(const TaskOptions& options) {
 }
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_OPTIONS_HPP

@@ -13,7 +13,7 @@
 #include "duration.hpp"
 #include "version.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// What an InstancePool is made of, besides its instances: `InstancePool pool(instances, {.default_queue = "db"})`.
 struct PoolOptions {
@@ -50,6 +50,6 @@ struct PoolStats {
   friend bool operator==(const PoolStats&, const PoolStats&) = default;
 };
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_POOL_OPTIONS_HPP

@@ -17,7 +17,7 @@
 #include "runtime.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 struct ViewAccess;
@@ -138,6 +138,6 @@ struct ViewAccess {
 };
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_QUEUE_VIEW_HPP

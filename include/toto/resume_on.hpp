@@ -16,7 +16,7 @@
 #include "executor.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -73,6 +73,6 @@ template <class Runtime = StdRuntime>
   return detail::MoveAwaiter<Runtime>(std::move(executor));
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_RESUME_ON_HPP

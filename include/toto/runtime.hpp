@@ -48,7 +48,7 @@
 #include <mutex>
 #endif
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// The runtime policy for real programs: a thin, inlined layer over the standard library.
 ///
@@ -301,7 +301,7 @@ using StopToken = StdRuntime::StopToken;
 /// What a StopToken listens to: std::stop_source where the standard library has it.
 using StopSource = StdRuntime::StopSource;
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #undef TOTO_DETAIL_POSIX
 #undef TOTO_DETAIL_ASAN

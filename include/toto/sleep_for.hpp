@@ -13,7 +13,7 @@
 #include "options.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -83,6 +83,6 @@ template <class Runtime = StdRuntime>
   return detail::SleepAwaiter<Runtime>(length);
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_SLEEP_FOR_HPP

@@ -11,7 +11,7 @@
 
 #include "version.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// One moment of a queue, taken under its lock: submitted == completed + failed + cancelled + queued + running +
 /// suspended.
@@ -38,6 +38,6 @@ struct TaskInfo {
   std::string_view queue;
 };
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_STATS_HPP

@@ -7,7 +7,7 @@
 
 #include "event_loop.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// Awaits `awaitable` on a private loop on the calling thread, and gives its result or throws what it threw.
 /// Blocks: until it is done.
@@ -23,6 +23,6 @@ detail::AwaitResult<Awaitable> sync_wait(Awaitable&& awaitable) {
   }
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_SYNC_WAIT_HPP

@@ -19,7 +19,7 @@
 #include "errors.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 template <class T = void>
 class Task;
@@ -335,6 +335,6 @@ struct TaskAccess {
 };
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_TASK_HPP

@@ -18,7 +18,7 @@
 #include "task.hpp"
 #include "task_handle.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -217,6 +217,6 @@ auto with_task_group(Body&& body) {
   }
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_TASK_GROUP_HPP

@@ -18,7 +18,7 @@
 #include "executor.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -296,6 +296,6 @@ template <class T, class Runtime>
 struct IsHandle<UnstoredHandle<T, Runtime>> : std::true_type {};
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_TASK_HANDLE_HPP

@@ -31,7 +31,7 @@
 #include "task_handle.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -367,6 +367,6 @@ struct QueueAccess {
 };
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_TASK_QUEUE_HPP

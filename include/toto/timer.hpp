@@ -14,7 +14,7 @@
 #include "options.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -92,6 +92,6 @@ inline void check_period(Duration period) {
 }
 
 }  // namespace detail
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_TIMER_HPP

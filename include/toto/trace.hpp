@@ -30,7 +30,7 @@
 #include "observer.hpp"
 #include "runtime.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 struct TraceOptions {
   /// Bytes of events that are kept in memory before they are written. When they are full, the thread that filled them
@@ -408,6 +408,6 @@ inline void TraceWriter::close() {
   check_stream_locked();
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_TRACE_HPP

@@ -22,7 +22,7 @@
 #include "task.hpp"
 #include "task_handle.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -124,6 +124,6 @@ auto when_all(Range&& awaitables) {
       Children(detail::children_of<Child>(awaitables)));
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_WHEN_ALL_HPP

@@ -16,7 +16,7 @@
 #include "task.hpp"
 #include "task_handle.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -137,6 +137,6 @@ auto when_all_or_cancel(Range&& awaitables) {
       Children(detail::children_of<Child>(awaitables)));
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_WHEN_ALL_OR_CANCEL_HPP

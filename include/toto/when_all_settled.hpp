@@ -15,7 +15,7 @@
 #include "detail/ranges.hpp"
 #include "when_all.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// How one of several ended: with a value, or with an exception. T may be void or a reference.
 /// Thread safety: One thread at a time.
@@ -134,6 +134,6 @@ auto when_all_settled(Range&& awaitables) {
       Children(detail::children_of<Child>(awaitables)));
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_WHEN_ALL_SETTLED_HPP

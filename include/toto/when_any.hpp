@@ -21,7 +21,7 @@
 #include "task.hpp"
 #include "task_handle.hpp"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 /// What when_any gives: which one was the first, counted from 0, and its result.
 template <class T>
@@ -230,6 +230,6 @@ auto when_any(Range&& awaitables) {
   return detail::WhenAny<Runtime, Children, detail::kDestroyedTwice<Range>>(Children(std::move(children)));
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_WHEN_ANY_HPP

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <new>
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The first aligned place behind `memory`, which has kAlignment bytes more than are needed. Where it begins is noted
 /// in front of that place.
@@ -43,6 +43,6 @@ inline void free_aligned(void* place) noexcept {
   ::operator delete(memory);
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_ALIGNED_MEMORY_HPP

@@ -11,7 +11,7 @@
 #include "../task.hpp"
 #include "../task_handle.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class A>
 decltype(auto) get_awaiter(A&& awaitable) {
@@ -54,6 +54,6 @@ Task<AwaitResult<A>> await_one(A& awaitable) {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_AWAITABLE_HPP

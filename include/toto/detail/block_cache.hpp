@@ -15,7 +15,7 @@
 #include "fork.hpp"
 #include "lock.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class BlockCache {
@@ -198,6 +198,6 @@ class BlockCache {
   }
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_BLOCK_CACHE_HPP

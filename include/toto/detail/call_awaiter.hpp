@@ -16,7 +16,7 @@
 #include "temporaries.hpp"
 #include "wait_list.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The task. Base is the state that yield_task would allocate; this one is not freed when nobody needs it any more, but
 /// tells the frame that it may go.
@@ -209,6 +209,6 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
   bool added_ = false;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_CALL_AWAITER_HPP

@@ -23,7 +23,7 @@
 #include "task_state.hpp"
 #include "temporaries.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
 /// called without one.
@@ -346,6 +346,6 @@ State* construct_state(As&&... arguments) {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_CALL_STATE_HPP

@@ -12,7 +12,7 @@
 
 #include "../version.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Throws: std::invalid_argument for a null callable, or for a member pointer and a null object.
 template <class F, class... Args>
@@ -32,6 +32,6 @@ void check_callable(const F& function, const Args&... args) {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_CHECK_CALLABLE_HPP

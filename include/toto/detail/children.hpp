@@ -19,7 +19,7 @@
 #include "../task_handle.hpp"
 #include "join.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// A join that handles' tasks tell directly.
 template <class Runtime>
@@ -299,6 +299,6 @@ class VectorOfChildren {
   std::vector<Child> children_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_CHILDREN_HPP

@@ -23,10 +23,10 @@
   declare template class detail::PoolCore<StdRuntime>;      \
   declare template class BasicTaskQueue<StdRuntime>;
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 TOTO_DETAIL_COMPILED_TEMPLATES(extern)
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_DETAIL_COMPILED_TEMPLATES_HPP

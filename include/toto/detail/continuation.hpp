@@ -12,7 +12,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// How a continuation's time comes: on the executor it was posted to, or after that executor has ended with the
 /// continuation still in it.
@@ -79,6 +79,6 @@ class ContinuationList {
   std::size_t size_ = 0;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_CONTINUATION_HPP

@@ -25,7 +25,7 @@
 #include "submission.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped
 /// after that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
@@ -228,6 +228,6 @@ BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>
   return start_delayed(core, lane, control, period, period, std::forward<F>(fn));
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_DELAYED_TASK_HPP

@@ -12,7 +12,7 @@
 #include "continuation.hpp"
 #include "ref.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 struct TimerNode;
@@ -112,6 +112,6 @@ class ExecutorScope {
   ExecutorCore<Runtime>* before_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_EXECUTOR_CORE_HPP

@@ -13,7 +13,7 @@
 #include "annotations.hpp"
 #include "lock.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The order in which mutexes are taken. An object's mutex may be held while one of a later rank is taken.
 enum class ForkRank { registry, timers, waits, pools, executors, memory };
@@ -102,6 +102,6 @@ class ForkAware {
   ForkAware* previous_ = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_FORK_HPP

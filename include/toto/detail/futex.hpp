@@ -31,7 +31,7 @@
 #include "annotations.hpp"
 #include "processor.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Sleeps while the word is `expected`, or until the deadline has passed; may return for no reason.
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
@@ -140,7 +140,7 @@ class FutexParker {
   std::atomic<std::uint32_t> word_{kEmpty};
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_FUTEX
 #endif  // TOTO_DETAIL_FUTEX_HPP

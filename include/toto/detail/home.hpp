@@ -12,7 +12,7 @@
 #include "queue_core.hpp"
 #include "ref.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Where a coroutine that awaits continues: on an executor, or nowhere in particular.
 template <class Runtime>
@@ -111,6 +111,6 @@ class Home {
   std::uintptr_t word_ = 0;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_HOME_HPP

@@ -18,7 +18,7 @@
 #include "queue_core.hpp"
 #include "submission.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Binds by capturing the pack: unlike a std::tuple, the closure is trivially copyable if its parts are.
 template <class F, class... Args>
@@ -91,6 +91,6 @@ void add_packed(QueueCore<Runtime>& core, const PackedClosure<Runtime>& closure,
   submit_named_call<void>(core, what, {}, Control<Runtime>(), false, closure);
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_INLINE_CALL_HPP

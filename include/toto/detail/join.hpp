@@ -15,7 +15,7 @@
 #include "task_state.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Its word: waiting -> done (the coroutine is being resumed) | posted (its continuation is on its way) | abandoned (it
 /// was destroyed) | blocked (it is being destroyed, and a thread sleeps until the children are over); posted -> done |
@@ -155,6 +155,6 @@ class Join : public RefCounted<Runtime> {
   Node node_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_JOIN_HPP

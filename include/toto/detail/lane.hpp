@@ -19,7 +19,7 @@
 #include "continuation.hpp"
 #include "ref.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Its queue's mutex guards what can change. As a Continuation it stands in the queue's list of lanes in which tasks
 /// wait; it is never run.
@@ -49,6 +49,6 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
   std::size_t forks_ = 0;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_LANE_HPP

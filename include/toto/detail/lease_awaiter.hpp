@@ -17,7 +17,7 @@
 #include "pool_core.hpp"
 #include "task_state.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Its stage, which the pool's mutex guards:
 ///   waiting    it stands in line, or nothing has happened yet: the coroutine owns the block.
@@ -349,6 +349,6 @@ class [[nodiscard("co_await it: calling lease alone takes no instance")]] LeaseA
   LeaseWait<Runtime>* wait_ = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_LEASE_AWAITER_HPP

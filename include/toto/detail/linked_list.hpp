@@ -10,7 +10,7 @@
 
 #include "../version.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Owns nothing. One thread at a time.
 template <class Node>
@@ -66,6 +66,6 @@ class LinkedList {
   std::size_t size_ = 0;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_LINKED_LIST_HPP

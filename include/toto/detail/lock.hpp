@@ -8,7 +8,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Mutex>
 class TOTO_SCOPED_CAPABILITY Lock {
@@ -36,6 +36,6 @@ class TOTO_SCOPED_CAPABILITY Lock {
   bool held_ = true;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_LOCK_HPP

@@ -21,7 +21,7 @@
 #include "timer.hpp"
 #include "wait_list.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
@@ -341,6 +341,6 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   SpinBudget<Runtime> spins_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_LOOP_CORE_HPP

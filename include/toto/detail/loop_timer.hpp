@@ -17,7 +17,7 @@
 #include "ref.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
@@ -114,6 +114,6 @@ class LoopCall final : public LoopTimer<Runtime> {
   F function_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_LOOP_TIMER_HPP

@@ -14,7 +14,7 @@
 #include "pool_core.hpp"
 #include "pool_transaction.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// What a blocking call gives, checked in words.
 template <class F, class... Args>
@@ -64,6 +64,6 @@ class HeldInstance {
   PooledInstance<Runtime>* const instance_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_BLOCKING_HPP

@@ -48,7 +48,7 @@
 #include "ref.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Why an instance is no more.
 enum class Loss : unsigned char { discarded, rejected, retired, closed };
@@ -337,7 +337,7 @@ void PoolCore<Runtime>::after_fork(bool in_child) noexcept {
   mutex_.unlock();
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #include "pool_lending.hpp"
 #include "pool_preparing.hpp"

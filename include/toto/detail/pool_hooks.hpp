@@ -12,7 +12,7 @@
 
 #include "../version.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 class InstanceCheck {
  public:
@@ -67,6 +67,6 @@ class CallableCheck final : public InstanceCheck {
   F check_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_HOOKS_HPP

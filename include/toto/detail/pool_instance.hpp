@@ -24,7 +24,7 @@
 #include "this_thread.hpp"
 #include "worker.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class PoolWaiter;
@@ -218,6 +218,6 @@ class CallableFactory final : public InstanceFactory<Runtime> {
   F factory_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_INSTANCE_HPP

@@ -16,7 +16,7 @@
 #include "wait_graph.hpp"
 #include "wait_list.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// A thread that is blocked; on that thread's stack.
 template <class Runtime>
@@ -250,6 +250,6 @@ void PoolCore<Runtime>::continue_somewhere(Continuation& node) noexcept {
   node.run(node, Turn::on_executor);  // nobody else is left to do it
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_LENDING_HPP

@@ -15,7 +15,7 @@
 
 #include "pool_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 void PoolCore<Runtime>::set_check(std::unique_ptr<InstanceCheck>& which, std::unique_ptr<InstanceCheck> check,
@@ -134,6 +134,6 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
   refuse_all(to_refuse);
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_PREPARING_HPP

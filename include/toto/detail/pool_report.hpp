@@ -11,7 +11,7 @@
 #include "pool_core.hpp"
 #include "seconds_text.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 PoolStats PoolCore<Runtime>::stats() const {
@@ -71,6 +71,6 @@ TimedOut PoolCore<Runtime>::late_error_locked(Duration limit) const {
   return TimedOut("toto: no instance of the pool came " + within_text(limit) + holders_locked("; held: "));
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_REPORT_HPP

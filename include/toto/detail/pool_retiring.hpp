@@ -11,7 +11,7 @@
 
 #include "pool_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// True: there is something to look after, and from now on the caller does, by start_watch().
 template <class Runtime>
@@ -123,6 +123,6 @@ void PoolCore<Runtime>::retire_idle() noexcept {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_RETIRING_HPP

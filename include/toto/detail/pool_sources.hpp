@@ -22,7 +22,7 @@
 #include "ranges.hpp"
 #include "temporaries.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 inline constexpr std::size_t kMostInstances = 1'000'000;
 
@@ -197,6 +197,6 @@ std::unique_ptr<InstanceFactory<Runtime>> make_factory(F&& factory, std::size_t 
   return std::make_unique<CallableFactory<T, std::decay_t<F>, Runtime>>(std::forward<F>(factory));
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_SOURCES_HPP

@@ -20,7 +20,7 @@
 #include "supervisor.hpp"
 #include "temporaries.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// What a call with an instance gives: a value, because what a reference refers to may be part of an instance that has
 /// gone back to the pool.
@@ -338,6 +338,6 @@ auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& 
                                          std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_TRANSACTION_HPP

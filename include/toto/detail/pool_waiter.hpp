@@ -8,7 +8,7 @@
 #include "pool_instance.hpp"
 #include "wait_graph.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Somebody who waits for an instance: a thread, a coroutine or a transaction.
 template <class Runtime>
@@ -50,6 +50,6 @@ class PoolWaiter {
   ~PoolWaiter() = default;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_POOL_WAITER_HPP

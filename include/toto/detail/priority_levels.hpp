@@ -15,7 +15,7 @@
 #include "continuation.hpp"
 #include "worker.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Guarded by the queue's mutex.
 template <class Runtime>
@@ -98,6 +98,6 @@ class PriorityLevels {
   std::size_t size_ = 0;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_PRIORITY_LEVELS_HPP

@@ -12,7 +12,7 @@
 #include <intrin.h>
 #endif
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Tells the processor that this thread only looks at a flag. On AArch64 `yield` does nothing on most processors;
 /// Rust's std::hint::spin_loop uses `isb`, which takes about as long as a pause elsewhere.
@@ -38,6 +38,6 @@ inline unsigned processors() noexcept {
   return count;
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_PROCESSOR_HPP

@@ -8,7 +8,7 @@
 
 #include "queue_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 TOTO_ALWAYS_INLINE bool QueueCore<Runtime>::prepare_locked(Kind kind, bool& reserved) {
@@ -392,6 +392,6 @@ void QueueCore<Runtime>::coroutine_ended(bool failed) noexcept {
   announce_quiet_locked();
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_ADDING_HPP

@@ -13,7 +13,7 @@
 #include "queue_core.hpp"
 #include "text.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 bool QueueCore<Runtime>::may_run(const QueuedTask& task, const WaitGraph<Runtime>& graph) const {
@@ -58,6 +58,6 @@ bool QueueCore<Runtime>::may_become_idle(const WaitGraph<Runtime>& graph) const 
   return found || quiet_locked();
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_BLOCKING_HPP

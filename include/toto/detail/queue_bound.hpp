@@ -10,7 +10,7 @@
 #include "queue_core.hpp"
 #include "text.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// A thread that sleeps until it is told.
 template <class Runtime>
@@ -284,6 +284,6 @@ void QueueCore<Runtime>::unlock_and_tell(Wake wake) noexcept {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_BOUND_HPP

@@ -8,7 +8,7 @@
 
 #include "queue_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 void QueueCore<Runtime>::remove_node_locked(Continuation& node) noexcept {
@@ -205,6 +205,6 @@ void QueueCore<Runtime>::count_unrun(Worker& self) noexcept {
   self.claimed_task = false;
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_CANCELLING_HPP

@@ -65,7 +65,7 @@
 #include "watchdog.hpp"
 #include "worker.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
@@ -537,7 +537,7 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
   this->watch_forks();                // last: a constructor that throws later would leave this in the list
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #include "queue_adding.hpp"
 #include "queue_blocking.hpp"

@@ -10,7 +10,7 @@
 #include "seconds_text.hpp"
 #include "wait_graph.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 void QueueCore<Runtime>::track(TrackedTask<Runtime>& task, std::string_view what) noexcept {
@@ -114,6 +114,6 @@ QueueProgress QueueCore<Runtime>::progress() const noexcept {
   return {.begun = counts.begun, .cancelled = cancelled_, .queued = counts.submitted - cancelled_ - counts.begun};
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_DUMP_HPP

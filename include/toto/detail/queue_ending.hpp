@@ -7,7 +7,7 @@
 
 #include "queue_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 QueueCore<Runtime>::~QueueCore() {
@@ -307,6 +307,6 @@ void QueueCore<Runtime>::report(const std::exception_ptr& failure) noexcept {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_ENDING_HPP

@@ -15,7 +15,7 @@
 
 #include "queue_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Keeps the task if nothing is queued and nothing forbids it; false: it has to be added. On the worker's thread. The
 /// caller knows that no other worker could begin with it sooner.
@@ -108,6 +108,6 @@ void QueueCore<Runtime>::queue_kept_locked(Worker& worker) noexcept {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_KEEPING_HPP

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class R>
 concept Iterable = requires(R& range) {
@@ -37,6 +37,6 @@ template <class R>
 concept OwningRange =
     Iterable<const R> && std::is_const_v<std::remove_reference_t<std::iter_reference_t<IteratorOf<const R>>>>;
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_RANGES_HPP

@@ -12,7 +12,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Base of an object that counts its owners and deletes itself with the last one. Starts with one owner.
 template <class Runtime>
@@ -83,6 +83,6 @@ class Ref {
   T* object_ = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_REF_HPP

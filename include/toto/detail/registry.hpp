@@ -21,7 +21,7 @@
 #include "fork.hpp"
 #include "lock.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Finds a name without making a string of it.
 struct NameHash : std::hash<std::string_view> {
@@ -130,6 +130,6 @@ class Registry final : private ForkAware<Runtime> {
   bool drained_ TOTO_GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_REGISTRY_HPP

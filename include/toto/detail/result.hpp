@@ -17,7 +17,7 @@
 
 #include "../errors.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Unwound: it ran, and its thread was ended by force (pthread_exit).
 enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, taken };
@@ -132,6 +132,6 @@ class Result {
   Outcome outcome_ = Outcome::none;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_RESULT_HPP

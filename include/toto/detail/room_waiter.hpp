@@ -7,7 +7,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// A thread or a coroutine. The queue's mutex guards it.
 template <class Runtime>
@@ -32,6 +32,6 @@ class RoomWaiter {
   ~RoomWaiter() = default;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_ROOM_WAITER_HPP

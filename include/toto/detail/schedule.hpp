@@ -10,7 +10,7 @@
 
 #include "queue_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class [[nodiscard("co_await it: the coroutine continues on the queue then")]] ScheduleAwaiter {
@@ -44,6 +44,6 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   bool waiting_ = false;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SCHEDULE_HPP

@@ -13,7 +13,7 @@
 #include "lock.hpp"
 #include "shared_children.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Invariants:
 ///  S1  culprit_ is the first child that failed, apart from those that were cancelled here. It is set once.
@@ -172,6 +172,6 @@ class Scope : public Gathering<Runtime> {
   Canceller canceller_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SCOPE_HPP

@@ -13,7 +13,7 @@
 #include "../duration.hpp"
 #include "../version.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// "0.250 s"
 template <class Rep, class Period>
@@ -33,6 +33,6 @@ inline std::string within_text(Duration limit) {
          (length < std::chrono::milliseconds(1) ? std::to_string(length.count()) + " ns" : seconds_text(length));
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SECONDS_TEXT_HPP

@@ -16,7 +16,7 @@
 #include "children.hpp"
 #include "join.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class ChildNode;
@@ -220,6 +220,6 @@ class SharedChild {
   Ref<Node> node_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SHARED_CHILDREN_HPP

@@ -23,7 +23,7 @@
 #include "aligned_memory.hpp"
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class Worker;
@@ -224,6 +224,6 @@ class SlotQueue {
   std::size_t spare_count_ = 0;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SLOT_QUEUE_HPP

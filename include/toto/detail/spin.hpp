@@ -11,7 +11,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Learns from success and failure: after a few vain attempts it hardly looks any more, and now and then tries whether
 /// times have changed. Thread-safe; threads that share it may lose what one of them has learnt.
@@ -76,6 +76,6 @@ class Backoff {
   unsigned pauses_ = kLeast;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SPIN_HPP

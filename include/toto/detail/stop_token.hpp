@@ -15,7 +15,7 @@
 #include "annotations.hpp"
 #include "lock.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Asks for a stop source without a state.
 struct NoStopState {
@@ -302,6 +302,6 @@ class BasicStopCallback : private StopNode {
 template <class Runtime, class Callback>
 BasicStopCallback(BasicStopToken<Runtime>, Callback) -> BasicStopCallback<Runtime, Callback>;
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_STOP_TOKEN_HPP

@@ -16,7 +16,7 @@
 #include "queue_core.hpp"
 #include "supervisor.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The handle type for a call: one that must be stored before it is awaited, where the compiler demands it.
 template <class Runtime, class F, class... Args>
@@ -137,6 +137,6 @@ class Reservation {
   bool reserved_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SUBMISSION_HPP

@@ -23,7 +23,7 @@
 #include "timer.hpp"
 #include "tracked_task.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The name of a type, as the compiler writes it.
 template <class T>
@@ -293,6 +293,6 @@ void Supervisor<Runtime>::ask_to_cancel() noexcept {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_SUPERVISOR_HPP

@@ -38,7 +38,7 @@
 #include "timer.hpp"
 #include "wait_graph.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class Supervisor;
@@ -483,6 +483,6 @@ class TaskState : public TaskStateBase<Runtime> {
   };
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TASK_STATE_HPP

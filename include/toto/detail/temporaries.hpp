@@ -20,7 +20,7 @@
   "first: auto handle = ...; co_await handle;  (a stored one that is moved on is to be declared as a "     \
   "toto::TaskHandle<T>; see docs/guide.md, GCC 12 and temporaries)"
 
-namespace toto::inline v0 {
+namespace toto::inline v0_1 {
 
 namespace detail {
 
@@ -102,6 +102,6 @@ auto not_a_temporary(T&& object) {
   return detail::Named<std::remove_cvref_t<T>>(std::forward<T>(object));
 }
 
-}  // namespace toto::inline v0
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_DETAIL_TEMPORARIES_HPP

@@ -16,7 +16,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// An integer in decimal digits: a part of a text.
 class Digits {
@@ -61,6 +61,6 @@ TOTO_COLD inline std::string join(std::initializer_list<std::string_view> parts)
   throw std::invalid_argument(join(parts));
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TEXT_HPP

@@ -13,7 +13,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 struct ThreadNumbers {
@@ -43,6 +43,6 @@ std::uint64_t this_thread_number() noexcept {
   return mine;
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_THIS_THREAD_HPP

@@ -13,7 +13,7 @@
 #include "lease_awaiter.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// With a limit, which a timer watches from the moment the coroutine is suspended.
 template <class T, class Runtime>
@@ -63,6 +63,6 @@ class [[nodiscard("co_await it: calling lease_for alone takes no instance")]] Ti
   bool armed_ = false;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TIMED_LEASE_HPP

@@ -19,7 +19,7 @@
 #include "task_state.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Shared by the coroutine, the task while it is observed, and the timer while it is armed.
 template <class Runtime>
@@ -149,6 +149,6 @@ class TimeoutAwaiter {
   TimedWait<Runtime>* wait_ = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TIMEOUT_AWAITER_HPP

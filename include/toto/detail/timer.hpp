@@ -24,7 +24,7 @@
 #include "lock.hpp"
 #include "wait_list.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// A continuation that is due at a point in time.
 template <class Runtime>
@@ -437,6 +437,6 @@ void remove_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) noe
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TIMER_HPP

@@ -23,7 +23,7 @@
 #include "annotations.hpp"
 #include "lock.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The name of a queue, or of the type of a callable. Kept as long as the writer.
 struct TraceName {
@@ -182,6 +182,6 @@ struct TraceThread {
   TraceLog* log = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TRACE_LOG_HPP

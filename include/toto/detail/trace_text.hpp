@@ -21,7 +21,7 @@
 
 #include "trace_log.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The length of the UTF-8 character at the beginning of a text that is not empty; 0: there is none.
 inline std::size_t utf8_length(std::string_view text) noexcept {
@@ -362,6 +362,6 @@ class TraceText {
   std::unordered_map<const TraceName*, std::int64_t> queued_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TRACE_TEXT_HPP

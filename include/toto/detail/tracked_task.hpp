@@ -10,7 +10,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 struct TrackedTask;
@@ -35,6 +35,6 @@ struct TrackedTask {
   TrackedTask* previous = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_TRACKED_TASK_HPP

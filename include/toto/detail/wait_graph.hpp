@@ -23,7 +23,7 @@
 #include "queue_core.hpp"
 #include "this_thread.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class Awaited {
@@ -249,6 +249,6 @@ class AwaitedIdle final : public Awaited<Runtime> {
   QueueCore<Runtime>& queue_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_WAIT_GRAPH_HPP

@@ -8,7 +8,7 @@
 
 #include "annotations.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// Guarded by the mutex that guards what the threads wait for. Trivial, so that it fits where space is short.
 template <class Runtime>
@@ -81,6 +81,6 @@ class WaitList {
   Sleeper* first_ = nullptr;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_WAIT_LIST_HPP

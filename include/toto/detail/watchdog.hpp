@@ -15,7 +15,7 @@
 #include "../observer.hpp"
 #include "timer.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class QueueCore;
@@ -90,6 +90,6 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
   typename Clock::time_point since_;
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_WATCHDOG_HPP

@@ -18,7 +18,7 @@
 #include "slot_queue.hpp"
 #include "spin.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class BlockedThread;
@@ -184,6 +184,6 @@ class Worker {
   }
 };
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_WORKER_HPP

@@ -8,7 +8,7 @@
 
 #include "queue_core.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// The whole of a worker's thread.
 template <class Runtime>
@@ -384,6 +384,6 @@ void QueueCore<Runtime>::rouse_idle_locked() noexcept {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_WORKER_LOOP_HPP

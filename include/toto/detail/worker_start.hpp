@@ -15,7 +15,7 @@
 #include "queue_core.hpp"
 #include "text.hpp"
 
-namespace toto::inline v0::detail {
+namespace toto::inline v0_1::detail {
 
 /// What the system shows as the thread's name: the queue's, shortened where needed so that the number stays.
 TOTO_COLD inline std::string thread_name(std::string_view queue, std::size_t number) {
@@ -236,6 +236,6 @@ void QueueCore<Runtime>::start_one() {
   }
 }
 
-}  // namespace toto::inline v0::detail
+}  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_WORKER_START_HPP

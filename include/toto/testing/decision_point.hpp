@@ -15,7 +15,7 @@
 #include "strategies.hpp"
 #include "threads.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// What the environment may still refuse in the present schedule.
 struct FaultsLeft {
@@ -147,6 +147,6 @@ class DecisionPoint {
   std::size_t free_ = 0;
 };
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_DECISION_POINT_HPP

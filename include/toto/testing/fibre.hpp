@@ -68,7 +68,7 @@ struct __cxa_eh_globals;
 extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;  // libc++abi has it, but does not declare it
 }  // namespace __cxxabiv1
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// What an exception in flight or being handled leaves in thread-local storage: the two words behind
 /// __cxa_get_globals() of the Itanium C++ ABI.
@@ -371,7 +371,7 @@ inline void Fibre::abandon() {
 #endif
 }
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #undef TOTO_DETAIL_ASAN
 #undef TOTO_DETAIL_TSAN

@@ -12,7 +12,7 @@
 
 #include "../version.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 class Observers {
  public:
@@ -50,6 +50,6 @@ class Observers {
   bool looking_ = false;
 };
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_OBSERVERS_HPP

@@ -17,7 +17,7 @@
 
 #include "../version.hpp"
 
-namespace toto::inline v0::testing {
+namespace toto::inline v0_1::testing {
 
 /// Every schedule with at most `deviations` deviations, depth first.
 ///
@@ -118,6 +118,6 @@ struct SimulationResult {
   friend std::ostream& operator<<(std::ostream& out, const SimulationResult& result) { return out << result.report(); }
 };
 
-}  // namespace toto::inline v0::testing
+}  // namespace toto::inline v0_1::testing
 
 #endif  // TOTO_TESTING_OPTIONS_HPP

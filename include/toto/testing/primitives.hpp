@@ -15,7 +15,7 @@
 
 #include "scheduler.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 [[noreturn]] inline void fail_outside(const char* text) noexcept {
   std::fprintf(stderr, "toto::testing: outside a simulation: %s\n", text);
@@ -244,6 +244,6 @@ class AtomicState : public Primitive {
   }
 };
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_PRIMITIVES_HPP

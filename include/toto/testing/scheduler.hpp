@@ -25,7 +25,7 @@
 #include "threads.hpp"
 #include "trace.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// One schedule after the other; one simulation at a time on a thread of the system.
 ///
@@ -385,6 +385,6 @@ inline void Scheduler::fail_stuck() noexcept {
   fail((scenario_is_over ? "leaked thread: the scenario is over, but: " : "deadlock: ") + threads_.waits_text());
 }
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_SCHEDULER_HPP

@@ -24,7 +24,7 @@
 #include "scheduler.hpp"
 #include "thread_operations.hpp"
 
-namespace toto::inline v0::testing {
+namespace toto::inline v0_1::testing {
 
 /// The runtime policy for simulate(). After each operation another simulated thread may go on.
 ///
@@ -339,6 +339,6 @@ T& SimRuntime::global() {
   return scheduler->globals().add(&key, std::make_unique<T>());
 }
 
-}  // namespace toto::inline v0::testing
+}  // namespace toto::inline v0_1::testing
 
 #endif  // TOTO_TESTING_SIM_RUNTIME_HPP

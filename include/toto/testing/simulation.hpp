@@ -42,7 +42,7 @@
 #include "strategies.hpp"
 #include "thread_operations.hpp"
 
-namespace toto::inline v0::testing {
+namespace toto::inline v0_1::testing {
 
 /// A check that is made after every operation, until this object is destroyed. Declare it behind what it looks at.
 class [[nodiscard("the check ends with this object")]] StepCheck {
@@ -295,6 +295,6 @@ inline SimulationResult simulate(const SimulationOptions& options, const std::fu
   return result;
 }
 
-}  // namespace toto::inline v0::testing
+}  // namespace toto::inline v0_1::testing
 
 #endif  // TOTO_TESTING_SIMULATION_HPP

@@ -21,7 +21,7 @@
 
 #include "options.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// One way to go on.
 struct Option {
@@ -325,6 +325,6 @@ inline std::unique_ptr<Explorer> make_explorer(const Strategy& strategy, std::ui
   return std::visit(Make{seed}, strategy);
 }
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_STRATEGIES_HPP

@@ -15,7 +15,7 @@
 
 #include "threads.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// Invariants:
 ///  1. A thread's number is its position plus one; the main thread is number 1.
@@ -84,6 +84,6 @@ class ThreadList {
   std::uint32_t others_ = 0;
 };
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_THREAD_LIST_HPP

@@ -10,7 +10,7 @@
 
 #include "scheduler.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// Throws: std::system_error if the next start is to fail.
 inline void maybe_refuse_start(Scheduler& scheduler) {
@@ -60,6 +60,6 @@ inline void wait_for_others(Scheduler& scheduler) noexcept {
   }
 }
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_THREAD_OPERATIONS_HPP

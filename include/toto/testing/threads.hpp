@@ -16,7 +16,7 @@
 #include "fibre.hpp"
 #include "trace.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 /// What a simulated thread runs.
 struct ThreadBody {
@@ -148,6 +148,6 @@ std::string wait_text(const ThreadRecord& thread, NameOf name_of) {
   return text;
 }
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_THREADS_HPP

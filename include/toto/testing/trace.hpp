@@ -18,7 +18,7 @@
 
 #include "../version.hpp"
 
-namespace toto::inline v0::testing::detail {
+namespace toto::inline v0_1::testing::detail {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -160,6 +160,6 @@ class Trace {
   std::vector<Event> events_;
 };
 
-}  // namespace toto::inline v0::testing::detail
+}  // namespace toto::inline v0_1::testing::detail
 
 #endif  // TOTO_TESTING_TRACE_HPP
