@@ -2,7 +2,7 @@
 //
 // Coroutines can continue on an event loop of your own, a GUI's for example: anything with `post(function)
 // noexcept` is an executor, and resume_on() names the one to continue on. It must outlive the coroutines that
-// come back to it.
+// come back to it, and the calls of post() that are about them.
 
 #include <condition_variable>
 #include <functional>
@@ -18,6 +18,8 @@
 /// The main loop of an imaginary GUI: runs messages on the thread that calls run().
 class Window {
  public:
+  ~Window() { const std::lock_guard lock(mutex_); }  // nobody is inside of post() any more
+
   template <class Message>
   void post(Message message) noexcept {
     const std::lock_guard lock(mutex_);
