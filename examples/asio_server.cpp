@@ -48,8 +48,8 @@ asio::awaitable<void> ask(tcp::endpoint server, std::uint64_t key, std::uint64_t
 }
 
 int main() {
-  asio::io_context io;
   toto::TaskQueue database({.thread_count = 4, .name = "database"});
+  asio::io_context io;
   tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
   std::array<std::uint64_t, 8> answers{};
 

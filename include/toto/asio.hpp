@@ -20,6 +20,8 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/system_executor.hpp>
 #else
 #include <asio/version.hpp>
 #if ASIO_VERSION < 101900
@@ -34,30 +36,41 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 #include <asio/query.hpp>
+#include <asio/strand.hpp>
+#include <asio/system_executor.hpp>
 #endif
 
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "detail/children.hpp"
 #include "detail/lock.hpp"
 #include "detail/ref.hpp"
+#include "detail/supervisor.hpp"
 #include "detail/task_state.hpp"
 #include "detail/temporaries.hpp"
+#include "detail/wait_list.hpp"
 #include "task_handle.hpp"
+
+// Each has a namespace of its own, so that two files of a program may use one each.
+#ifdef TOTO_BOOST_ASIO
+#define TOTO_DETAIL_ASIO boost_asio
+namespace toto::inline v0_1::detail::inline boost_asio {
+namespace net = boost::asio;
+}
+#else
+#define TOTO_DETAIL_ASIO standalone_asio
+namespace toto::inline v0_1::detail::inline standalone_asio {
+namespace net = asio;
+}
+#endif
 
 namespace toto::inline v0_1 {
 namespace detail {
-
-// A namespace for each, so that two files of a program may use one each.
-#ifdef TOTO_BOOST_ASIO
-inline namespace boost_asio {
-namespace net = boost::asio;
-#else
-inline namespace standalone_asio {
-namespace net = asio;
-#endif
+inline namespace TOTO_DETAIL_ASIO {
 
 /// Somebody waits for a task in Asio's way. Owned by the list of its context, by the task until it is over, and by the
 /// handler's cancellation slot.
@@ -68,15 +81,16 @@ class AsioWait : public RefCounted<Runtime> {
   AsioWait* next = nullptr;
   AsioWait* previous = nullptr;
 
-  /// The task is over: hands the wait to the executor of the handler, as one more owner. Runs no user code.
+  /// The task is over: hands the wait to the executor of the handler, as one more owner.
   virtual void post() noexcept = 0;
-  /// Destroys the handler without calling it.
+  /// Destroys the handler without calling it, and lets go of the task.
   virtual void abandon() noexcept = 0;
 };
 
-/// The waits whose handlers run in one execution context. Outlives the context, with which they end.
+/// The waits whose handlers run in one execution context. May outlive the context, with which they end.
 ///
-/// Invariant: as long as a wait is listed, its context exists; it is posted there under the mutex.
+/// Invariant: as long as a wait is listed, or being posted, its context exists. Executors and handlers, which are the
+/// user's, are called without the mutex.
 /// Thread safety: Thread-safe.
 template <class Runtime>
 class AsioWaits : public RefCounted<Runtime> {
@@ -97,16 +111,24 @@ class AsioWaits : public RefCounted<Runtime> {
     first_ = &wait;
     return true;
   }
-  /// Posts it, unless the context has been destroyed. The caller owns it, too.
+  /// Posts it, unless the context is being destroyed. The caller owns it, too.
   void finish(Wait& wait) noexcept {
-    const Lock lock(mutex_);
-    if (!ended_) {
-      remove(wait);
-      wait.post();
-      wait.release();
+    Lock lock(mutex_);
+    if (ended_) {
+      return;
+    }
+    remove(wait);
+    ++posting_;
+    lock.unlock();
+    wait.post();
+    wait.release();
+    lock.lock();
+    if (--posting_ == 0) {
+      none_posting_.notify_all();
     }
   }
   /// The context is being destroyed.
+  /// Blocks: until nobody posts to it any more.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
@@ -118,6 +140,7 @@ class AsioWaits : public RefCounted<Runtime> {
       wait.release();
       lock.lock();
     }
+    none_posting_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) { return posting_ == 0; });
   }
 
  private:
@@ -130,6 +153,8 @@ class AsioWaits : public RefCounted<Runtime> {
 
   typename Runtime::Mutex mutex_;
   Wait* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  std::size_t posting_ TOTO_GUARDED_BY(mutex_) = 0;
+  WaitList<Runtime> none_posting_ TOTO_GUARDED_BY(mutex_);
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
 };
 
@@ -140,11 +165,27 @@ class AsioContext final : public net::execution_context::service {
   static inline net::execution_context::id id;
 
   explicit AsioContext(net::execution_context& context)
-      : net::execution_context::service(context), waits_(Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>)) {}
+      : net::execution_context::service(context), waits_(Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>)) {
+    // Services end in the opposite order of their making. That of strands has to end after this one, which posts to it.
+    static_cast<void>(net::strand<JustContext>(JustContext{&context}));
+  }
+  ~AsioContext() override {
+    waits_->end();  // shutdown() is not called if this was made while the context was being destroyed
+  }
 
   const Ref<AsioWaits<Runtime>>& waits() const noexcept { return waits_; }
 
  private:
+  /// An executor, as far as making a strand of it needs one.
+  struct JustContext {
+    net::execution_context* context;
+
+    net::execution_context& query(net::execution::context_t) const noexcept { return *context; }
+    template <class Function>
+    void execute(Function&&) const {}
+    friend bool operator==(const JustContext&, const JustContext&) noexcept = default;
+  };
+
   void shutdown() override { waits_->end(); }
 
   Ref<AsioWaits<Runtime>> waits_;
@@ -154,10 +195,10 @@ class AsioContext final : public net::execution_context::service {
 template <class T, class Runtime, class Handler>
 class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
  public:
-  /// Throws: std::bad_alloc, what the handler's moving throws; the handle keeps its task then.
+  /// Throws: std::bad_alloc, what moving the handler throws; nothing waits then.
   static void start(TaskHandle<T, Runtime>& handle, Handler&& handler) {
     const auto wait = Ref<AsioGet>::adopt(new AsioGet(std::move(handler)));
-    if (auto slot = wait->slot(); slot.is_connected()) {
+    if (auto slot = net::get_associated_cancellation_slot(*wait->handler_); slot.is_connected()) {
       slot.template emplace<Canceller>(wait);
     }
     wait->state_ = HandleAccess::take(handle);
@@ -175,20 +216,22 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
     waits_->finish(*this);
     this->release();
   }
-  void forgotten() noexcept override {}  // the state is dropped by this alone, which the running task owns
+  void forgotten() noexcept override { this->release(); }
 
   void post() noexcept override {
-    const Work work = std::move(work_);  // from its posting on, this belongs to the executor
-    net::post(work.get_executor(), Completion(Ref<AsioGet>::share(this)));
+    const std::optional<Work> work = std::exchange(work_, std::nullopt);  // from its posting on, the executor has this
+    net::post(work->get_executor(), Completion(Ref<AsioGet>::share(this)));
   }
   void abandon() noexcept override {
+    if (state_ != nullptr) {
+      std::exchange(state_, nullptr)->drop();
+    }
     work_.reset();
-    const std::optional<Handler> handler = std::move(handler_);  // may own what owns this
-    handler_.reset();
+    [[maybe_unused]] const auto handler = std::exchange(handler_, std::nullopt);  // may own what owns this
   }
 
  private:
-  using Executor = typename net::associated_executor<Handler>::type;
+  using Executor = typename net::associated_executor<Handler, net::system_executor>::type;
   using Work = net::executor_work_guard<Executor>;
 
   /// Runs on the handler's executor. Destroyed instead, with the executor's context, it destroys the handler.
@@ -208,15 +251,20 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
     Ref<AsioGet> wait_;
   };
 
+  /// In the handler's cancellation slot.
   class Canceller {
    public:
     explicit Canceller(Ref<AsioGet> wait) noexcept : wait_(std::move(wait)) {}
     void operator()(net::cancellation_type_t type) const noexcept {
+      const Ref<AsioGet> wait = wait_;  // a stop callback may destroy this
       constexpr auto kRunning = net::cancellation_type_t::terminal | net::cancellation_type_t::partial;
+      if (wait->state_ == nullptr || type == net::cancellation_type_t::none) {
+        return;
+      }
       if ((type & kRunning) != net::cancellation_type_t::none) {
-        wait_->state_->cancel();
-      } else if (type != net::cancellation_type_t::none) {
-        wait_->state_->cancel_queued();
+        wait->state_->cancel();
+      } else {
+        wait->state_->cancel_queued();
       }
     }
 
@@ -225,8 +273,8 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   };
 
   explicit AsioGet(Handler&& handler)
-      : work_(net::get_associated_executor(handler)),
-        waits_(waits_of(work_.get_executor())),
+      : work_(net::associated_executor<Handler, net::system_executor>::get(handler)),
+        waits_(waits_of(work_->get_executor())),
         handler_(std::move(handler)) {}
   ~AsioGet() override {
     if (state_ != nullptr) {
@@ -236,18 +284,18 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
 
   static Ref<AsioWaits<Runtime>> waits_of(const Executor& executor) {
     if constexpr (net::can_query<Executor, net::execution::context_t>::value) {
-      net::execution_context& context = net::query(executor, net::execution::context);
-      return net::use_service<AsioContext<Runtime>>(context).waits();
+      return waits_in(net::query(executor, net::execution::context));
+    } else if constexpr (requires { executor.context(); }) {
+      return waits_in(executor.context());  // as of io_context::strand
     } else {
-      return Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>);  // such as that of use_future: it never ends
+      return waits_in(net::query(net::system_executor(), net::execution::context));  // as use_future has it
     }
   }
-  auto slot() const noexcept { return net::get_associated_cancellation_slot(*handler_); }
+  static Ref<AsioWaits<Runtime>> waits_in(net::execution_context& context) {
+    return net::use_service<AsioContext<Runtime>>(context).waits();
+  }
 
   static void complete(Ref<AsioGet> wait) {
-    if (auto slot = wait->slot(); slot.is_connected()) {
-      slot.clear();
-    }
     Handler handler = std::move(*wait->handler_);
     wait->handler_.reset();
     std::exception_ptr failure;
@@ -272,9 +320,10 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
     }
   }
 
-  Work work_;
+  std::optional<Work> work_;
   Ref<AsioWaits<Runtime>> waits_;
   std::optional<Handler> handler_;
+  /// Null: nobody waits for it any more. A canceller may be at it on another thread while the handler is called.
   TaskState<T, Runtime>* state_ = nullptr;
 };
 
@@ -291,41 +340,48 @@ struct AsioSignature<void> {
   using Type = void(std::exception_ptr);
 };
 
-}  // inline namespace boost_asio or standalone_asio
-}  // namespace detail
-
-/// Waits for a task as Asio's operations are waited for: `co_await toto::async_get(std::move(handle),
-/// asio::use_awaitable)`. The completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is
-/// void. The exception is what TaskHandle::get() would throw; T is default-constructed then.
-///
-/// The handler is called on its associated executor, never within this call. Until then that executor has outstanding
-/// work: an io_context keeps running. If its execution context is destroyed before, so is the handler, and the task
-/// runs on without anybody who waits for it.
-/// Its cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if
-/// the task has not begun. Whether and how the task ended is told by the handler in any case.
-/// Throws: NoState, at once, if the handle has no task; std::bad_alloc, where Asio starts its operations. If memory runs
-/// out when the handler is to be posted, the process ends (std::terminate), since nobody could be told.
-/// Thread safety: as for Asio's operations, the slot is used by one thread at a time.
 template <class T, class Runtime, class Token>
-auto async_get(TaskHandle<T, Runtime>&& handle, Token&& token) {
+auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
   if (!handle.valid()) {
-    detail::throw_no_task();
+    throw_no_task();
   }
-  return detail::net::async_initiate<Token, typename detail::AsioSignature<T>::Type>(
+  return net::async_initiate<Token, typename AsioSignature<T>::Type>(
       [](auto handler, TaskHandle<T, Runtime> moved) {
-        detail::AsioGet<T, Runtime, decltype(handler)>::start(moved, std::move(handler));
+        AsioGet<T, Runtime, decltype(handler)>::start(moved, std::move(handler));
       },
       token, std::move(handle));
 }
-template <class T, class Runtime, class Token>
-auto async_get(detail::UnstoredHandle<T, Runtime>&& handle, Token&& token) {
-  using Result = decltype(async_get(static_cast<TaskHandle<T, Runtime>&&>(handle), std::forward<Token>(token)));
-  static_assert(std::is_void_v<Result>, TOTO_STORE_THE_HANDLE_FIRST);
-  return async_get(static_cast<TaskHandle<T, Runtime>&&>(handle), std::forward<Token>(token));
-}
-template <class T, class Runtime, class Token>
-void async_get(TaskHandle<T, Runtime>& handle, Token&& token) = delete;  // say async_get(std::move(handle), ...)
 
+}  // namespace TOTO_DETAIL_ASIO
+}  // namespace detail
+
+inline namespace TOTO_DETAIL_ASIO {
+
+/// Waits for a task as Asio's operations are waited for: `co_await toto::async_get(handle, asio::use_awaitable)`. The
+/// completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is what
+/// TaskHandle::get() would throw; T is default-constructed then. Takes the task out of the handle at once.
+///
+/// The handler is called on its associated executor (without one, on Asio's system_executor), never within this call.
+/// Until then that executor has outstanding work: an io_context keeps running. If its execution context is destroyed
+/// before, so is the handler, and the task runs on as if the handle had been dropped.
+/// Its cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if
+/// the task has not begun. The handler is called all the same, and told how the task has ended.
+/// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations, and then the task
+/// runs on. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
+/// when the handler is to be posted, the process ends (std::terminate), since nobody could be told.
+/// Thread safety: the slot is used as Asio asks for: by one thread at a time, and not while the context is destroyed.
+template <class Handle, class Token>
+  requires(detail::IsHandle<std::remove_cvref_t<Handle>>::value)
+auto async_get(Handle&& handle, Token&& token) {
+  constexpr bool kTemporary = detail::kUnstored<std::remove_cvref_t<Handle>> && !std::is_lvalue_reference_v<Handle>;
+  using Result = decltype(detail::start_asio_get(handle, std::forward<Token>(token)));
+  static_assert(!kTemporary || std::is_void_v<Result>, TOTO_STORE_THE_HANDLE_FIRST);
+  return detail::start_asio_get(handle, std::forward<Token>(token));
+}
+
+}  // namespace TOTO_DETAIL_ASIO
 }  // namespace toto::inline v0_1
+
+#undef TOTO_DETAIL_ASIO
 
 #endif  // TOTO_ASIO_HPP

@@ -73,10 +73,10 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
 
 }  // namespace detail
 
-/// To be awaited on a loop or a queue: continues there after `length`, at once for 0. Holds no thread meanwhile; a
-/// queue's timers share one thread for the whole process, a loop needs none.
-/// Throws: std::invalid_argument for a negative length or NaN; when awaited, std::logic_error where there is neither
-/// loop nor queue, std::bad_alloc, std::system_error.
+/// To be awaited on a loop, a queue or an executor of the program's own: continues there after `length`, at once for 0.
+/// Holds no thread meanwhile; all timers but those of loops share one thread for the whole process.
+/// Throws: std::invalid_argument for a negative length or NaN; when awaited, std::logic_error where there is none of
+/// them, std::bad_alloc, std::system_error.
 template <class Runtime = StdRuntime>
 [[nodiscard("co_await it: calling sleep_for alone does not wait")]] auto sleep_for(Duration length) {
   detail::check_duration(length, "length");

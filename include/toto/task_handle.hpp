@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "detail/supervisor.hpp"
 #include "detail/task_state.hpp"
 #include "detail/temporaries.hpp"
 #include "detail/timeout_awaiter.hpp"

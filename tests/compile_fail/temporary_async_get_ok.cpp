@@ -13,5 +13,5 @@ void use(toto::TaskQueue& queue, asio::io_context& io, std::string text) {
   const auto handler = [](std::exception_ptr, std::size_t) {};
   toto::async_get(queue.yield_task([text] { return text.size(); }), asio::bind_executor(io, handler));
   auto handle = queue.yield_task([text] { return text.size(); });
-  toto::async_get(std::move(handle), asio::bind_executor(io, handler));
+  toto::async_get(handle, asio::bind_executor(io, handler));
 }

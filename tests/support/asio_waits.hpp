@@ -10,8 +10,10 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -59,9 +61,11 @@ net::awaitable<void> use_results(toto::TaskQueue& queue) {
   expect(value == 42, "a coroutine gets the result");
   expect(std::this_thread::get_id() == io_thread, "on its own thread");
   auto moved = queue.yield_task([] { return std::make_unique<int>(7); });
-  const std::unique_ptr<int> owner = co_await toto::async_get(std::move(moved), net::use_awaitable);
+  const std::unique_ptr<int> owner = co_await toto::async_get(moved, net::use_awaitable);
   expect(owner != nullptr && *owner == 7, "a result that can only be moved");
   co_await toto::async_get(queue.yield_task([] {}), net::use_awaitable);
+  auto named = queue.yield_task([text = std::string(100, 'x')] { return text.size(); });
+  expect(co_await toto::async_get(named, net::use_awaitable) == 100 && !named.valid(), "a handle that was stored");
   std::string failure;
   try {
     co_await toto::async_get(queue.yield_task([]() -> int { throw std::runtime_error("no disk"); }),
@@ -148,7 +152,7 @@ std::string cancelled_with(net::cancellation_type type, bool running) {
   signal.emit(type);
   gate.open();
   io.run();
-  expect(!signal.slot().has_handler(), "the slot is empty afterwards");
+  signal.emit(type);  // too late, and harmless
   return told;
 }
 
@@ -183,70 +187,103 @@ void operators() {
   expect(first == 1, "a timer is over first, and the task was asked to stop");
 }
 
-net::awaitable<void> wait_for_ever(toto::TaskQueue& queue, Gate& gate, Gate& waits, Owned) {
+net::awaitable<void> wait_for_ever(toto::TaskQueue& queue, Gate& gate, Owned) {
   auto handle = queue.yield_task([&] { gate.wait(); });
-  waits.open();
   co_await toto::async_get(std::move(handle), net::use_awaitable);
 }
 
 /// Starts a wait when it is destroyed.
-struct StartsAnother {
-  toto::TaskQueue& queue;
-  net::io_context& io;
-  Owned owned;
-  void operator()(std::exception_ptr) const {}
-  StartsAnother(toto::TaskQueue& q, net::io_context& i, Owned o) : queue(q), io(i), owned(std::move(o)) {}
+template <class Executor>
+class StartsAnother {
+ public:
+  StartsAnother(toto::TaskQueue& queue, Gate& gate, Executor executor, Owned owned)
+      : queue_(queue), gate_(gate), executor_(std::move(executor)), owned_(std::move(owned)) {}
   StartsAnother(StartsAnother&&) = default;
   StartsAnother& operator=(StartsAnother&&) = delete;
   ~StartsAnother() {
-    if (owned) {
-      toto::async_get(queue.yield_task([] {}),
-                      net::bind_executor(io, [kept = std::move(owned)](std::exception_ptr) {}));
+    if (owned_) {
+      auto handle = queue_.yield_task([&gate = gate_] { gate.wait(); });
+      toto::async_get(std::move(handle),
+                      net::bind_executor(executor_, [kept = std::move(owned_)](std::exception_ptr) {}));
     }
   }
+  void operator()() const {}
+  void operator()(std::exception_ptr) const {}
+
+ private:
+  toto::TaskQueue& queue_;
+  Gate& gate_;
+  Executor executor_;
+  Owned owned_;
 };
 
-void destroyed_contexts() {
+/// `executor_of(io)` is the executor of the handlers.
+template <class ExecutorOf>
+void destroyed_contexts(const std::string& kind, ExecutorOf executor_of) {
   const Owned owned = std::make_shared<int>(1);
   Gate gate;
-  toto::TaskQueue queue;
+  net::cancellation_signal signal;
+  toto::TaskQueue queue(2);
   std::promise<std::string> reported;
   queue.on_error(
       [&](const std::exception_ptr& failure, const toto::TaskInfo&) { reported.set_value(text_of(failure)); });
   {
     net::io_context io;
-    toto::async_get(queue.yield_task([&] {
+    const auto executor = executor_of(io);
+    auto handle = queue.yield_task([&] {
       gate.wait();
       throw std::runtime_error("unseen");
-    }),
-                    net::bind_executor(io, [owned](std::exception_ptr) {}));
-    Gate waits;
-    net::co_spawn(io, wait_for_ever(queue, gate, waits, owned), net::detached);
-    io.poll();
-    waits.wait();
+    });
+    toto::async_get(
+        std::move(handle),
+        net::bind_cancellation_slot(signal.slot(), net::bind_executor(executor, [owned](std::exception_ptr) {})));
+    auto another = queue.yield_task([&] { gate.wait(); });
+    toto::async_get(std::move(another), net::bind_executor(executor, StartsAnother(queue, gate, executor, owned)));
   }
-  expect(owned.use_count() == 1, "a context that is destroyed takes the handlers along that wait for tasks");
+  expect(owned.use_count() == 1, kind + ": a context that is destroyed takes the handlers along that wait for tasks");
+  signal.emit(net::cancellation_type::terminal);
   gate.open();
-  expect(reported.get_future().get() == "unseen", "a failure that nobody waits for any more is reported");
+  expect(reported.get_future().get() == "unseen", kind + ": the tasks run on, and a failure is reported");
   {
     net::io_context io;
+    const auto executor = executor_of(io);
     auto handle = queue.yield_task([] { return 1; });
     handle.wait();
-    toto::async_get(std::move(handle), net::bind_executor(io, [owned](std::exception_ptr, int) {}));
-    Gate none;
-    Gate waits;
-    net::co_spawn(io, wait_for_ever(queue, none, waits, owned), net::detached);
-    io.run_one();  // co_spawn's own, or the handler
-    none.open();
+    toto::async_get(std::move(handle), net::bind_executor(executor, [owned](std::exception_ptr, int) {}));
     queue.wait_idle();
   }
-  expect(owned.use_count() == 1, "and those that were posted and have not run");
+  expect(owned.use_count() == 1, kind + ": and handlers that were posted and have not run");
+  Gate closed;
   {
     net::io_context io;
-    auto handle = queue.yield_task([&] { gate.wait(); });
-    toto::async_get(std::move(handle), net::bind_executor(io, StartsAnother(queue, io, owned)));
+    net::post(io, StartsAnother(queue, closed, executor_of(io), owned));
   }
-  expect(owned.use_count() == 1, "and those that are started meanwhile");
+  expect(owned.use_count() == 1, kind + ": and those that are started meanwhile");
+  closed.open();
+  queue.wait_idle();
+}
+
+void destroyed_contexts() {
+  destroyed_contexts("io_context", [](net::io_context& io) { return io.get_executor(); });
+  destroyed_contexts("strand", [](net::io_context& io) { return net::make_strand(io); });
+  destroyed_contexts("strand made later", [](net::io_context& io) {
+    toto::TaskQueue queue;
+    toto::async_get(queue.yield_task([] {}), net::bind_executor(io, [](std::exception_ptr) {}));
+    return net::make_strand(io);
+  });
+  destroyed_contexts("io_context::strand", [](net::io_context& io) { return net::io_context::strand(io); });
+  destroyed_contexts("any_io_executor", [](net::io_context& io) { return net::any_io_executor(net::make_strand(io)); });
+
+  const Owned owned = std::make_shared<int>(1);
+  Gate gate;
+  toto::TaskQueue queue;
+  {
+    net::io_context io;
+    net::co_spawn(net::make_strand(io), wait_for_ever(queue, gate, owned), net::detached);
+    io.poll();
+  }
+  expect(owned.use_count() == 1, "and coroutines");
+  gate.open();
 }
 
 /// The queue's thread finishes tasks while their context is being destroyed.
@@ -279,6 +316,82 @@ void races() {
                                      std::to_string(rounds * 8) + " were called");
 }
 
+/// A context of the program's own, whose executor takes a mutex of the program's.
+class OwnContext : public net::execution_context {
+ public:
+  class Executor {
+   public:
+    explicit Executor(OwnContext& context) : context_(&context) {}
+    net::execution_context& query(net::execution::context_t) const noexcept { return *context_; }
+    static constexpr net::execution::blocking_t query(net::execution::blocking_t) noexcept {
+      return net::execution::blocking.never;
+    }
+    Executor require(net::execution::blocking_t::never_t) const { return *this; }
+    template <class Function>
+    void execute(Function function) const {
+      auto shared = std::make_shared<Function>(std::move(function));
+      context_->posting.open();
+      const std::lock_guard lock(context_->mutex);
+      context_->functions.emplace_back([shared] { std::move (*shared)(); });
+    }
+    friend bool operator==(const Executor&, const Executor&) noexcept = default;
+
+   private:
+    OwnContext* context_;
+  };
+
+  ~OwnContext() {
+    shutdown();
+    destroy();
+  }
+
+  Gate posting;
+  std::mutex mutex;
+  std::vector<std::function<void()>> functions;
+};
+
+void own_contexts() {
+  OwnContext context;
+  toto::TaskQueue queue;
+  int called = 0;
+  const auto wait = [&] {
+    toto::async_get(queue.yield_task([] {}),
+                    net::bind_executor(OwnContext::Executor(context), [&](std::exception_ptr) { ++called; }));
+  };
+  wait();
+  {
+    const std::lock_guard lock(context.mutex);
+    context.posting.wait();
+    wait();  // with the mutex held for which the queue's thread waits
+  }
+  queue.wait_idle();
+  for (const auto& function : context.functions) {
+    function();
+  }
+  expect(called == 2, "no lock is held while an executor is given a handler");
+}
+
+toto::TaskQueue older_than_asio;  // it ends after what main() has made Asio make
+
+void without_executor() {
+  toto::TaskQueue queue;
+  std::promise<void> called;
+  toto::async_get(queue.yield_task([] {}), [&](std::exception_ptr) { called.set_value(); });
+  called.get_future().get();
+  toto::async_get(queue.yield_task([] {}), net::detached);
+  {
+    auto handle = queue.yield_task([] {});
+    net::cancellation_signal gone;
+    toto::async_get(std::move(handle), net::bind_cancellation_slot(gone.slot(), net::detached));
+  }
+  queue.wait_idle();
+  expect(true, "a handler needs neither an executor nor a signal that lives on");
+
+  // Still waiting when the process ends, and with it Asio's own context.
+  auto late = older_than_asio.yield_task([] { std::this_thread::sleep_for(20ms); });
+  toto::async_get(std::move(late), net::use_future);
+}
+
 /// Several threads run the context; each session is a strand of its own.
 net::awaitable<void> session(toto::TaskQueue& queue, int rounds, std::atomic<int>& total) {
   for (int i = 0; i < rounds; ++i) {
@@ -304,6 +417,8 @@ int failures_of_waits() {
   cancelling();
   operators();
   destroyed_contexts();
+  own_contexts();
+  without_executor();
   races();
   many();
   return failures;
