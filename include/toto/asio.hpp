@@ -47,6 +47,7 @@
 #include <utility>
 
 #include "detail/children.hpp"
+#include "detail/linked_list.hpp"
 #include "detail/lock.hpp"
 #include "detail/ref.hpp"
 #include "detail/supervisor.hpp"
@@ -104,11 +105,7 @@ class AsioWaits : public RefCounted<Runtime> {
       return false;
     }
     wait.retain();
-    wait.next = first_;
-    if (first_ != nullptr) {
-      first_->previous = &wait;
-    }
-    first_ = &wait;
+    waits_.push_back(wait);
     return true;
   }
   /// Posts it, unless the context is being destroyed. The caller owns it, too.
@@ -117,7 +114,7 @@ class AsioWaits : public RefCounted<Runtime> {
     if (ended_) {
       return;
     }
-    remove(wait);
+    waits_.remove(wait);
     ++posting_;
     lock.unlock();
     wait.post();
@@ -132,9 +129,8 @@ class AsioWaits : public RefCounted<Runtime> {
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
-    while (first_ != nullptr) {
-      Wait& wait = *first_;
-      remove(wait);
+    while (!waits_.empty()) {
+      Wait& wait = waits_.pop_front();
       lock.unlock();
       wait.abandon();
       wait.release();
@@ -144,15 +140,8 @@ class AsioWaits : public RefCounted<Runtime> {
   }
 
  private:
-  void remove(Wait& wait) noexcept TOTO_REQUIRES(mutex_) {
-    (wait.previous != nullptr ? wait.previous->next : first_) = wait.next;
-    if (wait.next != nullptr) {
-      wait.next->previous = wait.previous;
-    }
-  }
-
   typename Runtime::Mutex mutex_;
-  Wait* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  LinkedList<Wait> waits_ TOTO_GUARDED_BY(mutex_);
   std::size_t posting_ TOTO_GUARDED_BY(mutex_) = 0;
   WaitList<Runtime> none_posting_ TOTO_GUARDED_BY(mutex_);
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
@@ -276,11 +265,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
       : work_(net::associated_executor<Handler, net::system_executor>::get(handler)),
         waits_(waits_of(work_->get_executor())),
         handler_(std::move(handler)) {}
-  ~AsioGet() override {
-    if (state_ != nullptr) {
-      state_->drop();
-    }
-  }
+  ~AsioGet() override { AsioGet::abandon(); }
 
   static Ref<AsioWaits<Runtime>> waits_of(const Executor& executor) {
     if constexpr (net::can_query<Executor, net::execution::context_t>::value) {

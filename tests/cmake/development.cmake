@@ -143,9 +143,9 @@ function(toto_find_library result name)
   set(${result} "${targets}" PARENT_SCOPE)
 endfunction()
 
-# toto_add_program(<target> <source>...): an executable linked with toto and with whatever libraries its sources
-# include. Without one of them there is no target, and a message says so: ask if(TARGET ...).
-function(toto_add_program target)
+# toto_libraries_of(<result> <missing> <source>...): sets <result> to the targets of whatever libraries the sources
+# include, and <missing> to the name of the first one that is not there, or to "".
+function(toto_libraries_of result missing)
   set(libraries "")
   foreach(source IN LISTS ARGN)
     file(STRINGS ${source} includes REGEX "^#include [<\"]")
@@ -153,7 +153,7 @@ function(toto_add_program target)
       if(includes MATCHES "${pattern}")
         toto_find_library(found ${name})
         if(NOT found)
-          message(STATUS "${target} is left out: it needs ${name}")
+          set(${missing} ${name} PARENT_SCOPE)
           return()
         endif()
         list(APPEND libraries ${found})
@@ -161,6 +161,18 @@ function(toto_add_program target)
     endforeach()
   endforeach()
   list(REMOVE_DUPLICATES libraries)
+  set(${result} "${libraries}" PARENT_SCOPE)
+  set(${missing} "" PARENT_SCOPE)
+endfunction()
+
+# toto_add_program(<target> <source>...): an executable linked with toto and with whatever libraries its sources
+# include. Without one of them there is no target, and a message says so: ask if(TARGET ...).
+function(toto_add_program target)
+  toto_libraries_of(libraries missing ${ARGN})
+  if(missing)
+    message(STATUS "${target} is left out: it needs ${missing}")
+    return()
+  endif()
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE toto::toto toto_warnings ${libraries})
 endfunction()

@@ -14,17 +14,13 @@
 #include <string>
 #include <toto/tasks.hpp>
 
+#include "support/expect.hpp"
 #include "support/sanitizers.hpp"
 #include "support/scenarios.hpp"
 
+using namespace toto_tests;
+
 namespace {
-
-int failures = 0;
-
-void expect(bool condition, const char* what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what);
-  failures += condition ? 0 : 1;
-}
 
 /// In a task of `queue`: forks, runs `body` in the child, and gives how the child ended; see wait_for_child.
 template <class Body>

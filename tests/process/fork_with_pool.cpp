@@ -14,20 +14,15 @@
 #include <toto/tasks.hpp>
 #include <utility>
 
+#include "support/expect.hpp"
 #include "support/gate.hpp"
 #include "support/sanitizers.hpp"
 #include "support/scenarios.hpp"
 
 using toto_tests::fork_and_wait;
+using namespace toto_tests;
 
 namespace {
-
-int failures = 0;
-
-void expect(bool condition, const char* what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what);
-  failures += condition ? 0 : 1;
-}
 
 struct Counter {
   int increment() { return ++value; }

@@ -14,23 +14,14 @@
 #include <toto/tasks.hpp>
 #include <utility>
 
+#include "support/expect.hpp"
 #include "support/gate.hpp"
 #include "support/sanitizers.hpp"
 #include "support/scenarios.hpp"
 
 using namespace std::chrono_literals;
 using toto_tests::fork_and_wait;
-
-namespace {
-
-int failures = 0;
-
-void expect(bool condition, const char* what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what);
-  failures += condition ? 0 : 1;
-}
-
-}  // namespace
+using namespace toto_tests;
 
 int main() {
   toto_tests::Gate begun;

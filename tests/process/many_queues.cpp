@@ -14,6 +14,7 @@
 #include <thread>
 #include <toto/tasks.hpp>
 
+#include "support/expect.hpp"
 #include "support/process_info.hpp"
 #include "support/sanitizers.hpp"
 
@@ -21,13 +22,6 @@ using namespace std::chrono_literals;
 using namespace toto_tests;
 
 namespace {
-
-int failures = 0;
-
-void expect(bool condition, const std::string& what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what.c_str());
-  failures += condition ? 0 : 1;
-}
 
 toto::Task<int> pause() {
   co_await toto::sleep_for(10us);

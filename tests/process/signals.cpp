@@ -17,22 +17,18 @@
 #include <thread>
 #include <toto/tasks.hpp>
 
+#include "support/expect.hpp"
 #include "support/sanitizers.hpp"
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+using namespace toto_tests;
 
 namespace {
 
-int failures = 0;
 std::atomic<long> received{0};
 std::atomic<long> received_on_a_worker{0};
 static_assert(std::atomic<long>::is_always_lock_free);
-
-void expect(bool condition, const std::string& what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what.c_str());
-  failures += condition ? 0 : 1;
-}
 
 thread_local bool is_worker = false;
 

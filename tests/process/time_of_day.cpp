@@ -20,19 +20,15 @@
 #include <toto/tasks.hpp>
 
 #include "support/eventually.hpp"
+#include "support/expect.hpp"
 
 using namespace std::chrono_literals;
 using toto_tests::eventually;
+using namespace toto_tests;
 
 namespace {
 
-int failures = 0;
 std::atomic<long> asked{0};
-
-void expect(bool condition, const std::string& what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what.c_str());
-  failures += condition ? 0 : 1;
-}
 
 /// Whether what is to take that long takes about as long.
 template <class Function>

@@ -14,6 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "support/expect.hpp"
+
+using namespace toto_tests;
+
 #if defined(__cpp_rtti)
 #define TOTO_TESTS_HAS_RTTI 1  // a compiler that does not know the flag
 #else
@@ -21,13 +25,6 @@
 #endif
 
 namespace {
-
-int failures = 0;
-
-void expect(bool condition, const char* what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what);
-  failures += condition ? 0 : 1;
-}
 
 struct Counter {
   int value = 0;

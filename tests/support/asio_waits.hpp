@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/expect.hpp"
 #include "support/gate.hpp"
 #include "support/sanitizers.hpp"
 
@@ -30,13 +31,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace toto_tests;
-
-int failures = 0;
-
-void expect(bool condition, const std::string& what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what.c_str());
-  failures += condition ? 0 : 1;
-}
 
 /// What the exception is: "no", "cancelled", or its text.
 std::string text_of(const std::exception_ptr& failure) {
@@ -371,7 +365,12 @@ void own_contexts() {
   expect(called == 2, "no lock is held while an executor is given a handler");
 }
 
-toto::TaskQueue older_than_asio;  // it ends after what main() has made Asio make
+/// What main() has made Asio make ends before these, in the reverse order: the gate opens, the queue waits for its tasks.
+toto::TaskQueue older_than_asio;
+struct OpensAtExit {
+  Gate gate;
+  ~OpensAtExit() { gate.open(); }
+} at_exit;
 
 void without_executor() {
   toto::TaskQueue queue;
@@ -388,8 +387,8 @@ void without_executor() {
   expect(true, "a handler needs neither an executor nor a signal that lives on");
 
   // Still waiting when the process ends, and with it Asio's own context.
-  auto late = older_than_asio.yield_task([] { std::this_thread::sleep_for(20ms); });
-  toto::async_get(std::move(late), net::use_future);
+  auto late = older_than_asio.yield_task([gate = at_exit.gate]() mutable { gate.wait(); });
+  toto::async_get(late, net::use_future);
 }
 
 /// Several threads run the context; each session is a strand of its own.

@@ -93,7 +93,7 @@ int fork_and_wait(Body body) {
 /// Runs every scenario, or those whose names are given. In the child this returns what main has to return.
 inline int run_scenarios(const std::vector<Scenario>& scenarios, int argc = 0, char** argv = nullptr) {
   Evidence& evidence = shared_evidence();
-  int failures = 0;
+  int failed = 0;
   for (const Scenario& scenario : scenarios) {
     bool wanted = argc < 2;
     for (int i = 1; i < argc; ++i) {
@@ -129,9 +129,9 @@ inline int run_scenarios(const std::vector<Scenario>& scenarios, int argc = 0, c
     }
     std::printf("%s  %s (%lld ms)%s%s\n", wrong.empty() ? "ok    " : "FAILED", scenario.name,
                 static_cast<long long>(took), wrong.empty() ? "" : ": ", wrong.c_str());
-    failures += wrong.empty() ? 0 : 1;
+    failed += wrong.empty() ? 0 : 1;
   }
-  return failures == 0 ? 0 : 1;
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace toto_tests

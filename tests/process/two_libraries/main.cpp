@@ -9,17 +9,9 @@
 #include <functional>
 
 #include "shared.hpp"
+#include "support/expect.hpp"
 
-namespace {
-
-int failures = 0;
-
-void expect(bool condition, const char* what) {
-  std::printf("%s  %s\n", condition ? "ok    " : "FAILED", what);
-  failures += condition ? 0 : 1;
-}
-
-}  // namespace
+using namespace toto_tests;
 
 int main() {
   toto::TaskQueue* const queue = &toto::TaskQueue::instance("shared by libraries", 1);
