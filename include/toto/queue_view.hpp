@@ -82,7 +82,7 @@ class QueueView {
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);
     QueueView view(*this);
-    view.control_.options = options;
+    view.control_.set(options);
     if (options.priority != 0) {
       core_->allow_priorities();
     }
@@ -90,7 +90,7 @@ class QueueView {
   }
   QueueView with(StopToken token) const {
     QueueView view(*this);
-    view.control_.token = std::move(token);
+    view.control_.set(std::move(token));
     return view;
   }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "detail/annotations.hpp"
 #include "detail/supervisor.hpp"
 #include "detail/task_state.hpp"
 #include "detail/temporaries.hpp"
@@ -64,7 +65,7 @@ class HandleAwaiter {
     }
   }
 
-  bool await_ready() const {
+  TOTO_ALWAYS_INLINE bool await_ready() const {
     if (state_ == nullptr) {
       throw_no_task();
     }

@@ -60,7 +60,8 @@ class BasicTaskQueue {
   /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});` A watchdog needs the thread of
   /// the timers, which is started, or std::system_error thrown.
   explicit BasicTaskQueue(const QueueOptions& options)
-      : core_(make_core(this, options, Core::option_parts(&detail::add_packed<Runtime>))) {
+      : core_(make_core(this, options,
+                        Core::option_parts(&detail::add_packed<Runtime>, &detail::Supervisor<Runtime>::make))) {
     if (!options.watchdog.is_never()) {
       core_->watch(options.watchdog);
     }

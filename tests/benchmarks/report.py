@@ -47,7 +47,9 @@ GOALS = [
     Goal("allocations", "hop", "toto", None, 0),
     Goal("idle", "CPU in 3 s", "toto", None, 0.1),
     Goal("compile", "one task", "toto", "Asio", 1.0),
-    Goal("compile", "one task", "toto::compiled", "Asio", 1.0),
+    Goal("compile", "one task, awaited", "toto", "Asio", 1.0),
+    Goal("compile", "a queue and one task", "toto", "Asio", 1.0),
+    Goal("compile", "a queue and one task", "toto::compiled", "Asio", 1.0),
 ]
 SCALING = {  # workload: what the horizontal axis counts
     "tasks queued": "tasks queued",

@@ -84,15 +84,12 @@ class BoundCall {
 
   /// Once.
   decltype(auto) operator()() {
-    return std::apply(
-        [&](F& function, Args&... args) -> decltype(auto) {
-          if constexpr (Traits::kTakesToken) {
-            return std::invoke(std::move(function), stop_.get_token(), std::move(args)...);
-          } else {
-            return std::invoke(std::move(function), std::move(args)...);
-          }
-        },
-        call_);
+    if constexpr (sizeof...(Args) == 0) {
+      return invoke(call_);
+    } else {
+      return std::apply([this](F& function, Args&... args) -> decltype(auto) { return invoke(function, args...); },
+                        call_);
+    }
   }
 
   /// Destroys the callable and its arguments. A destructor that throws gives its exception.
@@ -117,8 +114,18 @@ class BoundCall {
   }
 
  private:
-  using Call = std::tuple<F, Args...>;
+  /// Most callables have no arguments, and a tuple takes long to compile.
+  using Call = typename std::conditional_t<sizeof...(Args) == 0, std::type_identity<F>,
+                                           std::type_identity<std::tuple<F, Args...>>>::type;
   using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
+
+  decltype(auto) invoke(F& function, Args&... args) {
+    if constexpr (Traits::kTakesToken) {
+      return std::invoke(std::move(function), stop_.get_token(), std::move(args)...);
+    } else {
+      return std::invoke(std::move(function), std::move(args)...);
+    }
+  }
 
   [[no_unique_address]] Stop stop_;  // its state is made for a callable that takes a token
   union {

@@ -40,9 +40,9 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   DelayedTask(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control, TimePoint first,
               Duration period)
       : core_(Ref<QueueCore<Runtime>>::share(&core)), lane_(std::move(lane)), control_(control), period_(period) {
-    control_.token = stop_.get_token();
-    if (control.token.stop_possible()) {
-      forward_.emplace(control.token, Forward{stop_});
+    control_.set(stop_.get_token());
+    if (control.token().stop_possible()) {
+      forward_.emplace(control.token(), Forward{stop_});
     }
     this->deadline = first;
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<DelayedTask&>(node).fire(turn); };

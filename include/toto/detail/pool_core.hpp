@@ -53,9 +53,20 @@ namespace toto::inline v0_1::detail {
 /// Why an instance is no more.
 enum class Loss : unsigned char { discarded, rejected, retired, closed };
 
+/// What needs a queue to be made, or the timers: called through this base, it is compiled where pools are made, and not
+/// where they are used. See QueueCoreBase.
 template <class Runtime>
-class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
+class PoolCoreBase : public RefCounted<Runtime> {
  public:
+  virtual QueueCore<Runtime>& do_queue_named(std::string_view name) const = 0;
+  virtual void do_start_watch() noexcept = 0;
+  virtual void do_stop_watch() noexcept = 0;
+};
+
+template <class Runtime>
+class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> {
+ public:
+  using Base = PoolCoreBase<Runtime>;
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
   using Instance = PooledInstance<Runtime>;
@@ -194,7 +205,8 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// The named queue; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) const {
-    return QueueAccess::core(Queue::instance(QueueOptions{.thread_count = threads_, .name = name}));
+    const Base& base = *this;
+    return base.do_queue_named(name);
   }
   QueueCore<Runtime>& default_queue() {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
@@ -239,6 +251,13 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
     this->ignore_forks();
     destroy_all(free_);
   }
+
+  Base& base() noexcept { return *this; }
+  QueueCore<Runtime>& do_queue_named(std::string_view name) const override {
+    return QueueAccess::core(Queue::instance(QueueOptions{.thread_count = threads_, .name = name}));
+  }
+  void do_start_watch() noexcept override;
+  void do_stop_watch() noexcept override;
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
@@ -289,8 +308,8 @@ class PoolCore final : public RefCounted<Runtime>, private ForkAware<Runtime> {
   bool retires() const noexcept { return !idle_timeout_.is_never(); }
   bool watch_locked() noexcept TOTO_REQUIRES(mutex_);
   Instance* idle_locked() const noexcept TOTO_REQUIRES(mutex_);
-  void start_watch() noexcept;
-  void stop_watch() noexcept;
+  void start_watch() noexcept { base().do_start_watch(); }
+  void stop_watch() noexcept { base().do_stop_watch(); }
   void idle_time_is_up() noexcept;
   void retire_idle() noexcept;
 

@@ -36,7 +36,7 @@ PooledInstance<Runtime>* PoolCore<Runtime>::idle_locked() const noexcept {
 
 /// Leaves the watch to the timer.
 template <class Runtime>
-void PoolCore<Runtime>::start_watch() noexcept {
+void PoolCore<Runtime>::do_start_watch() noexcept {
   watch_.run = [](Continuation& node, Turn) noexcept { static_cast<Watch&>(node).pool->idle_time_is_up(); };
   try {
     TimerService<Runtime>::instance().arm(watch_, *this);
@@ -57,7 +57,7 @@ void PoolCore<Runtime>::start_watch() noexcept {
 
 /// The pool has closed: nobody needs the timer any more.
 template <class Runtime>
-void PoolCore<Runtime>::stop_watch() noexcept {
+void PoolCore<Runtime>::do_stop_watch() noexcept {
   TimerService<Runtime>::instance().disarm(watch_, *this);
 }
 

@@ -250,7 +250,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
     std::exception_ptr failure;
     try {
-      if (Supervisor<Runtime>* const supervisor = this->supervisor()) {
+      if (SupervisorBase<Runtime>* const supervisor = this->supervisor()) {
         supervisor->announce();
       }
       // Whoever gives an instance back neither waits for room nor runs this.
@@ -313,7 +313,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     } else {
       this->result_.set_exception(std::move(failure));
     }
-    if (Supervisor<Runtime>* const supervisor = this->supervisor()) {
+    if (SupervisorBase<Runtime>* const supervisor = this->supervisor()) {
       supervisor->refused();
     }
     this->unbind();

@@ -177,7 +177,7 @@ void QueueCore<Runtime>::run_hop(Slot& slot, Worker& worker) {
 }
 
 template <class Runtime>
-bool QueueCore<Runtime>::prepare_slowly_locked(Kind kind, bool& reserved) {
+bool QueueCore<Runtime>::do_prepare_slowly_locked(Kind kind, bool& reserved) {
   const bool given = reserved;
   std::exception_ptr failure;
   while (!failure) {
@@ -369,8 +369,13 @@ template <class Runtime>
 inline void QueueCore<Runtime>::unlock_and_wake() noexcept {
   if (nobody_to_wake_locked()) {
     mutex_.unlock();
-    return;
+  } else {
+    base().do_unlock_and_wake();
   }
+}
+
+template <class Runtime>
+void QueueCore<Runtime>::do_unlock_and_wake() noexcept {
   const Wake wake = pick_locked();
   mutex_.unlock();
   deliver(wake);

@@ -131,7 +131,7 @@ bool QueueCore<Runtime>::discard_oldest_locked(bool& reserved) {
 /// Runs a task for which there is no room on the calling thread, as a worker of this queue that nobody else knows. What
 /// the thread itself is, a worker of another queue for example, it stays: only the task finds itself on this queue.
 template <class Runtime>
-void QueueCore<Runtime>::run_here(Kind kind, typename Slot::Run run, Slot& filled) {
+void QueueCore<Runtime>::do_run_here(Kind kind, typename Slot::Run run, Slot& filled) {
   struct Guest {
     QueueCore& core;
     Worker worker;
@@ -272,7 +272,7 @@ LinkedList<RoomWaiter<Runtime>> QueueCore<Runtime>::grant_room_locked() noexcept
 
 /// Ends a critical section in which tasks may have left the queue.
 template <class Runtime>
-void QueueCore<Runtime>::unlock_and_tell(Wake wake) noexcept {
+void QueueCore<Runtime>::do_unlock_and_tell(Wake wake) noexcept {
   LinkedList<RoomWaiter> told;
   if (!room_waiters_.empty()) {
     told = grant_room_locked();

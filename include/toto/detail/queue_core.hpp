@@ -68,8 +68,49 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
+class Control;
+template <class Runtime>
+class SupervisorBase;
+template <class Runtime>
+class TaskStateBase;
+
+/// Makes a Supervisor in `room`, for a task whose callable is of the type `what`.
+/// Throws: std::bad_alloc, std::system_error.
+template <class Runtime>
+using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* room, TaskStateBase<Runtime>& state, std::string_view what,
+                                                    const Control<Runtime>& control);
+
+/// What every queue needs for its workers, and a file that only uses a queue comes to now and then. Called through this
+/// base, it is compiled where queues are made and nowhere else: whoever calls a member of QueueCore compiles it, even a
+/// virtual one.
+template <class Runtime>
+class QueueCoreBase : public ExecutorCore<Runtime> {
  public:
+  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing does not
+  /// refuse it.
+  enum class Kind { closure, task, hop };
+
+  /// Who shall come: see QueueCore::pick_locked().
+  struct Wake {
+    Worker<Runtime>* worker = nullptr;  // to wake; or to use for the new thread, if there is an unused one
+    bool start = false;
+    QueueCore<Runtime>* core = nullptr;  // one reference; null: nobody is to be told
+  };
+
+  // QueueCore has the same ones without `do_`: they say what these do.
+  virtual bool do_prepare_slowly_locked(Kind kind, bool& reserved) = 0;
+  virtual void do_run_here(Kind kind, typename Slot<Runtime>::Run run, Slot<Runtime>& filled) = 0;
+  virtual void do_unlock_and_wake() noexcept = 0;
+  virtual void do_unlock_and_tell(Wake wake) noexcept = 0;
+  virtual void do_run_local(Worker<Runtime>& self) noexcept = 0;
+  virtual void do_report(const std::exception_ptr& failure) noexcept = 0;
+};
+
+template <class Runtime>
+class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime> {
+ public:
+  using Base = QueueCoreBase<Runtime>;
+  using Kind = typename Base::Kind;
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
   using Thread = typename Runtime::Thread;
@@ -80,19 +121,17 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   using RoomWaiter = detail::RoomWaiter<Runtime>;
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
-  /// What a slot holds: a closure, a QueuedTask, or a hop. All keep one order. A hop is not a task: closing does not
-  /// refuse it.
-  enum class Kind { closure, task, hop };
-
   /// What only a queue that was given options can come to. The constructor that takes them names it, and nothing else
   /// does: files that merely use queues, or make them without options, do not compile it.
   struct OptionParts {
     /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable.
     void (*add_with_state)(QueueCore& core, const PackedClosure<Runtime>& closure, std::string_view what) = nullptr;
+    MakeSupervisor<Runtime> make_supervisor = nullptr;
     std::exception_ptr (QueueCore::*overflow_locked)(bool& reserved) = nullptr;
   };
-  static constexpr OptionParts option_parts(decltype(OptionParts::add_with_state) add_with_state) noexcept {
-    return {add_with_state, &QueueCore::overflow_locked};
+  static constexpr OptionParts option_parts(decltype(OptionParts::add_with_state) add_with_state,
+                                            MakeSupervisor<Runtime> make_supervisor) noexcept {
+    return {add_with_state, make_supervisor, &QueueCore::overflow_locked};
   }
 
   explicit TOTO_COLD QueueCore(const QueueOptions& options, OptionParts parts);
@@ -139,6 +178,8 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   }
   /// Every task has a supervisor: somebody is told of it, or it is listed.
   bool follows() const noexcept { return observer_ != nullptr || tracks_; }
+  /// Null: not every task.
+  MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? parts_.make_supervisor : nullptr; }
   bool tracks() const noexcept { return tracks_; }
   void track(TrackedTask<Runtime>& task, std::string_view what) noexcept;
   /// A worker begins to run it: a plain task, or a coroutine, which leaves that worker before or after its end.
@@ -208,7 +249,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
 
   /// Runs what belongs to this worker, which is about to block in the middle of a task: coroutine tasks that have ended
   /// on its thread. What it keeps, somebody else may run.
-  void run_local(Worker& self) noexcept;
+  void run_local(Worker& self) noexcept { base().do_run_local(self); }
 
   /// The same for the calling thread, if it is a worker, of whatever queue: whoever is about to sleep calls it, because
   /// what it waits for may depend on such a task. Runs user code: no lock may be held.
@@ -246,7 +287,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   TOTO_COLD QueueProgress progress() const noexcept;
   TOTO_COLD void on_error(ErrorHook hook);
   /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
-  TOTO_COLD void report(const std::exception_ptr& failure) noexcept;
+  void report(const std::exception_ptr& failure) noexcept { base().do_report(failure); }
   /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own, which say
   /// that a task was not run or not waited for.
   TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept;
@@ -296,11 +337,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   typename Runtime::template Atomic<void*> owner{nullptr};
 
  private:
-  struct Wake {
-    Worker* worker = nullptr;  // to wake; or to use for the new thread, if there is an unused one
-    bool start = false;
-    QueueCore* core = nullptr;  // one reference; null: nobody is to be told
-  };
+  using Wake = typename Base::Wake;
 
   static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::uint64_t kNoneDueClosed = kNoneDue - 1;
@@ -313,6 +350,14 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
   TOTO_COLD ~QueueCore() override;
+
+  Base& base() noexcept { return *this; }
+  TOTO_COLD bool do_prepare_slowly_locked(Kind kind, bool& reserved) override TOTO_REQUIRES(mutex_);
+  TOTO_COLD void do_run_here(Kind kind, typename Slot::Run run, Slot& filled) override TOTO_RELEASE(mutex_);
+  void do_unlock_and_wake() noexcept override TOTO_RELEASE(mutex_);
+  void do_unlock_and_tell(Wake wake) noexcept override TOTO_RELEASE(mutex_);
+  void do_run_local(Worker& self) noexcept override;
+  TOTO_COLD void do_report(const std::exception_ptr& failure) noexcept override;
 
   /// What is in the slot of a QueuedTask. The ticket is the slot's: the node of a task that is over may have one of
   /// another queue.
@@ -339,12 +384,16 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   /// and the caller is to run the task. May let go of the mutex on the way.
   /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
   bool prepare_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_);
-  bool prepare_slowly_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_);
+  bool prepare_slowly_locked(Kind kind, bool& reserved) TOTO_REQUIRES(mutex_) {
+    return base().do_prepare_slowly_locked(kind, reserved);
+  }
 
   /// Fills the slot that was prepared. Lets go of the mutex.
   template <class Fill>
   void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_);
-  TOTO_COLD void run_here(Kind kind, typename Slot::Run run, Slot& filled) TOTO_RELEASE(mutex_);
+  void run_here(Kind kind, typename Slot::Run run, Slot& filled) TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    base().do_run_here(kind, run, filled);
+  }
   bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
     return !bounded() || queued_tasks_locked() + reserved_ < max_queued_;
   }
@@ -361,7 +410,9 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
   TOTO_COLD bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void return_reservation_locked(bool& reserved) noexcept TOTO_REQUIRES(mutex_);
   LinkedList<RoomWaiter> grant_room_locked() noexcept TOTO_REQUIRES(mutex_);
-  void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_);
+  void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    base().do_unlock_and_tell(wake);
+  }
   TOTO_COLD std::exception_ptr closed_failure() const noexcept;
   TOTO_COLD std::exception_ptr full_failure() const noexcept;
 
@@ -380,7 +431,7 @@ class QueueCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime>
     return searching_ || (idle_ == nullptr && live_ == thread_count_);
   }
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
-  void unlock_and_wake() noexcept TOTO_RELEASE(mutex_);
+  void unlock_and_wake() noexcept TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS;
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   static void deliver(Wake wake) noexcept;
   TOTO_COLD void adopt_stranded() noexcept;

@@ -283,7 +283,7 @@ void QueueCore<Runtime>::report_unseen(const std::exception_ptr& failure) noexce
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::report(const std::exception_ptr& failure) noexcept {
+void QueueCore<Runtime>::do_report(const std::exception_ptr& failure) noexcept {
   Ref<SharedHook> hook;
   {
     const Lock lock(mutex_);

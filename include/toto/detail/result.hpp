@@ -11,11 +11,13 @@
 #include <functional>
 #include <memory>
 #include <new>
-#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "../errors.hpp"
+#include "annotations.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -25,6 +27,10 @@ enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, 
 /// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a value.
 template <class R>
 using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
+
+[[noreturn]] TOTO_COLD inline void throw_cancelled(std::string_view queue, std::string_view how) {
+  throw TaskCancelled(join({"toto: a task on queue '", queue, "' ", how}));
+}
 
 /// How a result of type R is kept.
 template <class R>
@@ -79,7 +85,7 @@ class Result {
   std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
 
   /// Moves the value out, or throws what the task threw, or TaskCancelled naming the queue. The result is gone then.
-  R take(const char* queue = "") {
+  R take(std::string_view queue = {}) {
     struct Reset {
       Result& result;
       ~Reset() { result.reset(); }
@@ -103,11 +109,10 @@ class Result {
       }
       case Outcome::cancelled:
         outcome_ = Outcome::taken;
-        throw TaskCancelled("toto: a task on queue '" + std::string(queue) + "' was cancelled before it ran");
+        throw_cancelled(queue, "was cancelled before it ran");
       case Outcome::unwound:
         outcome_ = Outcome::taken;
-        throw TaskCancelled("toto: a task on queue '" + std::string(queue) +
-                            "' has no result: its thread was ended while it ran (pthread_exit)");
+        throw_cancelled(queue, "has no result: its thread was ended while it ran (pthread_exit)");
       case Outcome::none:
       case Outcome::taken:
         break;

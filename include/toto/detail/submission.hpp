@@ -51,8 +51,11 @@ template <class Runtime, class Base>
 class SupervisedState final : public Base {
  public:
   template <class... As>
-  SupervisedState(QueueCore<Runtime>& core, std::string_view what, const Control<Runtime>& control, As&&... call)
-      : Base(core, std::forward<As>(call)...), supervisor_(*this, what, control) {}
+  SupervisedState(QueueCore<Runtime>& core, MakeSupervisor<Runtime> make, std::string_view what,
+                  const Control<Runtime>& control, As&&... call)
+      : Base(core, std::forward<As>(call)...) {
+    supervisor_.emplace(make, *this, what, control);
+  }
 
   void destroy() noexcept override {
     this->~SupervisedState();
@@ -61,9 +64,9 @@ class SupervisedState final : public Base {
 
  private:
   ~SupervisedState() = default;
-  Supervisor<Runtime>* supervisor() noexcept override { return &supervisor_; }
+  SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
 
-  Supervisor<Runtime> supervisor_;
+  SupervisorRoom<Runtime> supervisor_;
 };
 
 /// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `what`: the type of the
@@ -78,13 +81,13 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
   constexpr bool kForgotten = std::is_void_v<Handle>;
   const auto set_up = [&](QueuedTask<Runtime>& task) {
     task.lane = lane;
-    task.priority = static_cast<signed char>(control.options.priority);
+    task.priority = static_cast<signed char>(control.options().priority);
   };
   check_callable(fn, args...);
-  if (control.needs_supervisor(core)) {
+  if (const MakeSupervisor<Runtime> make = control.supervisor_maker(core)) {
     using State = SupervisedState<Runtime, Base>;
     Base* const state =
-        construct_state<State, Runtime>(core, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
+        construct_state<State, Runtime>(core, make, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
     set_up(*state);
     submit_supervised(*state, reserved);
     if constexpr (kForgotten) {

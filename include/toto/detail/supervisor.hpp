@@ -51,59 +51,98 @@ struct TaskNumbers {
   }
 };
 
-/// How a task is to be treated that is not just to be run.
+/// What can be asked of a Supervisor without compiling it, which is left to whoever sets options or a token.
 template <class Runtime>
-struct Control {
-  TaskOptions options{};
-  typename Runtime::StopToken token{};
-
-  bool needs_supervisor(const QueueCore<Runtime>& core) const noexcept {
-    return core.follows() || !options.start_by.is_never() || token.stop_possible();
-  }
-};
-
-/// A part of the task's state; its derived class, so that it lets go of token and timer before anything else is freed.
-template <class Runtime>
-class Supervisor {
+class SupervisorBase {
  public:
   using State = TaskStateBase<Runtime>;
   using Worker = detail::Worker<Runtime>;
 
-  /// `what`: the type of the callable, as the observer is to see it. From here on the task may be asked to cancel.
-  /// Throws: std::bad_alloc, std::system_error.
-  Supervisor(State& state, std::string_view what, const Control<Runtime>& control = {});
-  Supervisor(const Supervisor&) = delete;
-  Supervisor& operator=(const Supervisor&) = delete;
-  ~Supervisor();
+  SupervisorBase(const SupervisorBase&) = delete;
+  SupervisorBase& operator=(const SupervisorBase&) = delete;
+  virtual ~SupervisorBase() = default;
 
   /// Adds the task to its queue. After this the task may be gone, unless it has a handle.
   /// Throws: what adding throws; then it is over for whoever follows it.
-  void add(bool reserved);
+  virtual void add(bool reserved) = 0;
 
   /// The task is about to be added, for the first time or again.
-  void announce() noexcept;
+  virtual void announce() noexcept = 0;
 
   /// It was not added after all, and is about to be over: cancelled, for whoever follows it, whatever its result says.
   void refused() noexcept { refused_ = true; }
 
   /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
-  void added() noexcept;
+  virtual void added() noexcept = 0;
 
   /// A worker has come to it. False: it shall not run, and is over; it may be gone. `begun`: null for a plain task.
-  bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept;
+  virtual bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept = 0;
 
   /// It is over: on this worker, or on another thread.
-  void finished(const Worker* worker) noexcept;
+  virtual void finished(const Worker* worker) noexcept = 0;
 
   /// Its awaiter goes on, on this thread.
-  void resumed() noexcept;
+  virtual void resumed() noexcept = 0;
 
   /// It is over, and was cancelled: because it was too late for it to begin.
   bool too_late() const noexcept { return too_late_; }
   /// There is a time by which the task has to begin.
-  bool timed() const noexcept { return timer_.deadline != Runtime::Clock::time_point::max(); }
+  virtual bool timed() const noexcept = 0;
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
   TaskEvent event_on(std::size_t thread) const noexcept { return {state_.core().name(), number_, what_, thread}; }
+
+ protected:
+  SupervisorBase(State& state, std::string_view what, std::uint64_t number) noexcept
+      : state_(state), what_(what), number_(number) {}
+
+  State& state_;
+  const std::string_view what_;
+  const std::uint64_t number_;  // 0: nobody observes
+  bool refused_ = false;
+  bool too_late_ = false;  // written by whoever takes the task out, before it is over
+};
+
+/// How a task is to be treated that is not just to be run.
+template <class Runtime>
+class Control {
+ public:
+  void set(const TaskOptions& options) noexcept;
+  void set(typename Runtime::StopToken token) noexcept;
+
+  const TaskOptions& options() const noexcept { return options_; }
+  const typename Runtime::StopToken& token() const noexcept { return token_; }
+
+  /// Null: a task of that queue needs no supervisor.
+  MakeSupervisor<Runtime> supervisor_maker(const QueueCore<Runtime>& core) const noexcept {
+    return make_supervisor_ != nullptr ? make_supervisor_ : core.supervisor_maker();
+  }
+
+ private:
+  TaskOptions options_{};
+  typename Runtime::StopToken token_{};
+  MakeSupervisor<Runtime> make_supervisor_ = nullptr;
+};
+
+template <class Runtime>
+class Supervisor final : public SupervisorBase<Runtime> {
+ public:
+  using Base = SupervisorBase<Runtime>;
+  using State = typename Base::State;
+  using Worker = typename Base::Worker;
+
+  /// From here on the task may be asked to cancel.
+  static Base* make(void* room, State& state, std::string_view what, const Control<Runtime>& control) {
+    return ::new (room) Supervisor(state, what, control);
+  }
+
+  ~Supervisor() override;
+  void add(bool reserved) override;
+  void announce() noexcept override;
+  void added() noexcept override;
+  bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override;
+  void finished(const Worker* worker) noexcept override;
+  void resumed() noexcept override;
+  bool timed() const noexcept override { return timer_.deadline != Runtime::Clock::time_point::max(); }
 
  private:
   struct Timer : TimerNode<Runtime> {
@@ -115,6 +154,8 @@ class Supervisor {
   };
   using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
 
+  Supervisor(State& state, std::string_view what, const Control<Runtime>& control);
+
   bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
 
   /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
@@ -123,17 +164,46 @@ class Supervisor {
   /// On whatever thread, by the token. Touches nothing after it has cancelled.
   void ask_to_cancel() noexcept;
 
-  State& state_;
-  const std::string_view what_;
-  const std::uint64_t number_;  // 0: nobody observes
+  using Base::number_;
+  using Base::refused_;
+  using Base::state_;
+  using Base::too_late_;
+  using Base::what_;
   bool announced_ = false;
-  bool refused_ = false;
-  bool too_late_ = false;  // written by whoever takes the task out, before it is over
   TrackedTask<Runtime> entry_;
   typename Runtime::template Atomic<bool> asked_{false};
   typename Runtime::template Atomic<bool> added_{false};
   Timer timer_;
   std::optional<OnStopCallback> on_stop_;
+};
+
+/// Room for a supervisor: a part of a task's state, and of its derived class, so that it lets go of token and timer
+/// before anything else is freed.
+template <class Runtime>
+class SupervisorRoom {
+ public:
+  SupervisorRoom() noexcept {}
+  SupervisorRoom(const SupervisorRoom&) = delete;
+  SupervisorRoom& operator=(const SupervisorRoom&) = delete;
+  ~SupervisorRoom() {
+    if (supervisor_ != nullptr) {
+      supervisor_->~SupervisorBase();
+    }
+  }
+
+  /// Once.
+  /// Throws: std::bad_alloc, std::system_error.
+  void emplace(MakeSupervisor<Runtime> make, TaskStateBase<Runtime>& state, std::string_view what,
+               const Control<Runtime>& control) {
+    supervisor_ = make(room_, state, what, control);
+  }
+
+  /// Null: there is none.
+  SupervisorBase<Runtime>* get() const noexcept { return supervisor_; }
+
+ private:
+  alignas(Supervisor<Runtime>) std::byte room_[sizeof(Supervisor<Runtime>)];
+  SupervisorBase<Runtime>* supervisor_ = nullptr;
 };
 
 /// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see
@@ -143,8 +213,8 @@ class FollowedState : public Base {
  public:
   template <class... As>
   explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
-    if (core.follows()) {
-      supervisor_.emplace(*this, type_name<F>());
+    if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
+      supervisor_.emplace(make, *this, type_name<F>(), {});
     }
   }
 
@@ -154,32 +224,48 @@ class FollowedState : public Base {
   /// Adds the task to its queue. After this the task may be gone.
   /// Throws: what adding throws.
   void add_followed() {
-    if (supervisor_) {
-      supervisor_->add(false);
+    if (supervisor_.get() != nullptr) {
+      supervisor_.get()->add(false);
     } else {
       this->core().add(*this);
     }
   }
 
-  Supervisor<Runtime>* supervisor() noexcept override { return supervisor_ ? &*supervisor_ : nullptr; }
+  SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
 
  private:
-  std::optional<Supervisor<Runtime>> supervisor_;
+  SupervisorRoom<Runtime> supervisor_;
 };
 
 template <class Runtime>
+void Control<Runtime>::set(const TaskOptions& options) noexcept {
+  options_ = options;
+  if (!options.start_by.is_never()) {
+    make_supervisor_ = &Supervisor<Runtime>::make;
+  }
+}
+
+template <class Runtime>
+void Control<Runtime>::set(typename Runtime::StopToken token) noexcept {
+  token_ = std::move(token);
+  if (token_.stop_possible()) {
+    make_supervisor_ = &Supervisor<Runtime>::make;
+  }
+}
+
+template <class Runtime>
 Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
-    : state_(state), what_(what), number_(observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
+    : Base(state, what, state.core().observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
   state.supervised = true;
   timer_.supervisor = this;
   timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
-  timer_.deadline = control.options.start_by.is_never() ? Runtime::Clock::time_point::max()
-                                                        : control.options.start_by.after(Runtime::Clock::now());
+  timer_.deadline = control.options().start_by.is_never() ? Runtime::Clock::time_point::max()
+                                                          : control.options().start_by.after(Runtime::Clock::now());
   if (timed()) {
     TimerService<Runtime>::instance().add(timer_, nullptr);
   }
-  if (control.token.stop_possible()) {
-    on_stop_.emplace(control.token, OnStop{*this});
+  if (control.token().stop_possible()) {
+    on_stop_.emplace(control.token(), OnStop{*this});
   }
 }
 
@@ -194,8 +280,8 @@ Supervisor<Runtime>::~Supervisor() {
 template <class Runtime>
 void Supervisor<Runtime>::add(bool reserved) {
   QueueCore<Runtime>& core = state_.core();
-  QueueObserver* const told = observer();
-  const TaskEvent event = event_on(0);
+  QueueObserver* const told = this->observer();
+  const TaskEvent event = this->event_on(0);
   announce();
   try {
     if (!reserved && asked_.load(std::memory_order_relaxed)) {
@@ -220,8 +306,8 @@ void Supervisor<Runtime>::announce() noexcept {
   if (state_.core().tracks()) {
     state_.core().track(entry_, what_);
   }
-  if (QueueObserver* const told = observer()) {
-    told->task_queued(event_on(0));
+  if (QueueObserver* const told = this->observer()) {
+    told->task_queued(this->event_on(0));
   }
 }
 
@@ -247,8 +333,8 @@ bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexc
   if (state_.core().tracks()) {
     state_.core().track_begun(entry_, begun, worker.number);
   }
-  if (QueueObserver* const told = observer()) {
-    told->task_started(event_on(worker.number));
+  if (QueueObserver* const told = this->observer()) {
+    told->task_started(this->event_on(worker.number));
   }
   return true;
 }
@@ -258,21 +344,21 @@ void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
   if (state_.core().tracks()) {
     state_.core().untrack(entry_);
   }
-  QueueObserver* const told = observer();
+  QueueObserver* const told = this->observer();
   if (told != nullptr && announced_) {
     const Outcome outcome = refused_ ? Outcome::cancelled : state_.outcome();
     const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
                         : outcome == Outcome::exception ? TaskEnd::failed
                                                         : TaskEnd::cancelled;
-    told->task_finished(event_on(worker != nullptr ? worker->number : 0), end);
+    told->task_finished(this->event_on(worker != nullptr ? worker->number : 0), end);
   }
 }
 
 template <class Runtime>
 void Supervisor<Runtime>::resumed() noexcept {
-  if (QueueObserver* const told = observer()) {
+  if (QueueObserver* const told = this->observer()) {
     const Worker* const worker = ThreadContext<Runtime>::current().worker;
-    told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
+    told->awaiter_resumed(this->event_on(worker != nullptr ? worker->number : 0));
   }
 }
 

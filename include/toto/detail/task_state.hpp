@@ -41,7 +41,7 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-class Supervisor;
+class SupervisorBase;
 
 [[noreturn]] TOTO_COLD inline void throw_no_task() {
   throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
@@ -149,7 +149,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual Outcome outcome() const noexcept = 0;
 
   /// Not null if `supervised`.
-  virtual Supervisor<Runtime>* supervisor() noexcept { return nullptr; }
+  virtual SupervisorBase<Runtime>* supervisor() noexcept { return nullptr; }
 
   /// Whether it may come to its end, for all that the graph knows; see Awaited.
   virtual bool may_end(const WaitGraph<Runtime>& graph);
@@ -442,10 +442,9 @@ class TaskState : public TaskStateBase<Runtime> {
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() {
     if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
-      throw TaskCancelled("toto: a task on queue '" + this->core().name() +
-                          "' had not begun when it was too late for it (start_by), and was cancelled");
+      throw_cancelled(this->core().name(), "had not begun when it was too late for it (start_by), and was cancelled");
     }
-    return result_.take(this->core().name().c_str());
+    return result_.take(this->core().name());
   }
 
   Outcome outcome() const noexcept final { return result_.outcome(); }

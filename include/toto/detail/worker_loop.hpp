@@ -177,7 +177,7 @@ inline void QueueCore<Runtime>::resume_on_top(Worker& self, std::coroutine_handl
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::run_local(Worker& self) noexcept {
+void QueueCore<Runtime>::do_run_local(Worker& self) noexcept {
   const bool nested = std::exchange(self.in_run_local, true);
   while (!self.local.empty()) {
     Continuation& node = self.local.pop_front();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What it costs to compile a program that submits one task to this library.
+// What it costs to compile a program that makes a queue, and submits one task to it.
 
 #include <toto/tasks.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What it costs to compile a program that posts one task to Asio's thread_pool.
+// What it costs to compile a program that makes a thread_pool of Asio, and posts one task to it.
 
 #include <asio/post.hpp>
 #include <asio/thread_pool.hpp>
