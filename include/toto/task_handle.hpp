@@ -65,6 +65,7 @@ class HandleAwaiter {
     }
   }
 
+  /// For each handle that is awaited: not a call, however much has been compiled before.
   TOTO_ALWAYS_INLINE bool await_ready() const {
     if (state_ == nullptr) {
       throw_no_task();

@@ -25,9 +25,9 @@ def seconds_to_compile(source, include, definitions=()):
 
 
 VARIANTS = {  # what a file does: its name, behind that of the library
-    "one task": "submit",
-    "one task, awaited": "await",
-    "a queue and one task": "program",
+    "a file with a task": "submit",
+    "a file with an awaited task": "await",
+    "a program with its queue": "program",
 }
 CONTENDERS = [  # the library, its name in the report, what is defined
     ("toto", "toto", ()),

@@ -46,10 +46,10 @@ GOALS = [
     Goal("allocations", "call", "toto", None, 0),
     Goal("allocations", "hop", "toto", None, 0),
     Goal("idle", "CPU in 3 s", "toto", None, 0.1),
-    Goal("compile", "one task", "toto", "Asio", 1.0),
-    Goal("compile", "one task, awaited", "toto", "Asio", 1.0),
-    Goal("compile", "a queue and one task", "toto", "Asio", 1.0),
-    Goal("compile", "a queue and one task", "toto::compiled", "Asio", 1.0),
+    Goal("compile", "a file with a task", "toto", "Asio", 1.0),
+    Goal("compile", "a file with an awaited task", "toto", "Asio", 1.0),
+    Goal("compile", "a program with its queue", "toto", "Asio", 1.0),
+    Goal("compile", "a program with its queue", "toto::compiled", "Asio", 1.0),
 ]
 SCALING = {  # workload: what the horizontal axis counts
     "tasks queued": "tasks queued",

@@ -370,6 +370,7 @@ inline void QueueCore<Runtime>::unlock_and_wake() noexcept {
   if (nobody_to_wake_locked()) {
     mutex_.unlock();
   } else {
+    lets_go();
     base().do_unlock_and_wake();
   }
 }

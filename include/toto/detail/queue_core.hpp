@@ -80,9 +80,8 @@ template <class Runtime>
 using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* room, TaskStateBase<Runtime>& state, std::string_view what,
                                                     const Control<Runtime>& control);
 
-/// What every queue needs for its workers, and a file that only uses a queue comes to now and then. Called through this
-/// base, it is compiled where queues are made and nowhere else: whoever calls a member of QueueCore compiles it, even a
-/// virtual one.
+/// What adding a task does not always call, and a queue's workers need in any case. Called through this base, it is
+/// compiled only where queues are made: a file that calls a member of QueueCore itself compiles it, even a virtual one.
 template <class Runtime>
 class QueueCoreBase : public ExecutorCore<Runtime> {
  public:
@@ -97,7 +96,7 @@ class QueueCoreBase : public ExecutorCore<Runtime> {
     QueueCore<Runtime>* core = nullptr;  // one reference; null: nobody is to be told
   };
 
-  // QueueCore has the same ones without `do_`: they say what these do.
+  // QueueCore has the same ones without `do_`, which call these, and say what they do.
   virtual bool do_prepare_slowly_locked(Kind kind, bool& reserved) = 0;
   virtual void do_run_here(Kind kind, typename Slot<Runtime>::Run run, Slot<Runtime>& filled) = 0;
   virtual void do_unlock_and_wake() noexcept = 0;
@@ -121,12 +120,14 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   using RoomWaiter = detail::RoomWaiter<Runtime>;
   using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
 
-  /// What only a queue that was given options can come to. The constructor that takes them names it, and nothing else
-  /// does: files that merely use queues, or make them without options, do not compile it.
+  /// What only a queue that was given options can come to. The constructor that takes them names it: files that merely
+  /// use queues, or make them without options, do not compile it.
   struct OptionParts {
     /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable.
     void (*add_with_state)(QueueCore& core, const PackedClosure<Runtime>& closure, std::string_view what) = nullptr;
+    /// For queues that are followed.
     MakeSupervisor<Runtime> make_supervisor = nullptr;
+    /// What becomes of a task for which there is no room.
     std::exception_ptr (QueueCore::*overflow_locked)(bool& reserved) = nullptr;
   };
   static constexpr OptionParts option_parts(decltype(OptionParts::add_with_state) add_with_state,
@@ -352,7 +353,9 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   TOTO_COLD ~QueueCore() override;
 
   Base& base() noexcept { return *this; }
-  TOTO_COLD bool do_prepare_slowly_locked(Kind kind, bool& reserved) override TOTO_REQUIRES(mutex_);
+  /// For the thread safety analysis: what is called next, through the base, lets go of the mutex.
+  void lets_go() noexcept TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS {}
+  bool do_prepare_slowly_locked(Kind kind, bool& reserved) override TOTO_REQUIRES(mutex_);
   TOTO_COLD void do_run_here(Kind kind, typename Slot::Run run, Slot& filled) override TOTO_RELEASE(mutex_);
   void do_unlock_and_wake() noexcept override TOTO_RELEASE(mutex_);
   void do_unlock_and_tell(Wake wake) noexcept override TOTO_RELEASE(mutex_);
@@ -391,7 +394,8 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   /// Fills the slot that was prepared. Lets go of the mutex.
   template <class Fill>
   void publish(Kind kind, typename Slot::Run run, Fill fill, bool reserved) TOTO_RELEASE(mutex_);
-  void run_here(Kind kind, typename Slot::Run run, Slot& filled) TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+  void run_here(Kind kind, typename Slot::Run run, Slot& filled) TOTO_RELEASE(mutex_) {
+    lets_go();
     base().do_run_here(kind, run, filled);
   }
   bool has_room_locked() noexcept TOTO_REQUIRES(mutex_) {
@@ -410,7 +414,8 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   TOTO_COLD bool discard_oldest_locked(bool& reserved) TOTO_REQUIRES(mutex_);
   void return_reservation_locked(bool& reserved) noexcept TOTO_REQUIRES(mutex_);
   LinkedList<RoomWaiter> grant_room_locked() noexcept TOTO_REQUIRES(mutex_);
-  void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+  void unlock_and_tell(Wake wake) noexcept TOTO_RELEASE(mutex_) {
+    lets_go();
     base().do_unlock_and_tell(wake);
   }
   TOTO_COLD std::exception_ptr closed_failure() const noexcept;
@@ -431,7 +436,7 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
     return searching_ || (idle_ == nullptr && live_ == thread_count_);
   }
   Wake pick_locked() noexcept TOTO_REQUIRES(mutex_);
-  void unlock_and_wake() noexcept TOTO_RELEASE(mutex_) TOTO_NO_THREAD_SAFETY_ANALYSIS;
+  void unlock_and_wake() noexcept TOTO_RELEASE(mutex_);
   Wake count_start_locked() noexcept TOTO_REQUIRES(mutex_);
   static void deliver(Wake wake) noexcept;
   TOTO_COLD void adopt_stranded() noexcept;

@@ -51,7 +51,8 @@ struct TaskNumbers {
   }
 };
 
-/// What can be asked of a Supervisor without compiling it, which is left to whoever sets options or a token.
+/// What can be asked of a Supervisor without compiling it, which is left to files that make queues with options, or set
+/// options or a token for a task.
 template <class Runtime>
 class SupervisorBase {
  public:
@@ -118,6 +119,8 @@ class Control {
   }
 
  private:
+  void choose_maker() noexcept;
+
   TaskOptions options_{};
   typename Runtime::StopToken token_{};
   MakeSupervisor<Runtime> make_supervisor_ = nullptr;
@@ -177,7 +180,7 @@ class Supervisor final : public SupervisorBase<Runtime> {
   std::optional<OnStopCallback> on_stop_;
 };
 
-/// Room for a supervisor: a part of a task's state, and of its derived class, so that it lets go of token and timer
+/// Room for a supervisor. A member of the class that is derived from the task's state: it lets go of token and timer
 /// before anything else is freed.
 template <class Runtime>
 class SupervisorRoom {
@@ -240,17 +243,19 @@ class FollowedState : public Base {
 template <class Runtime>
 void Control<Runtime>::set(const TaskOptions& options) noexcept {
   options_ = options;
-  if (!options.start_by.is_never()) {
-    make_supervisor_ = &Supervisor<Runtime>::make;
-  }
+  choose_maker();
 }
 
 template <class Runtime>
 void Control<Runtime>::set(typename Runtime::StopToken token) noexcept {
   token_ = std::move(token);
-  if (token_.stop_possible()) {
-    make_supervisor_ = &Supervisor<Runtime>::make;
-  }
+  choose_maker();
+}
+
+template <class Runtime>
+void Control<Runtime>::choose_maker() noexcept {
+  const bool needed = !options_.start_by.is_never() || token_.stop_possible();
+  make_supervisor_ = needed ? &Supervisor<Runtime>::make : nullptr;
 }
 
 template <class Runtime>

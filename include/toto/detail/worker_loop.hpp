@@ -33,7 +33,7 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
   for (;;) {
     fold_locked(self);
     if (Continuation* const node = pop_next_locked(self)) {
-      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
+      do_unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
       try {
         run_node(self, *node);
         settle(self);
@@ -47,7 +47,7 @@ void QueueCore<Runtime>::work(Worker& self, bool searches) {
       slots_.hold(*chunk);
       Slot* const first = claim_locked(self, *chunk);  // before it is decided whether another worker is needed
       self.chunk = chunk;
-      unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
+      do_unlock_and_tell(has_work_locked() ? pick_locked() : Wake{});
       try {
         drain(self, *chunk, first);
       } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
