@@ -33,6 +33,15 @@ if(TOTO_SANITIZE)
   add_compile_options(${toto_sanitizer_flags})
   add_link_options(${toto_sanitizer_flags})
   unset(toto_sanitizer_flags)
+  if(TOTO_SANITIZE MATCHES "thread")
+    # Asio counts references with a fence, which the thread sanitizer does not know: it would report the last owner's
+    # delete as a race. It can count with Boost's counter, which has none.
+    find_path(TOTO_BOOST_COUNTER boost/detail/atomic_count.hpp)
+    mark_as_advanced(TOTO_BOOST_COUNTER)
+    if(TOTO_BOOST_COUNTER)
+      add_compile_definitions(ASIO_DISABLE_STD_ATOMIC BOOST_ASIO_DISABLE_STD_ATOMIC)
+    endif()
+  endif()
 endif()
 
 # --- Third-party libraries: the system's if it has them, else fetched at a fixed version. Nothing is fetched that

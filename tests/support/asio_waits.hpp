@@ -346,17 +346,19 @@ class OwnContext : public net::execution_context {
 
 void own_contexts() {
   OwnContext context;
-  toto::TaskQueue queue;
+  Gate awaited;
+  toto::TaskQueue queue(1);
   int called = 0;
-  const auto wait = [&] {
-    toto::async_get(queue.yield_task([] {}),
+  const auto wait = [&](auto task) {
+    toto::async_get(queue.yield_task(std::move(task)),
                     net::bind_executor(OwnContext::Executor(context), [&](std::exception_ptr) { ++called; }));
   };
-  wait();
+  wait([&awaited] { awaited.wait(); });  // not over before it is waited for: the queue's thread hands it over
   {
     const std::lock_guard lock(context.mutex);
+    awaited.open();
     context.posting.wait();
-    wait();  // with the mutex held for which the queue's thread waits
+    wait([] {});  // with the mutex held for which the queue's thread waits
   }
   queue.wait_idle();
   for (const auto& function : context.functions) {
