@@ -115,8 +115,7 @@ class BoundCall {
 
  private:
   /// Most callables have no arguments, and a tuple takes long to compile.
-  using Call = typename std::conditional_t<sizeof...(Args) == 0, std::type_identity<F>,
-                                           std::type_identity<std::tuple<F, Args...>>>::type;
+  using Call = std::conditional_t<sizeof...(Args) == 0, F, std::tuple<F, Args...>>;
   using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
 
   decltype(auto) invoke(F& function, Args&... args) {

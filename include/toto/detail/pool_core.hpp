@@ -58,7 +58,7 @@ enum class Loss : unsigned char { discarded, rejected, retired, closed };
 template <class Runtime>
 class PoolCoreBase : public RefCounted<Runtime> {
  public:
-  virtual QueueCore<Runtime>& do_queue_named(std::string_view name) const = 0;
+  virtual QueueCore<Runtime>& do_queue_named(std::string_view name) = 0;
   virtual void do_start_watch() noexcept = 0;
   virtual void do_stop_watch() noexcept = 0;
 };
@@ -204,10 +204,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> 
 
   /// The named queue; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
-  QueueCore<Runtime>& queue_named(std::string_view name) const {
-    const Base& base = *this;
-    return base.do_queue_named(name);
-  }
+  QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
   QueueCore<Runtime>& default_queue() {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
     if (queue == nullptr) {
@@ -253,7 +250,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> 
   }
 
   Base& base() noexcept { return *this; }
-  QueueCore<Runtime>& do_queue_named(std::string_view name) const override {
+  QueueCore<Runtime>& do_queue_named(std::string_view name) override {
     return QueueAccess::core(Queue::instance(QueueOptions{.thread_count = threads_, .name = name}));
   }
   void do_start_watch() noexcept override;

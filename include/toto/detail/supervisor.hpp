@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -167,7 +168,8 @@ class Supervisor final : public SupervisorBase<Runtime> {
   /// On whatever thread, by the token. Touches nothing after it has cancelled.
   void ask_to_cancel() noexcept;
 
-  using Base::number_;
+  using Base::event_on;
+  using Base::observer;
   using Base::refused_;
   using Base::state_;
   using Base::too_late_;
@@ -285,8 +287,8 @@ Supervisor<Runtime>::~Supervisor() {
 template <class Runtime>
 void Supervisor<Runtime>::add(bool reserved) {
   QueueCore<Runtime>& core = state_.core();
-  QueueObserver* const told = this->observer();
-  const TaskEvent event = this->event_on(0);
+  QueueObserver* const told = observer();
+  const TaskEvent event = event_on(0);
   announce();
   try {
     if (!reserved && asked_.load(std::memory_order_relaxed)) {
@@ -311,8 +313,8 @@ void Supervisor<Runtime>::announce() noexcept {
   if (state_.core().tracks()) {
     state_.core().track(entry_, what_);
   }
-  if (QueueObserver* const told = this->observer()) {
-    told->task_queued(this->event_on(0));
+  if (QueueObserver* const told = observer()) {
+    told->task_queued(event_on(0));
   }
 }
 
@@ -338,8 +340,8 @@ bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexc
   if (state_.core().tracks()) {
     state_.core().track_begun(entry_, begun, worker.number);
   }
-  if (QueueObserver* const told = this->observer()) {
-    told->task_started(this->event_on(worker.number));
+  if (QueueObserver* const told = observer()) {
+    told->task_started(event_on(worker.number));
   }
   return true;
 }
@@ -349,21 +351,21 @@ void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
   if (state_.core().tracks()) {
     state_.core().untrack(entry_);
   }
-  QueueObserver* const told = this->observer();
+  QueueObserver* const told = observer();
   if (told != nullptr && announced_) {
     const Outcome outcome = refused_ ? Outcome::cancelled : state_.outcome();
     const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
                         : outcome == Outcome::exception ? TaskEnd::failed
                                                         : TaskEnd::cancelled;
-    told->task_finished(this->event_on(worker != nullptr ? worker->number : 0), end);
+    told->task_finished(event_on(worker != nullptr ? worker->number : 0), end);
   }
 }
 
 template <class Runtime>
 void Supervisor<Runtime>::resumed() noexcept {
-  if (QueueObserver* const told = this->observer()) {
+  if (QueueObserver* const told = observer()) {
     const Worker* const worker = ThreadContext<Runtime>::current().worker;
-    told->awaiter_resumed(this->event_on(worker != nullptr ? worker->number : 0));
+    told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
   }
 }
 
