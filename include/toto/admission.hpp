@@ -12,6 +12,7 @@
 #include "detail/join.hpp"
 #include "detail/room_waiter.hpp"
 #include "detail/submission.hpp"
+#include "detail/text.hpp"
 #include "runtime.hpp"
 
 namespace toto::inline v0_1 {
@@ -140,7 +141,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
       reserved_ = wait_->granted;
     }
     if (!reserved_) {
-      throw QueueClosed("toto: queue '" + core_->name() + "' has closed, and will have no room");
+      throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed, and will have no room"}));
     }
     reserved_ = false;
     if (wait_ != nullptr) {

@@ -7,7 +7,6 @@
 #define TOTO_AWAITABLE_INSTANCE_HPP
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include <utility>
 #include <variant>
 
+#include "detail/invoke.hpp"
 #include "errors.hpp"
 #include "task_handle.hpp"
 #include "task_queue.hpp"
@@ -102,14 +102,14 @@ class InstanceCall {
   template <class... Args>
     requires std::is_invocable_v<F, T&, Args...>
   decltype(auto) operator()(Args&&... args) {
-    return std::invoke(std::move(function_), object(), std::forward<Args>(args)...);
+    return detail::invoke(std::move(function_), object(), std::forward<Args>(args)...);
   }
   /// A callable that is no member function has the token before the object.
   template <class... Args>
     requires(!std::is_invocable_v<F, T&, typename Runtime::StopToken, Args...> &&
              std::is_invocable_v<F, typename Runtime::StopToken, T&, Args...>)
   decltype(auto) operator()(typename Runtime::StopToken token, Args&&... args) {
-    return std::invoke(std::move(function_), std::move(token), object(), std::forward<Args>(args)...);
+    return detail::invoke(std::move(function_), std::move(token), object(), std::forward<Args>(args)...);
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "detail/text.hpp"
 #include "version.hpp"
 
 namespace toto::inline v0_1 {
@@ -24,7 +25,7 @@ struct CallSite {
   }
 
   /// "src/main.cpp:12", or "" if it is not known.
-  std::string text() const { return line == 0 ? std::string() : std::string(file) + ':' + std::to_string(line); }
+  std::string text() const { return line == 0 ? std::string() : detail::join({file, ":", detail::Digits(line)}); }
 };
 
 }  // namespace toto::inline v0_1

@@ -6,12 +6,12 @@
 #ifndef TOTO_DURATION_HPP
 #define TOTO_DURATION_HPP
 
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <ratio>
 #include <type_traits>
 
+#include "detail/lean_std.hpp"
 #include "version.hpp"
 
 namespace toto::inline v0_1 {

@@ -9,7 +9,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "call_site.hpp"
+#include "detail/invoke.hpp"
 #include "detail/lease_awaiter.hpp"
 #include "detail/pool_blocking.hpp"
 #include "detail/pool_core.hpp"
@@ -206,7 +206,7 @@ class InstancePool {
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
     detail::check_callable(fn);
     const Held instance(core_, Held::Kind::call, CallSite());
-    return std::invoke(std::forward<F>(fn), *instance, std::forward<Args>(args)...);
+    return detail::invoke(std::forward<F>(fn), *instance, std::forward<Args>(args)...);
   }
 
   /// The same for `fn(instance)`: several uses of one instance.
@@ -214,7 +214,7 @@ class InstancePool {
   auto transaction(F&& fn, CallSite where = CallSite::current()) -> detail::BlockingResult<F, T&> {
     detail::check_callable(fn);
     const Held instance(core_, Held::Kind::transaction, where);
-    return std::invoke(std::forward<F>(fn), *instance);
+    return detail::invoke(std::forward<F>(fn), *instance);
   }
 
   /// Takes an instance until the lease ends.

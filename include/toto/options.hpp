@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <limits>
-#include <string>
 #include <string_view>
 #include <type_traits>
 

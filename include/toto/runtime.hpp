@@ -9,10 +9,9 @@
 #define TOTO_RUNTIME_HPP
 
 #include <atomic>
-#include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdlib>
-#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,6 +39,7 @@
 
 #include "detail/annotations.hpp"
 #include "detail/futex.hpp"
+#include "detail/lean_std.hpp"
 #include "detail/processor.hpp"
 #include "detail/stop_token.hpp"
 
@@ -254,8 +254,8 @@ struct StdRuntime {
     if (!stack.asked) {
       stack.ask();
     }
-    constexpr std::less<const void*> before;
-    return !before(object, stack.begin) && before(object, stack.end);
+    constexpr std::compare_three_way compare;  // orders unrelated pointers, as < does not
+    return compare(object, stack.begin) >= 0 && compare(object, stack.end) < 0;
   }
 
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in the

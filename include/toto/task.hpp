@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "detail/ref.hpp"
 #include "detail/result.hpp"
 #include "detail/temporaries.hpp"
 #include "errors.hpp"
@@ -93,7 +94,7 @@ class TaskPromiseBase {
   /// Throws: std::bad_alloc.
   bool run_for(std::coroutine_handle<> parent, std::coroutine_handle<> self) {
     continuation_ = parent;
-    const auto start = std::make_shared<Start>();
+    const auto start = Ref<Start>::adopt(new Start);
     start_ = start;
     self.resume();  // *this may be gone: the coroutine may have ended on another thread, and continued the parent there
     start->returned = true;
@@ -102,7 +103,7 @@ class TaskPromiseBase {
 
  private:
   /// Shared by the promise and whoever starts the coroutine; only the thread that does looks into it.
-  struct Start {
+  struct Start final : RefCounted<StdRuntime> {
     const void* thread = this_thread();
     bool returned = false;
     bool ended = false;
@@ -112,7 +113,7 @@ class TaskPromiseBase {
 
   /// The coroutine ends on the stack of run_for(), which then lets the parent go on.
   bool ends_in_its_start() noexcept {
-    if (start_ == nullptr || start_->thread != Start::this_thread() || start_->returned) {
+    if (!start_ || start_->thread != Start::this_thread() || start_->returned) {
       return false;
     }
     start_->ended = true;
@@ -124,7 +125,7 @@ class TaskPromiseBase {
   void* context_ = nullptr;
   /// Null where the compiler jumps. It is there all the same: a program may be made of files that are optimised and
   /// of files that are not, and both have to see the same promise.
-  std::shared_ptr<Start> start_;
+  Ref<Start> start_;
 };
 
 /// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new

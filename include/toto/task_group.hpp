@@ -7,10 +7,10 @@
 #define TOTO_TASK_GROUP_HPP
 
 #include <coroutine>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
+#include "detail/invoke.hpp"
 #include "detail/scope.hpp"
 #include "detail/shared_children.hpp"
 #include "detail/temporaries.hpp"
@@ -181,7 +181,7 @@ class GroupAwaiter {
 /// What the body throws before it gives its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
-  co_return co_await std::invoke(body, group);
+  co_return co_await detail::invoke(body, group);
 }
 
 template <class Runtime, class R, class Body>

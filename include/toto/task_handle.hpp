@@ -6,12 +6,11 @@
 #ifndef TOTO_TASK_HANDLE_HPP
 #define TOTO_TASK_HANDLE_HPP
 
-#include <chrono>
 #include <coroutine>
-#include <stdexcept>
 #include <utility>
 
 #include "detail/annotations.hpp"
+#include "detail/lean_std.hpp"
 #include "detail/supervisor.hpp"
 #include "detail/task_state.hpp"
 #include "detail/temporaries.hpp"

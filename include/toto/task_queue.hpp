@@ -7,23 +7,24 @@
 #ifndef TOTO_TASK_QUEUE_HPP
 #define TOTO_TASK_QUEUE_HPP
 
-#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "admission.hpp"
 #include "detail/call_awaiter.hpp"
 #include "detail/check_callable.hpp"
 #include "detail/inline_call.hpp"
+#include "detail/lean_std.hpp"
 #include "detail/queue_core.hpp"
 #include "detail/registry.hpp"
 #include "detail/schedule.hpp"
 #include "detail/submission.hpp"
+#include "detail/text.hpp"
 #include "executor.hpp"
 #include "options.hpp"
 #include "queue_view.hpp"
@@ -48,8 +49,6 @@ struct QueueAccess;
 template <class Runtime = StdRuntime>
 class BasicTaskQueue {
  public:
-  using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
-
   /// A queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that were without work
   /// for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
@@ -295,11 +294,18 @@ class BasicTaskQueue {
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets what is told of exceptions that nobody will see: from add_task, from dropped handles, from destructors of
-  /// captures; not of the library's own TaskCancelled, QueueClosed and TimedOut. Called on the thread where the task
-  /// ended, or that dropped the handle, by several at a time. What the hook throws is ignored. Without one, a line goes
-  /// to stderr. An empty function restores that.
-  void on_error(ErrorHook hook) { core_->on_error(std::move(hook)); }
+  /// Sets what is told of exceptions that nobody will see, as `hook(std::exception_ptr, TaskInfo)`: from add_task, from
+  /// dropped handles, from destructors of captures; not of the library's own TaskCancelled, QueueClosed and TimedOut.
+  /// Called on the thread where the task ended, or that dropped the handle, by several at a time. What the hook throws
+  /// is ignored. Without one, a line goes to stderr; nullptr, or a null callable, restores that. It lives as long as
+  /// the queue, or a handle that may still have to tell it.
+  /// Throws: std::bad_alloc; what copying or moving the hook throws. Then the former one stays.
+  template <class Hook>
+    requires std::is_invocable_v<std::decay_t<Hook>&, const std::exception_ptr&, const TaskInfo&>
+  void on_error(Hook&& hook) {
+    core_->on_error(detail::make_error_hook<Runtime>(std::forward<Hook>(hook)));
+  }
+  void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
   /// Where coroutines continue: `std::move(handle).resume_on(queue)`.
   BasicExecutorRef<Runtime> executor() noexcept {
@@ -335,8 +341,8 @@ class BasicTaskQueue {
 
   bool wait_idle_until(TimePoint deadline, const char* asked) {
     if (core_->runs_here()) {
-      throw DeadlockError(std::string("toto: ") + asked + " in a task of queue '" + core_->name() +
-                          "' would wait for that task itself");
+      throw DeadlockError(
+          detail::join({"toto: ", asked, " in a task of queue '", core_->name(), "' would wait for that task itself"}));
     }
     Core::run_local_here();
     const detail::AwaitedIdle<Runtime> idle(*core_);

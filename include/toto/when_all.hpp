@@ -7,14 +7,9 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <exception>
-#include <functional>
 #include <iterator>
-#include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
-#include <vector>
 
 #include "detail/children.hpp"
 #include "detail/ranges.hpp"

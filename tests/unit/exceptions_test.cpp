@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -244,6 +245,51 @@ TEST_CASE("an error hook may use the queue and replace itself", "[task_queue][ex
   REQUIRE(first == 1);
   REQUIRE(second == 1);
   REQUIRE(added_ran);
+}
+
+TEST_CASE("an error hook is any callable, also one that can only be moved, and none takes it away",
+          "[task_queue][exceptions][F4]") {
+  TaskQueue queue;
+  const auto fail = [&queue] {
+    queue.add_task([] { throw std::runtime_error("unseen"); });
+    queue.wait_idle();
+  };
+  auto counter = std::make_unique<int>(0);
+  int& moved = *counter;
+  queue.on_error([counter = std::move(counter)](std::exception_ptr, TaskInfo) mutable { return ++*counter; });
+  fail();
+  REQUIRE(moved == 1);
+
+  int stored = 0;
+  const std::function<void(std::exception_ptr, const TaskInfo&)> function = [&stored](auto&&...) { ++stored; };
+  for (const int way : {0, 1, 2, 3}) {
+    CAPTURE(way);
+    queue.on_error(function);
+    fail();
+    REQUIRE(stored == way + 1);
+    const long owners = [&] {  // of what a hook has captured, after it was taken away
+      const auto captured = std::make_shared<int>();
+      queue.on_error([captured](auto&&...) {});
+      switch (way) {
+        case 0:
+          queue.on_error(nullptr);
+          break;
+        case 1:
+          queue.on_error({});
+          break;
+        case 2:
+          queue.on_error(std::function<void(std::exception_ptr, const TaskInfo&)>());
+          break;
+        default:
+          queue.on_error(static_cast<void (*)(std::exception_ptr, const TaskInfo&)>(nullptr));
+          break;
+      }
+      return captured.use_count();
+    }();
+    REQUIRE(owners == 1);
+    fail();  // a line on stderr
+    REQUIRE(stored == way + 1);
+  }
 }
 
 TEST_CASE("what on_error is told does not depend on how the task is stored", "[task_queue][exceptions][F4]") {

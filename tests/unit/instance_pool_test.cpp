@@ -660,6 +660,21 @@ TEST_CASE("null and repeated instances, and impossible numbers, are refused by n
   REQUIRE(pool.stats().leased == 0);
 }
 
+TEST_CASE("one instance among many that is there twice is found, however far apart they lie", "[instance_pool][Q22]") {
+  std::vector<Counter> counters(3'000);
+  for (const std::size_t step : {1U, 2U, 1'000U}) {
+    CAPTURE(step);
+    std::vector<Counter*> pointers;
+    for (std::size_t i = 0; i < counters.size(); i += step) {
+      pointers.push_back(&counters[i]);
+    }
+    REQUIRE(InstancePool(pointers).size() == pointers.size());
+    pointers.push_back(pointers[1]);
+    REQUIRE_THROWS_WITH(InstancePool(pointers), contains("instances[" + std::to_string(pointers.size() - 1) +
+                                                         "] is the same instance as instances[1]"));
+  }
+}
+
 TEST_CASE("a null callable is refused before an instance is taken", "[instance_pool][U3]") {
   InstancePool pool(Counter{});
   REQUIRE_THROWS_AS(pool.transaction(std::function<void(Counter&)>()), std::invalid_argument);

@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -19,6 +18,7 @@
 
 #include "../task.hpp"
 #include "block_cache.hpp"
+#include "invoke.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 #include "temporaries.hpp"
@@ -120,9 +120,9 @@ class BoundCall {
 
   decltype(auto) invoke(F& function, Args&... args) {
     if constexpr (Traits::kTakesToken) {
-      return std::invoke(std::move(function), stop_.get_token(), std::move(args)...);
+      return detail::invoke(std::move(function), stop_.get_token(), std::move(args)...);
     } else {
-      return std::invoke(std::move(function), std::move(args)...);
+      return detail::invoke(std::move(function), std::move(args)...);
     }
   }
 

@@ -8,7 +8,6 @@
 #define TOTO_DETAIL_CHILDREN_HPP
 
 #include <cstddef>
-#include <functional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "../task.hpp"
 #include "../task_handle.hpp"
 #include "join.hpp"
+#include "lean_std.hpp"
 
 namespace toto::inline v0_1::detail {
 

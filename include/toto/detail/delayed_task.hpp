@@ -9,9 +9,7 @@
 
 #include <atomic>
 #include <exception>
-#include <functional>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +17,7 @@
 #include "../errors.hpp"
 #include "../timer.hpp"
 #include "check_callable.hpp"
+#include "invoke.hpp"
 #include "lane.hpp"
 #include "queue_core.hpp"
 #include "ref.hpp"
@@ -151,19 +150,9 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
 
 template <class Runtime, class F>
 class DelayedCall final : public DelayedTask<Runtime> {
- public:
-  using Traits = CallTraits<Runtime, std::reference_wrapper<F>>;  // it is called where it is, again and again
-
-  template <class Fn>
-  DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
-              typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
-      : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
-
- private:
   using Round = typename DelayedTask<Runtime>::Round;
 
-  ~DelayedCall() override = default;
-
+ public:
   /// What the queue calls, with a token if the callable takes one. Its type tells whether that is a coroutine.
   struct Call {
     Round round;
@@ -174,17 +163,25 @@ class DelayedCall final : public DelayedTask<Runtime> {
       if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
         return run(round, std::move(token)...);
       } else if (round.begin()) {
-        static_cast<void>(std::invoke(function(round), std::move(token)...));
+        static_cast<void>(detail::invoke(function(round), std::move(token)...));
       }
     }
     template <class... Token>
     static Task<> run(Round& round, Token... token) {
       if (round.begin()) {
-        co_await std::invoke(function(round), std::move(token)...);
+        co_await detail::invoke(function(round), std::move(token)...);
       }
     }
     static F& function(const Round& round) noexcept { return static_cast<DelayedCall&>(round.task()).function_; }
   };
+
+  template <class Fn>
+  DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
+              typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
+      : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
+
+ private:
+  ~DelayedCall() override = default;
 
   void add_call(Round round) override {
     this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
@@ -204,7 +201,7 @@ BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runti
                                   const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
   check_callable(fn);
   using Task = DelayedCall<Runtime, std::decay_t<F>>;
-  static_assert(Task::Traits::kValid,
+  static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
   auto task = Ref<DelayedTask<Runtime>>::adopt(
       new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));

@@ -23,12 +23,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <climits>
 #include <cstdint>
 #include <ctime>
 
 #include "annotations.hpp"
+#include "lean_std.hpp"
 #include "processor.hpp"
 
 namespace toto::inline v0_1::detail {

@@ -8,13 +8,13 @@
 
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "call_state.hpp"
+#include "invoke.hpp"
 #include "queue_core.hpp"
 #include "submission.hpp"
 
@@ -25,7 +25,7 @@ template <class F, class... Args>
 auto bind_inline(F&& fn, Args&&... args) {
   return [function = std::decay_t<F>(std::forward<F>(fn)),
           ... bound = std::decay_t<Args>(std::forward<Args>(args))]() mutable {
-    static_cast<void>(std::invoke(std::move(function), std::move(bound)...));
+    static_cast<void>(detail::invoke(std::move(function), std::move(bound)...));
   };
 }
 

@@ -16,6 +16,7 @@
 #include "../lease.hpp"
 #include "pool_core.hpp"
 #include "task_state.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -114,8 +115,8 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
         std::rethrow_exception(std::exchange(failure_, nullptr));
       }
       if (makes_) {
-        throw TaskCancelled("toto: the queue '" + pool_->default_queue().name() +
-                            "' has discarded the making of an instance");
+        throw TaskCancelled(
+            join({"toto: the queue '", pool_->default_queue().name(), "' has discarded the making of an instance"}));
       }
       throw pool_->closed_error();
     }

@@ -7,7 +7,6 @@
 #define TOTO_DETAIL_LOOP_CORE_HPP
 
 #include <exception>
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -219,7 +218,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         auto& self = static_cast<Posted&>(node);
         if (turn == Turn::on_executor) {
           try {
-            std::invoke(self.function);
+            self.function();
           } catch (...) {
             self.core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
           }

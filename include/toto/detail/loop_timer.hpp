@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <exception>
-#include <functional>
 #include <utility>
 
 #include "../duration.hpp"
@@ -109,7 +108,7 @@ class LoopCall final : public LoopTimer<Runtime> {
 
  private:
   ~LoopCall() override = default;
-  void call() override { static_cast<void>(std::invoke(function_)); }
+  void call() override { static_cast<void>(function_()); }
 
   F function_;
 };

@@ -6,11 +6,11 @@
 #ifndef TOTO_DETAIL_POOL_HOOKS_HPP
 #define TOTO_DETAIL_POOL_HOOKS_HPP
 
-#include <functional>
 #include <type_traits>
 #include <utility>
 
 #include "../version.hpp"
+#include "invoke.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -47,9 +47,9 @@ class CallableCheck final : public InstanceCheck {
   bool good(void* object, bool failed) override {
     T& instance = *static_cast<T*>(object);
     if constexpr (std::is_invocable_v<F&, T&, bool>) {
-      return said([&]() -> decltype(auto) { return std::invoke(check_, instance, failed); });
+      return said([&]() -> decltype(auto) { return detail::invoke(check_, instance, failed); });
     } else {
-      return said([&]() -> decltype(auto) { return std::invoke(check_, instance); });
+      return said([&]() -> decltype(auto) { return detail::invoke(check_, instance); });
     }
   }
 

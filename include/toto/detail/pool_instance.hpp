@@ -6,10 +6,8 @@
 #ifndef TOTO_DETAIL_POOL_INSTANCE_HPP
 #define TOTO_DETAIL_POOL_INSTANCE_HPP
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -20,6 +18,7 @@
 
 #include "../call_site.hpp"
 #include "executor_core.hpp"
+#include "lean_std.hpp"
 #include "seconds_text.hpp"
 #include "this_thread.hpp"
 #include "worker.hpp"
@@ -80,18 +79,19 @@ struct Claim {
         "lease taken", "call", "transaction", "lease awaited", "transaction in a queue, added", "retired"};
     std::string text = kWords[static_cast<std::size_t>(kind)];
     if (where.line != 0) {
-      text += " at " + where.text();
+      append(text, {" at ", where.text()});
     }
     if (thread != 0) {
-      text += " by thread " + std::to_string(thread);
+      append(text, {" by thread ", Digits(thread)});
     }
     if (worker != 0) {
-      text += ", worker " + std::to_string(worker);
+      append(text, {", worker ", Digits(worker)});
     }
     if (queue[0] != '\0') {
-      text += std::string(worker != 0 ? " of queue '" : ", for queue '") + queue + '\'';
+      append(text, {worker != 0 ? " of queue '" : ", for queue '", queue, "'"});
     }
-    return text + ", " + seconds_text(now - since) + " ago";
+    append(text, {", ", seconds_text(now - since), " ago"});
+    return text;
   }
 };
 
@@ -208,7 +208,7 @@ class CallableFactory final : public InstanceFactory<Runtime> {
 
   std::unique_ptr<PooledInstance<Runtime>> new_place() override { return std::make_unique<Place>(); }
   void make(PooledInstance<Runtime>& place) override {
-    static_cast<Place&>(place).emplace([this]() -> decltype(auto) { return std::invoke(factory_); });
+    static_cast<Place&>(place).emplace([this]() -> decltype(auto) { return factory_(); });
     if (place.object == nullptr) {
       throw std::invalid_argument("toto: the pool's factory gave a null pointer instead of an instance");
     }

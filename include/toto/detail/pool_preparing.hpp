@@ -10,10 +10,10 @@
 #include <exception>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "pool_core.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -22,8 +22,7 @@ void PoolCore<Runtime>::set_check(std::unique_ptr<InstanceCheck>& which, std::un
                                   const char* name) {
   const Lock lock(mutex_);
   if (leases_ != 0) {
-    throw std::logic_error(std::string("toto: ") + name +
-                           " is set after an instance of the pool was taken; set it before");
+    throw std::logic_error(join({"toto: ", name, " is set after an instance of the pool was taken; set it before"}));
   }
   std::swap(which, check);  // the old one, if there was one, is the caller's to destroy
 }

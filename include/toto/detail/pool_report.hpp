@@ -38,11 +38,11 @@ std::string PoolCore<Runtime>::holders_locked(const char* before_each) const {
   std::string text;
   std::size_t shown = 0;
   for (const Instance* held = leased_.front(); held != nullptr && shown < kMostShown; ++shown) {
-    text += before_each + held->holder.text(now);
+    append(text, {before_each, held->holder.text(now)});
     held = held->next;
   }
   if (leased_.size() > shown) {
-    text += before_each + std::to_string(leased_.size() - shown) + " more";
+    append(text, {before_each, Digits(leased_.size() - shown), " more"});
   }
   return text;
 }
@@ -50,25 +50,26 @@ std::string PoolCore<Runtime>::holders_locked(const char* before_each) const {
 template <class Runtime>
 std::string PoolCore<Runtime>::dump() const {
   const Lock lock(mutex_);
-  std::string text = "pool (default queue '" + default_name_ + "'): " + std::to_string(instances_) +
-                     " instance(s) of at most " + std::to_string(capacity_) + ", " + std::to_string(free_.size()) +
-                     " free, " + std::to_string(leased_.size()) + " leased, " + std::to_string(waiting_.size()) +
-                     " waiting" + (closed_ ? ", closed" : "") + holders_locked("\n  held: ");
+  std::string text =
+      join({"pool (default queue '", default_name_, "'): ", Digits(instances_), " instance(s) of at most ",
+            Digits(capacity_), ", ", Digits(free_.size()), " free, ", Digits(leased_.size()), " leased, ",
+            Digits(waiting_.size()), " waiting", closed_ ? ", closed" : "", holders_locked("\n  held: ")});
   const TimePoint now = Clock::now();
   std::size_t shown = 0;
   for (const Waiter* waiter = waiting_.front(); waiter != nullptr && shown < kMostShown; ++shown) {
-    text += "\n  waiting: " + waiter->claim.text(now);
+    append(text, {"\n  waiting: ", waiter->claim.text(now)});
     waiter = waiter->next;
   }
   if (waiting_.size() > shown) {
-    text += "\n  waiting: " + std::to_string(waiting_.size() - shown) + " more";
+    append(text, {"\n  waiting: ", Digits(waiting_.size() - shown), " more"});
   }
-  return text + '\n';
+  text += '\n';
+  return text;
 }
 
 template <class Runtime>
 TimedOut PoolCore<Runtime>::late_error_locked(Duration limit) const {
-  return TimedOut("toto: no instance of the pool came " + within_text(limit) + holders_locked("; held: "));
+  return TimedOut(join({"toto: no instance of the pool came ", within_text(limit), holders_locked("; held: ")}));
 }
 
 }  // namespace toto::inline v0_1::detail

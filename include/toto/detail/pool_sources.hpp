@@ -6,13 +6,12 @@
 #ifndef TOTO_DETAIL_POOL_SOURCES_HPP
 #define TOTO_DETAIL_POOL_SOURCES_HPP
 
+#include <bit>
 #include <cstddef>
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "pool_instance.hpp"
 #include "ranges.hpp"
 #include "temporaries.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -65,11 +65,13 @@ concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && Input
 template <class U, class T>
 inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
 
-/// A function, a pointer to one, a std::function or a lambda: a callable that nobody would lend, unless T says so.
+/// A function, a pointer to one, a std::function or its like, or a lambda: a callable that nobody would lend, unless T
+/// says so.
 template <class F>
 inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || is_closure<F>();
-template <class Signature>
-inline constexpr bool kBareCallable<std::function<Signature>> = true;
+template <template <class> class Function, class Signature>
+  requires std::is_function_v<Signature>
+inline constexpr bool kBareCallable<Function<Signature>> = true;
 
 /// Such a callable makes something: it is meant as a factory.
 template <class Source>
@@ -85,19 +87,16 @@ inline void check_options(const PoolOptions& options, bool factory, std::size_t 
   check_name(options.default_queue, "default_queue");
   check_duration(options.idle_timeout, "idle_timeout");
   if (!factory && !options.idle_timeout.is_never()) {
-    throw std::invalid_argument("toto: idle_timeout is " + std::to_string(options.idle_timeout.nanoseconds().count()) +
-                                " ns, but without a factory instances cannot be made again; give the pool a factory");
+    refuse_argument({"toto: idle_timeout is ", Digits(options.idle_timeout.nanoseconds().count()),
+                     " ns, but without a factory instances cannot be made again; give the pool a factory"});
   }
   if (options.min_instances > max) {
-    throw std::invalid_argument("toto: min_instances is " + std::to_string(options.min_instances) +
-                                (factory ? "; give at most max, which is " + std::to_string(max)
-                                         : ", but without a factory no instance retires; leave it at 0"));
-  }
-}
-
-inline void refuse_null(const void* instance, const std::string& name) {
-  if (instance == nullptr) {
-    throw std::invalid_argument("toto: " + name + " is null; give the pool an instance");
+    if (factory) {
+      refuse_argument(
+          {"toto: min_instances is ", Digits(options.min_instances), "; give at most max, which is ", Digits(max)});
+    }
+    refuse_argument({"toto: min_instances is ", Digits(options.min_instances),
+                     ", but without a factory no instance retires; leave it at 0"});
   }
 }
 
@@ -116,7 +115,9 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_one_place(Source&& so
   using Owner = std::remove_cvref_t<Source>;
   auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
   if constexpr (kPoints<Owner, T>) {
-    refuse_null(std::to_address(source), "instance");
+    if (std::to_address(source) == nullptr) {
+      refuse_argument({"toto: instance is null; give the pool an instance"});
+    }
   }
   std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(1);
   fill(*place, std::forward<Source>(source));
@@ -124,26 +125,62 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_one_place(Source&& so
   return places;
 }
 
+/// Which instance of a pool was given first by which element of a range: a hash table with open addressing, at most
+/// half full.
+template <class T>
+class FirstElements {
+ public:
+  explicit FirstElements(std::size_t elements) : slots_(std::bit_ceil(2 * elements)) {}
+
+  /// Returns: the first element that was this instance; `element`, which is kept, if there was none.
+  std::size_t find_or_keep(const volatile T& instance, std::size_t element) {
+    // Multiplied by 2^64 through the golden ratio, as Knuth has it: instances lie at regular distances.
+    std::uint64_t at = std::uint64_t{reinterpret_cast<std::uintptr_t>(&instance)} * 0x9E37'79B9'7F4A'7C15U >> 32U;
+    for (;; ++at) {
+      Slot& slot = slots_[static_cast<std::size_t>(at & (slots_.size() - 1))];
+      if (slot.instance == nullptr) {
+        slot = {&instance, element};
+      }
+      if (slot.instance == &instance) {
+        return slot.element;
+      }
+    }
+  }
+
+ private:
+  struct Slot {
+    const volatile T* instance = nullptr;
+    std::size_t element = 0;
+  };
+  std::vector<Slot> slots_;
+};
+
 /// Looks at all instances before one is moved. Returns how many there are.
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
-  [[maybe_unused]] std::unordered_map<const volatile void*, std::size_t>
-      places;  // of instances that the range points to
   std::size_t count = 0;
   for (auto&& element : range) {
     if constexpr (kPoints<ElementOf<Range>, T>) {
-      refuse_null(std::to_address(element), "instances[" + std::to_string(count) + ']');
-      const auto [twin, is_new] = places.emplace(std::to_address(element), count);
-      if (!is_new) {
-        throw std::invalid_argument("toto: instances[" + std::to_string(count) +
-                                    "] is the same instance as instances[" + std::to_string(twin->second) +
-                                    "]; two holders would use it at a time");
+      if (std::to_address(element) == nullptr) {
+        refuse_argument({"toto: instances[", Digits(count), "] is null; give the pool an instance"});
       }
     }
     ++count;
   }
   if (count == 0) {
-    throw std::invalid_argument("toto: instances is empty; a pool needs one instance or more");
+    refuse_argument({"toto: instances is empty; a pool needs one instance or more"});
+  }
+  if constexpr (kPoints<ElementOf<Range>, T>) {
+    FirstElements<T> first_elements(count);
+    std::size_t index = 0;
+    for (auto&& element : range) {
+      const std::size_t first = first_elements.find_or_keep(*std::to_address(element), index);
+      if (first != index) {
+        refuse_argument({"toto: instances[", Digits(index), "] is the same instance as instances[", Digits(first),
+                         "]; two holders would use it at a time"});
+      }
+      ++index;
+    }
   }
   return count;
 }
@@ -191,8 +228,7 @@ std::unique_ptr<InstanceFactory<Runtime>> make_factory(F&& factory, std::size_t 
     }
   }
   if (max == 0 || max > kMostInstances) {
-    throw std::invalid_argument("toto: max is " + std::to_string(max) + "; give a number from 1 to " +
-                                std::to_string(kMostInstances));
+    refuse_argument({"toto: max is ", Digits(max), "; give a number from 1 to ", Digits(kMostInstances)});
   }
   return std::make_unique<CallableFactory<T, std::decay_t<F>, Runtime>>(std::forward<F>(factory));
 }

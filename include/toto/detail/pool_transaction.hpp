@@ -7,7 +7,6 @@
 #define TOTO_DETAIL_POOL_TRANSACTION_HPP
 
 #include <exception>
-#include <functional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -16,9 +15,11 @@
 #include "../call_site.hpp"
 #include "../task_handle.hpp"
 #include "call_state.hpp"
+#include "invoke.hpp"
 #include "pool_core.hpp"
 #include "supervisor.hpp"
 #include "temporaries.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -169,7 +170,7 @@ class Transaction {
           if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
             instance.bind();  // fn runs in this very frame
           }
-          return std::invoke(std::move(fn), std::forward<First>(first)..., std::move(args)...);
+          return detail::invoke(std::move(fn), std::forward<First>(first)..., std::move(args)...);
         },
         call_);
   }
@@ -292,7 +293,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
   }
   std::string blocking_details() const override {
     const std::string held = this->pool_->holders_before(*this);
-    return held.empty() ? held : ", which waits for an instance of a pool" + held;
+    return held.empty() ? std::string() : join({", which waits for an instance of a pool", held});
   }
 
   bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }

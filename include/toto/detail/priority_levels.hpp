@@ -6,13 +6,13 @@
 #ifndef TOTO_DETAIL_PRIORITY_LEVELS_HPP
 #define TOTO_DETAIL_PRIORITY_LEVELS_HPP
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "../duration.hpp"
 #include "continuation.hpp"
+#include "lean_std.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {

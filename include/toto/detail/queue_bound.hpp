@@ -233,9 +233,8 @@ void QueueCore<Runtime>::add_beyond_bound(QueuedTask& task) {
 template <class Runtime>
 void QueueCore<Runtime>::require_order(const char* what) const {
   if (bounded() && overflow_ == Overflow::caller_runs) {
-    throw std::invalid_argument("toto: queue '" + name_ +
-                                "' runs tasks in the caller when it is full (Overflow::caller_runs): " + what +
-                                " could not keep its order there");
+    refuse_argument({"toto: queue '", name_, "' runs tasks in the caller when it is full (Overflow::caller_runs): ",
+                     what, " could not keep its order there"});
   }
 }
 

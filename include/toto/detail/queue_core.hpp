@@ -29,14 +29,12 @@
 #ifndef TOTO_DETAIL_QUEUE_CORE_HPP
 #define TOTO_DETAIL_QUEUE_CORE_HPP
 
-#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
@@ -51,8 +49,10 @@
 #include "../stats.hpp"
 #include "aligned_memory.hpp"
 #include "continuation.hpp"
+#include "error_hook.hpp"
 #include "executor_core.hpp"
 #include "fork.hpp"
+#include "lean_std.hpp"
 #include "linked_list.hpp"
 #include "lock.hpp"
 #include "priority_levels.hpp"
@@ -81,7 +81,7 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   using Chunk = detail::Chunk<Runtime>;
   using QueuedTask = detail::QueuedTask<Runtime>;
   using RoomWaiter = detail::RoomWaiter<Runtime>;
-  using ErrorHook = std::function<void(std::exception_ptr, const TaskInfo&)>;
+  using ErrorHook = detail::ErrorHook<Runtime>;
 
   /// What only a queue that was given options can come to. The constructor that takes them names it: files that merely
   /// use queues, or make them without options, do not compile it.
@@ -249,7 +249,8 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   TOTO_COLD std::size_t size() const;
   TOTO_COLD std::string dump() const;
   TOTO_COLD QueueProgress progress() const noexcept;
-  TOTO_COLD void on_error(ErrorHook hook);
+  /// None: a line on stderr.
+  TOTO_COLD void on_error(Ref<ErrorHook> hook) noexcept;
   /// Tells the error hook of a failure. Not under the mutex; the hook may do anything.
   void report(const std::exception_ptr& failure) noexcept { base().do_report(failure); }
   /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own, which say
@@ -528,12 +529,7 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   std::unique_ptr<WatchdogBase> watchdog_;  // gone when the queue begins to end
   const OptionParts parts_;
 
-  /// The error hook, shared with whoever is calling it.
-  struct SharedHook : RefCounted<Runtime> {
-    explicit SharedHook(ErrorHook function) : call(std::move(function)) {}
-    ErrorHook call;
-  };
-  Ref<SharedHook> hook_ TOTO_GUARDED_BY(mutex_);
+  Ref<ErrorHook> hook_ TOTO_GUARDED_BY(mutex_);
 };
 
 template <class Runtime>

@@ -8,6 +8,7 @@
 
 #include "queue_core.hpp"
 #include "seconds_text.hpp"
+#include "text.hpp"
 #include "wait_graph.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -62,12 +63,31 @@ void QueueCore<Runtime>::untrack(TrackedTask<Runtime>& task) noexcept {
 template <class Runtime>
 std::string QueueCore<Runtime>::dump() const {
   const QueueStats now = stats();
-  std::string text = "queue '" + name_ + "': " + std::to_string(now.threads) + " of " + std::to_string(thread_count_) +
-                     " thread(s), " + std::to_string(now.idle) + " idle; " + std::to_string(now.submitted) +
-                     " submitted = " + std::to_string(now.completed) + " completed + " + std::to_string(now.failed) +
-                     " failed + " + std::to_string(now.cancelled) + " cancelled + " + std::to_string(now.queued) +
-                     " queued + " + std::to_string(now.running) + " running + " + std::to_string(now.suspended) +
-                     " suspended; " + std::to_string(now.continuations) + " continuation(s)\n";
+  std::string text = join({"queue '",
+                           name_,
+                           "': ",
+                           Digits(now.threads),
+                           " of ",
+                           Digits(thread_count_),
+                           " thread(s), ",
+                           Digits(now.idle),
+                           " idle; ",
+                           Digits(now.submitted),
+                           " submitted = ",
+                           Digits(now.completed),
+                           " completed + ",
+                           Digits(now.failed),
+                           " failed + ",
+                           Digits(now.cancelled),
+                           " cancelled + ",
+                           Digits(now.queued),
+                           " queued + ",
+                           Digits(now.running),
+                           " running + ",
+                           Digits(now.suspended),
+                           " suspended; ",
+                           Digits(now.continuations),
+                           " continuation(s)\n"});
   const Lock lock(mutex_);
   const TimePoint time = Clock::now();
   if (closed_) {
@@ -78,31 +98,29 @@ std::string QueueCore<Runtime>::dump() const {
     for (const RoomWaiter* waiter = room_waiters_.front(); waiter != nullptr; waiter = waiter->next) {
       ++waiting;
     }
-    text += "  room for " + std::to_string(max_queued_) + " queued task(s), of which " + std::to_string(reserved_) +
-            " booked and not used yet; " + std::to_string(waiting) + " wait(s) in line for room\n";
+    append(text, {"  room for ", Digits(max_queued_), " queued task(s), of which ", Digits(reserved_),
+                  " booked and not used yet; ", Digits(waiting), " wait(s) in line for room\n"});
   }
   for (const Worker* worker = all_; worker != nullptr; worker = worker->next_of_all) {
     if (!worker->secured) {
       continue;  // its thread is starting, or has left
     }
-    text += "  worker " + std::to_string(worker->number);
+    append(text, {"  worker ", Digits(worker->number)});
     if (worker->idle) {
-      text += " idle for " + seconds_text(time - worker->idle_since);
+      append(text, {" idle for ", seconds_text(time - worker->idle_since)});
     } else if (worker->blocked_on != nullptr) {
-      text += " waits for " + worker->blocked_on->awaited().words();
+      append(text, {" waits for ", worker->blocked_on->awaited().words()});
     } else {
       text += " busy";
     }
     text += '\n';
   }
   for (const TrackedTask<Runtime>* task = tracked_.front(); task != nullptr; task = task->next) {
-    text += "  task ";
-    text += task->what;
-    text += std::string(" ") + task->doing;
+    append(text, {"  task ", task->what, " ", task->doing});
     if (task->worker != 0) {
-      text += " on worker " + std::to_string(task->worker);
+      append(text, {" on worker ", Digits(task->worker)});
     }
-    text += " for " + seconds_text(time - task->since) + '\n';
+    append(text, {" for ", seconds_text(time - task->since), "\n"});
   }
   return text;
 }

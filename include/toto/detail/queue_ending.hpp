@@ -264,10 +264,9 @@ void QueueCore<Runtime>::return_reference() noexcept {
 }
 
 template <class Runtime>
-void QueueCore<Runtime>::on_error(ErrorHook hook) {
-  Ref<SharedHook> shared = hook ? Ref<SharedHook>::adopt(new SharedHook(std::move(hook))) : Ref<SharedHook>();
+void QueueCore<Runtime>::on_error(Ref<ErrorHook> hook) noexcept {
   const Lock lock(mutex_);
-  std::swap(hook_, shared);  // the former one is destroyed after the lock
+  std::swap(hook_, hook);  // the former one is destroyed after the lock
 }
 
 template <class Runtime>
@@ -284,14 +283,14 @@ void QueueCore<Runtime>::report_unseen(const std::exception_ptr& failure) noexce
 
 template <class Runtime>
 void QueueCore<Runtime>::do_report(const std::exception_ptr& failure) noexcept {
-  Ref<SharedHook> hook;
+  Ref<ErrorHook> hook;
   {
     const Lock lock(mutex_);
     hook = hook_;
   }
   try {
     if (hook) {
-      hook->call(failure, TaskInfo{name_});
+      hook->tell(failure, TaskInfo{name_});
       return;
     }
     std::rethrow_exception(failure);

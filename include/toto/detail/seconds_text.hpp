@@ -6,12 +6,13 @@
 #define TOTO_DETAIL_SECONDS_TEXT_HPP
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <string>
 
 #include "../duration.hpp"
-#include "../version.hpp"
+#include "annotations.hpp"
+#include "lean_std.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -24,13 +25,15 @@ std::string seconds_text(std::chrono::duration<Rep, Period> length) {
 }
 
 /// What somebody was given to wait for something: "within 0.250 s", "within 900 ns", "at once".
-inline std::string within_text(Duration limit) {
+TOTO_COLD inline std::string within_text(Duration limit) {
   const std::chrono::nanoseconds length = limit.nanoseconds();
   if (length.count() <= 0) {
     return "at once";
   }
-  return "within " +
-         (length < std::chrono::milliseconds(1) ? std::to_string(length.count()) + " ns" : seconds_text(length));
+  if (length < std::chrono::milliseconds(1)) {
+    return join({"within ", Digits(length.count()), " ns"});
+  }
+  return join({"within ", seconds_text(length)});
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -35,6 +35,7 @@
 #include "home.hpp"
 #include "queue_core.hpp"
 #include "result.hpp"
+#include "text.hpp"
 #include "timer.hpp"
 #include "wait_graph.hpp"
 
@@ -317,7 +318,7 @@ class AwaitedTask final : public Awaited<Runtime> {
   explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
-  std::string words() const override { return "a task of queue '" + state_.core().name() + "'"; }
+  std::string words() const override { return join({"a task of queue '", state_.core().name(), "'"}); }
   std::string details() const override { return state_.blocking_details(); }
 
  private:

@@ -8,12 +8,12 @@
 #ifndef TOTO_DETAIL_TEMPORARIES_HPP
 #define TOTO_DETAIL_TEMPORARIES_HPP
 
-#include <functional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "annotations.hpp"
+#include "invoke.hpp"
 
 #define TOTO_STORE_THE_HANDLE_FIRST                                                                        \
   "toto: this compiler (GCC before 13) destroys such a temporary twice inside co_await; store the handle " \
@@ -72,7 +72,7 @@ class Named {
   template <class... Args>
     requires std::is_invocable_v<T, Args...>
   decltype(auto) operator()(Args&&... args) && {
-    return std::invoke(std::move(object_), std::forward<Args>(args)...);
+    return detail::invoke(std::move(object_), std::forward<Args>(args)...);
   }
   operator T() && { return std::move(object_); }  // NOLINT(google-explicit-constructor)
 

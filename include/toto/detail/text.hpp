@@ -43,16 +43,21 @@ class Digits {
 };
 
 /// Throws: std::bad_alloc.
-TOTO_COLD inline std::string join(std::initializer_list<std::string_view> parts) {
-  std::size_t size = 0;
+TOTO_COLD inline void append(std::string& text, std::initializer_list<std::string_view> parts) {
+  std::size_t size = text.size();
   for (const std::string_view part : parts) {
     size += part.size();
   }
-  std::string text(size, '\0');
-  char* end = text.data();
+  text.reserve(size);
   for (const std::string_view part : parts) {
-    end += part.copy(end, part.size());
+    text.append(part.data(), part.size());
   }
+}
+
+/// Throws: std::bad_alloc.
+TOTO_COLD inline std::string join(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  append(text, parts);
   return text;
 }
 

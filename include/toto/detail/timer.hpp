@@ -8,7 +8,6 @@
 #define TOTO_DETAIL_TIMER_HPP
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -21,6 +20,7 @@
 #include "../duration.hpp"
 #include "executor_core.hpp"
 #include "fork.hpp"
+#include "lean_std.hpp"
 #include "lock.hpp"
 #include "wait_list.hpp"
 

@@ -21,6 +21,7 @@
 #include "linked_list.hpp"
 #include "lock.hpp"
 #include "queue_core.hpp"
+#include "text.hpp"
 #include "this_thread.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -77,9 +78,8 @@ class BlockedThread {
   friend WaitGraph<Runtime>;
 
   std::string words() const {
-    return worker_ == nullptr
-               ? "thread " + std::to_string(thread_)
-               : "worker " + std::to_string(worker_->number) + " of queue '" + worker_->core.name() + "'";
+    return worker_ == nullptr ? join({"thread ", Digits(thread_)})
+                              : join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
   }
 
   Worker<Runtime>* const worker_;  // null: not a worker
@@ -224,11 +224,12 @@ class WaitGraph final : private ForkAware<Runtime> {
       if (thread->awaited_->may_come(*this)) {  // adds those on which this one depends
         return {};
       }
-      text += before + thread->words() + waits + thread->awaited_->words() + thread->awaited_->details();
+      append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
       before = "; ";
       waits = " waits for ";
     }
-    return text + "; none of them can go on: co_await instead of blocking, or add threads or instances";
+    text += "; none of them can go on: co_await instead of blocking, or add threads or instances";
+    return text;
   }
 
   typename Runtime::Mutex mutex_;
@@ -243,7 +244,7 @@ class AwaitedIdle final : public Awaited<Runtime> {
   explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return queue_.may_become_idle(graph); }
-  std::string words() const override { return "queue '" + queue_.name() + "' to be idle"; }
+  std::string words() const override { return join({"queue '", queue_.name(), "' to be idle"}); }
 
  private:
   QueueCore<Runtime>& queue_;

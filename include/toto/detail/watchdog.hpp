@@ -6,13 +6,13 @@
 #ifndef TOTO_DETAIL_WATCHDOG_HPP
 #define TOTO_DETAIL_WATCHDOG_HPP
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 
 #include "../duration.hpp"
 #include "../observer.hpp"
+#include "lean_std.hpp"
 #include "timer.hpp"
 
 namespace toto::inline v0_1::detail {

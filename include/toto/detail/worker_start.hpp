@@ -223,7 +223,7 @@ void QueueCore<Runtime>::start_one() {
   mutex_.lock();
   if (closed_) {
     mutex_.unlock();
-    throw QueueClosed("toto: queue '" + name_ + "' is closed and starts no more threads");
+    throw QueueClosed(join({"toto: queue '", name_, "' is closed and starts no more threads"}));
   }
   if (live_ == thread_count_) {
     mutex_.unlock();

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a file that only uses a queue leaves to the one that makes it.  emitted.py COMPILER [FLAG...]
+"""What a file that only uses a queue leaves out, to compile fast.  emitted.py COMPILER [FLAG...]
 
 The headers alone: neither a worker's life, nor the timers, nor supervisors are in the object of such a file, optimised
 or not (docs/design.md: a queue is compiled where it is made). All of that is in the object of a file that makes a queue
-with options. Exits with 77, skipped, where there is no nm.
+with options. And <toto/tasks.hpp> includes none of the standard library's large headers that it can do without: with
+libstdc++, that is (detail/lean_std.hpp). Exits with 77, skipped, where there is no nm.
 """
 
 import pathlib
@@ -19,6 +20,7 @@ INCLUDE = HERE.parent.parent.parent / "include"
 
 LEFT_OUT = ["QueueCore<toto::v\\d+_\\d+::StdRuntime>::work\\(", "TimerService<toto::v\\d+_\\d+::StdRuntime>::watch\\(",
             "Supervisor<toto::v\\d+_\\d+::StdRuntime>::finished\\("]
+LARGE_HEADERS = {"algorithm", "chrono", "functional", "iostream", "map", "mutex", "sstream", "unordered_map"}
 MAKES = """
 #include <toto/tasks.hpp>
 int main() {
@@ -51,6 +53,16 @@ def emitted(source, command):
     return [name for name in LEFT_OUT if re.search(name, symbols)]
 
 
+def included(source, command):
+    """Which of LARGE_HEADERS are included, or None if the library is not libstdc++."""
+    rule = subprocess.run([*command, "-x", "c++", "-M", "-"], input=source, text=True, check=True,
+                          stdout=subprocess.PIPE).stdout
+    headers = [pathlib.Path(name) for name in rule.replace("\\\n", " ").split()]
+    if not any(header.name == "c++config.h" for header in headers):
+        return None
+    return {header.name for header in headers} & LARGE_HEADERS
+
+
 def main():
     if shutil.which("nm") is None:
         print("SKIPPED: there is no nm")
@@ -65,6 +77,14 @@ def main():
         found = emitted(USES, command)
         print(f"{'FAILED: ' if found else ''}{level}: {found or 'nothing of workers, timers, supervisors'}")
         failed = failed or bool(blind) or bool(found)
+    command = [*sys.argv[1:], "-std=c++20", f"-I{INCLUDE}"]
+    everything = included("".join(f"#include <{name}>\n" for name in LARGE_HEADERS), command)
+    if everything is not None:
+        if everything != LARGE_HEADERS:
+            print(f"FAILED: this test is blind: it does not see {LARGE_HEADERS - everything}")
+        found = included("#include <toto/tasks.hpp>\n", command)
+        print(f"{'FAILED: ' if found else ''}included: {sorted(found) or 'no large header'}")
+        failed = failed or everything != LARGE_HEADERS or bool(found)
     sys.exit(1 if failed else 0)
 
 
