@@ -59,6 +59,11 @@ struct NotAnException {
   int value;
 };
 
+int counted_failures = 0;
+void count_failure(const std::exception_ptr& /*failure*/, const TaskInfo& /*task*/) {
+  ++counted_failures;
+}
+
 class DerivedError : public std::runtime_error {
  public:
   DerivedError(const std::string& text, int number) : std::runtime_error(text), code(number) {}
@@ -259,6 +264,10 @@ TEST_CASE("an error hook is any callable, also one that can only be moved, and n
   queue.on_error([counter = std::move(counter)](std::exception_ptr, TaskInfo) mutable { return ++*counter; });
   fail();
   REQUIRE(moved == 1);
+
+  queue.on_error(count_failure);
+  fail();
+  REQUIRE(counted_failures == 1);
 
   int stored = 0;
   const std::function<void(std::exception_ptr, const TaskInfo&)> function = [&stored](auto&&...) { ++stored; };

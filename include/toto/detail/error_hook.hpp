@@ -40,7 +40,7 @@ class CallableErrorHook final : public ErrorHook<Runtime> {
 /// Returns: none for a null callable. Throws: std::bad_alloc; what copying or moving the callable throws.
 template <class Runtime, class F>
 Ref<ErrorHook<Runtime>> make_error_hook(F&& function) {
-  if constexpr (requires { function == nullptr; }) {
+  if constexpr (!std::is_function_v<std::remove_reference_t<F>> && requires { function == nullptr; }) {
     if (function == nullptr) {
       return {};
     }

@@ -3,7 +3,7 @@
 // std::chrono's durations and clocks, and std::reference_wrapper, without the rest of <chrono> (calendars, streams) and
 // of <functional> (searchers, hash tables), which take GCC longer than all of this library's declarations. In libstdc++
 // <thread> brings them: sleep_for is defined there, and arguments are passed by reference with it. So it is in GCC 11
-// to 15; what comes later is not trusted before it was looked at. docs/design.md: "What bounds the speed".
+// to 15; what comes later is not trusted before it was looked at. docs/design.md, "Decisions and rejected options", has the reasons.
 
 #ifndef TOTO_DETAIL_LEAN_STD_HPP
 #define TOTO_DETAIL_LEAN_STD_HPP

@@ -133,15 +133,15 @@ class FirstElements {
   explicit FirstElements(std::size_t elements) : slots_(std::bit_ceil(2 * elements)) {}
 
   /// Returns: the first element that was this instance; `element`, which is kept, if there was none.
-  std::size_t find_or_keep(const volatile T& instance, std::size_t element) {
+  std::size_t find_or_keep(const volatile T* instance, std::size_t element) {
     // Multiplied by 2^64 through the golden ratio, as Knuth has it: instances lie at regular distances.
-    std::uint64_t at = std::uint64_t{reinterpret_cast<std::uintptr_t>(&instance)} * 0x9E37'79B9'7F4A'7C15U >> 32U;
+    std::uint64_t at = std::uint64_t{reinterpret_cast<std::uintptr_t>(instance)} * 0x9E37'79B9'7F4A'7C15U >> 32U;
     for (;; ++at) {
       Slot& slot = slots_[static_cast<std::size_t>(at & (slots_.size() - 1))];
       if (slot.instance == nullptr) {
-        slot = {&instance, element};
+        slot = {instance, element};
       }
-      if (slot.instance == &instance) {
+      if (slot.instance == instance) {
         return slot.element;
       }
     }
@@ -174,7 +174,7 @@ std::size_t check_instances(Range& range) {
     FirstElements<T> first_elements(count);
     std::size_t index = 0;
     for (auto&& element : range) {
-      const std::size_t first = first_elements.find_or_keep(*std::to_address(element), index);
+      const std::size_t first = first_elements.find_or_keep(std::to_address(element), index);
       if (first != index) {
         refuse_argument({"toto: instances[", Digits(index), "] is the same instance as instances[", Digits(first),
                          "]; two holders would use it at a time"});

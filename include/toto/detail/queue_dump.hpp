@@ -63,31 +63,12 @@ void QueueCore<Runtime>::untrack(TrackedTask<Runtime>& task) noexcept {
 template <class Runtime>
 std::string QueueCore<Runtime>::dump() const {
   const QueueStats now = stats();
-  std::string text = join({"queue '",
-                           name_,
-                           "': ",
-                           Digits(now.threads),
-                           " of ",
-                           Digits(thread_count_),
-                           " thread(s), ",
-                           Digits(now.idle),
-                           " idle; ",
-                           Digits(now.submitted),
-                           " submitted = ",
-                           Digits(now.completed),
-                           " completed + ",
-                           Digits(now.failed),
-                           " failed + ",
-                           Digits(now.cancelled),
-                           " cancelled + ",
-                           Digits(now.queued),
-                           " queued + ",
-                           Digits(now.running),
-                           " running + ",
-                           Digits(now.suspended),
-                           " suspended; ",
-                           Digits(now.continuations),
-                           " continuation(s)\n"});
+  std::string text =
+      join({"queue '", name_, "': ", Digits(now.threads), " of ", Digits(thread_count_), " thread(s), "});
+  append(text, {Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = ", Digits(now.completed)});
+  append(text, {" completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled), " cancelled + "});
+  append(text, {Digits(now.queued), " queued + ", Digits(now.running), " running + ", Digits(now.suspended)});
+  append(text, {" suspended; ", Digits(now.continuations), " continuation(s)\n"});
   const Lock lock(mutex_);
   const TimePoint time = Clock::now();
   if (closed_) {
