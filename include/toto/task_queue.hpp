@@ -294,14 +294,14 @@ class BasicTaskQueue {
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets what is told of exceptions that nobody will see, as `hook(std::exception_ptr, TaskInfo)`: from add_task, from
+  /// Sets what is told of exceptions that nobody will see, as `hook(std::exception_ptr, const TaskInfo&)`: from add_task, from
   /// dropped handles, from destructors of captures; not of the library's own TaskCancelled, QueueClosed and TimedOut.
   /// Called on the thread where the task ended, or that dropped the handle, by several at a time. What the hook throws
   /// is ignored. Without one, a line goes to stderr; nullptr, or a null callable, restores that. It lives as long as
   /// the queue, or a handle that may still have to tell it.
   /// Throws: std::bad_alloc; what copying or moving the hook throws. Then the former one stays.
   template <class Hook>
-    requires std::is_invocable_v<std::decay_t<Hook>&, const std::exception_ptr&, const TaskInfo&>
+    requires std::is_invocable_v<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>
   void on_error(Hook&& hook) {
     core_->on_error(detail::make_error_hook<Runtime>(std::forward<Hook>(hook)));
   }

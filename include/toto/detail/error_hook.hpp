@@ -30,7 +30,7 @@ class CallableErrorHook final : public ErrorHook<Runtime> {
   explicit CallableErrorHook(Fn&& function) : function_(std::forward<Fn>(function)) {}
 
   void tell(const std::exception_ptr& failure, const TaskInfo& task) override {
-    static_cast<void>(function_(failure, task));
+    static_cast<void>(function_(std::exception_ptr(failure), task));
   }
 
  private:

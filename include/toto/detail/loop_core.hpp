@@ -218,7 +218,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         auto& self = static_cast<Posted&>(node);
         if (turn == Turn::on_executor) {
           try {
-            self.function();
+            static_cast<void>(self.function());
           } catch (...) {
             self.core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
           }

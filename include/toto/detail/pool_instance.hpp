@@ -18,8 +18,8 @@
 
 #include "../call_site.hpp"
 #include "executor_core.hpp"
-#include "lean_std.hpp"
 #include "seconds_text.hpp"
+#include "text.hpp"
 #include "this_thread.hpp"
 #include "worker.hpp"
 

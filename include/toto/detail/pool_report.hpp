@@ -10,6 +10,7 @@
 
 #include "pool_core.hpp"
 #include "seconds_text.hpp"
+#include "text.hpp"
 
 namespace toto::inline v0_1::detail {
 

@@ -207,7 +207,7 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range)
   return places;
 }
 
-/// A range that can be read once.
+/// A range that can be read once, or computes its elements.
 template <class T, class Runtime, InputRange Range>
 std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range) {
   std::vector<ElementOf<Range>> elements;

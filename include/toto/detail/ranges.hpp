@@ -28,8 +28,10 @@ using ElementOf = std::iter_value_t<IteratorOf<R>>;
 template <class R>
 concept InputRange = Iterable<R> && std::input_iterator<IteratorOf<R>>;
 
+/// Can be read twice, and has the same elements both times: it does not compute them.
 template <class R>
-concept ForwardRange = InputRange<R> && std::forward_iterator<IteratorOf<R>>;
+concept ForwardRange =
+    InputRange<R> && std::forward_iterator<IteratorOf<R>> && std::is_reference_v<std::iter_reference_t<IteratorOf<R>>>;
 
 /// The elements belong to the range, as a container's do: they are as constant as it is. Those that a view looks at are
 /// not.

@@ -44,7 +44,7 @@ class Registry final : private ForkAware<Runtime> {
       return *queues_[place].queue;
     }
     Queue& queue = *made;
-    queues_.insert(queues_.begin() + static_cast<std::ptrdiff_t>(place), Named{hash, nullptr})->queue = std::move(made);
+    queues_.insert(queues_.begin() + static_cast<std::ptrdiff_t>(place), Entry{hash, nullptr})->queue = std::move(made);
     if (drained_) {
       queue.close();  // the process is ending: nobody would wait for its tasks
     }
@@ -87,7 +87,7 @@ class Registry final : private ForkAware<Runtime> {
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool) noexcept override TOTO_RELEASE(mutex_) { mutex_.unlock(); }
 
-  struct Named {
+  struct Entry {
     std::size_t hash;  // of the name
     std::unique_ptr<Queue> queue;
   };
@@ -116,8 +116,8 @@ class Registry final : private ForkAware<Runtime> {
     const Lock lock(mutex_);
     std::vector<Queue*> queues;
     queues.reserve(queues_.size());
-    for (const Named& named : queues_) {
-      queues.push_back(named.queue.get());
+    for (const Entry& entry : queues_) {
+      queues.push_back(entry.queue.get());
     }
     return queues;
   }
@@ -145,7 +145,7 @@ class Registry final : private ForkAware<Runtime> {
 
   typename Runtime::Mutex mutex_;
   /// Sorted by hash, for a binary search in few cache lines: queues are looked up far more often than made.
-  std::vector<Named> queues_ TOTO_GUARDED_BY(mutex_);
+  std::vector<Entry> queues_ TOTO_GUARDED_BY(mutex_);
   Duration exit_limit_ TOTO_GUARDED_BY(mutex_) = std::chrono::seconds(10);
   bool drains_at_exit_ TOTO_GUARDED_BY(mutex_) = false;
   bool drained_ TOTO_GUARDED_BY(mutex_) = false;

@@ -44,11 +44,6 @@ class Digits {
 
 /// Throws: std::bad_alloc.
 TOTO_COLD inline void append(std::string& text, std::initializer_list<std::string_view> parts) {
-  std::size_t size = text.size();
-  for (const std::string_view part : parts) {
-    size += part.size();
-  }
-  text.reserve(size);
   for (const std::string_view part : parts) {
     text.append(part.data(), part.size());
   }
@@ -56,7 +51,12 @@ TOTO_COLD inline void append(std::string& text, std::initializer_list<std::strin
 
 /// Throws: std::bad_alloc.
 TOTO_COLD inline std::string join(std::initializer_list<std::string_view> parts) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) {
+    size += part.size();
+  }
   std::string text;
+  text.reserve(size);
   append(text, parts);
   return text;
 }

@@ -17,6 +17,7 @@
 #include "join.hpp"
 #include "seconds_text.hpp"
 #include "task_state.hpp"
+#include "text.hpp"
 #include "timer.hpp"
 
 namespace toto::inline v0_1::detail {
