@@ -187,7 +187,7 @@ class Supervisor final : public SupervisorBase<Runtime> {
 template <class Runtime>
 class SupervisorRoom {
  public:
-  SupervisorRoom() noexcept {}
+  SupervisorRoom() noexcept = default;
   SupervisorRoom(const SupervisorRoom&) = delete;
   SupervisorRoom& operator=(const SupervisorRoom&) = delete;
   ~SupervisorRoom() {
