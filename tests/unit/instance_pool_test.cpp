@@ -646,6 +646,7 @@ TEST_CASE("null and repeated instances, and impossible numbers, are refused by n
   REQUIRE_THROWS_AS(InstancePool(one_null), std::invalid_argument);
   REQUIRE_THROWS_WITH(InstancePool(one_null), contains("instances[1] is null"));
   REQUIRE_THROWS_WITH(InstancePool(twice), contains("instances[1] is the same instance as instances[0]"));
+  REQUIRE_THROWS_WITH(InstancePool(std::vector<Counter*>{&counter, &counter, nullptr}), contains("instances[1] is"));
   REQUIRE_THROWS_WITH(InstancePool(std::unique_ptr<Counter>()), contains("instance is null"));
   REQUIRE_THROWS_WITH(InstancePool(std::shared_ptr<Counter>()), contains("instance is null"));
   REQUIRE_THROWS_WITH(InstancePool(static_cast<Counter*>(nullptr)), contains("instance is null"));

@@ -14,20 +14,25 @@
 
 namespace toto::inline v0_1::detail {
 
+/// False for whatever cannot be null.
+template <class F>
+bool is_null(const F& value) {
+  if constexpr (!std::is_function_v<F> && requires { value == nullptr; }) {
+    return value == nullptr;
+  } else {
+    return false;
+  }
+}
+
 /// Throws: std::invalid_argument for a null callable, or for a member pointer and a null object.
 template <class F, class... Args>
 void check_callable(const F& function, const Args&... args) {
-  if constexpr (!std::is_function_v<F> && requires { function == nullptr; }) {
-    if (function == nullptr) {
-      throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
-    }
+  if (is_null(function)) {
+    throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
   }
   if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
-    const auto& object = std::get<0>(std::tie(args...));
-    if constexpr (requires { object == nullptr; }) {
-      if (object == nullptr) {
-        throw std::invalid_argument("toto: the object to call the member function on is null");
-      }
+    if (is_null(std::get<0>(std::tie(args...)))) {
+      throw std::invalid_argument("toto: the object to call the member function on is null");
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "../stats.hpp"
+#include "check_callable.hpp"
 #include "ref.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -40,10 +41,8 @@ class CallableErrorHook final : public ErrorHook<Runtime> {
 /// Returns: none for a null callable. Throws: std::bad_alloc; what copying or moving the callable throws.
 template <class Runtime, class F>
 Ref<ErrorHook<Runtime>> make_error_hook(F&& function) {
-  if constexpr (!std::is_function_v<std::remove_reference_t<F>> && requires { function == nullptr; }) {
-    if (function == nullptr) {
-      return {};
-    }
+  if (is_null(function)) {
+    return {};
   }
   return Ref<ErrorHook<Runtime>>::adopt(new CallableErrorHook<Runtime, std::decay_t<F>>(std::forward<F>(function)));
 }

@@ -10,13 +10,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "../options.hpp"
 #include "../pool_options.hpp"
+#include "check_callable.hpp"
 #include "pool_instance.hpp"
 #include "ranges.hpp"
 #include "temporaries.hpp"
@@ -159,12 +159,7 @@ class FirstElements {
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
   std::size_t count = 0;
-  for (auto&& element : range) {
-    if constexpr (kPoints<ElementOf<Range>, T>) {
-      if (std::to_address(element) == nullptr) {
-        refuse_argument({"toto: instances[", Digits(count), "] is null; give the pool an instance"});
-      }
-    }
+  for ([[maybe_unused]] auto&& element : range) {
     ++count;
   }
   if (count == 0) {
@@ -174,6 +169,9 @@ std::size_t check_instances(Range& range) {
     FirstElements<T> first_elements(count);
     std::size_t index = 0;
     for (auto&& element : range) {
+      if (std::to_address(element) == nullptr) {
+        refuse_argument({"toto: instances[", Digits(index), "] is null; give the pool an instance"});
+      }
       const std::size_t first = first_elements.find_or_keep(std::to_address(element), index);
       if (first != index) {
         refuse_argument({"toto: instances[", Digits(index), "] is the same instance as instances[", Digits(first),
@@ -222,10 +220,8 @@ std::unique_ptr<InstanceFactory<Runtime>> make_factory(F&& factory, std::size_t 
   using Owner = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
   static_assert(OneInstance<Owner, T> && !std::is_pointer_v<Owner>,
                 "toto: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>");
-  if constexpr (requires { factory == nullptr; }) {
-    if (factory == nullptr) {
-      throw std::invalid_argument("toto: factory is null; give a callable that makes an instance");
-    }
+  if (is_null(factory)) {
+    refuse_argument({"toto: factory is null; give a callable that makes an instance"});
   }
   if (max == 0 || max > kMostInstances) {
     refuse_argument({"toto: max is ", Digits(max), "; give a number from 1 to ", Digits(kMostInstances)});

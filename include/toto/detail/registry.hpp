@@ -40,8 +40,8 @@ class Registry final : private ForkAware<Runtime> {
     const std::size_t hash = std::hash<std::string_view>()(options.name);
     const Lock lock(mutex_);
     const std::size_t place = place_locked(hash, options.name);
-    if (is_at_locked(place, options.name)) {
-      return *queues_[place].queue;
+    if (Queue* const found = queue_at_locked(place, hash)) {
+      return *found;
     }
     Queue& queue = *made;
     queues_.insert(queues_.begin() + static_cast<std::ptrdiff_t>(place), Entry{hash, nullptr})->queue = std::move(made);
@@ -58,8 +58,7 @@ class Registry final : private ForkAware<Runtime> {
   Queue* find(std::string_view name) noexcept {
     const std::size_t hash = std::hash<std::string_view>()(name);
     const Lock lock(mutex_);
-    const std::size_t place = place_locked(hash, name);
-    return is_at_locked(place, name) ? queues_[place].queue.get() : nullptr;
+    return queue_at_locked(place_locked(hash, name), hash);
   }
 
   /// Closes every queue, and waits until all are done or the time is up.
@@ -108,8 +107,9 @@ class Registry final : private ForkAware<Runtime> {
     }
     return first;
   }
-  bool is_at_locked(std::size_t place, std::string_view name) const noexcept TOTO_REQUIRES(mutex_) {
-    return place != queues_.size() && queues_[place].queue->name() == name;
+  /// The queue that place_locked() has found, or null.
+  Queue* queue_at_locked(std::size_t place, std::size_t hash) const noexcept TOTO_REQUIRES(mutex_) {
+    return place != queues_.size() && queues_[place].hash == hash ? queues_[place].queue.get() : nullptr;
   }
 
   std::vector<Queue*> all() {
