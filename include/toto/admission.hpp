@@ -9,10 +9,10 @@
 #include <coroutine>
 #include <utility>
 
-#include "detail/join.hpp"
-#include "detail/room_waiter.hpp"
-#include "detail/submission.hpp"
-#include "detail/text.hpp"
+#include "detail/ground/text.hpp"
+#include "detail/queue/room_waiter.hpp"
+#include "detail/task/join.hpp"
+#include "detail/task/submission.hpp"
 #include "runtime.hpp"
 
 namespace toto::inline v0_1 {

@@ -46,14 +46,14 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/children.hpp"
-#include "detail/linked_list.hpp"
-#include "detail/lock.hpp"
-#include "detail/ref.hpp"
-#include "detail/supervisor.hpp"
-#include "detail/task_state.hpp"
-#include "detail/temporaries.hpp"
-#include "detail/wait_list.hpp"
+#include "detail/gather/children.hpp"
+#include "detail/ground/linked_list.hpp"
+#include "detail/ground/lock.hpp"
+#include "detail/ground/ref.hpp"
+#include "detail/ground/temporaries.hpp"
+#include "detail/ground/wait_list.hpp"
+#include "detail/task/supervisor.hpp"
+#include "detail/task/task_state.hpp"
 #include "task_handle.hpp"
 
 // Each has a namespace of its own, so that two files of a program may use one each.

@@ -14,7 +14,7 @@
 #include <utility>
 #include <variant>
 
-#include "detail/invoke.hpp"
+#include "detail/ground/invoke.hpp"
 #include "errors.hpp"
 #include "task_handle.hpp"
 #include "task_queue.hpp"

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "detail/text.hpp"
+#include "detail/ground/text.hpp"
 #include "version.hpp"
 
 namespace toto::inline v0_1 {

@@ -11,7 +11,7 @@
 #include <ratio>
 #include <type_traits>
 
-#include "detail/lean_std.hpp"
+#include "detail/ground/lean_std.hpp"
 #include "version.hpp"
 
 namespace toto::inline v0_1 {

@@ -11,10 +11,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/awaitable.hpp"
-#include "detail/check_callable.hpp"
-#include "detail/loop_core.hpp"
-#include "detail/loop_timer.hpp"
+#include "detail/ground/check_callable.hpp"
+#include "detail/loop/loop_core.hpp"
+#include "detail/loop/loop_timer.hpp"
+#include "detail/task/awaitable.hpp"
 #include "duration.hpp"
 #include "executor.hpp"
 #include "options.hpp"

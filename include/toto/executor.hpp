@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <utility>
 
-#include "detail/executor_core.hpp"
-#include "detail/lock.hpp"
-#include "detail/timer.hpp"
+#include "detail/executor/executor_core.hpp"
+#include "detail/executor/timer.hpp"
+#include "detail/ground/lock.hpp"
 #include "runtime.hpp"
 
 namespace toto::inline v0_1 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // InstancePool: lends objects that are not thread-safe to one user at a time: to a call, to a block of code, to a
-// coroutine, or to a transaction in a task queue. How it works is in detail/pool_core.hpp. Read next: lease.hpp,
+// coroutine, or to a transaction in a task queue. How it works is in detail/pool/pool_core.hpp. Read next: lease.hpp,
 // pool_options.hpp.
 
 #ifndef TOTO_INSTANCE_POOL_HPP
@@ -18,15 +18,15 @@
 #include <utility>
 
 #include "call_site.hpp"
-#include "detail/invoke.hpp"
-#include "detail/lease_awaiter.hpp"
-#include "detail/pool_blocking.hpp"
-#include "detail/pool_core.hpp"
-#include "detail/pool_hooks.hpp"
-#include "detail/pool_sources.hpp"
-#include "detail/pool_transaction.hpp"
-#include "detail/ranges.hpp"
-#include "detail/timed_lease.hpp"
+#include "detail/ground/invoke.hpp"
+#include "detail/ground/ranges.hpp"
+#include "detail/pool/lease_awaiter.hpp"
+#include "detail/pool/pool_blocking.hpp"
+#include "detail/pool/pool_core.hpp"
+#include "detail/pool/pool_hooks.hpp"
+#include "detail/pool/pool_sources.hpp"
+#include "detail/pool/pool_transaction.hpp"
+#include "detail/pool/timed_lease.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
 #include "options.hpp"

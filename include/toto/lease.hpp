@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/pool_core.hpp"
-#include "detail/ref.hpp"
+#include "detail/ground/ref.hpp"
+#include "detail/pool/pool_core.hpp"
 #include "errors.hpp"
 #include "runtime.hpp"
 

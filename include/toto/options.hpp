@@ -11,7 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "detail/text.hpp"
+#include "detail/ground/text.hpp"
 #include "duration.hpp"
 #include "observer.hpp"
 

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <utility>
 
-#include "detail/delayed_task.hpp"
-#include "detail/lane.hpp"
-#include "detail/submission.hpp"
+#include "detail/queue/lane.hpp"
+#include "detail/task/delayed_task.hpp"
+#include "detail/task/submission.hpp"
 #include "options.hpp"
 #include "runtime.hpp"
 #include "timer.hpp"

@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/executor_core.hpp"
-#include "detail/home.hpp"
-#include "detail/join.hpp"
+#include "detail/executor/executor_core.hpp"
+#include "detail/queue/home.hpp"
+#include "detail/task/join.hpp"
 #include "executor.hpp"
 #include "runtime.hpp"
 

@@ -37,11 +37,11 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-#include "detail/annotations.hpp"
-#include "detail/futex.hpp"
-#include "detail/lean_std.hpp"
-#include "detail/processor.hpp"
-#include "detail/stop_token.hpp"
+#include "detail/ground/annotations.hpp"
+#include "detail/ground/futex.hpp"
+#include "detail/ground/lean_std.hpp"
+#include "detail/ground/processor.hpp"
+#include "detail/ground/stop_token.hpp"
 
 #if !defined(TOTO_DETAIL_FUTEX)
 #include <condition_variable>

@@ -8,7 +8,7 @@
 #include <coroutine>
 #include <stdexcept>
 
-#include "detail/timer.hpp"
+#include "detail/executor/timer.hpp"
 #include "duration.hpp"
 #include "options.hpp"
 #include "runtime.hpp"

@@ -14,9 +14,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/ref.hpp"
-#include "detail/result.hpp"
-#include "detail/temporaries.hpp"
+#include "detail/ground/ref.hpp"
+#include "detail/ground/result.hpp"
+#include "detail/ground/temporaries.hpp"
 #include "errors.hpp"
 #include "runtime.hpp"
 

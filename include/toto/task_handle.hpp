@@ -9,12 +9,12 @@
 #include <coroutine>
 #include <utility>
 
-#include "detail/annotations.hpp"
-#include "detail/lean_std.hpp"
-#include "detail/supervisor.hpp"
-#include "detail/task_state.hpp"
-#include "detail/temporaries.hpp"
-#include "detail/timeout_awaiter.hpp"
+#include "detail/ground/annotations.hpp"
+#include "detail/ground/lean_std.hpp"
+#include "detail/ground/temporaries.hpp"
+#include "detail/task/supervisor.hpp"
+#include "detail/task/task_state.hpp"
+#include "detail/task/timeout_awaiter.hpp"
 #include "duration.hpp"
 #include "executor.hpp"
 #include "runtime.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TaskQueue: runs tasks on a bounded set of threads that start when there is work and vanish when idle. This file is
-// the interface; how it works is in detail/queue_core.hpp and docs/design.md. Read next: task_handle.hpp,
+// the interface; how it works is in detail/queue/queue_core.hpp and docs/design.md. Read next: task_handle.hpp,
 // event_loop.hpp.
 
 #ifndef TOTO_TASK_QUEUE_HPP
@@ -16,15 +16,15 @@
 #include <utility>
 
 #include "admission.hpp"
-#include "detail/call_awaiter.hpp"
-#include "detail/check_callable.hpp"
-#include "detail/inline_call.hpp"
-#include "detail/lean_std.hpp"
-#include "detail/queue_core.hpp"
-#include "detail/registry.hpp"
-#include "detail/schedule.hpp"
-#include "detail/submission.hpp"
-#include "detail/text.hpp"
+#include "detail/ground/check_callable.hpp"
+#include "detail/ground/lean_std.hpp"
+#include "detail/ground/text.hpp"
+#include "detail/queue/queue_core.hpp"
+#include "detail/queue/registry.hpp"
+#include "detail/queue/schedule.hpp"
+#include "detail/task/call_awaiter.hpp"
+#include "detail/task/inline_call.hpp"
+#include "detail/task/submission.hpp"
 #include "executor.hpp"
 #include "options.hpp"
 #include "queue_view.hpp"

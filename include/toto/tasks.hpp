@@ -25,7 +25,7 @@
 // way back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it
 // is given back; a task group is a scope that nothing started in it outlives.
 //
-// Read in this order: the headers below, then detail/queue_core.hpp and detail/task_state.hpp, where the work
+// Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, where the work
 // is done.
 
 #ifndef TOTO_TASKS_HPP

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "detail/ref.hpp"
+#include "detail/ground/ref.hpp"
 #include "duration.hpp"
 #include "options.hpp"
 #include "runtime.hpp"

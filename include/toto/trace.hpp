@@ -2,7 +2,7 @@
 //
 // TraceWriter: writes what queues do to a file that https://ui.perfetto.dev and chrome://tracing show: which task ran
 // when and on which thread, where it was added, where its awaiter went on. Opt-in: tasks.hpp does not include it. Read
-// next: detail/trace_log.hpp, detail/trace_text.hpp.
+// next: detail/insight/trace_log.hpp, detail/insight/trace_text.hpp.
 
 #ifndef TOTO_TRACE_HPP
 #define TOTO_TRACE_HPP
@@ -25,8 +25,8 @@
 #include <utility>
 #include <vector>
 
-#include "detail/trace_log.hpp"
-#include "detail/trace_text.hpp"
+#include "detail/insight/trace_log.hpp"
+#include "detail/insight/trace_text.hpp"
 #include "observer.hpp"
 #include "runtime.hpp"
 

@@ -11,9 +11,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/children.hpp"
-#include "detail/ranges.hpp"
-#include "detail/temporaries.hpp"
+#include "detail/gather/children.hpp"
+#include "detail/ground/ranges.hpp"
+#include "detail/ground/temporaries.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
 

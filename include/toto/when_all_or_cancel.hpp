@@ -9,10 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/ranges.hpp"
-#include "detail/scope.hpp"
-#include "detail/shared_children.hpp"
-#include "detail/temporaries.hpp"
+#include "detail/gather/scope.hpp"
+#include "detail/gather/shared_children.hpp"
+#include "detail/ground/ranges.hpp"
+#include "detail/ground/temporaries.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
 

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "detail/ranges.hpp"
+#include "detail/ground/ranges.hpp"
 #include "when_all.hpp"
 
 namespace toto::inline v0_1 {

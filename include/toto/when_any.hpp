@@ -15,9 +15,9 @@
 #include <variant>
 #include <vector>
 
-#include "detail/ranges.hpp"
-#include "detail/shared_children.hpp"
-#include "detail/temporaries.hpp"
+#include "detail/gather/shared_children.hpp"
+#include "detail/ground/ranges.hpp"
+#include "detail/ground/temporaries.hpp"
 #include "task.hpp"
 #include "task_handle.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of tasks and hops that a worker keeps for itself instead of queueing them (detail/queue_keeping.hpp): nobody
+// Models of tasks and hops that a worker keeps for itself instead of queueing them (detail/queue/queue_keeping.hpp): nobody
 // can tell them from queued ones, whatever others do meanwhile.
 
 #include <coroutine>

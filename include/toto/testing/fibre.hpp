@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-#include "../detail/annotations.hpp"
+#include "../detail/ground/annotations.hpp"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)

@@ -18,8 +18,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "../detail/annotations.hpp"
-#include "../detail/stop_token.hpp"
+#include "../detail/ground/annotations.hpp"
+#include "../detail/ground/stop_token.hpp"
 #include "primitives.hpp"
 #include "scheduler.hpp"
 #include "thread_operations.hpp"

@@ -14,7 +14,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "toto/detail/futex.hpp"
+#include "toto/detail/ground/futex.hpp"
 #include "toto/runtime.hpp"
 
 namespace by_hand {

@@ -5,7 +5,7 @@
 The headers alone: neither a worker's life, nor the timers, nor supervisors are in the object of such a file, optimised
 or not (docs/design.md: a queue is compiled where it is made). All of that is in the object of a file that makes a queue
 with options. And <toto/tasks.hpp> includes none of the standard library's large headers that it can do without, with
-the libraries for which detail/lean_std.hpp says so. Exits with 77, skipped, where there is no nm.
+the libraries for which detail/ground/lean_std.hpp says so. Exits with 77, skipped, where there is no nm.
 """
 
 import pathlib

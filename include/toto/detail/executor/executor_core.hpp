@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+//
+// ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor. Waiting
+// states own a reference to it, never a bare pointer to the queue or loop, so an executor that has ended is noticed
+// rather than touched. ThreadContext: which executor and worker this thread is, right now.
+
+#ifndef TOTO_DETAIL_EXECUTOR_EXECUTOR_CORE_HPP
+#define TOTO_DETAIL_EXECUTOR_EXECUTOR_CORE_HPP
+
+#include <cstdint>
+
+#include "../ground/ref.hpp"
+#include "continuation.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+struct TimerNode;
+
+template <class Runtime>
+class ExecutorCore : public RefCounted<Runtime> {
+ public:
+  /// Runs the node later, on this executor, in the order of posting. Does not allocate, does not run it now.
+  /// Returns false, and forgets the node, if this executor has ended.
+  /// Thread-safe.
+  virtual bool post(Continuation& node) noexcept = 0;
+
+  /// The same, but ahead of everything that waits here. A loop and a user's executor know no such place: it is post()
+  /// there.
+  /// Thread-safe.
+  virtual bool post_front(Continuation& node) noexcept { return post(node); }
+
+  /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's, and starts no thread.
+  /// After true, announce() has to be called with that ticket, without the mutex; the node may have run by then.
+  /// Thread-safe.
+  virtual bool post_silently(Continuation& node, [[maybe_unused]] std::uint64_t& ticket) noexcept { return post(node); }
+  virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
+
+  /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not begin to
+  /// run now. False: this executor has ended, and whoever ends it is about to run the node on the turn `homeless`.
+  /// Thread-safe.
+  virtual bool withdraw(Continuation& node) noexcept = 0;
+
+  /// Posts the node here at its deadline. False: this executor does not watch the clock, the TimerService does it
+  /// (timer.hpp: add_timer(), remove_timer()). It is not called here: files without timers do without it.
+  /// Throws: std::bad_alloc; then nothing has changed.
+  /// Thread-safe.
+  virtual bool add_timer([[maybe_unused]] TimerNode<Runtime>& node) { return false; }
+
+  /// Takes back a timer that has not begun to run. The caller sees to it that it does not begin to run now.
+  /// Thread-safe.
+  virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
+
+  /// What two cores of the same executor have in common: a user's own may have several.
+  struct Identity {
+    const void* object;
+    const void* type;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  virtual Identity identity() const noexcept { return {this, nullptr}; }
+
+  /// The EventLoop this is the core of, or null.
+  virtual void* event_loop() noexcept { return nullptr; }
+};
+
+/// Whether both are the same executor, or both none.
+template <class Runtime>
+bool is_same(const ExecutorCore<Runtime>* a, const ExecutorCore<Runtime>* b) noexcept {
+  return a == b || (a != nullptr && b != nullptr && a->identity() == b->identity());
+}
+
+template <class Runtime>
+class QueueCore;
+template <class Runtime>
+class Worker;
+
+/// That a thread runs a task of a queue whose worker it is not: see QueueCore::run_here().
+template <class Runtime>
+struct GuestTask {
+  QueueCore<Runtime>& queue;
+  /// Null: it is in the middle of no other one.
+  const GuestTask* outer;
+};
+
+template <class Runtime>
+struct ThreadContext {
+  /// Where a coroutine that suspends on this thread continues; null: nowhere in particular.
+  ExecutorCore<Runtime>* executor = nullptr;
+  /// The worker this thread is; null: not a worker.
+  Worker<Runtime>* worker = nullptr;
+  /// The queue this thread was a worker of, while its thread-locals are being destroyed. Compared only.
+  const void* left = nullptr;
+  /// The last task that it has begun to run as a guest, and is in the middle of; or null.
+  const GuestTask<Runtime>* guest = nullptr;
+
+  static ThreadContext& current() noexcept { return Runtime::template Local<ThreadContext, ThreadContext>::get(); }
+};
+
+/// Makes an executor the thread's current one for a scope.
+template <class Runtime>
+class ExecutorScope {
+ public:
+  explicit ExecutorScope(ExecutorCore<Runtime>* executor) noexcept
+      : before_(ThreadContext<Runtime>::current().executor) {
+    ThreadContext<Runtime>::current().executor = executor;
+  }
+  ~ExecutorScope() { ThreadContext<Runtime>::current().executor = before_; }
+  ExecutorScope(const ExecutorScope&) = delete;
+  ExecutorScope& operator=(const ExecutorScope&) = delete;
+
+ private:
+  ExecutorCore<Runtime>* before_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_EXECUTOR_EXECUTOR_CORE_HPP

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory aligned to cache lines, by hand. Not by operator new: glibc before 2.38 does not find again what it cuts off
+// around an aligned block, and the heap of a program in which queues and threads come and go would grow for as long as
+// it runs.
+
+#ifndef TOTO_DETAIL_GROUND_ALIGNED_MEMORY_HPP
+#define TOTO_DETAIL_GROUND_ALIGNED_MEMORY_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+
+namespace toto::inline v0_1::detail {
+
+/// The first aligned place behind `memory`, which has kAlignment bytes more than are needed. Where it begins is noted
+/// in front of that place.
+template <std::size_t kAlignment>
+void* align_in(void* memory) noexcept {
+  static_assert(kAlignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__ && __STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(memory));
+  char* const place = static_cast<char*>(memory) + (kAlignment - reinterpret_cast<std::uintptr_t>(memory) % kAlignment);
+  std::memcpy(place - sizeof(memory), &memory, sizeof(memory));
+  return place;
+}
+
+/// Throws: std::bad_alloc.
+template <std::size_t kAlignment>
+void* allocate_aligned(std::size_t bytes) {
+  return align_in<kAlignment>(::operator new(kAlignment + bytes));
+}
+
+/// The same. Null: no memory.
+template <std::size_t kAlignment>
+void* try_allocate_aligned(std::size_t bytes) noexcept {
+  void* const memory = ::operator new(kAlignment + bytes, std::nothrow);
+  return memory == nullptr ? nullptr : align_in<kAlignment>(memory);
+}
+
+inline void free_aligned(void* place) noexcept {
+  void* memory;
+  std::memcpy(&memory, static_cast<char*>(place) - sizeof(memory), sizeof(memory));
+  ::operator delete(memory);
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_ALIGNED_MEMORY_HPP

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// Annotations that a compiler can check: which mutex guards which field (Clang's -Wthread-safety), and which function
+// must stay out of line or is seldom called. They expand to nothing where the compiler does not know them.
+
+#ifndef TOTO_DETAIL_GROUND_ANNOTATIONS_HPP
+#define TOTO_DETAIL_GROUND_ANNOTATIONS_HPP
+
+#include "../../version.hpp"
+
+#if defined(__clang__)
+#define TOTO_THREAD_ANNOTATION(x) __attribute__((x))
+#else
+#define TOTO_THREAD_ANNOTATION(x)
+#endif
+
+#define TOTO_CAPABILITY(x) TOTO_THREAD_ANNOTATION(capability(x))
+#define TOTO_SCOPED_CAPABILITY TOTO_THREAD_ANNOTATION(scoped_lockable)
+#define TOTO_GUARDED_BY(x) TOTO_THREAD_ANNOTATION(guarded_by(x))
+#define TOTO_REQUIRES(...) TOTO_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
+#define TOTO_ACQUIRE(...) TOTO_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
+#define TOTO_TRY_ACQUIRE(...) TOTO_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
+#define TOTO_RELEASE(...) TOTO_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
+#define TOTO_RETURN_CAPABILITY(x) TOTO_THREAD_ANNOTATION(lock_returned(x))
+#define TOTO_NO_THREAD_SAFETY_ANALYSIS TOTO_THREAD_ANNOTATION(no_thread_safety_analysis)
+
+// A function the compiler must not inline: thread-local getters (the address may not be cached over a
+// suspension) and await_suspend (its locals may not move into the coroutine frame, LLVM issue 56301).
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TOTO_NOINLINE __declspec(noinline)
+#else
+#define TOTO_NOINLINE __attribute__((noinline))
+#endif
+
+// A function that hardly any program calls often: what starts, ends, refuses, reports. It is made small, which is also
+// faster to compile, and stays out of those that call it.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TOTO_COLD __declspec(noinline)
+#else
+#define TOTO_COLD __attribute__((cold, noinline))
+#endif
+
+// A short test in front of a long function, on the way of every task. GCC would inline it or not by how much the
+// program has grown already.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TOTO_ALWAYS_INLINE __forceinline
+#else
+#define TOTO_ALWAYS_INLINE inline __attribute__((always_inline))
+#endif
+
+#endif  // TOTO_DETAIL_GROUND_ANNOTATIONS_HPP

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// What happens when the process forks. Only the forking thread lives on in the child; a mutex held by any other thread
+// would stay locked there for ever. So everything shared is registered here: a fork first takes all of its mutexes, in
+// a fixed order, and lets go of them on both sides; in the child, each object also forgets the threads it has lost and
+// the work it had for them.
+
+#ifndef TOTO_DETAIL_GROUND_FORK_HPP
+#define TOTO_DETAIL_GROUND_FORK_HPP
+
+#include <initializer_list>
+
+#include "annotations.hpp"
+#include "lock.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// The order in which mutexes are taken. An object's mutex may be held while one of a later rank is taken.
+enum class ForkRank { registry, timers, waits, pools, executors, memory };
+
+template <class Runtime>
+class ForkAware {
+ public:
+  ForkAware(const ForkAware&) = delete;
+  ForkAware& operator=(const ForkAware&) = delete;
+
+  /// Takes the object's mutex.
+  virtual void before_fork() noexcept = 0;
+  /// Lets go of it; in the child, after having forgotten what other threads were doing.
+  virtual void after_fork(bool in_child) noexcept = 0;
+
+ protected:
+  explicit ForkAware(ForkRank rank) noexcept : rank_(rank) {}
+  ~ForkAware() = default;
+
+  /// From now on forks are told to this object. Last in the constructor of the final class: a fork on another thread
+  /// must not meet half an object.
+  void watch_forks() {
+    if constexpr (Runtime::forks) {
+      everything().add(*this);
+    }
+  }
+  /// First in its destructor.
+  void ignore_forks() noexcept {
+    if constexpr (Runtime::forks) {
+      everything().remove(*this);
+    }
+  }
+
+ private:
+  class Everything {
+   public:
+    TOTO_COLD Everything() { Runtime::at_fork(&before, &after_in_parent, &after_in_child); }
+
+    void add(ForkAware& object) {
+      const Lock lock(mutex_);
+      object.next_ = first_;
+      if (first_ != nullptr) {
+        first_->previous_ = &object;
+      }
+      first_ = &object;
+    }
+    void remove(ForkAware& object) noexcept {
+      const Lock lock(mutex_);
+      (object.previous_ != nullptr ? object.previous_->next_ : first_) = object.next_;
+      if (object.next_ != nullptr) {
+        object.next_->previous_ = object.previous_;
+      }
+    }
+
+   private:
+    TOTO_COLD static void before() TOTO_NO_THREAD_SAFETY_ANALYSIS {
+      Everything& all = everything();
+      all.mutex_.lock();
+      for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::pools,
+                                  ForkRank::executors, ForkRank::memory}) {
+        for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
+          if (object->rank_ == rank) {
+            object->before_fork();
+          }
+        }
+      }
+    }
+    static void after_in_parent() { after(false); }
+    static void after_in_child() { after(true); }
+    TOTO_COLD static void after(bool in_child) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+      Everything& all = everything();
+      for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
+        object->after_fork(in_child);
+      }
+      all.mutex_.unlock();
+    }
+
+    typename Runtime::Mutex mutex_;
+    ForkAware* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  };
+
+  static Everything& everything() { return Runtime::template global<Everything>(); }
+
+  ForkRank rank_;
+  ForkAware* next_ = nullptr;
+  ForkAware* previous_ = nullptr;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_FORK_HPP

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+//
+// A mutex and a parker that sleep on one word of memory, as Linux's futex lets them: without waiting, each costs one
+// atomic operation, and waking somebody never makes him run into a lock. Part of runtime.hpp, which uses them where
+// they can be had. The mutex is the third one of Drepper's "Futexes are tricky" (2011); the parker is Rust's
+// std::thread::park.
+
+#ifndef TOTO_DETAIL_GROUND_FUTEX_HPP
+#define TOTO_DETAIL_GROUND_FUTEX_HPP
+
+#if defined(__linux__) && !defined(__SANITIZE_THREAD__)
+#define TOTO_DETAIL_FUTEX 1
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)  // it knows the order of the standard's locks, and tells of cycles in it
+#undef TOTO_DETAIL_FUTEX
+#endif
+#endif
+#endif
+
+#if defined(TOTO_DETAIL_FUTEX)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <cstdint>
+#include <ctime>
+
+#include "annotations.hpp"
+#include "lean_std.hpp"
+#include "processor.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Sleeps while the word is `expected`, or until the deadline has passed; may return for no reason.
+inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                       std::chrono::steady_clock::time_point deadline) noexcept {
+  std::timespec until{};
+  const bool limited = deadline != std::chrono::steady_clock::time_point::max();
+  if (limited) {
+    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    until.tv_sec = static_cast<std::time_t>(nanoseconds > 0 ? nanoseconds / kSecond : 0);
+    until.tv_nsec = static_cast<long>(nanoseconds > 0 ? nanoseconds % kSecond : 0);
+  }
+  // The absolute time of this operation is that of CLOCK_MONOTONIC, which is the steady clock.
+  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,
+          FUTEX_BITSET_MATCH_ANY);
+}
+
+/// Wakes one sleeper. The word may be gone: at worst somebody else is woken for no reason.
+inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+/// Not recursive. Looks again before it sleeps, because it is never held for long; and ever less often, so that who has
+/// it can take it a few times more, instead of losing its cache line to those who look.
+class TOTO_CAPABILITY("mutex") FutexMutex {
+ public:
+  void lock() noexcept TOTO_ACQUIRE() {
+    if (!try_lock()) [[unlikely]] {
+      lock_slowly();
+    }
+  }
+  bool try_lock() noexcept TOTO_TRY_ACQUIRE(true) {
+    std::uint32_t seen = kFree;
+    // Acquire: pairs with the release in unlock().
+    return word_.compare_exchange_strong(seen, kTaken, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  void unlock() noexcept TOTO_RELEASE() {
+    if (word_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]] {
+      futex_wake(word_);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = 0;
+  static constexpr std::uint32_t kTaken = 1;
+  static constexpr std::uint32_t kContended = 2;  // taken, and somebody sleeps, or has
+  // In all about as long as it takes to wake a thread on another processor, where a pause takes 25 ns.
+  static constexpr int kLooks = 16;
+  static constexpr int kShortestPause = 4;
+  static constexpr int kLongestPause = 128;
+
+  TOTO_NOINLINE void lock_slowly() noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    const int looks = processors() > 1 ? kLooks : 0;
+    int pause = kShortestPause;
+    for (int look = 0; look < looks; ++look) {
+      for (int i = 0; i < pause; ++i) {
+        relax();
+      }
+      if (word_.load(std::memory_order_relaxed) == kFree && try_lock()) {
+        return;
+      }
+      pause = pause < kLongestPause ? 2 * pause : pause;
+    }
+    while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
+      futex_wait(word_, kContended, std::chrono::steady_clock::time_point::max());
+    }
+  }
+
+  std::atomic<std::uint32_t> word_{kFree};
+};
+
+/// See StdRuntime::Parker.
+class FutexParker {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  void park() noexcept { park_until(TimePoint::max()); }
+
+  bool park_until(TimePoint deadline) noexcept {
+    // Acquire, here and below: pairs with the release in unpark().
+    std::uint32_t seen = kToken;
+    if (word_.compare_exchange_strong(seen, kEmpty, std::memory_order_acquire, std::memory_order_relaxed)) {
+      return true;
+    }
+    seen = kEmpty;
+    if (word_.compare_exchange_strong(seen, kParked, std::memory_order_relaxed, std::memory_order_relaxed)) {
+      futex_wait(word_, kParked, deadline);
+    }
+    return word_.exchange(kEmpty, std::memory_order_acquire) == kToken;
+  }
+
+  void unpark() noexcept {
+    if (word_.exchange(kToken, std::memory_order_release) == kParked) {
+      futex_wake(word_);
+    }
+  }
+
+  /// Whether the next park() returns at once.
+  bool has_token() const noexcept { return word_.load(std::memory_order_relaxed) == kToken; }
+
+ private:
+  static constexpr std::uint32_t kEmpty = 0;
+  static constexpr std::uint32_t kToken = 1;
+  static constexpr std::uint32_t kParked = 2;
+
+  std::atomic<std::uint32_t> word_{kEmpty};
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_FUTEX
+#endif  // TOTO_DETAIL_GROUND_FUTEX_HPP

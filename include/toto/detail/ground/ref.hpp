@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// Shared ownership that the runtime policy can see: std::shared_ptr counts with atomics of its own, which a simulator
+// would miss.
+
+#ifndef TOTO_DETAIL_GROUND_REF_HPP
+#define TOTO_DETAIL_GROUND_REF_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+#include "annotations.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Base of an object that counts its owners and deletes itself with the last one. Starts with one owner.
+template <class Runtime>
+class RefCounted {
+ public:
+  RefCounted(const RefCounted&) = delete;
+  RefCounted& operator=(const RefCounted&) = delete;
+
+  /// Thread-safe.
+  void retain(std::size_t owners = 1) noexcept {
+    owners_.fetch_add(owners, std::memory_order_relaxed);  // the caller is an owner: nothing to order
+  }
+
+  /// Thread-safe. The object is gone after the last owner's call.
+  void release(std::size_t owners = 1) noexcept {
+    // acq_rel pairs with itself: what every former owner did happens before the deletion.
+    if (owners_.fetch_sub(owners, std::memory_order_acq_rel) == owners) {
+      delete this;
+    }
+  }
+
+ protected:
+  RefCounted() noexcept = default;
+  virtual ~RefCounted() = default;
+
+ private:
+  typename Runtime::template Atomic<std::size_t> owners_{1};
+};
+
+/// One owner of a RefCounted object, or none.
+template <class T>
+class Ref {
+ public:
+  Ref() noexcept = default;
+  /// Takes over an ownership that exists already.
+  static Ref adopt(T* object) noexcept {
+    Ref ref;
+    ref.object_ = object;
+    return ref;
+  }
+  /// Becomes a further owner.
+  static Ref share(T* object) noexcept {
+    if (object != nullptr) {
+      object->retain();
+    }
+    return adopt(object);
+  }
+  Ref(const Ref& other) noexcept : Ref(share(other.object_)) {}
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Ref() {
+    if (object_ != nullptr) {
+      object_->release();
+    }
+  }
+
+  T* get() const noexcept { return object_; }
+  T* operator->() const noexcept { return object_; }
+  T& operator*() const noexcept { return *object_; }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  /// Gives up the ownership without ending it.
+  T* leak() noexcept { return std::exchange(object_, nullptr); }
+
+ private:
+  T* object_ = nullptr;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_REF_HPP

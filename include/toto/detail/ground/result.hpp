@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+//
+// Result: room for how a task ended: a value, an exception, or one of the library's own reasons, kept as a code so that
+// storing it cannot fail. Read next: task_state.hpp.
+
+#ifndef TOTO_DETAIL_GROUND_RESULT_HPP
+#define TOTO_DETAIL_GROUND_RESULT_HPP
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "../../errors.hpp"
+#include "annotations.hpp"
+#include "text.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Unwound: it ran, and its thread was ended by force (pthread_exit).
+enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, taken };
+
+/// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a value.
+template <class R>
+using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
+
+[[noreturn]] TOTO_COLD inline void throw_cancelled(std::string_view queue, std::string_view how) {
+  throw TaskCancelled(join({"toto: a task on queue '", queue, "' ", how}));
+}
+
+/// How a result of type R is kept.
+template <class R>
+struct Kept {
+  using Type = R;
+};
+template <>
+struct Kept<void> {
+  struct Type {};
+};
+template <class R>
+struct Kept<R&> {
+  using Type = R*;
+};
+
+/// One thread at a time; whoever publishes and takes it orders the accesses.
+template <class R>
+class Result {
+ public:
+  using Value = typename Kept<R>::Type;
+
+  Result() noexcept {}
+  Result(const Result&) = delete;
+  Result& operator=(const Result&) = delete;
+  ~Result() { reset(); }
+
+  Outcome outcome() const noexcept { return outcome_; }
+
+  /// Keeps what `function` returns, constructed in place.
+  /// Throws: what `function` throws; then nothing is kept.
+  template <class F>
+  void set_from(F&& function) {
+    if constexpr (std::is_void_v<R>) {
+      std::forward<F>(function)();
+      ::new (static_cast<void*>(std::addressof(value_))) Value{};
+    } else if constexpr (std::is_reference_v<R>) {
+      ::new (static_cast<void*>(std::addressof(value_))) Value(std::addressof(std::forward<F>(function)()));
+    } else {
+      ::new (static_cast<void*>(std::addressof(value_))) Value(std::forward<F>(function)());
+    }
+    outcome_ = Outcome::value;
+  }
+  /// The exception is this one's alone then: not every library's exception_ptr is empty when it was moved from.
+  void set_exception(std::exception_ptr&& failure) noexcept {
+    ::new (static_cast<void*>(std::addressof(failure_))) std::exception_ptr(std::exchange(failure, nullptr));
+    outcome_ = Outcome::exception;
+  }
+  void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }
+  void set_unwound() noexcept { outcome_ = Outcome::unwound; }
+
+  /// The failure, if that is how it ended.
+  std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
+
+  /// Moves the value out, or throws what the task threw, or TaskCancelled naming the queue. The result is gone then.
+  R take(std::string_view queue = {}) {
+    struct Reset {
+      Result& result;
+      ~Reset() { result.reset(); }
+    };
+    switch (outcome_) {
+      case Outcome::value: {
+        const Reset after{*this};
+        if constexpr (std::is_void_v<R>) {
+          return;
+        } else if constexpr (std::is_reference_v<R>) {
+          return *value_;
+        } else {
+          return std::move(value_);
+        }
+      }
+      case Outcome::exception: {
+        // The only owner is this thread now: the exception is destroyed here, not on the worker.
+        const std::exception_ptr failure = std::move(failure_);
+        reset();
+        std::rethrow_exception(failure);
+      }
+      case Outcome::cancelled:
+        outcome_ = Outcome::taken;
+        throw_cancelled(queue, "was cancelled before it ran");
+      case Outcome::unwound:
+        outcome_ = Outcome::taken;
+        throw_cancelled(queue, "has no result: its thread was ended while it ran (pthread_exit)");
+      case Outcome::none:
+      case Outcome::taken:
+        break;
+    }
+    throw NoState("toto: the result was taken already");
+  }
+
+ private:
+  void reset() noexcept {
+    if (outcome_ == Outcome::value) {
+      value_.~Value();
+    } else if (outcome_ == Outcome::exception) {
+      failure_.~exception_ptr();
+    }
+    outcome_ = Outcome::taken;
+  }
+
+  union {
+    Value value_;
+    std::exception_ptr failure_;
+  };
+  Outcome outcome_ = Outcome::none;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_RESULT_HPP

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// SpinBudget: how long it pays to look again before going to sleep. A thread that is woken right after it has gone to
+// sleep pays for both; one that looks for something which does not come wastes a processor. Backoff: how long to leave
+// something to another thread.
+
+#ifndef TOTO_DETAIL_GROUND_SPIN_HPP
+#define TOTO_DETAIL_GROUND_SPIN_HPP
+
+#include <atomic>
+
+#include "annotations.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Learns from success and failure: after a few vain attempts it hardly looks any more, and now and then tries whether
+/// times have changed. Thread-safe; threads that share it may lose what one of them has learnt.
+template <class Runtime>
+class SpinBudget {
+ public:
+  /// Looks until `done()` is true, or for as long as it pays. The caller tells whether it did.
+  template <class Done>
+  void spin(Done done) const noexcept {
+    if constexpr (Runtime::spins) {
+      if (Runtime::processors() > 1) {
+        const unsigned failures = failures_.load(std::memory_order_relaxed);  // a hint
+        const unsigned most = failures < kPatience || failures % kRetry == 0 ? kMost : kLeast;
+        for (unsigned look = 0; look < most && !done(); ++look) {
+          Runtime::relax();
+        }
+      }
+    }
+  }
+
+  /// It paid: what was waited for has come, without sleeping or soon after.
+  void paid(bool so) noexcept {
+    if constexpr (Runtime::spins) {
+      const unsigned failures = failures_.load(std::memory_order_relaxed);
+      if (!so || failures != 0) {
+        failures_.store(so ? 0 : failures + 1, std::memory_order_relaxed);
+      }
+    }
+  }
+
+ private:
+  static constexpr unsigned kMost = 1024;  // looks: some ten to fifty microseconds
+  static constexpr unsigned kLeast = 16;
+  static constexpr unsigned kPatience = 4;  // failures in a row until it looks for the shorter time
+  static constexpr unsigned kRetry = 16;
+
+  typename Runtime::template Atomic<unsigned> failures_{0};
+};
+
+/// For one thread: waits longer each time, up to about what it takes to wake a thread on another processor. Exponential
+/// backoff, as in Ethernet. It looks at nothing meanwhile: what it read, the other thread would have to fetch back.
+template <class Runtime>
+class Backoff {
+ public:
+  void wait() const noexcept {
+    if constexpr (Runtime::spins) {
+      if (Runtime::processors() > 1) {
+        for (unsigned i = 0; i < pauses_; ++i) {
+          Runtime::relax();
+        }
+      }
+    }
+  }
+
+  void grow() noexcept { pauses_ = pauses_ < kMost ? 2 * pauses_ : kMost; }
+  void reset() noexcept { pauses_ = kLeast; }
+
+ private:
+  static constexpr unsigned kLeast = 16;
+  static constexpr unsigned kMost = 512;  // pauses: some ten to twenty microseconds
+
+  unsigned pauses_ = kLeast;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_SPIN_HPP

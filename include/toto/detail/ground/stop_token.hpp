@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+//
+// BasicStopSource, BasicStopToken, BasicStopCallback: std::stop_source, std::stop_token and std::stop_callback once
+// more, over a runtime policy. They serve where the standard library has none yet, and under the simulator, which has
+// to see what waits for what. Their meaning is the standard's; only what the library needs is here.
+
+#ifndef TOTO_DETAIL_GROUND_STOP_TOKEN_HPP
+#define TOTO_DETAIL_GROUND_STOP_TOKEN_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "annotations.hpp"
+#include "lock.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Asks for a stop source without a state.
+struct NoStopState {
+  explicit NoStopState() = default;
+};
+
+/// A registered callback, as its stop state sees it: a link in a list, and how to run it.
+struct StopNode {
+  explicit StopNode(void (*run_it)(StopNode&) noexcept) noexcept : run(run_it) {}
+
+  void (*const run)(StopNode&) noexcept;
+  StopNode* next = nullptr;
+  StopNode* previous = nullptr;
+  bool listed = false;
+};
+
+/// What the sources, tokens and callbacks of one stop request share.
+///
+/// Invariants:
+///  T1  A node is listed, or running (running_ points to it), or over; it moves on under mutex_ only.
+///  T2  The requester touches a node again only if running_ still points to it when it has the lock back.
+///  T3  A callback runs without the lock.
+/// Thread safety: Thread-safe.
+template <class Runtime>
+class StopState {
+ public:
+  StopState() = default;
+  StopState(const StopState&) = delete;
+  StopState& operator=(const StopState&) = delete;
+
+  void add_reference() noexcept {
+    references_.fetch_add(1, std::memory_order_relaxed);  // no pair: whoever adds has a reference already
+  }
+  void remove_reference() noexcept {
+    // Release and acquire pair with each other: the last one sees everything done under the other references.
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete this;
+    }
+  }
+
+  void add_source() noexcept {
+    sources_.fetch_add(1, std::memory_order_relaxed);  // no pair: a count alone
+  }
+  void remove_source() noexcept {
+    // Pairs with the load in stop_possible().
+    sources_.fetch_sub(1, std::memory_order_release);
+  }
+
+  bool stop_requested() const noexcept {
+    // Pairs with the store in request_stop().
+    return requested_.load(std::memory_order_acquire);
+  }
+  bool stop_possible() const noexcept {
+    // The sources first: the last one may ask for the stop and then go. Pairs with remove_source().
+    return sources_.load(std::memory_order_acquire) != 0 || stop_requested();
+  }
+
+  /// Runs the callbacks, on this thread. Returns false if somebody has asked before.
+  bool request_stop() noexcept {
+    Lock lock(mutex_);
+    if (requested_.load(std::memory_order_relaxed)) {  // no pair: written under mutex_ only
+      return false;
+    }
+    requested_.store(true, std::memory_order_release);  // pairs with stop_requested()
+    requester_ = this_thread();
+    while (first_ != nullptr) {
+      StopNode& node = *first_;
+      unlink_locked(node);
+      running_ = &node;
+      lock.unlock();
+      node.run(node);
+      lock.lock();
+      if (running_ == &node) {
+        running_ = nullptr;
+        if (waiter_ != nullptr) {
+          // Under the lock: the waiter leaves, and takes its parker along, only with the lock.
+          waiter_->unpark();
+          waiter_ = nullptr;
+        }
+      }
+    }
+    return true;
+  }
+
+  /// Lists the node. Returns false, and does not, if a stop has been requested.
+  bool attach(StopNode& node) noexcept {
+    const Lock lock(mutex_);
+    if (requested_.load(std::memory_order_relaxed)) {  // no pair: written under mutex_ only
+      return false;
+    }
+    node.listed = true;
+    node.next = first_;
+    if (first_ != nullptr) {
+      first_->previous = &node;
+    }
+    first_ = &node;
+    return true;
+  }
+
+  /// From its return the node is not touched again.
+  /// Blocks: while another thread runs this very callback.
+  void detach(StopNode& node) noexcept {
+    Lock lock(mutex_);
+    if (node.listed) {
+      unlink_locked(node);
+      return;
+    }
+    if (running_ != &node) {
+      return;
+    }
+    if (requester_ == this_thread()) {
+      running_ = nullptr;  // the callback destroys itself
+      return;
+    }
+    typename Runtime::Parker parker;
+    waiter_ = &parker;  // alone: one node runs at a time, and a node has one destructor
+    while (running_ == &node) {
+      lock.unlock();
+      parker.park();
+      lock.lock();
+    }
+  }
+
+ private:
+  struct Tag;
+
+  // Every thread has its own; the address is only ever compared for equality.
+  static const void* this_thread() noexcept { return &Runtime::template Local<char, Tag>::get(); }
+
+  void unlink_locked(StopNode& node) noexcept TOTO_REQUIRES(mutex_) {
+    (node.previous != nullptr ? node.previous->next : first_) = node.next;
+    if (node.next != nullptr) {
+      node.next->previous = node.previous;
+    }
+    node.next = nullptr;
+    node.previous = nullptr;
+    node.listed = false;
+  }
+
+  typename Runtime::template Atomic<std::size_t> references_{1};
+  typename Runtime::template Atomic<std::size_t> sources_{0};
+  typename Runtime::template Atomic<bool> requested_{false};
+  typename Runtime::Mutex mutex_;
+  StopNode* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  StopNode* running_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  typename Runtime::Parker* waiter_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  const void* requester_ TOTO_GUARDED_BY(mutex_) = nullptr;
+};
+
+/// A counted reference to a stop state, or none.
+template <class Runtime>
+class StopStateRef {
+ public:
+  StopStateRef() noexcept = default;
+  /// Takes over the reference that a new state is born with.
+  explicit StopStateRef(StopState<Runtime>* state) noexcept : state_(state) {}
+  StopStateRef(const StopStateRef& other) noexcept : state_(other.state_) {
+    if (state_ != nullptr) {
+      state_->add_reference();
+    }
+  }
+  StopStateRef(StopStateRef&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  StopStateRef& operator=(StopStateRef other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~StopStateRef() {
+    if (state_ != nullptr) {
+      state_->remove_reference();
+    }
+  }
+
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+  StopState<Runtime>* operator->() const noexcept { return state_; }
+  friend bool operator==(const StopStateRef&, const StopStateRef&) noexcept = default;
+
+ private:
+  StopState<Runtime>* state_ = nullptr;
+};
+
+template <class Runtime, class Callback>
+class BasicStopCallback;
+
+/// Tells whether a stop was requested. Default-constructed: never.
+/// Thread safety: a value; different tokens of one state may be used by different threads.
+template <class Runtime>
+class BasicStopToken {
+ public:
+  BasicStopToken() noexcept = default;
+
+  [[nodiscard]] bool stop_requested() const noexcept { return state_ && state_->stop_requested(); }
+  /// True if a stop was requested, or there is still a source that may ask for one.
+  [[nodiscard]] bool stop_possible() const noexcept { return state_ && state_->stop_possible(); }
+
+  [[nodiscard]] friend bool operator==(const BasicStopToken&, const BasicStopToken&) noexcept = default;
+
+ private:
+  template <class>
+  friend class BasicStopSource;
+  template <class, class>
+  friend class BasicStopCallback;
+
+  explicit BasicStopToken(StopStateRef<Runtime> state) noexcept : state_(std::move(state)) {}
+
+  StopStateRef<Runtime> state_;
+};
+
+/// Requests a stop.
+/// Thread safety: a value; different sources of one state may be used by different threads.
+template <class Runtime>
+class BasicStopSource {
+ public:
+  /// Throws: std::bad_alloc.
+  BasicStopSource() : state_(new StopState<Runtime>) { state_->add_source(); }
+  explicit BasicStopSource(NoStopState) noexcept {}
+  BasicStopSource(const BasicStopSource& other) noexcept : state_(other.state_) {
+    if (state_) {
+      state_->add_source();
+    }
+  }
+  BasicStopSource(BasicStopSource&& other) noexcept = default;
+  BasicStopSource& operator=(BasicStopSource other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~BasicStopSource() {
+    if (state_) {
+      state_->remove_source();
+    }
+  }
+
+  /// Runs the callbacks on this thread, if nobody has asked before. Returns whether this was the first.
+  /// Lifetime: a callback may destroy this source.
+  bool request_stop() noexcept {
+    const StopStateRef<Runtime> kept = state_;
+    return kept && kept->request_stop();
+  }
+
+  [[nodiscard]] bool stop_requested() const noexcept { return state_ && state_->stop_requested(); }
+  [[nodiscard]] bool stop_possible() const noexcept { return static_cast<bool>(state_); }
+  [[nodiscard]] BasicStopToken<Runtime> get_token() const noexcept { return BasicStopToken<Runtime>(state_); }
+
+  [[nodiscard]] friend bool operator==(const BasicStopSource&, const BasicStopSource&) noexcept = default;
+
+ private:
+  StopStateRef<Runtime> state_;
+};
+
+/// Calls `callback` when a stop is requested, on the thread that requests it; at once if that has happened already.
+///
+/// Blocks: the destructor, while another thread runs this very callback.
+template <class Runtime, class Callback>
+class BasicStopCallback : private StopNode {
+ public:
+  using callback_type = Callback;
+
+  /// Throws: what constructing the callback throws.
+  template <class Init>
+    requires std::is_constructible_v<Callback, Init>
+  explicit BasicStopCallback(BasicStopToken<Runtime> token,
+                             Init&& callback) noexcept(std::is_nothrow_constructible_v<Callback, Init>)
+      : StopNode(&run_callback), callback_(std::forward<Init>(callback)), state_(std::move(token.state_)) {
+    if (state_ && !state_->attach(*this)) {
+      run_callback(*this);
+    }
+  }
+  ~BasicStopCallback() {
+    if (state_) {
+      state_->detach(*this);
+    }
+  }
+  BasicStopCallback(const BasicStopCallback&) = delete;
+  BasicStopCallback& operator=(const BasicStopCallback&) = delete;
+
+ private:
+  static void run_callback(StopNode& node) noexcept {
+    std::forward<Callback>(static_cast<BasicStopCallback&>(node).callback_)();
+  }
+
+  Callback callback_;
+  StopStateRef<Runtime> state_;
+};
+
+template <class Runtime, class Callback>
+BasicStopCallback(BasicStopToken<Runtime>, Callback) -> BasicStopCallback<Runtime, Callback>;
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_STOP_TOKEN_HPP

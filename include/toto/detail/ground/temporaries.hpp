@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// GCC before 13 destroys twice every brace- or aggregate-initialised temporary with a non-trivial destructor inside a
+// co_await expression: a closure with such a capture, `Row{...}`. This header tells which callables and arguments are
+// of that kind, so that awaiting a handle made from them in the same expression is refused at compile time rather than
+// corrupting memory. On other compilers it lets everything through.
+
+#ifndef TOTO_DETAIL_GROUND_TEMPORARIES_HPP
+#define TOTO_DETAIL_GROUND_TEMPORARIES_HPP
+
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "annotations.hpp"
+#include "invoke.hpp"
+
+#define TOTO_STORE_THE_HANDLE_FIRST                                                                        \
+  "toto: this compiler (GCC before 13) destroys such a temporary twice inside co_await; store the handle " \
+  "first: auto handle = ...; co_await handle;  (a stored one that is moved on is to be declared as a "     \
+  "toto::TaskHandle<T>; see docs/guide.md, GCC 12 and temporaries)"
+
+namespace toto::inline v0_1 {
+
+namespace detail {
+
+/// Whether T is the type of a lambda, as far as the compiler's name for it tells.
+#if defined(__clang__)
+template <class T>
+consteval bool is_closure() {
+  return std::string_view(__PRETTY_FUNCTION__).find("[T = (lambda") != std::string_view::npos;
+}
+#elif defined(__GNUC__)
+// Whether the name of T ends in "<lambda(...)>", and not only in the argument of a template.
+template <class T>
+consteval bool is_closure() {
+  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = use()::<lambda()>]"
+  std::size_t place = function.rfind('>');
+  for (int depth = 0; place != std::string_view::npos && place > 0; --place) {
+    depth += function[place] == '>' ? 1 : function[place] == '<' ? -1 : 0;
+    if (depth == 0) {
+      const bool last = function.find_first_not_of(" ];", function.rfind('>') + 1) == std::string_view::npos;
+      return last && function.substr(place).starts_with("<lambda");
+    }
+  }
+  return false;
+}
+#else
+template <class T>
+consteval bool is_closure() {
+  return false;
+}
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+/// T is deduced as for a forwarding reference.
+template <class T>
+inline constexpr bool kDestroyedTwice = !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&
+                                        (std::is_aggregate_v<T> || is_closure<T>());
+#else
+template <class T>
+inline constexpr bool kDestroyedTwice = false;
+#endif
+
+/// Holds an object in a class that has a constructor, which is what saves it from being destroyed twice.
+template <class T>
+class Named {
+ public:
+  explicit Named(T&& object) : object_(std::move(object)) {}
+  explicit Named(const T& object) : object_(object) {}
+
+  template <class... Args>
+    requires std::is_invocable_v<T, Args...>
+  decltype(auto) operator()(Args&&... args) && {
+    return detail::invoke(std::move(object_), std::forward<Args>(args)...);
+  }
+  operator T() && { return std::move(object_); }  // NOLINT(google-explicit-constructor)
+
+ private:
+  T object_;
+};
+
+/// What is kept of an argument: a copy, as std::decay_t says; of a Named object, the object itself.
+template <class T>
+struct StoredAs {
+  using Type = T;
+};
+template <class T>
+struct StoredAs<Named<T>> {
+  using Type = T;
+};
+template <class T>
+using Stored = typename StoredAs<std::decay_t<T>>::Type;
+
+}  // namespace detail
+
+/// Insists that a moved object is a named one, which only looks like a temporary: `co_await
+/// queue.yield_task(toto::not_a_temporary(std::move(work)))`. Gives something that is called like `object`, or converts
+/// to it as an argument.
+template <class T>
+auto not_a_temporary(T&& object) {
+  return detail::Named<std::remove_cvref_t<T>>(std::forward<T>(object));
+}
+
+}  // namespace toto::inline v0_1
+
+#endif  // TOTO_DETAIL_GROUND_TEMPORARIES_HPP

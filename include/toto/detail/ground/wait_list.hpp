@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+//
+// WaitList: threads that sleep until something guarded by a mutex changes, like a condition variable, but each thread
+// sleeps on a parker of its own on its own stack.
+
+#ifndef TOTO_DETAIL_GROUND_WAIT_LIST_HPP
+#define TOTO_DETAIL_GROUND_WAIT_LIST_HPP
+
+#include "annotations.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Guarded by the mutex that guards what the threads wait for. Trivial, so that it fits where space is short.
+template <class Runtime>
+class WaitList {
+ public:
+  using TimePoint = typename Runtime::Clock::time_point;
+
+  bool empty() const noexcept { return first_ == nullptr; }
+
+  /// Lets go of the mutex, sleeps until `done()` is true or the deadline has passed, and returns `done()`, with the
+  /// mutex held. `done` is called with the mutex held, before the first sleep and after each wake-up.
+  template <class Predicate>
+  bool wait_until(typename Runtime::Mutex& mutex, TimePoint deadline, Predicate done)
+      TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {  // `done` names the mutex in its own words
+    while (!done()) {
+      if (!wait_once(mutex, deadline)) {
+        return done();
+      }
+    }
+    return true;
+  }
+
+  template <class Predicate>
+  void wait(typename Runtime::Mutex& mutex, Predicate done) TOTO_REQUIRES(mutex) {
+    wait_until(mutex, TimePoint::max(), done);
+  }
+
+  /// Wakes every sleeper, to look again. Called with the mutex held.
+  void notify_all() noexcept {
+    for (Sleeper* sleeper = first_; sleeper != nullptr; sleeper = sleeper->next) {
+      sleeper->parker.unpark();
+    }
+  }
+
+ private:
+  struct Sleeper {
+    typename Runtime::Parker parker;
+    Sleeper* next = nullptr;
+    Sleeper* previous = nullptr;
+  };
+
+  /// Lets go of the mutex and sleeps once. False: the deadline has passed. Not in the loop of each of those that wait.
+  TOTO_NOINLINE bool wait_once(typename Runtime::Mutex& mutex, TimePoint deadline)
+      TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    Sleeper self;
+    add(self);
+    mutex.unlock();
+    self.parker.park_until(deadline);
+    mutex.lock();
+    remove(self);  // with the mutex held: a notifier is never left with a sleeper that has gone
+    return deadline == TimePoint::max() || Runtime::Clock::now() < deadline;
+  }
+
+  void add(Sleeper& sleeper) noexcept {
+    sleeper.previous = nullptr;
+    sleeper.next = first_;
+    if (first_ != nullptr) {
+      first_->previous = &sleeper;
+    }
+    first_ = &sleeper;
+  }
+
+  void remove(Sleeper& sleeper) noexcept {
+    (sleeper.previous != nullptr ? sleeper.previous->next : first_) = sleeper.next;
+    if (sleeper.next != nullptr) {
+      sleeper.next->previous = sleeper.previous;
+    }
+  }
+
+  Sleeper* first_ = nullptr;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_WAIT_LIST_HPP

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+//
+// Home: where a coroutine that awaits continues. Read next: task_state.hpp.
+
+#ifndef TOTO_DETAIL_QUEUE_HOME_HPP
+#define TOTO_DETAIL_QUEUE_HOME_HPP
+
+#include <cstdint>
+#include <utility>
+
+#include "../executor/executor_core.hpp"
+#include "../ground/ref.hpp"
+#include "queue_core.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Where a coroutine that awaits continues: on an executor, or nowhere in particular.
+template <class Runtime>
+class Home {
+ public:
+  using Executor = ExecutorCore<Runtime>;
+
+  Home() noexcept = default;
+  explicit Home(Ref<Executor> executor) noexcept : Home(executor.leak(), kOwned) {}
+  Home(Home&& other) noexcept : word_(std::exchange(other.word_, 0)) {}
+  Home& operator=(Home&& other) noexcept {
+    std::swap(word_, other.word_);
+    return *this;
+  }
+  ~Home() {
+    if ((word_ & kOwned) != 0) {
+      executor()->release();
+    }
+  }
+
+  /// The calling thread's executor. `known` lives as long as the home anyway: it needs no counting.
+  static Home current(const Executor* known) noexcept { return of(ThreadContext<Runtime>::current(), known); }
+  static Home of(const ThreadContext<Runtime>& thread, const Executor* known) noexcept {
+    Executor* const executor = thread.executor;
+    return executor != nullptr && executor != known ? Home(Ref<Executor>::share(executor)) : Home(executor, 0);
+  }
+
+  /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
+  bool is_here(const Worker<Runtime>* worker) const noexcept {
+    return worker != nullptr && !worker->resume_next && !worker->in_run_local && !worker->is_guest() &&
+           (executor() == nullptr || executor() == &worker->core);
+  }
+
+  /// Sends the continuation home, if there is one and it has not ended; `ahead` of what waits there, if that is a
+  /// queue: for what takes tasks out of queues, which may stand there. After true, the node and this may be gone.
+  bool try_post(Continuation& node, bool ahead = false) noexcept {
+    Home home = std::move(*this);  // this may live in the node's block
+    Executor* const executor = home.executor();
+    if (executor != nullptr && (ahead ? executor->post_front(node) : executor->post(node))) {
+      return true;
+    }
+    *this = std::move(home);
+    return false;
+  }
+
+  /// What the home, a queue or a program's own executor, has still to be told of a node that it was given silently.
+  class Announcement {
+   public:
+    Announcement() noexcept = default;
+    /// The caller holds no mutex.
+    void make() noexcept {
+      if (executor_) {
+        executor_->announce(ticket_);
+      }
+    }
+
+   private:
+    friend Home;
+    Ref<Executor> executor_;
+    std::uint64_t ticket_ = 0;
+  };
+
+  /// As try_post(), for a caller that holds a mutex, and makes the announcement without it.
+  bool try_post_silently(Continuation& node, Announcement& announcement) noexcept {
+    if ((word_ & kOwned) == 0) {
+      return try_post(node);  // the task's own queue, posted in full, or no home
+    }
+    if (!executor()->post_silently(node, announcement.ticket_)) {
+      return false;
+    }
+    announcement.executor_ = Ref<Executor>::adopt(executor());
+    word_ = 0;
+    return true;
+  }
+
+  /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is
+  /// doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
+  void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
+    if (try_post(node, ahead)) {
+      return;
+    }
+    if (worker != nullptr) {
+      worker->local.push_back(node);
+    } else if (!queue.post_front(node)) {
+      node.run(node, Turn::on_executor);  // nobody else is left to do it
+    }
+  }
+
+ private:
+  static constexpr std::uintptr_t kOwned = 1;  // in the pointer's lowest bit: there is one in each task
+
+  Home(Executor* executor, std::uintptr_t owned) noexcept
+      : word_(executor != nullptr ? reinterpret_cast<std::uintptr_t>(executor) | owned : 0) {}
+  Executor* executor() const noexcept { return reinterpret_cast<Executor*>(word_ & ~kOwned); }
+
+  std::uintptr_t word_ = 0;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_HOME_HPP

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//
+// What BasicTaskQueue::schedule() gives: awaiting it moves the coroutine onto the queue. Its place in the queue lives
+// in the coroutine's frame; a coroutine that is destroyed while it waits leaves the queue.
+
+#ifndef TOTO_DETAIL_QUEUE_SCHEDULE_HPP
+#define TOTO_DETAIL_QUEUE_SCHEDULE_HPP
+
+#include <coroutine>
+
+#include "queue_core.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class [[nodiscard("co_await it: the coroutine continues on the queue then")]] ScheduleAwaiter {
+ public:
+  explicit ScheduleAwaiter(QueueCore<Runtime>& core) noexcept : core_(core) {}
+  ScheduleAwaiter(const ScheduleAwaiter&) = delete;
+  ScheduleAwaiter& operator=(const ScheduleAwaiter&) = delete;
+  ~ScheduleAwaiter() {
+    if (waiting_) {
+      core_.withdraw(hop_);
+    }
+  }
+
+  static bool await_ready() noexcept { return false; }
+  template <class Promise>
+  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+    hop_.coroutine = coroutine;
+    waiting_ = true;
+    try {
+      core_.add(hop_);  // *this may be gone after this line
+    } catch (...) {
+      waiting_ = false;  // it was not queued: the coroutine goes on here, with the exception
+      throw;
+    }
+  }
+  void await_resume() noexcept { waiting_ = false; }
+
+ private:
+  QueueCore<Runtime>& core_;
+  typename QueueCore<Runtime>::Hop hop_;
+  bool waiting_ = false;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_SCHEDULE_HPP

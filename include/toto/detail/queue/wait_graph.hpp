@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+//
+// WaitGraph: the threads that are blocked without a limit of time, and whether such a wait could never end. Awaited:
+// what one of them waits for. BlockedThread: its place in the graph, on its stack.
+//
+// In it are workers, and other threads as long as they hold instances of pools: for others nobody waits. A thread of
+// the graph may go on if what it waits for may come; that may come if somebody may bring it who is not in the graph, or
+// who may go on himself. Who may go on by this rule, and by nothing else, is found by repeating it; the others never
+// will. Whoever blocks looks whether he would be one of them: the last one to block is told, so there are none before.
+// What may come from outside, a cancellation, a closing or a program's own thread, is not counted. Read next:
+// queue_core.hpp, task_state.hpp and pool_lending.hpp, which say what a task and an instance need.
+
+#ifndef TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
+#define TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
+
+#include <cstdint>
+#include <string>
+
+#include "../../errors.hpp"
+#include "../ground/fork.hpp"
+#include "../ground/linked_list.hpp"
+#include "../ground/lock.hpp"
+#include "../ground/text.hpp"
+#include "../ground/this_thread.hpp"
+#include "queue_core.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class Awaited {
+ public:
+  /// Whether it may come, or has: false if that takes a thread of which the graph says that it is stuck. Requires the
+  /// graph's mutex, and takes those of queues and pools.
+  virtual bool may_come(const WaitGraph<Runtime>& graph) const = 0;
+  /// "a task of queue 'db'". Takes no mutex.
+  virtual std::string words() const = 0;
+  /// What else there is to tell, to be put behind that. Takes the mutexes of queues and pools.
+  virtual std::string details() const { return {}; }
+
+ protected:
+  ~Awaited() = default;
+};
+
+/// The graph's mutex guards it while it is entered.
+template <class Runtime>
+class BlockedThread {
+ public:
+  BlockedThread() noexcept : worker_(ThreadContext<Runtime>::current().worker) {}
+  BlockedThread(const BlockedThread&) = delete;
+  BlockedThread& operator=(const BlockedThread&) = delete;
+  /// Not under the mutex of a queue or a pool.
+  ~BlockedThread() {
+    if (awaited_ != nullptr) {
+      WaitGraph<Runtime>::instance().leave(*this);
+    }
+  }
+
+  /// Somebody may wait for the calling thread: it is a worker, or holds instances.
+  bool matters() const noexcept { return worker_ != nullptr || ThisThread<Runtime>::get().bound > 0; }
+
+  /// The calling thread is about to wait for this without a limit of time. May be repeated, to look again.
+  /// Throws: DeadlockError if it could never come; std::bad_alloc. Then the thread is not in the graph.
+  void enter(const Awaited<Runtime>& awaited) {
+    if (matters()) {
+      awaited_ = &awaited;
+      thread_ = ThisThread<Runtime>::get().number;
+      WaitGraph<Runtime>::instance().enter(*this);
+    }
+  }
+
+  // Guarded by the graph's mutex; used by LinkedList.
+  BlockedThread* next = nullptr;
+  BlockedThread* previous = nullptr;
+
+  const Awaited<Runtime>& awaited() const noexcept { return *awaited_; }
+
+ private:
+  friend WaitGraph<Runtime>;
+
+  std::string words() const {
+    return worker_ == nullptr ? join({"thread ", Digits(thread_)})
+                              : join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
+  }
+
+  Worker<Runtime>* const worker_;  // null: not a worker
+  std::uint64_t thread_ = 0;       // its number; 0: it has none, and holds no instance
+  const Awaited<Runtime>* awaited_ = nullptr;
+  bool entered_ = false;
+  bool stuck_ = true;  // unless the graph, while it looks, has found out that it may go on
+  bool told_ = false;
+  BlockedThread* next_told_ = nullptr;
+};
+
+/// Its mutex is taken before those of pools and queues.
+template <class Runtime>
+class WaitGraph final : private ForkAware<Runtime> {
+ public:
+  using Blocked = BlockedThread<Runtime>;
+
+  static WaitGraph& instance() { return Runtime::template global<WaitGraph>(); }
+
+  WaitGraph() : ForkAware<Runtime>(ForkRank::waits) { this->watch_forks(); }
+
+  void enter(Blocked& self) {
+    const Lock lock(mutex_);
+    if (!self.entered_) {
+      self.entered_ = true;
+      threads_.push_back(self);
+      set(self, &self);
+    }
+    // Mostly somebody may bring it who is not in the graph.
+    if (self.awaited_->may_come(*this) || may_go_on_locked(self)) {
+      return;
+    }
+    try {
+      const std::string text = text_locked(self);
+      if (!text.empty()) {
+        throw DeadlockError(text);
+      }
+    } catch (...) {
+      remove_locked(self);
+      throw;
+    }
+  }
+  void leave(Blocked& self) noexcept {
+    const Lock lock(mutex_);
+    if (self.entered_) {
+      remove_locked(self);
+    }
+  }
+
+  // For Awaited::may_come(), which is called under the mutex.
+
+  /// Null: a thread that is not in the graph, which may do whatever it likes.
+  bool is_stuck(Blocked* thread) const noexcept {
+    if (thread == nullptr || !thread->stuck_) {
+      return false;
+    }
+    if (last_told_ != nullptr && !thread->told_) {
+      thread->told_ = true;
+      last_told_ = last_told_->next_told_ = thread;
+    }
+    return true;
+  }
+  /// The thread with this number, if it is here.
+  Blocked* find_thread(std::uint64_t number) const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    Blocked* found = threads_.front();
+    while (found != nullptr && found->thread_ != number) {
+      found = found->next;
+    }
+    return found;
+  }
+  /// The worker that is in the middle of this task, if it is here.
+  Blocked* find_runner(const QueuedTask<Runtime>& task) const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    Blocked* found = threads_.front();
+    while (found != nullptr && (found->worker_ == nullptr || found->worker_->running != &task)) {
+      found = found->next;
+    }
+    return found;
+  }
+
+ private:
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+    if (in_child) {
+      threads_ = {};  // the forking thread is not blocked
+    }
+    mutex_.unlock();
+  }
+
+  /// Its queue's mutex guards that too, for whoever asks what its workers do.
+  static void set(Blocked& self, Blocked* value) noexcept {
+    if (self.worker_ != nullptr) {
+      const Lock lock(self.worker_->core.mutex());
+      self.worker_->blocked_on = value;
+    }
+  }
+  void remove_locked(Blocked& self) noexcept TOTO_REQUIRES(mutex_) {
+    set(self, nullptr);
+    threads_.remove(self);
+    self.entered_ = false;
+  }
+
+  /// None of them leaves meanwhile: that takes the mutex.
+  bool may_go_on_locked(const Blocked& self) TOTO_REQUIRES(mutex_) {
+    for (bool found = true; found && self.stuck_;) {
+      found = false;
+      for (Blocked* thread = threads_.front(); thread != nullptr; thread = thread->next) {
+        if (thread->stuck_ && thread->awaited_->may_come(*this)) {
+          thread->stuck_ = false;
+          found = true;
+        }
+      }
+    }
+    if (self.stuck_) {
+      return false;
+    }
+    for (Blocked* thread = threads_.front(); thread != nullptr; thread = thread->next) {
+      thread->stuck_ = true;
+    }
+    return true;
+  }
+
+  /// Those on which the thread depends, in words. Empty if one of them may go on after all: what it waits for has come
+  /// from outside, while the graph looked.
+  std::string text_locked(Blocked& self) TOTO_REQUIRES(mutex_) {
+    struct Looked {
+      WaitGraph& graph;
+      ~Looked() TOTO_NO_THREAD_SAFETY_ANALYSIS {
+        graph.last_told_ = nullptr;
+        for (Blocked* thread = graph.threads_.front(); thread != nullptr; thread = thread->next) {
+          thread->stuck_ = true;
+          thread->told_ = false;
+          thread->next_told_ = nullptr;
+        }
+      }
+    } const looked{*this};
+    last_told_ = &self;
+    self.told_ = true;
+    std::string text = "toto: this wait could never end";
+    const char* before = ": ";
+    const char* waits = " would wait for ";
+    for (Blocked* thread = &self; thread != nullptr; thread = thread->next_told_) {
+      if (thread->awaited_->may_come(*this)) {  // adds those on which this one depends
+        return {};
+      }
+      append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
+      before = "; ";
+      waits = " waits for ";
+    }
+    text += "; none of them can go on: co_await instead of blocking, or add threads or instances";
+    return text;
+  }
+
+  typename Runtime::Mutex mutex_;
+  LinkedList<Blocked> threads_ TOTO_GUARDED_BY(mutex_);
+  mutable Blocked* last_told_ = nullptr;  // not null: whoever is found stuck is to be told of; guarded by mutex_
+};
+
+/// That a queue has nothing to do any more.
+template <class Runtime>
+class AwaitedIdle final : public Awaited<Runtime> {
+ public:
+  explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
+
+  bool may_come(const WaitGraph<Runtime>& graph) const override { return queue_.may_become_idle(graph); }
+  std::string words() const override { return join({"queue '", queue_.name(), "' to be idle"}); }
+
+ private:
+  QueueCore<Runtime>& queue_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// Watchdog: tells when tasks have been queued and none has begun for some time: every thread is busy, or stuck. It
+// looks once in each period, on the thread of the timers, so it tells within two periods.
+
+#ifndef TOTO_DETAIL_QUEUE_WATCHDOG_HPP
+#define TOTO_DETAIL_QUEUE_WATCHDOG_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+
+#include "../../duration.hpp"
+#include "../../observer.hpp"
+#include "../executor/timer.hpp"
+#include "../ground/lean_std.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class QueueCore;
+
+/// How far a queue has come.
+struct QueueProgress {
+  std::uint64_t begun = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t queued = 0;
+
+  /// No task has begun since, and one that was queued then still is: not all of them can have been cancelled.
+  bool stands_since(const QueueProgress& earlier) const noexcept {
+    return begun == earlier.begun && cancelled - earlier.cancelled < earlier.queued;
+  }
+};
+
+/// So that a queue can let go of one that its file does not know: few queues are watched.
+class WatchdogBase {
+ public:
+  virtual ~WatchdogBase() = default;
+};
+
+/// Lifetime: the queue destroys it before it ends.
+template <class Runtime>
+class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
+ public:
+  using Clock = typename Runtime::Clock;
+
+  /// Throws: std::bad_alloc, std::system_error.
+  TOTO_COLD Watchdog(QueueCore<Runtime>& core, Duration period) : core_(core), period_(period), since_(Clock::now()) {
+    this->run = [](Continuation& node, Turn) noexcept { static_cast<Watchdog&>(node).look(); };
+    this->deadline = period.after(since_);
+    TimerService<Runtime>::instance().add(*this, nullptr);
+  }
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+  TOTO_COLD ~Watchdog() override { TimerService<Runtime>::instance().remove(*this, nullptr); }
+
+ private:
+  TOTO_COLD void look() noexcept {
+    // This thread may be held up at any point: the time is read before what it ends with, and after what it begins
+    // with.
+    const auto before = Clock::now();
+    const QueueProgress seen = core_.progress();
+    const auto after = Clock::now();
+    if (seen.stands_since(first_)) {
+      report(static_cast<std::size_t>(seen.queued), before - since_);
+    } else {
+      first_ = seen;
+      since_ = after;
+    }
+    this->deadline = period_.after(after);
+    try {
+      TimerService<Runtime>::instance().add(*this, nullptr);
+    } catch (...) {
+      std::fprintf(stderr, "toto: no memory for the watchdog of queue '%s'\n", core_.name().c_str());
+    }
+  }
+
+  void report(std::size_t queued, Duration since) const noexcept {
+    if (QueueObserver* const observer = core_.observer()) {
+      observer->queue_starving(core_.name(), queued, since);
+    } else {
+      std::fprintf(stderr, "toto: queue '%s' starves: %zu task(s) wait, and none has begun for %.1f s\n",
+                   core_.name().c_str(), queued, std::chrono::duration<double>(since.nanoseconds()).count());
+    }
+  }
+
+  QueueCore<Runtime>& core_;
+  const Duration period_;
+  QueueProgress first_;  // what it saw at `since_`: all that it has seen afterwards stands since then
+  typename Clock::time_point since_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_WATCHDOG_HPP

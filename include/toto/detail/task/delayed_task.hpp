@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+//
+// DelayedTask: a callable that is added to a queue when its time has come, once or every so often. The armed timer and
+// the BasicTimer that can stop it share it. Its calls are submitted with a token of the timer's, which a callable that
+// takes a StopToken listens to as well. Read next: ../queue_view.hpp.
+
+#ifndef TOTO_DETAIL_TASK_DELAYED_TASK_HPP
+#define TOTO_DETAIL_TASK_DELAYED_TASK_HPP
+
+#include <atomic>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "../../duration.hpp"
+#include "../../errors.hpp"
+#include "../../timer.hpp"
+#include "../executor/timer.hpp"
+#include "../ground/check_callable.hpp"
+#include "../ground/invoke.hpp"
+#include "../ground/ref.hpp"
+#include "../queue/lane.hpp"
+#include "../queue/queue_core.hpp"
+#include "submission.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped
+/// after that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
+template <class Runtime>
+class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
+ public:
+  using Clock = typename Runtime::Clock;
+  using TimePoint = typename Clock::time_point;
+
+  /// Period: never, for a task that is run once. `lane` and `control`: of the view that its calls are added by.
+  /// Throws: std::bad_alloc.
+  DelayedTask(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control, TimePoint first,
+              Duration period)
+      : core_(Ref<QueueCore<Runtime>>::share(&core)), lane_(std::move(lane)), control_(control), period_(period) {
+    control_.set(stop_.get_token());
+    if (control.token().stop_possible()) {
+      forward_.emplace(control.token(), Forward{stop_});
+    }
+    this->deadline = first;
+    this->run = [](Continuation& node, Turn turn) noexcept { static_cast<DelayedTask&>(node).fire(turn); };
+  }
+
+  /// Arms the timer, which owns this too from now on.
+  /// Throws: std::bad_alloc, std::system_error; then it is not armed.
+  void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
+
+  /// From its return no call begins, none is queued, and one that runs has been asked to stop. Blocks for an instant,
+  /// while the timer hands the task over.
+  void stop() noexcept final {
+    stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
+    TimerService<Runtime>::instance().disarm(*this, *this);
+    stop_.request_stop();
+  }
+
+  /// No call will begin any more.
+  bool stopped() const noexcept final {
+    const Stage stage = stage_.load(std::memory_order_relaxed);
+    return stage == Stage::stopped || (stage == Stage::running && once()) || stop_.stop_requested() ||
+           (stage != Stage::queued && core_->closed());
+  }
+
+ protected:
+  /// One call in the queue. Ends when it is destroyed: for a coroutine, when that has ended.
+  class Round {
+   public:
+    explicit Round(Ref<DelayedTask> task) noexcept : task_(std::move(task)) {}
+    Round(Round&& other) noexcept = default;
+    Round& operator=(Round&&) = delete;
+    ~Round() {
+      const Stage after = task_ && task_->once() ? Stage::stopped : Stage::idle;
+      if (task_ && !task_->move(Stage::running, after)) {
+        task_->move(Stage::queued, after);  // it was cancelled, or has never been queued
+      }
+    }
+    /// False: it was stopped before it began.
+    bool begin() noexcept { return task_->move(Stage::queued, Stage::running); }
+    DelayedTask& task() const noexcept { return *task_; }
+
+   private:
+    Ref<DelayedTask> task_;
+  };
+
+  /// Adds a call to the queue.
+  /// Throws: what adding a task throws.
+  virtual void add_call(Round round) = 0;
+
+  QueueCore<Runtime>& core() const noexcept { return *core_; }
+  const Ref<Lane<Runtime>>& lane() const noexcept { return lane_; }
+  const Control<Runtime>& control() const noexcept { return control_; }
+
+ private:
+  /// Hands the request of the view's token on. Owns what it needs: it may run while the task is being destroyed.
+  struct Forward {
+    typename Runtime::StopSource to;
+    void operator()() noexcept { to.request_stop(); }
+  };
+
+  enum class Stage : unsigned char { idle, queued, running, stopped };
+
+  bool once() const noexcept { return period_.is_never(); }
+  bool move(Stage from, Stage to) noexcept {
+    return stage_.compare_exchange_strong(from, to, std::memory_order_relaxed);
+  }
+
+  /// On the thread of the timers: its time has come. Homeless: it will never come.
+  void fire(Turn turn) noexcept {
+    const Ref<DelayedTask> kept = Ref<DelayedTask>::adopt(this);  // the timer's
+    if (turn == Turn::homeless) {
+      return;
+    }
+    if (move(Stage::idle, Stage::queued)) {  // or else the call before is not over, and this one is left out
+      try {
+        add_call(Round(kept));
+      } catch (const QueueClosed&) {
+        stage_.store(Stage::stopped, std::memory_order_relaxed);
+      } catch (...) {
+        core_->report(std::current_exception());
+      }
+    }
+    if (!once() && !stopped()) {
+      arm_again();
+    }
+  }
+
+  void arm_again() noexcept {
+    this->deadline = next_time<Clock>(this->deadline, period_);
+    try {
+      arm();
+    } catch (...) {
+      stage_.store(Stage::stopped, std::memory_order_relaxed);
+      core_->report(std::current_exception());
+    }
+  }
+
+  const Ref<QueueCore<Runtime>> core_;
+  const Ref<Lane<Runtime>> lane_;
+  Control<Runtime> control_;
+  const Duration period_;
+  typename Runtime::StopSource stop_;  // what the token of its calls listens to
+  std::optional<typename Runtime::template StopCallback<Forward>> forward_;
+  typename Runtime::template Atomic<Stage> stage_{Stage::idle};
+};
+
+template <class Runtime, class F>
+class DelayedCall final : public DelayedTask<Runtime> {
+  using Round = typename DelayedTask<Runtime>::Round;
+
+ public:
+  /// What the queue calls, with a token if the callable takes one. Its type tells whether that is a coroutine.
+  struct Call {
+    Round round;
+
+    template <class... Token>
+      requires std::is_invocable_v<F&, Token...>
+    auto operator()(Token... token) {
+      if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
+        return run(round, std::move(token)...);
+      } else if (round.begin()) {
+        static_cast<void>(detail::invoke(function(round), std::move(token)...));
+      }
+    }
+    template <class... Token>
+    static Task<> run(Round& round, Token... token) {
+      if (round.begin()) {
+        co_await detail::invoke(function(round), std::move(token)...);
+      }
+    }
+    static F& function(const Round& round) noexcept { return static_cast<DelayedCall&>(round.task()).function_; }
+  };
+
+  template <class Fn>
+  DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
+              typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
+      : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
+
+ private:
+  ~DelayedCall() override = default;
+
+  void add_call(Round round) override {
+    this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
+    try {
+      submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
+    } catch (...) {
+      this->core().return_reservation();
+      throw;
+    }
+  }
+
+  F function_;
+};
+
+template <class Runtime, class F>
+BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
+                                  const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
+  check_callable(fn);
+  using Task = DelayedCall<Runtime, std::decay_t<F>>;
+  static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
+                "toto: fn cannot be called again and again, without arguments or with a StopToken");
+  auto task = Ref<DelayedTask<Runtime>>::adopt(
+      new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
+  task->arm();
+  return TimerAccess::adopt<Runtime>(task.leak());
+}
+
+/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
+template <class Runtime, class F>
+BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                              Duration delay, F&& fn) {
+  check_duration(delay, "delay");
+  return start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
+}
+
+/// The same for each `period`.
+template <class Runtime, class F>
+BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                              Duration period, F&& fn) {
+  check_period(period);
+  return start_delayed(core, lane, control, period, period, std::forward<F>(fn));
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_DELAYED_TASK_HPP

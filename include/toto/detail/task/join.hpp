@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+//
+// Join: counts the children a coroutine waits for, and continues it once, after as many as it needs. It is shared by
+// the awaiting coroutine, which may be destroyed meanwhile, and by every child that is not over. Read next:
+// children.hpp.
+
+#ifndef TOTO_DETAIL_TASK_JOIN_HPP
+#define TOTO_DETAIL_TASK_JOIN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "../executor/timer.hpp"
+#include "task_state.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Its word: waiting -> done (the coroutine is being resumed) | posted (its continuation is on its way) | abandoned (it
+/// was destroyed) | blocked (it is being destroyed, and a thread sleeps until the children are over); posted -> done |
+/// abandoned; blocked -> done. Compare-exchanges with acquire and release, as in task_state.hpp.
+template <class Runtime>
+class Join : public RefCounted<Runtime> {
+ public:
+  using Worker = detail::Worker<Runtime>;
+
+  /// The coroutine goes on after `needed` of its `children`, which is at most their number. Its home is that of the
+  /// calling thread, unless another is given.
+  Join(std::size_t children, std::size_t needed, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept
+      : remaining_(static_cast<std::ptrdiff_t>(children) + 1),
+        hold_(static_cast<std::ptrdiff_t>(children - needed) + 1),
+        home_(std::move(home)) {
+    node_.join = this;
+  }
+
+  /// The coroutine is to go on ahead of what waits at its home. Before started().
+  void hurry() noexcept { ahead_ = true; }
+
+  /// Says who waits. Before started().
+  void arm(std::coroutine_handle<> coroutine) noexcept { coroutine_ = coroutine; }
+
+  /// One more child is needed. The caller knows of one that is not over, or has not called started() yet.
+  void expect() noexcept {
+    remaining_.fetch_add(1, std::memory_order_relaxed);  // nothing to order: it cannot run out meanwhile
+  }
+
+  /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task.
+  void child_over(Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    // acq_rel: the one that makes it run out sees what every child before has written. Below 0: one that was not
+    // needed.
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      queue_ = Ref<QueueCore<Runtime>>::share(queue);
+      resume(worker, queue);
+    }
+  }
+
+  /// All children have been started, and `over` of them were over and have not been counted. True: no need to wait, the
+  /// coroutine goes on by itself. After false, the coroutine may be gone.
+  bool started(std::size_t over = 0) noexcept {
+    // What is held is so much that children cannot make it run out before.
+    const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(over) + hold_;
+    if (remaining_.fetch_sub(step, std::memory_order_acq_rel) > step) {
+      return false;
+    }
+    word_.store(Word::done, std::memory_order_relaxed);
+    return true;
+  }
+
+  /// The coroutine is being destroyed, or has been resumed.
+  void abandon() noexcept {
+    // Sees what the children that are over have written. Pairs with child_over().
+    static_cast<void>(remaining_.load(std::memory_order_acquire));
+    Word seen = word_.load(std::memory_order_acquire);
+    while (seen != Word::done && !move(seen, Word::abandoned)) {
+    }
+    this->release();
+  }
+
+ protected:
+  ~Join() override = default;
+
+  /// The coroutine is being destroyed, but is going to wait for the children. False: they are over.
+  bool block() noexcept {
+    Word seen = word_.load(std::memory_order_acquire);
+    while (seen != Word::done) {
+      const Word next = seen == Word::waiting ? Word::blocked : Word::abandoned;
+      if (move(seen, next)) {
+        return next == Word::blocked;
+      }
+    }
+    return false;
+  }
+  /// After block(): no child is left.
+  bool is_over() const noexcept { return word_.load(std::memory_order_acquire) == Word::done; }
+  /// Wakes the thread that waits for is_over().
+  virtual void wake_blocked() noexcept {}
+
+ private:
+  enum class Word : std::uint8_t { waiting, posted, done, abandoned, blocked };
+
+  struct Node : Continuation {
+    Join* join = nullptr;
+  };
+
+  bool move(Word& from, Word to) noexcept {
+    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  void resume(Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    Word seen = Word::waiting;
+    if (home_.is_here(worker)) {
+      const std::coroutine_handle<> coroutine = coroutine_;
+      if (move(seen, Word::done)) {
+        worker->resume_next = coroutine;
+        return;
+      }
+    } else if (move(seen, Word::posted)) {
+      post(worker, queue);
+      return;
+    }
+    if (seen == Word::blocked) {
+      word_.store(Word::done, std::memory_order_release);  // pairs with is_over()
+      wake_blocked();
+    }
+  }
+
+  void post(Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    this->retain();  // for the node
+    node_.run = [](Continuation& node, Turn turn) noexcept {
+      Join& join = *static_cast<Node&>(node).join;
+      if (turn == Turn::homeless && ((join.queue_ && join.queue_->post_front(node)) || run_on_timers<Runtime>(node))) {
+        return;
+      }
+      Word posted = Word::posted;
+      if (join.move(posted, Word::done)) {
+        join.coroutine_.resume();
+      }
+      join.release();
+    };
+    if (queue != nullptr) {
+      home_.post(node_, worker, *queue, ahead_);
+    } else if (!home_.try_post(node_, ahead_)) {
+      node_.run(node_, Turn::on_executor);  // nowhere in particular: here
+    }
+  }
+
+  typename Runtime::template Atomic<std::ptrdiff_t> remaining_;
+  typename Runtime::template Atomic<Word> word_{Word::waiting};
+  const std::ptrdiff_t hold_;
+  std::coroutine_handle<> coroutine_;
+  Home<Runtime> home_;
+  Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
+  bool ahead_ = false;
+  Node node_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_JOIN_HPP

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+//
+// How a task gets into its queue: submit_call() makes its state, with a supervisor if it needs one, and adds it. Read
+// next: ../queue_view.hpp, ../task_queue.hpp.
+
+#ifndef TOTO_DETAIL_TASK_SUBMISSION_HPP
+#define TOTO_DETAIL_TASK_SUBMISSION_HPP
+
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "../../task_handle.hpp"
+#include "../ground/check_callable.hpp"
+#include "../queue/queue_core.hpp"
+#include "call_state.hpp"
+#include "supervisor.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// The handle type for a call: one that must be stored before it is awaited, where the compiler demands it.
+template <class Runtime, class F, class... Args>
+using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
+
+/// Adds a state that was just made to its queue. `reserved`: the caller has a reservation there.
+/// Throws: what adding throws; the state is freed then.
+template <class Runtime>
+void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool reserved = false) {
+  try {
+    core.add(state, reserved);
+  } catch (...) {
+    state.destroy();
+    throw;
+  }
+}
+
+/// The same for a state with a supervisor and a handle.
+template <class Runtime>
+void submit_supervised(TaskStateBase<Runtime>& state, bool reserved) {
+  try {
+    state.supervisor()->add(reserved);
+  } catch (...) {
+    state.destroy();
+    throw;
+  }
+  state.supervisor()->added();
+}
+
+/// A state with a supervisor. Others do without: who asks for it pays.
+template <class Runtime, class Base>
+class SupervisedState final : public Base {
+ public:
+  template <class... As>
+  SupervisedState(QueueCore<Runtime>& core, MakeSupervisor<Runtime> make, std::string_view what,
+                  const Control<Runtime>& control, As&&... call)
+      : Base(core, std::forward<As>(call)...) {
+    supervisor_.emplace(make, *this, what, control);
+  }
+
+  void destroy() noexcept override {
+    this->~SupervisedState();
+    deallocate_state<SupervisedState, Runtime>(this);
+  }
+
+ private:
+  ~SupervisedState() = default;
+  SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
+
+  SupervisorRoom<Runtime> supervisor_;
+};
+
+/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `what`: the type of the
+/// callable, as the observer is to see it.
+/// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
+/// null callable.
+template <class Handle, class Runtime, class F, class... Args>
+Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
+                         const Control<Runtime>& control, bool reserved, F&& fn, Args&&... args) {
+  require_callable<Runtime, F, Args...>();
+  using Base = StateFor<Runtime, Stored<F>, Stored<Args>...>;
+  constexpr bool kForgotten = std::is_void_v<Handle>;
+  const auto set_up = [&](QueuedTask<Runtime>& task) {
+    task.lane = lane;
+    task.priority = static_cast<signed char>(control.options().priority);
+  };
+  check_callable(fn, args...);
+  if (const MakeSupervisor<Runtime> make = control.supervisor_maker(core)) {
+    using State = SupervisedState<Runtime, Base>;
+    Base* const state =
+        construct_state<State, Runtime>(core, make, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
+    set_up(*state);
+    submit_supervised(*state, reserved);
+    if constexpr (kForgotten) {
+      state->drop();
+    } else {
+      return HandleAccess::make<Handle>(state);
+    }
+  } else {
+    Base* const state = construct_state<Base, Runtime>(core, std::forward<F>(fn), std::forward<Args>(args)...);
+    set_up(*state);
+    if constexpr (kForgotten) {
+      state->let_go();
+      submit(core, *state, reserved);
+    } else {
+      submit(core, *state, reserved);
+      return HandleAccess::make<Handle>(state);
+    }
+  }
+}
+
+/// The same for a callable that is called what it is.
+template <class Handle, class Runtime, class F, class... Args>
+Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                   bool reserved, F&& fn, Args&&... args) {
+  return submit_named_call<Handle>(core, type_name<Stored<F>>(), lane, control, reserved, std::forward<F>(fn),
+                                   std::forward<Args>(args)...);
+}
+
+/// Room for one task, booked until it is used.
+template <class Runtime>
+class Reservation {
+ public:
+  /// Throws: QueueClosed.
+  Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
+      : core_(core), reserved_(core.reserve_until(deadline)) {}
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+  ~Reservation() {
+    if (reserved_) {
+      core_.return_reservation();
+    }
+  }
+
+  explicit operator bool() const noexcept { return reserved_; }
+  /// The task has been added with it.
+  void use() noexcept { reserved_ = false; }
+
+ private:
+  QueueCore<Runtime>& core_;
+  bool reserved_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_SUBMISSION_HPP

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+//
+// Supervisor: what watches over a task that is more than just to be run: it tells the queue's observer what becomes of
+// the task, and takes it out of the queue when its token says so, or when it is too late for it to begin. Read next:
+// submission.hpp, ../observer.hpp.
+
+#ifndef TOTO_DETAIL_TASK_SUPERVISOR_HPP
+#define TOTO_DETAIL_TASK_SUPERVISOR_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "../../observer.hpp"
+#include "../../options.hpp"
+#include "../executor/timer.hpp"
+#include "../ground/ref.hpp"
+#include "../ground/result.hpp"
+#include "../queue/queue_core.hpp"
+#include "../queue/tracked_task.hpp"
+#include "task_state.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// The name of a type, as the compiler writes it.
+template <class T>
+consteval std::string_view type_name() {
+#if defined(_MSC_VER) && !defined(__clang__)
+  const std::string_view function = __FUNCSIG__;
+  const std::size_t begin = function.find("type_name<") + 10;
+  return function.substr(begin, function.rfind(">(") - begin);
+#else
+  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = X; ...]", "... [T = X]"
+  const std::size_t begin = function.find("T = ") + 4;
+  const std::size_t end = function.find(';', begin);
+  return function.substr(begin, (end == std::string_view::npos ? function.size() - 1 : end) - begin);
+#endif
+}
+
+/// Numbers the tasks of a process that somebody follows.
+template <class Runtime>
+struct TaskNumbers {
+  typename Runtime::template Atomic<std::uint64_t> last{0};
+
+  /// Throws: std::bad_alloc, the first time.
+  static std::uint64_t next() {
+    return Runtime::template global<TaskNumbers>().last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+};
+
+/// What can be asked of a Supervisor without compiling it, which is left to files that make queues with options, or set
+/// options or a token for a task.
+template <class Runtime>
+class SupervisorBase {
+ public:
+  using State = TaskStateBase<Runtime>;
+  using Worker = detail::Worker<Runtime>;
+
+  SupervisorBase(const SupervisorBase&) = delete;
+  SupervisorBase& operator=(const SupervisorBase&) = delete;
+  virtual ~SupervisorBase() = default;
+
+  /// Adds the task to its queue. After this the task may be gone, unless it has a handle.
+  /// Throws: what adding throws; then it is over for whoever follows it.
+  virtual void add(bool reserved) = 0;
+
+  /// The task is about to be added, for the first time or again.
+  virtual void announce() noexcept = 0;
+
+  /// It was not added after all, and is about to be over: cancelled, for whoever follows it, whatever its result says.
+  void refused() noexcept { refused_ = true; }
+
+  /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
+  virtual void added() noexcept = 0;
+
+  /// A worker has come to it. False: it shall not run, and is over; it may be gone. `begun`: null for a plain task.
+  virtual bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept = 0;
+
+  /// It is over: on this worker, or on another thread.
+  virtual void finished(const Worker* worker) noexcept = 0;
+
+  /// Its awaiter goes on, on this thread.
+  virtual void resumed() noexcept = 0;
+
+  /// It is over, and was cancelled: because it was too late for it to begin.
+  bool too_late() const noexcept { return too_late_; }
+  /// There is a time by which the task has to begin.
+  virtual bool timed() const noexcept = 0;
+  QueueObserver* observer() const noexcept { return state_.core().observer(); }
+  TaskEvent event_on(std::size_t thread) const noexcept { return {state_.core().name(), number_, what_, thread}; }
+
+ protected:
+  SupervisorBase(State& state, std::string_view what, std::uint64_t number) noexcept
+      : state_(state), what_(what), number_(number) {}
+
+  State& state_;
+  const std::string_view what_;
+  const std::uint64_t number_;  // 0: nobody observes
+  bool refused_ = false;
+  bool too_late_ = false;  // written by whoever takes the task out, before it is over
+};
+
+/// How a task is to be treated that is not just to be run.
+template <class Runtime>
+class Control {
+ public:
+  void set(const TaskOptions& options) noexcept;
+  void set(typename Runtime::StopToken token) noexcept;
+
+  const TaskOptions& options() const noexcept { return options_; }
+  const typename Runtime::StopToken& token() const noexcept { return token_; }
+
+  /// Null: a task of that queue needs no supervisor.
+  MakeSupervisor<Runtime> supervisor_maker(const QueueCore<Runtime>& core) const noexcept {
+    return make_supervisor_ != nullptr ? make_supervisor_ : core.supervisor_maker();
+  }
+
+ private:
+  void choose_maker() noexcept;
+
+  TaskOptions options_{};
+  typename Runtime::StopToken token_{};
+  MakeSupervisor<Runtime> make_supervisor_ = nullptr;
+};
+
+template <class Runtime>
+class Supervisor final : public SupervisorBase<Runtime> {
+ public:
+  using Base = SupervisorBase<Runtime>;
+  using State = typename Base::State;
+  using Worker = typename Base::Worker;
+
+  /// From here on the task may be asked to cancel.
+  static Base* make(void* room, State& state, std::string_view what, const Control<Runtime>& control) {
+    return ::new (room) Supervisor(state, what, control);
+  }
+
+  ~Supervisor() override;
+  void add(bool reserved) override;
+  void announce() noexcept override;
+  void added() noexcept override;
+  bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override;
+  void finished(const Worker* worker) noexcept override;
+  void resumed() noexcept override;
+  bool timed() const noexcept override { return timer_.deadline != Runtime::Clock::time_point::max(); }
+
+ private:
+  struct Timer : TimerNode<Runtime> {
+    Supervisor* supervisor = nullptr;
+  };
+  struct OnStop {
+    Supervisor& supervisor;
+    void operator()() const noexcept { supervisor.ask_to_cancel(); }
+  };
+  using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
+
+  Supervisor(State& state, std::string_view what, const Control<Runtime>& control);
+
+  bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
+
+  /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
+  void expire() noexcept;
+
+  /// On whatever thread, by the token. Touches nothing after it has cancelled.
+  void ask_to_cancel() noexcept;
+
+  using Base::event_on;
+  using Base::observer;
+  using Base::refused_;
+  using Base::state_;
+  using Base::too_late_;
+  using Base::what_;
+  bool announced_ = false;
+  TrackedTask<Runtime> entry_;
+  typename Runtime::template Atomic<bool> asked_{false};
+  typename Runtime::template Atomic<bool> added_{false};
+  Timer timer_;
+  std::optional<OnStopCallback> on_stop_;
+};
+
+/// Room for a supervisor. A member of the class that is derived from the task's state: it lets go of token and timer
+/// before anything else is freed.
+template <class Runtime>
+class SupervisorRoom {
+ public:
+  SupervisorRoom() noexcept = default;
+  SupervisorRoom(const SupervisorRoom&) = delete;
+  SupervisorRoom& operator=(const SupervisorRoom&) = delete;
+  ~SupervisorRoom() {
+    if (supervisor_ != nullptr) {
+      supervisor_->~SupervisorBase();
+    }
+  }
+
+  /// Once.
+  /// Throws: std::bad_alloc, std::system_error.
+  void emplace(MakeSupervisor<Runtime> make, TaskStateBase<Runtime>& state, std::string_view what,
+               const Control<Runtime>& control) {
+    supervisor_ = make(room_, state, what, control);
+  }
+
+  /// Null: there is none.
+  SupervisorBase<Runtime>* get() const noexcept { return supervisor_; }
+
+ private:
+  alignas(Supervisor<Runtime>) std::byte room_[sizeof(Supervisor<Runtime>)];
+  SupervisorBase<Runtime>* supervisor_ = nullptr;
+};
+
+/// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see
+/// it.
+template <class Runtime, class Base, class F>
+class FollowedState : public Base {
+ public:
+  template <class... As>
+  explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
+    if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
+      supervisor_.emplace(make, *this, type_name<F>(), {});
+    }
+  }
+
+ protected:
+  ~FollowedState() = default;
+
+  /// Adds the task to its queue. After this the task may be gone.
+  /// Throws: what adding throws.
+  void add_followed() {
+    if (supervisor_.get() != nullptr) {
+      supervisor_.get()->add(false);
+    } else {
+      this->core().add(*this);
+    }
+  }
+
+  SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
+
+ private:
+  SupervisorRoom<Runtime> supervisor_;
+};
+
+template <class Runtime>
+void Control<Runtime>::set(const TaskOptions& options) noexcept {
+  options_ = options;
+  choose_maker();
+}
+
+template <class Runtime>
+void Control<Runtime>::set(typename Runtime::StopToken token) noexcept {
+  token_ = std::move(token);
+  choose_maker();
+}
+
+template <class Runtime>
+void Control<Runtime>::choose_maker() noexcept {
+  const bool needed = !options_.start_by.is_never() || token_.stop_possible();
+  make_supervisor_ = needed ? &Supervisor<Runtime>::make : nullptr;
+}
+
+template <class Runtime>
+Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
+    : Base(state, what, state.core().observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
+  state.supervised = true;
+  timer_.supervisor = this;
+  timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
+  timer_.deadline = control.options().start_by.is_never() ? Runtime::Clock::time_point::max()
+                                                          : control.options().start_by.after(Runtime::Clock::now());
+  if (timed()) {
+    TimerService<Runtime>::instance().add(timer_, nullptr);
+  }
+  if (control.token().stop_possible()) {
+    on_stop_.emplace(control.token(), OnStop{*this});
+  }
+}
+
+template <class Runtime>
+Supervisor<Runtime>::~Supervisor() {
+  on_stop_.reset();
+  if (timed()) {
+    TimerService<Runtime>::instance().remove(timer_, nullptr);
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::add(bool reserved) {
+  QueueCore<Runtime>& core = state_.core();
+  QueueObserver* const told = observer();
+  const TaskEvent event = event_on(0);
+  announce();
+  try {
+    if (!reserved && asked_.load(std::memory_order_relaxed)) {
+      core.add_beyond_bound(state_);  // what will never run needs no room, and nobody has to wait for it
+    } else {
+      core.add(state_, reserved);
+    }
+  } catch (...) {
+    core.untrack(entry_);
+    if (told != nullptr) {
+      told->task_finished(event, TaskEnd::cancelled);
+    }
+    throw;
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::announce() noexcept {
+  if (std::exchange(announced_, true)) {
+    return;
+  }
+  if (state_.core().tracks()) {
+    state_.core().track(entry_, what_);
+  }
+  if (QueueObserver* const told = observer()) {
+    told->task_queued(event_on(0));
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::added() noexcept {
+  added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
+  if (asked_.load(std::memory_order_seq_cst)) {
+    state_.cancel();
+  } else if (late()) {  // the timer may have come before
+    state_.cancel_queued(&too_late_);
+  }
+}
+
+template <class Runtime>
+bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
+  const bool asked = asked_.load(std::memory_order_seq_cst);
+  if (asked || late()) {
+    too_late_ = !asked;
+    state_.core().count_unrun(worker);
+    state_.discard();
+    return false;
+  }
+  if (state_.core().tracks()) {
+    state_.core().track_begun(entry_, begun, worker.number);
+  }
+  if (QueueObserver* const told = observer()) {
+    told->task_started(event_on(worker.number));
+  }
+  return true;
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
+  if (state_.core().tracks()) {
+    state_.core().untrack(entry_);
+  }
+  QueueObserver* const told = observer();
+  if (told != nullptr && announced_) {
+    const Outcome outcome = refused_ ? Outcome::cancelled : state_.outcome();
+    const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
+                        : outcome == Outcome::exception ? TaskEnd::failed
+                                                        : TaskEnd::cancelled;
+    told->task_finished(event_on(worker != nullptr ? worker->number : 0), end);
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::resumed() noexcept {
+  if (QueueObserver* const told = observer()) {
+    const Worker* const worker = ThreadContext<Runtime>::current().worker;
+    told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::expire() noexcept {
+  const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+  if (added_.load(std::memory_order_seq_cst)) {
+    state_.cancel_queued(&too_late_);
+  }
+}
+
+template <class Runtime>
+void Supervisor<Runtime>::ask_to_cancel() noexcept {
+  const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+  asked_.store(true, std::memory_order_seq_cst);
+  if (added_.load(std::memory_order_seq_cst)) {
+    state_.cancel();
+  }
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_SUPERVISOR_HPP

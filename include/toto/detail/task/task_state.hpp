@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: MIT
+//
+// TaskState: what a task and its handle share, in one block of recycled memory: the callable, the result, and who waits
+// for it. One atomic word says who owns the block and who has come first, the worker or the waiter. Read next:
+// call_state.hpp, ../task_handle.hpp.
+//
+// The word:
+//   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
+//   awaited    not over; a coroutine waits, and says in the block where it continues.
+//   observed   not over; an observer (when_all) waits to be told.
+//   blocked    not over; threads sleep in a list that the queue's mutex guards.
+//   dropped    not over, and nobody will ask: the task owns the block and frees it at its end.
+//   done       over; the handle owns the block.
+//   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the handle.
+//   abandoned  over; the coroutine was destroyed while its continuation was on its way: that frees the block.
+//
+//   pending -> awaited | observed | blocked | dropped | done      awaited -> dropped | posted | done
+//   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
+//   posted -> done | abandoned      done -> posted (resume_on of a task that is over)      done, abandoned -> freed
+//
+// Invariant I10 (docs/design.md): every transition that another one can meet is a compare-exchange with acquire and
+// release: whoever comes second sees all that the first one wrote, and resumes, once. After publishing, a side touches
+// nothing that the other may free.
+
+#ifndef TOTO_DETAIL_TASK_TASK_STATE_HPP
+#define TOTO_DETAIL_TASK_TASK_STATE_HPP
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "../../errors.hpp"
+#include "../executor/timer.hpp"
+#include "../ground/result.hpp"
+#include "../ground/text.hpp"
+#include "../queue/home.hpp"
+#include "../queue/queue_core.hpp"
+#include "../queue/wait_graph.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class SupervisorBase;
+
+[[noreturn]] TOTO_COLD inline void throw_no_task() {
+  throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
+}
+
+/// Is told that a task is over.
+template <class Runtime>
+class Observer {
+ public:
+  /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of a task.
+  /// `queue` is the task's. Runs no user code.
+  virtual void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept = 0;
+  /// Instead of completed(), if the handle was dropped before the end.
+  virtual void forgotten() noexcept = 0;
+
+ protected:
+  ~Observer() = default;
+};
+
+template <class Runtime>
+class TaskStateBase : public QueuedTask<Runtime> {
+ public:
+  using Core = QueueCore<Runtime>;
+  using Worker = detail::Worker<Runtime>;
+  using TimePoint = typename Core::TimePoint;
+
+  Core& core() const noexcept { return *core_; }
+
+  /// Thread-safe.
+  bool ready() const noexcept final { return is_over(word_.load(std::memory_order_acquire)); }
+
+  /// Waits until the task is over or the deadline has passed; true if it is over. Several threads may wait.
+  /// Throws: DeadlockError.
+  bool wait_until(TimePoint deadline);
+
+  /// True: it will never run. False: a worker has claimed it, and it has been asked to stop, or it is over.
+  bool cancel() noexcept {
+    if (cancel_queued()) {
+      return true;
+    }
+    request_stop();
+    return false;
+  }
+
+  /// The same without asking a running one to stop. `mark`: see QueueCore::cancel().
+  bool cancel_queued(bool* mark = nullptr) noexcept { return withdraw() || core_->cancel(*this, mark); }
+
+  /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter. After true,
+  /// the caller and this block may be gone.
+  bool await(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
+    waiter_.coroutine = coroutine;
+    home_ = std::move(home);
+    Word seen = Word::pending;
+    // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is
+    // over.
+    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  /// The same before the task is added, which nobody else can see yet.
+  void await_from_start(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
+    waiter_.coroutine = coroutine;
+    home_ = std::move(home);
+    word_.store(Word::awaited, std::memory_order_relaxed);  // adding the task publishes it
+  }
+
+  /// Like await(), but the coroutine is to continue on `home` also if the task is over. False: home has ended.
+  bool await_elsewhere(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
+    if (await(coroutine, std::move(home))) {
+      return true;
+    }
+    this->run = &resume_posted;
+    word_.store(Word::posted, std::memory_order_relaxed);  // over, and the caller owns the block
+    if (home_.try_post(*this)) {
+      return true;
+    }
+    word_.store(Word::done, std::memory_order_relaxed);
+    return false;
+  }
+
+  /// The observer will be told when the task is over. False: it is over already, and it will not.
+  bool observe(Observer<Runtime>& observer) noexcept {
+    waiter_.observer = &observer;
+    Word seen = Word::pending;
+    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  /// The end of the handle, or of the coroutine that awaits it.
+  void drop() noexcept;
+
+  /// The end of a coroutine whose frame is the block: what remains to be done before it may go.
+  enum class Left : unsigned char {
+    not_over,  ///< destroy() will be called: by the task's end, or by cancelling it
+    posted,    ///< the continuation is on its way, and has to be taken back
+    over,
+  };
+  Left leave() noexcept;
+
+  /// Nobody has a handle: the task frees the block. Before it is queued.
+  void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
+
+  /// Frees the block of a task that was never queued.
+  virtual void destroy() noexcept = 0;
+
+  /// It is over: how.
+  virtual Outcome outcome() const noexcept = 0;
+
+  /// Not null if `supervised`.
+  virtual SupervisorBase<Runtime>* supervisor() noexcept { return nullptr; }
+
+  /// Whether it may come to its end, for all that the graph knows; see Awaited.
+  virtual bool may_end(const WaitGraph<Runtime>& graph);
+  /// What it waits for itself, if that is not a worker of its queue; see Awaited.
+  virtual std::string blocking_details() const { return core_->lane_words(*this); }
+
+ protected:
+  explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
+  ~TaskStateBase() = default;
+
+  /// The task's end: its result is stored and its captures are gone. `worker` if it ended on one. After this the block
+  /// may be gone.
+  void complete(Worker* worker) noexcept;
+
+  /// The task's own failure, if that is how it ended.
+  virtual std::exception_ptr failure() const noexcept = 0;
+  /// Sends the awaiting coroutine home. After this the block may be gone.
+  virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
+  /// The same for a caller that holds a mutex. False: there is no home, or it has ended.
+  bool send_home_silently(typename Home<Runtime>::Announcement& announcement) noexcept {
+    return home_.try_post_silently(*this, announcement);
+  }
+  /// Tells the task's stop token, if it has one.
+  virtual void request_stop() noexcept {}
+  /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
+  virtual bool withdraw() noexcept { return false; }
+  /// The end of a block that was queued.
+  void free() noexcept {
+    Core& core = *core_;
+    destroy();
+    core.return_reference();
+  }
+
+  static void resume_posted(Continuation& node, Turn turn) noexcept;
+
+ private:
+  enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
+
+  static bool is_over(Word word) noexcept { return word >= Word::done; }
+
+  /// If a coroutine waits and may go on on this very worker, it will, after this. So nobody may destroy it now, or
+  /// change the word.
+  bool goes_on_here(Word seen, Worker* worker) noexcept {
+    if (seen != Word::awaited || !home_.is_here(worker)) {
+      return false;
+    }
+    worker->resume_next = waiter_.coroutine;
+    word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
+    return true;
+  }
+  TOTO_NOINLINE void complete_slowly(Worker* worker) noexcept;
+  bool move(Word& from, Word to) noexcept {
+    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+  bool wake_blocked() noexcept;
+  void report_unseen() const noexcept;
+
+  mutable typename Runtime::template Atomic<Word> word_{Word::pending};
+  Core* core_;  // one reference, taken when the task was queued
+  /// Who waits; the word says which of them.
+  mutable union {
+    std::coroutine_handle<> coroutine;
+    Observer<Runtime>* observer;
+    WaitList<Runtime> blocked;
+  } waiter_{};
+  Home<Runtime> home_;
+};
+
+template <class Runtime>
+inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+  Word seen = word_.load(std::memory_order_acquire);
+  if (this->lane || this->supervised ||
+      !(goes_on_here(seen, worker) || (seen == Word::pending && move(seen, Word::done)))) {
+    complete_slowly(worker);
+  }
+}
+
+template <class Runtime>
+void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
+  if (worker != nullptr && worker->is_guest()) {
+    worker = nullptr;  // nothing comes after it there
+  }
+  if (this->lane) {
+    core_->leave_lane(*this);
+  }
+  if (this->supervised) [[unlikely]] {
+    supervisor()->finished(worker);
+  }
+  Word seen = word_.load(std::memory_order_acquire);
+  for (;;) {
+    switch (seen) {
+      case Word::pending:
+        if (move(seen, Word::done)) {
+          return;
+        }
+        break;
+      case Word::awaited:
+        if (goes_on_here(seen, worker)) {
+          return;
+        }
+        if (move(seen, Word::posted)) {
+          this->run = &resume_posted;
+          hand_over(worker);
+          return;
+        }
+        break;
+      case Word::observed: {
+        Observer<Runtime>* const observer = waiter_.observer;
+        Core& core = *core_;
+        if (move(seen, Word::done)) {
+          observer->completed(worker, core);
+          return;
+        }
+        break;
+      }
+      case Word::blocked:
+        if (wake_blocked()) {
+          return;
+        }
+        seen = word_.load(std::memory_order_acquire);
+        break;
+      case Word::dropped:
+        report_unseen();
+        free();
+        return;
+      case Word::done:
+      case Word::posted:
+      case Word::abandoned:
+        std::terminate();  // completed twice
+    }
+  }
+}
+
+/// Publishes the end to sleeping threads. False if the last of them has given up meanwhile.
+template <class Runtime>
+bool TaskStateBase<Runtime>::wake_blocked() noexcept {
+  const Lock lock(core_->mutex());
+  if (word_.load(std::memory_order_relaxed) != Word::blocked) {
+    return false;
+  }
+  waiter_.blocked.notify_all();
+  // Last: a thread that polls ready() may free this block as soon as it sees it. The sleepers come when the
+  // mutex is free.
+  word_.store(Word::done, std::memory_order_release);
+  return true;
+}
+
+template <class Runtime>
+bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
+  if (BlockedThread<Runtime>* const runner = graph.find_runner(*this)) {
+    return !graph.is_stuck(runner);
+  }
+  if (this->supervised && supervisor()->timed()) {
+    return true;  // it may be too late for it to begin
+  }
+  // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside
+  // is one of the queue's busy ones.
+  return core_->may_run(*this, graph) || ready();
+}
+
+/// That a task is over.
+template <class Runtime>
+class AwaitedTask final : public Awaited<Runtime> {
+ public:
+  explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
+
+  bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
+  std::string words() const override { return join({"a task of queue '", state_.core().name(), "'"}); }
+  std::string details() const override { return state_.blocking_details(); }
+
+ private:
+  TaskStateBase<Runtime>& state_;
+};
+
+template <class Runtime>
+bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
+  if (ready()) {
+    return true;
+  }
+  if (ThreadContext<Runtime>::current().worker == nullptr) {
+    core_->spins.spin([this] { return ready(); });
+    core_->spins.paid(ready());
+  } else {
+    Core::run_local_here();  // the task may be a coroutine that has ended on this very thread
+  }
+  if (ready()) {
+    return true;
+  }
+  const AwaitedTask<Runtime> end(*this);
+  BlockedThread<Runtime> blocked;
+  if (deadline == TimePoint::max()) {
+    blocked.enter(end);
+  }
+  const Lock lock(core_->mutex());
+  Word seen = word_.load(std::memory_order_relaxed);
+  if (seen == Word::pending) {
+    waiter_.blocked = {};
+    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+  const bool over = ready() || waiter_.blocked.wait_until(core_->mutex(), deadline, [this] { return ready(); });
+  if (!over && waiter_.blocked.empty()) {
+    // The completer changes `blocked` only with the mutex, which is held here.
+    word_.store(Word::pending, std::memory_order_relaxed);
+  }
+  return over;
+}
+
+template <class Runtime>
+void TaskStateBase<Runtime>::drop() noexcept {
+  Word seen = word_.load(std::memory_order_acquire);
+  for (;;) {
+    switch (seen) {
+      case Word::pending:
+        if (move(seen, Word::dropped)) {
+          return;
+        }
+        break;
+      case Word::awaited:
+        if (move(seen, Word::dropped)) {
+          return;  // home_ is released with the block, by the task
+        }
+        break;
+      case Word::observed: {
+        Observer<Runtime>* const observer = waiter_.observer;
+        if (move(seen, Word::dropped)) {
+          observer->forgotten();
+          return;
+        }
+        break;
+      }
+      case Word::done:
+        report_unseen();
+        free();
+        return;
+      case Word::posted:
+        if (move(seen, Word::abandoned)) {
+          return;
+        }
+        break;
+      case Word::blocked:
+      case Word::dropped:
+      case Word::abandoned:
+        std::terminate();  // destroyed while a thread waits on it, or twice
+    }
+  }
+}
+
+template <class Runtime>
+typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
+  Word seen = word_.load(std::memory_order_acquire);
+  if (seen == Word::awaited && move(seen, Word::dropped)) {
+    return Left::not_over;
+  }
+  if (seen == Word::posted) {
+    report_unseen();
+    return Left::posted;
+  }
+  return Left::over;
+}
+
+template <class Runtime>
+void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
+  auto& state = static_cast<TaskStateBase&>(node);
+  if (turn == Turn::homeless && (state.core_->post_front(node) || run_on_timers<Runtime>(node))) {
+    return;
+  }
+  const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
+  Word seen = Word::posted;
+  if (state.move(seen, Word::done)) {
+    coroutine.resume();
+  } else {
+    state.report_unseen();
+    state.free();
+  }
+}
+
+template <class Runtime>
+void TaskStateBase<Runtime>::report_unseen() const noexcept {
+  if (const std::exception_ptr unseen = failure()) {
+    core_->report_unseen(unseen);
+  }
+}
+
+/// A state with room for a result of type R.
+template <class R, class Runtime>
+class TaskState : public TaskStateBase<Runtime> {
+ public:
+  using TaskStateBase<Runtime>::TaskStateBase;
+
+  /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
+  R take() {
+    if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
+      throw_cancelled(this->core().name(), "had not begun when it was too late for it (start_by), and was cancelled");
+    }
+    return result_.take(this->core().name());
+  }
+
+  Outcome outcome() const noexcept final { return result_.outcome(); }
+  std::exception_ptr failure() const noexcept final { return result_.failure(); }
+
+  /// The same as take() for the coroutine that awaited it.
+  R take_resumed() {
+    if (this->supervised) [[unlikely]] {
+      this->supervisor()->resumed();
+    }
+    return take();
+  }
+
+  /// take(), and the end of the handle: frees the block.
+  R consume() {
+    const Freed after{*this};
+    return take();
+  }
+
+  /// take_resumed(), and the end of the handle: frees the block.
+  R consume_resumed() {
+    const Freed after{*this};
+    return take_resumed();
+  }
+
+ protected:
+  ~TaskState() = default;
+
+  Result<R> result_;
+
+ private:
+  struct Freed {
+    TaskState& state;
+    ~Freed() { state.free(); }
+  };
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_TASK_STATE_HPP

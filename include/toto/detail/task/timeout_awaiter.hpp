@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+//
+// TimeoutAwaiter: awaits one task for a limited time. What comes first, the end of the task or of the time, continues
+// the coroutine; the other finds that it is too late. Read next: join.hpp, ../task_handle.hpp.
+
+#ifndef TOTO_DETAIL_TASK_TIMEOUT_AWAITER_HPP
+#define TOTO_DETAIL_TASK_TIMEOUT_AWAITER_HPP
+
+#include <atomic>
+#include <coroutine>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "../../duration.hpp"
+#include "../../errors.hpp"
+#include "../executor/timer.hpp"
+#include "../ground/seconds_text.hpp"
+#include "../ground/text.hpp"
+#include "join.hpp"
+#include "task_state.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Shared by the coroutine, the task while it is observed, and the timer while it is armed.
+template <class Runtime>
+class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private TimerNode<Runtime> {
+ public:
+  using State = TaskStateBase<Runtime>;
+
+  TimedWait(State& state, Duration limit) noexcept : Join<Runtime>(1, 1), state_(state) {
+    this->deadline = limit.after(Runtime::Clock::now());
+    this->run = [](Continuation& node, Turn) noexcept { static_cast<TimedWait&>(node).expire(); };
+  }
+
+  /// Throws: std::bad_alloc, std::system_error; then nothing waits.
+  void start_timer() { TimerService<Runtime>::instance().arm(*this, *this); }
+  /// From its return the task is not touched any more.
+  void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
+
+  bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
+
+  /// It has expired, and the timer is stopped.
+  TimedOut error(Duration limit) const {
+    return TimedOut(join({"toto: not over ", within_text(limit),
+                          cancelled_ ? ", and cancelled before it began" : ", and still going on",
+                          ": a task of queue '", state_.core().name(), "'", details_}));
+  }
+
+  void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
+    if (come(First::task)) {
+      this->child_over(worker, &queue);
+    }
+    this->release();
+  }
+  void forgotten() noexcept override { this->release(); }
+
+ private:
+  enum class First : unsigned char { none, task, timer };
+
+  ~TimedWait() override = default;
+
+  /// Relaxed: the join orders what the coroutine reads.
+  bool come(First who) noexcept {
+    First seen = First::none;
+    return first_.compare_exchange_strong(seen, who, std::memory_order_relaxed);
+  }
+
+  /// On the thread of the timers, which owns this.
+  void expire() noexcept {
+    if (come(First::timer)) {
+      const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+      note_details();
+      cancelled_ = state_.cancel_queued();
+      this->child_over(nullptr, core.get());
+    }
+    this->release();
+  }
+
+  /// What the task waits for, as long as it does.
+  void note_details() noexcept {
+    try {
+      details_ = state_.blocking_details();
+    } catch (const std::bad_alloc&) {  // then it is not told
+    }
+  }
+
+  State& state_;
+  // Written by the timer before it tells the join.
+  std::string details_;
+  bool cancelled_ = false;
+  typename Runtime::template Atomic<First> first_{First::none};
+};
+
+template <class T, class Runtime>
+class TimeoutAwaiter {
+ public:
+  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept : state_(state), limit_(limit) {}
+  TimeoutAwaiter(TimeoutAwaiter&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), limit_(other.limit_) {}
+  TimeoutAwaiter& operator=(TimeoutAwaiter&&) = delete;
+  ~TimeoutAwaiter() {
+    if (wait_ != nullptr) {
+      wait_->stop_timer();
+    }
+    if (state_ != nullptr) {
+      state_->drop();
+    }
+    if (wait_ != nullptr) {
+      wait_->abandon();
+    }
+  }
+
+  bool await_ready() const {
+    if (state_ == nullptr) {
+      throw_no_task();
+    }
+    return state_->ready();
+  }
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    TaskState<T, Runtime>& state = *state_;
+    auto* const wait = new TimedWait<Runtime>(state, limit_);
+    wait_ = wait;
+    wait->arm(coroutine);
+    wait->start_timer();
+    wait->retain();  // for the task
+    if (!state.observe(*wait)) {
+      wait->release();
+      wait->stop_timer();
+      return !wait->started(wait->expired() ? 0 : 1);
+    }
+    return !wait->started();  // *this may be gone after this line
+  }
+
+  T await_resume() {
+    if (wait_ != nullptr) {
+      wait_->stop_timer();
+      if (wait_->expired()) {
+        throw wait_->error(limit_);
+      }
+    }
+    return state_->take_resumed();
+  }
+
+ private:
+  TaskState<T, Runtime>* state_;
+  Duration limit_;
+  TimedWait<Runtime>* wait_ = nullptr;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_TIMEOUT_AWAITER_HPP
