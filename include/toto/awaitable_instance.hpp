@@ -158,15 +158,12 @@ class AwaitableInstance {
       : AwaitableInstance(std::forward<Instance>(instance), BasicTaskQueue<Runtime>::instance(queue_name)) {}
 
   /// The same in `queue`. Calls after that queue has closed throw QueueClosed.
-  /// Throws: also std::invalid_argument for a queue with Overflow::caller_runs, which could not keep their order.
   template <class Instance>
     requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
   AwaitableInstance(Instance&& instance, BasicTaskQueue<Runtime>& queue)
       : source_(detail::make_source<T>(std::forward<Instance>(instance))),
         core_(detail::Ref<Core>::share(&detail::QueueAccess::core(queue))),
-        lane_(detail::Ref<Lane>::adopt(new Lane(1))) {
-    core_->require_order("an AwaitableInstance");
-  }
+        lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
   /// object first. One that cannot be called like that is given a StopToken in front: a member function of its

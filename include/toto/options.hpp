@@ -27,8 +27,6 @@ enum class Pending {
 enum class Overflow {
   block,           ///< waits for room; a thread of the queue itself never waits: its tasks go beyond the bound
   reject,          ///< throws QueueFull
-  caller_runs,     ///< runs the task in the adder's thread: it alone gives up the order of tasks, thread_count, and a
-                   ///< view's bound
   discard_oldest,  ///< of the tasks of the lowest priority, completes the one that has waited longest with
                    ///< TaskCancelled (ageing does not count); one that waits in a view with a bound only if there is no
                    ///< other; if all room is booked by Admissions, the task goes beyond the bound
@@ -118,7 +116,7 @@ TOTO_COLD inline void check_options(const QueueOptions& options) {
   }
   if (options.overflow < Overflow::block || options.overflow > Overflow::discard_oldest) {
     refuse_argument({"toto: overflow is ", Digits(static_cast<int>(options.overflow)),
-                     "; give Overflow::block, reject, caller_runs or discard_oldest"});
+                     "; give Overflow::block, reject or discard_oldest"});
   }
   check_duration(options.ageing, "ageing");
   if (options.ageing == Duration()) {

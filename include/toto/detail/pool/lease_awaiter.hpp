@@ -155,7 +155,6 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
   void run_on(Worker<Runtime>& worker) override {
     const Ref<Core> pool = pool_;
     QueueCore<Runtime>& queue = worker.core;
-    worker.count(Tally::kBegun);
     try {
       while (!pool->prepare(*this->instance)) {
         if (!take_another()) {  // this may be gone after this line

@@ -234,7 +234,6 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     try {
       ready = this->prepare();  // if false, this may be gone after this line
     } catch (...) {
-      worker.count(Tally::kBegun);
       worker.count(Tally::kFailed);
       this->discard();
       throw;  // a forced unwind: the thread is ending
@@ -242,7 +241,6 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     if (ready) {
       Base::run_on(worker);
     } else {  // as a task of its queue it is over, and will be added as another
-      worker.count(Tally::kBegun);
       worker.count(Tally::kCompleted);
     }
   }
@@ -286,7 +284,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
   ~TransactionState() = default;
 
   bool may_end_with_instance(const WaitGraph<Runtime>& graph) override {
-    return Base::may_end(graph) || this->core().refuses(*this);
+    return Base::may_end(graph) || detail::would_refuse(this->core(), *this);
   }
   bool may_end(const WaitGraph<Runtime>& graph) override {
     return (this->pool_->may_serve(*this, graph) && may_end_with_instance(graph)) || this->ready();

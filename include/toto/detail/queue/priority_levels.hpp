@@ -13,7 +13,7 @@
 #include "../../duration.hpp"
 #include "../executor/continuation.hpp"
 #include "../ground/lean_std.hpp"
-#include "worker.hpp"
+#include "queued_task.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -33,7 +33,6 @@ class PriorityLevels {
   bool empty() const noexcept { return size_ == 0; }
 
   void push(QueuedTask& task) noexcept {
-    task.place = QueuedTask::Place::level;
     task.ticket = ages() ? now() : 0;
     level(task.priority).push_back(task);
     ++size_;
@@ -41,7 +40,7 @@ class PriorityLevels {
 
   void remove(QueuedTask& task) noexcept {
     level(task.priority).remove(task);
-    task.place = QueuedTask::Place::nowhere;
+
     --size_;
   }
 

@@ -18,6 +18,7 @@
 #include "../ground/annotations.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
+#include "queue_end.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -72,7 +73,7 @@ class Registry final : private ForkAware<Runtime> {
     for (Queue* const queue : queues) {
       auto& core = Access::core(*queue);
       // One of its own tasks asks: that one cannot be waited for.
-      done = !core.runs_here() && core.finish_until(deadline) && done;
+      done = core.this_worker() == nullptr && QueueEnd(core).finish_until(deadline) && done;
     }
     return done;
   }
@@ -131,7 +132,7 @@ class Registry final : private ForkAware<Runtime> {
     }
     try {
       for (Queue* const queue : all()) {
-        Access::core(*queue).lose_this_thread();
+        QueueEnd(Access::core(*queue)).lose_this_thread();
       }
       if (!shutdown(limit)) {
         std::fprintf(stderr,

@@ -26,11 +26,11 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
 
   static bool await_ready() noexcept { return false; }
   template <class Promise>
-  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
     waiting_ = true;
     try {
-      core_.add(hop_);  // *this may be gone after this line
+      return core_.hop(hop_, coroutine);  // if true, *this may be gone
     } catch (...) {
       waiting_ = false;  // it was not queued: the coroutine goes on here, with the exception
       throw;
@@ -39,8 +39,22 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   void await_resume() noexcept { waiting_ = false; }
 
  private:
+  struct Hop : Continuation {
+    std::coroutine_handle<> coroutine;
+    Hop() noexcept {
+      this->run = [](Continuation& node, Turn) noexcept {
+        const std::coroutine_handle<> resumed = static_cast<Hop&>(node).coroutine;
+        if (Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
+          worker->resume_on_top(resumed);
+        } else {
+          resumed.resume();
+        }
+      };
+    }
+  };
+
   QueueCore<Runtime>& core_;
-  typename QueueCore<Runtime>::Hop hop_;
+  Hop hop_;
   bool waiting_ = false;
 };
 

@@ -164,7 +164,6 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     if (this->supervised && !this->supervisor()->begin(worker, nullptr)) [[unlikely]] {
       return;
     }
-    worker.count(Tally::kBegun);
     worker.running = this;
     std::exception_ptr failure;
     try {
@@ -245,7 +244,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
       observer = this->supervisor()->observer();
       event = this->supervisor()->event_on(worker.number);
     }
-    this->core().coroutine_began(worker);
+    this->core().coroutine_began();
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
@@ -265,7 +264,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
       end(&worker);
     }
     if (worker.core.tracks()) [[unlikely]] {
-      worker.core.track_suspended(begun);
+      worker.core.task_list().suspend(begun);
     }
     if (observer != nullptr) [[unlikely]] {
       observer->task_suspended(event);

@@ -184,11 +184,11 @@ class DelayedCall final : public DelayedTask<Runtime> {
   ~DelayedCall() override = default;
 
   void add_call(Round round) override {
-    this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
+    this->core().book_room_beyond_bound();  // the thread of the timers cannot wait for room
     try {
       submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
     } catch (...) {
-      this->core().return_reservation();
+      this->core().unbook_room();
       throw;
     }
   }

@@ -122,12 +122,12 @@ class Reservation {
  public:
   /// Throws: QueueClosed.
   Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
-      : core_(core), reserved_(core.reserve_until(deadline)) {}
+      : core_(core), reserved_(core.book_room_until(deadline)) {}
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
   ~Reservation() {
     if (reserved_) {
-      core_.return_reservation();
+      core_.unbook_room();
     }
   }
 

@@ -155,7 +155,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// Whether it may come to its end, for all that the graph knows; see Awaited.
   virtual bool may_end(const WaitGraph<Runtime>& graph);
   /// What it waits for itself, if that is not a worker of its queue; see Awaited.
-  virtual std::string blocking_details() const { return core_->lane_words(*this); }
+  virtual std::string blocking_details() const { return detail::lane_words(*core_, *this); }
 
  protected:
   explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
@@ -230,9 +230,6 @@ inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
 
 template <class Runtime>
 void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
-  if (worker != nullptr && worker->is_guest()) {
-    worker = nullptr;  // nothing comes after it there
-  }
   if (this->lane) {
     core_->leave_lane(*this);
   }
@@ -308,7 +305,7 @@ bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
   }
   // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside
   // is one of the queue's busy ones.
-  return core_->may_run(*this, graph) || ready();
+  return detail::may_run(*core_, *this, graph) || ready();
 }
 
 /// That a task is over.
