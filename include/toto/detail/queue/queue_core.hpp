@@ -131,7 +131,8 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
   /// Has the calling worker run the task next, without queueing it, if it would claim it next and returns to its loop
-  /// at once. False: it has to be added.
+  /// at once. False: it has to be added. (An awaitable of the user's that resumes its coroutine in the middle of its own
+  /// await_suspend() can deceive it: then the task waits until that returns, or blocks in the library.)
   bool run_next(Worker& self, QueuedTask& task) noexcept {
     if (&self.core != this || !has_next_turn(self) || task.supervised || this->needs_states() || bounded() ||
         this->closed() || Tally(self.tally.load(std::memory_order_relaxed)).unqueued >= Tally::kMostUnqueued) {
