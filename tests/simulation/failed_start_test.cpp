@@ -12,14 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Owned call_from_home(SimQueue& away, Counted /*in the frame*/, Tally& resumed) {
-  try {
-    co_await away.call([] {});
-  } catch (const toto::TaskCancelled&) {
-  }
-  ++resumed;
-}
-
 }  // namespace
 
 TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][inv.I2]") {
