@@ -100,7 +100,7 @@ toto::Task<> Scan::work_through_batches() {
     for (const Problem& problem : batch->problems) {
       report_unreadable(problem.path, problem.error);
     }
-    // A handle first, then the await: GCC 12 must not see aggregates made inside a co_await (docs/guide.md).
+    // A handle first, then the await: GCC 12 must not see aggregates made inside a co_await (docs/how-to/gcc-12.md).
     auto comparison = reader(&Reader::compare, *std::move(batch));
     Differences differences = co_await comparison;
     summary_.unchanged.files += differences.unchanged_files;
