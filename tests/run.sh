@@ -3,9 +3,9 @@
 #
 # Sets up, builds and runs all tests with the default compiler: tests/run.sh [CTEST-ARGUMENT...]
 #
-# On Debian and Ubuntu it installs what is missing; elsewhere it says what is. CXX chooses the compiler, JOBS how many
-# things run at once. Builds in build/default of the repository. The last lines are CTest's own summary, and the exit
-# code is 0 only if everything was built and every test passed.
+# On Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the compiler, JOBS the number
+# of parallel jobs. Builds in build/default of the repository. The last lines are CTest's own summary, and the exit code
+# is 0 only if everything was built and every test passed.
 
 set -eu
 cd "$(dirname "$0")"
@@ -14,7 +14,7 @@ cd "$(dirname "$0")"
 
 need_tools cmake=cmake ninja=ninja-build "${CXX:-c++}=g++"
 need_packages catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev valgrind python3 ||
-  echo "going on: CMake fetches what it can, and leaves out what needs the rest" >&2
+  echo "continuing: CMake fetches what it can, and skips what needs the rest" >&2
 
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
 cmake --preset default

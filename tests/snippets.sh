@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Compiles every C++ block in README.md, docs/*.md and the comments of the headers, and runs those that are complete
+# Compiles every C++ block in README.md, docs/ and the comments of the headers, and runs those that are complete
 # programs.
 #
 #   tests/snippets.sh [--list] [FILE...]    the default is all of them; --list shows what the compiler would get
@@ -78,7 +78,7 @@ if [ "${1:-}" = --list ]; then
 fi
 if [ $# -eq 0 ]; then
   cd "$root"
-  for file in README.md docs/*.md include/toto/*.hpp include/toto/testing/*.hpp; do
+  for file in README.md docs/*.md docs/how-to/*.md include/toto/*.hpp include/toto/testing/*.hpp; do
     [ ! -f "$file" ] || set -- "$@" "$file"
   done
 fi

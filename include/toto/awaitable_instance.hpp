@@ -150,6 +150,7 @@ template <class T, class Runtime>
 class AwaitableInstance {
  public:
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
+  /// With T named, also those of a derived class.
   /// Calls run in the queue of that name, which is made with one thread if there is none.
   /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>

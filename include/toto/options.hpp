@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a queue is set up. Options are aggregates of trivially destructible members, so that a temporary of them is safe
-// inside a co_await expression on GCC 12 (see docs/guide.md, "GCC 12 and temporaries").
+// inside a co_await expression on GCC 12 (see docs/how-to/gcc-12.md).
 
 #ifndef TOTO_OPTIONS_HPP
 #define TOTO_OPTIONS_HPP

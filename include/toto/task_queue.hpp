@@ -152,7 +152,8 @@ class BasicTaskQueue {
     }
   }
 
-  /// The same if there is room now: false if max_queued tasks wait, and then `fn` and the arguments are untouched.
+  /// The same if there is room now: false if max_queued tasks wait, or others wait for room, and then `fn` and the
+  /// arguments are untouched.
   /// Never waits, whatever the queue's Overflow.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) {
@@ -161,6 +162,7 @@ class BasicTaskQueue {
 
   /// The same, if there is room within `limit`. A thread of this queue does not wait.
   /// Blocks: for `limit` at the most.
+  /// Throws: as add_task, but not QueueFull; std::invalid_argument for NaN.
   template <class F, class... Args>
   bool try_add_task_for(Duration limit, F&& fn, Args&&... args) {
     return view().try_add_task_for(limit, std::forward<F>(fn), std::forward<Args>(args)...);
@@ -188,7 +190,8 @@ class BasicTaskQueue {
   /// end if it is running: the task itself must not destroy it.
   /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
-  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw.
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw, and
+  /// NoState the second time.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>
   [[nodiscard("co_await it: call() alone calls nothing")]] auto call(F&& fn, Args&&... args) {
@@ -274,6 +277,7 @@ class BasicTaskQueue {
   void wait_idle() { wait_idle_until(TimePoint::max(), "wait_idle()"); }
 
   /// The same with a limit: true if the queue became idle, false after `limit`.
+  /// Throws: as wait_idle; std::invalid_argument for NaN.
   bool wait_idle_for(Duration limit) {
     detail::check_not_nan(limit, "limit");
     return wait_idle_until(limit.after(Runtime::Clock::now()), "wait_idle_for()");
@@ -314,7 +318,8 @@ class BasicTaskQueue {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The queue whose thread the calling thread is, or null. Its destructor may be waiting.
+  /// The queue whose thread the calling thread is, or null; its destructor may be waiting. Null in what is left of a queue
+  /// that one of its own tasks has destroyed.
   static BasicTaskQueue* current() noexcept {
     const auto* const worker = detail::ThreadContext<Runtime>::current().worker;
     return worker == nullptr ? nullptr

@@ -4,15 +4,10 @@
 
 #include <system_error>
 
-#include "support/coroutines.hpp"
 #include "support/explore.hpp"
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-
-namespace {
-
-}  // namespace
 
 TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][inv.I2]") {
   explore("a later start fails", {.start_faults = {.after = 1}, .random_schedules = 6'000}, [](Simulation& sim) {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# To be sourced: makes sure that tools and libraries are there, with apt-get where there is one.
+# To be sourced: makes sure that tools and libraries are installed, using apt-get if it is available.
 
 # need_tools COMMAND=PACKAGE...: all of these commands can be run when it returns 0.
 need_tools() {
@@ -13,8 +13,8 @@ need_tools() {
   install_packages $need_missing
 }
 
-# need_packages PACKAGE...: all of these packages are installed when it returns 0. Where packages are not Debian's it
-# says nothing and returns 0: CMake will look for the libraries, and say what it does not find.
+# need_packages PACKAGE...: all of these packages are installed when it returns 0. On systems without Debian packages it
+# does nothing and returns 0: CMake looks for the libraries, and reports those it does not find.
 need_packages() {
   command -v dpkg-query > /dev/null || return 0
   need_missing=
@@ -28,11 +28,11 @@ need_packages() {
   install_packages $need_missing
 }
 
-# install_packages PACKAGE...: installs them, or says which are missing and returns 1.
+# install_packages PACKAGE...: installs them, or names those that are missing and returns 1.
 install_packages() {
   [ $# -gt 0 ] || return 0
   if ! command -v apt-get > /dev/null; then
-    echo "missing: $* (Debian's names; there is no apt-get here to install them with)" >&2
+    echo "missing: $* (Debian package names; apt-get is not available to install them)" >&2
     return 1
   fi
   if [ "$(id -u)" = 0 ]; then
@@ -45,7 +45,7 @@ install_packages() {
     return 1
   fi
   echo "installing: $*" >&2
-  # The list of packages may be old or absent: then bring it up to date and try once more.
+  # The package lists may be outdated or absent: then update them and try once more.
   # shellcheck disable=SC2086 # empty or sudo
   {
     $install_as_root env DEBIAN_FRONTEND=noninteractive \
