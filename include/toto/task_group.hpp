@@ -188,7 +188,7 @@ template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
   auto group = GroupAccess::make(*scope);
-  GroupAwaiter<Runtime, R> all(*scope, call_body<R>(body, group));
+  GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }
 

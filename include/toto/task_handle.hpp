@@ -45,7 +45,7 @@ struct Whereto {
   /// Nothing to do for a handle that is ready.
   bool is_here() const noexcept {
     return kind != Kind::executor ||
-           is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
+           detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
   }
 };
 

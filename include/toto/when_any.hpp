@@ -76,9 +76,9 @@ class RacingTuple : public TupleOfChildren<Children...> {
     static constexpr std::array<Take, sizeof...(Children)> takes{[](RacingTuple& self) -> Result {
       auto& child = std::get<kIndices>(self.children_);
       if constexpr (Any::kSame) {
-        return Result{kIndices, take_element(child)};
+        return Result{kIndices, detail::take_element(child)};
       } else {
-        return Result{kIndices, typename Any::Type(std::in_place_index<kIndices>, take_element(child))};
+        return Result{kIndices, typename Any::Type(std::in_place_index<kIndices>, detail::take_element(child))};
       }
     }...};
     return takes[index](*this);
@@ -91,7 +91,7 @@ class RacingVector : public VectorOfChildren<Child> {
   using VectorOfChildren<Child>::VectorOfChildren;
   using Result = WhenAnyResult<Element<typename Child::Result>>;
 
-  Result take(std::size_t index) { return Result{index, take_element(this->children_[index])}; }
+  Result take(std::size_t index) { return Result{index, detail::take_element(this->children_[index])}; }
 };
 
 template <class Runtime, class Children>

@@ -239,7 +239,7 @@ class AtomicState : public Primitive {
     }
     meet(*scheduler);
     Event event{.operation = operation, .outcome = outcome, .object = number()};
-    set_value(event, value);
+    detail::set_value(event, value);
     scheduler->step(event);
   }
 };

@@ -69,7 +69,7 @@ struct Event {
 template <class T>
 void set_value(Event& event, const T& value) noexcept {
   if constexpr (std::is_enum_v<T>) {
-    set_value(event, static_cast<std::underlying_type_t<T>>(value));
+    detail::set_value(event, static_cast<std::underlying_type_t<T>>(value));
   } else if constexpr (std::is_integral_v<T>) {
     event.value = static_cast<std::uint64_t>(value);
     event.has_value = event.value < 0x10000;

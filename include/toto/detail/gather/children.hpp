@@ -234,7 +234,7 @@ class TupleOfChildren {
         [](auto&... child) {
           // Braces: from left to right.
           return std::tuple<Element<typename std::remove_reference_t<decltype(child)>::Result>...>{
-              take_element(child)...};
+              detail::take_element(child)...};
         },
         children_);
   }
@@ -251,7 +251,7 @@ std::vector<Child> children_of(Range& awaitables) {
     children.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
   }
   for (auto&& awaitable : awaitables) {
-    children.emplace_back(as_child(awaitable));
+    children.emplace_back(detail::as_child(awaitable));
   }
   return children;
 }
@@ -289,7 +289,7 @@ class VectorOfChildren {
       std::vector<Element<typename Child::Result>> results;
       results.reserve(children_.size());
       for (Child& child : children_) {
-        results.push_back(take_element(child));
+        results.push_back(detail::take_element(child));
       }
       return results;
     }

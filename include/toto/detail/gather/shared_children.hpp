@@ -126,7 +126,7 @@ class HandleNode final : public ChildNode<Runtime>, public Observer<Runtime> {
   bool failed() const noexcept override { return state_->outcome() != Outcome::value; }
   bool was_cancelled() const noexcept override {
     const Outcome outcome = state_->outcome();
-    return outcome == Outcome::cancelled || outcome == Outcome::unwound || is_task_cancelled(state_->failure());
+    return outcome == Outcome::cancelled || outcome == Outcome::unwound || detail::is_task_cancelled(state_->failure());
   }
   void rethrow() override { state_->take(); }
 
@@ -185,7 +185,7 @@ class TaskNode final : public ChildNode<Runtime> {
     }
   }
   bool failed() const noexcept override { return task_.valid() && TaskAccess::failure(task_) != nullptr; }
-  bool was_cancelled() const noexcept override { return is_task_cancelled(TaskAccess::failure(task_)); }
+  bool was_cancelled() const noexcept override { return detail::is_task_cancelled(TaskAccess::failure(task_)); }
   void rethrow() override { TaskAccess::take(task_); }
 
  private:

@@ -27,11 +27,11 @@ bool is_null(const F& value) {
 /// Throws: std::invalid_argument for a null callable, or for a member pointer and a null object.
 template <class F, class... Args>
 void check_callable(const F& function, const Args&... args) {
-  if (is_null(function)) {
+  if (detail::is_null(function)) {
     throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
   }
   if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
-    if (is_null(std::get<0>(std::tie(args...)))) {
+    if (detail::is_null(std::get<0>(std::tie(args...)))) {
       throw std::invalid_argument("toto: the object to call the member function on is null");
     }
   }

@@ -80,7 +80,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   }
 
   void arm_again() noexcept {
-    this->deadline = next_time<Clock>(this->deadline, period_);
+    this->deadline = detail::next_time<Clock>(this->deadline, period_);
     try {
       arm();
     } catch (...) {

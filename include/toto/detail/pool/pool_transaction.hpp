@@ -279,7 +279,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
 
   void destroy() noexcept override {
     this->~TransactionState();
-    deallocate_state<TransactionState, Runtime>(this);
+    detail::deallocate_state<TransactionState, Runtime>(this);
   }
 
  private:
@@ -334,9 +334,9 @@ auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& 
                 "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
                 "moved as std::thread does it: use std::ref to pass a reference");
   using State = TransactionState<Runtime, Call, Stored<F>>;
-  check_callable(fn);
-  return construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
-                                         std::forward<F>(fn), std::forward<Args>(args)...);
+  detail::check_callable(fn);
+  return detail::construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
+                                                 std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -103,7 +103,7 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   /// Throws: std::bad_alloc, std::system_error.
   void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
 
-  static void* operator new(std::size_t bytes) { return allocate_aligned<alignof(QueueCore)>(bytes); }
+  static void* operator new(std::size_t bytes) { return detail::allocate_aligned<alignof(QueueCore)>(bytes); }
   static void operator delete(void* core) noexcept { free_aligned(core); }
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.

@@ -88,20 +88,20 @@ std::string QueueCore<Runtime>::dump() const {
     }
     append(text, {"  worker ", Digits(worker->number)});
     if (worker->idle) {
-      append(text, {" idle for ", seconds_text(time - worker->idle_since)});
+      detail::append(text, {" idle for ", detail::seconds_text(time - worker->idle_since)});
     } else if (worker->blocked_on != nullptr) {
-      append(text, {" waits for ", worker->blocked_on->awaited().words()});
+      detail::append(text, {" waits for ", worker->blocked_on->awaited().words()});
     } else {
       text += " busy";
     }
     text += '\n';
   }
   for (const TrackedTask<Runtime>* task = tracked_.front(); task != nullptr; task = task->next) {
-    append(text, {"  task ", task->what, " ", task->doing});
+    detail::append(text, {"  task ", task->what, " ", task->doing});
     if (task->worker != 0) {
       append(text, {" on worker ", Digits(task->worker)});
     }
-    append(text, {" for ", seconds_text(time - task->since), "\n"});
+    detail::append(text, {" for ", detail::seconds_text(time - task->since), "\n"});
   }
   return text;
 }

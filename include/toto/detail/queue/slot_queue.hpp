@@ -48,7 +48,7 @@ struct alignas(128) Chunk {
 
   /// Without the mutex. Null: no memory.
   static Chunk* make(std::uint32_t size) noexcept {
-    void* const memory = try_allocate_aligned<alignof(Chunk)>(sizeof(Chunk) + size * sizeof(Slot));
+    void* const memory = detail::try_allocate_aligned<alignof(Chunk)>(sizeof(Chunk) + size * sizeof(Slot));
     if (memory == nullptr) {
       return nullptr;
     }
@@ -59,7 +59,7 @@ struct alignas(128) Chunk {
   static void free(Chunk* chunk) noexcept {
     std::destroy_n(chunk->slots(), chunk->size);
     chunk->~Chunk();
-    free_aligned(chunk);
+    detail::free_aligned(chunk);
   }
 
   Slot* slots() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }

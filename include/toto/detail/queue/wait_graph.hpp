@@ -78,8 +78,9 @@ class BlockedThread {
   friend WaitGraph<Runtime>;
 
   std::string words() const {
-    return worker_ == nullptr ? join({"thread ", Digits(thread_)})
-                              : join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
+    return worker_ == nullptr
+               ? join({"thread ", Digits(thread_)})
+               : detail::join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
   }
 
   Worker<Runtime>* const worker_;  // null: not a worker
@@ -224,7 +225,7 @@ class WaitGraph final : private ForkAware<Runtime> {
       if (thread->awaited_->may_come(*this)) {  // adds those on which this one depends
         return {};
       }
-      append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
+      detail::append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
       before = "; ";
       waits = " waits for ";
     }
@@ -244,7 +245,7 @@ class AwaitedIdle final : public Awaited<Runtime> {
   explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return queue_.may_become_idle(graph); }
-  std::string words() const override { return join({"queue '", queue_.name(), "' to be idle"}); }
+  std::string words() const override { return detail::join({"queue '", queue_.name(), "' to be idle"}); }
 
  private:
   QueueCore<Runtime>& queue_;

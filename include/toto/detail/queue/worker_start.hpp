@@ -34,7 +34,7 @@ std::exception_ptr QueueCore<Runtime>::start(Worker* worker, bool searches) noex
     if (worker == nullptr) {
       worker = new_worker();
     }
-    Thread thread(thread_name(name_, worker->number),
+    Thread thread(detail::thread_name(name_, worker->number),
                   [core = Ref<QueueCore>::share(this), worker, searches] { core->work(*worker, searches); });
     store_thread(*worker, std::move(thread));
     return nullptr;

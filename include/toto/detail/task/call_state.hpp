@@ -195,7 +195,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
 
   void destroy() noexcept override {
     this->CallState::~CallState();  // not a derived one
-    deallocate_state<CallState, Runtime>(this);
+    detail::deallocate_state<CallState, Runtime>(this);
   }
 
  protected:
@@ -280,7 +280,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
 
   void destroy() noexcept override {
     this->CoroutineState::~CoroutineState();
-    deallocate_state<CoroutineState, Runtime>(this);
+    detail::deallocate_state<CoroutineState, Runtime>(this);
   }
 
  protected:
@@ -343,11 +343,11 @@ using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine,
 /// Throws: std::bad_alloc, what the constructor throws.
 template <class State, class Runtime, class... As>
 State* construct_state(As&&... arguments) {
-  void* const memory = allocate_state<State, Runtime>();
+  void* const memory = detail::allocate_state<State, Runtime>();
   try {
     return ::new (memory) State(std::forward<As>(arguments)...);
   } catch (...) {
-    deallocate_state<State, Runtime>(memory);
+    detail::deallocate_state<State, Runtime>(memory);
     throw;
   }
 }

@@ -130,7 +130,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   }
 
   void arm_again() noexcept {
-    this->deadline = next_time<Clock>(this->deadline, period_);
+    this->deadline = detail::next_time<Clock>(this->deadline, period_);
     try {
       arm();
     } catch (...) {
@@ -186,7 +186,7 @@ class DelayedCall final : public DelayedTask<Runtime> {
   void add_call(Round round) override {
     this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
     try {
-      submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
+      detail::submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
     } catch (...) {
       this->core().return_reservation();
       throw;
@@ -199,7 +199,7 @@ class DelayedCall final : public DelayedTask<Runtime> {
 template <class Runtime, class F>
 BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
                                   const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
-  check_callable(fn);
+  detail::check_callable(fn);
   using Task = DelayedCall<Runtime, std::decay_t<F>>;
   static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
@@ -214,7 +214,7 @@ template <class Runtime, class F>
 BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                               Duration delay, F&& fn) {
   check_duration(delay, "delay");
-  return start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
+  return detail::start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
 }
 
 /// The same for each `period`.
@@ -222,7 +222,7 @@ template <class Runtime, class F>
 BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                               Duration period, F&& fn) {
   check_period(period);
-  return start_delayed(core, lane, control, period, period, std::forward<F>(fn));
+  return detail::start_delayed(core, lane, control, period, period, std::forward<F>(fn));
 }
 
 }  // namespace toto::inline v0_1::detail

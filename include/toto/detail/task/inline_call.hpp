@@ -35,7 +35,7 @@ constexpr bool fits_inline() {
   if constexpr (Traits::kPlain && !Traits::kCoroutine &&
                 (std::is_trivially_copyable_v<std::decay_t<F>> && ... &&
                  std::is_trivially_copyable_v<std::decay_t<Args>>)) {
-    using Closure = decltype(bind_inline(std::declval<F>(), std::declval<Args>()...));
+    using Closure = decltype(detail::bind_inline(std::declval<F>(), std::declval<Args>()...));
     return std::is_trivially_copyable_v<Closure> && std::is_copy_constructible_v<Closure> &&
            sizeof(Closure) <= Slot<Runtime>::kClosureBytes && alignof(Closure) <= alignof(void*);
   } else {
@@ -88,7 +88,7 @@ struct PackedClosure {
 
 template <class Runtime>
 void add_packed(QueueCore<Runtime>& core, const PackedClosure<Runtime>& closure, std::string_view what) {
-  submit_named_call<void>(core, what, {}, Control<Runtime>(), false, closure);
+  detail::submit_named_call<void>(core, what, {}, Control<Runtime>(), false, closure);
 }
 
 }  // namespace toto::inline v0_1::detail

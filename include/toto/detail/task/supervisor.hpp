@@ -219,7 +219,7 @@ class FollowedState : public Base {
   template <class... As>
   explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
     if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
-      supervisor_.emplace(make, *this, type_name<F>(), {});
+      supervisor_.emplace(make, *this, detail::type_name<F>(), {});
     }
   }
 
