@@ -121,7 +121,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
 
   bool await_ready() {
     leave();
-    reserved_ = core_->reserve_until(Runtime::Clock::time_point::min());
+    reserved_ = core_->reserve_until((Runtime::Clock::time_point::min)());
     return reserved_;
   }
   template <class Promise>

@@ -222,7 +222,7 @@ class InstancePool {
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
     const detail::Ref<Core> core = core_;
-    Instance* const taken = Held::take(*core, here(where), TimePoint::max());
+    Instance* const taken = Held::take(*core, here(where), (TimePoint::max)());
     return Lease<T, Runtime>(detail::LeaseKey(), core, *taken, detail::LeaseKind::blocking);
   }
 

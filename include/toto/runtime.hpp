@@ -110,12 +110,12 @@ struct StdRuntime {
 #else
   class Parker {
    public:
-    void park() { park_until(Clock::time_point::max()); }
+    void park() { park_until((Clock::time_point::max)()); }
 
     bool park_until(Clock::time_point deadline) {
       std::unique_lock lock(mutex_);
       const auto has_token = [this] { return token_.load(std::memory_order_relaxed); };
-      if (deadline == Clock::time_point::max()) {
+      if (deadline == (Clock::time_point::max)()) {
         wakened_.wait(lock, has_token);
       } else {
         wakened_.wait_until(lock, deadline, has_token);

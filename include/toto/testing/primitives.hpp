@@ -209,7 +209,7 @@ class ParkerState : public Primitive {
   }
 
   bool park_outside(TimePoint deadline) noexcept {
-    if (token_ == 0 && deadline == TimePoint::max()) {
+    if (token_ == 0 && deadline == (TimePoint::max)()) {
       fail_outside("a thread parks that nobody can wake");
     }
     return std::exchange(token_, 0) != 0;

@@ -153,7 +153,7 @@ class Trace {
 
  private:
   static std::string padded(std::string text, std::size_t width) {
-    text.resize(std::max(width, text.size()), ' ');
+    text.resize((std::max)(width, text.size()), ' ');
     return text;
   }
 

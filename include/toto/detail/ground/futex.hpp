@@ -37,7 +37,7 @@ namespace toto::inline v0_1::detail {
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::steady_clock::time_point deadline) noexcept {
   std::timespec until{};
-  const bool limited = deadline != std::chrono::steady_clock::time_point::max();
+  const bool limited = deadline != (std::chrono::steady_clock::time_point::max)();
   if (limited) {
     const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
     constexpr std::int64_t kSecond = 1'000'000'000;
@@ -96,7 +96,7 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
       pause = pause < kLongestPause ? 2 * pause : pause;
     }
     while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
-      futex_wait(word_, kContended, std::chrono::steady_clock::time_point::max());
+      futex_wait(word_, kContended, (std::chrono::steady_clock::time_point::max)());
     }
   }
 
@@ -108,7 +108,7 @@ class FutexParker {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  void park() noexcept { park_until(TimePoint::max()); }
+  void park() noexcept { park_until((TimePoint::max)()); }
 
   bool park_until(TimePoint deadline) noexcept {
     // Acquire, here and below: pairs with the release in unpark().

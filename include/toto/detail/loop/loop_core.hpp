@@ -158,7 +158,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         }
       } else {
         sleeping_ = true;
-        const TimePoint until = timers_.empty() ? TimePoint::max() : timers_.first().deadline;
+        const TimePoint until = timers_.empty() ? (TimePoint::max)() : timers_.first().deadline;
         lock.unlock();
         QueueCore<Runtime>::run_local_here();
         spins_.spin([this] { return parker_.has_token(); });

@@ -60,7 +60,7 @@ std::exception_ptr QueueCore<Runtime>::overflow_locked(bool& reserved) {
       break;
     case Overflow::block:
     case Overflow::caller_runs:  // see prepare_slowly_locked()
-      wait_for_room_locked(TimePoint::max(), reserved);
+      wait_for_room_locked((TimePoint::max)(), reserved);
       break;
   }
   return nullptr;
@@ -82,7 +82,7 @@ void QueueCore<Runtime>::wait_for_room_locked(TimePoint deadline, bool& reserved
   self.waiting = true;
   room_waiters_.push_back(self);
   while (self.waiting) {
-    if (deadline != TimePoint::max() && Clock::now() >= deadline) {
+    if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
       room_waiters_.remove(self);
       break;
     }

@@ -111,7 +111,7 @@ std::size_t QueueCore<Runtime>::empty_slots_locked(ContinuationList& tasks, Chun
     if (index == chunk->size) {
       continue;
     }
-    Slot& slot = chunk->slots()[index];
+    Slot& slot = chunk->slot_array()[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
     // Null: a worker has claimed the last filled slot since front() looked.
     if (run == nullptr || !chunk->claimed.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {

@@ -304,15 +304,15 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
  private:
   using Wake = typename Base::Wake;
 
-  static constexpr std::uint64_t kNoneDue = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kNoneDue = (std::numeric_limits<std::uint64_t>::max)();
   static constexpr std::uint64_t kNoneDueClosed = kNoneDue - 1;
   /// How long until the start of a thread that has failed is tried again.
   static constexpr std::chrono::milliseconds kRetry{10};
   /// The ticket of what a worker of another queue has adopted.
-  static constexpr std::uint64_t kAdopted = std::numeric_limits<std::uint64_t>::max();
-  static constexpr std::uint64_t kNoneSeen = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kAdopted = (std::numeric_limits<std::uint64_t>::max)();
+  static constexpr std::uint64_t kNoneSeen = (std::numeric_limits<std::uint64_t>::max)();
   static constexpr std::size_t kCredit = 1024;
-  static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t kUnbounded = (std::numeric_limits<std::size_t>::max)();
 
   TOTO_COLD ~QueueCore() override;
 

@@ -55,7 +55,7 @@ bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
   const Lock lock(mutex_);
   while (!ended_) {
     const bool stranded = live_ == 0 && has_work_locked();
-    if (deadline != TimePoint::max() && Clock::now() >= deadline) {
+    if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
       return false;
     }
     if (!stranded) {
@@ -93,7 +93,7 @@ template <class Runtime>
 void QueueCore<Runtime>::finish() {
   watchdog_.reset();
   if (this_worker() == nullptr) {
-    finish_until(TimePoint::max());
+    finish_until((TimePoint::max)());
   }
   mutex_.lock();
   ownerless_ = true;  // references are given back from now on, and idle workers go even if coroutine tasks are open

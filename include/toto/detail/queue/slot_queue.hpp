@@ -53,16 +53,16 @@ struct alignas(128) Chunk {
       return nullptr;
     }
     auto* const chunk = ::new (memory) Chunk(size);
-    std::uninitialized_default_construct_n(chunk->slots(), size);
+    std::uninitialized_default_construct_n(chunk->slot_array(), size);
     return chunk;
   }
   static void free(Chunk* chunk) noexcept {
-    std::destroy_n(chunk->slots(), chunk->size);
+    std::destroy_n(chunk->slot_array(), chunk->size);
     chunk->~Chunk();
     detail::free_aligned(chunk);
   }
 
-  Slot* slots() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }
+  Slot* slot_array() noexcept { return std::launder(reinterpret_cast<Slot*>(this + 1)); }
 
   /// Slots below are taken. Rises from 0 to `size`. The slot's own word orders its content.
   typename Runtime::template Atomic<std::uint32_t> claimed{0};
@@ -75,7 +75,7 @@ struct alignas(128) Chunk {
   std::uint64_t base = 0;
 
  private:
-  explicit Chunk(std::uint32_t slots) noexcept : size(slots) {}
+  explicit Chunk(std::uint32_t slot_count) noexcept : size(slot_count) {}
   ~Chunk() = default;
 };
 
@@ -114,7 +114,7 @@ class SlotQueue {
     if (tail_ == nullptr || filled_ == tail_->size) {
       append();
     }
-    return tail_->slots()[filled_];
+    return tail_->slot_array()[filled_];
   }
 
   /// Adds the slot that next() gave, which runs `run`.
@@ -173,7 +173,7 @@ class SlotQueue {
     for (Chunk* chunk = head_; chunk != nullptr; chunk = chunk->next) {
       const std::uint32_t filled = chunk == tail_ ? filled_ : chunk->size;
       for (std::uint32_t index = chunk->claimed.load(std::memory_order_relaxed); index < filled; ++index) {
-        chunk->slots()[index].run.store(nullptr, std::memory_order_relaxed);
+        chunk->slot_array()[index].run.store(nullptr, std::memory_order_relaxed);
       }
       chunk->claimed.store(filled, std::memory_order_relaxed);
     }

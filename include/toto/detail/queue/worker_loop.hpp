@@ -82,7 +82,7 @@ typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk, const
     if (index == chunk.size) {
       return nullptr;
     }
-    Slot& slot = chunk.slots()[index];
+    Slot& slot = chunk.slot_array()[index];
     const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
     if (run == nullptr || (due != nullptr ? *due : due_.load(std::memory_order_relaxed)) <= chunk.base + index) {
       return nullptr;
@@ -214,7 +214,7 @@ bool QueueCore<Runtime>::rest(Worker& self) {
     if (!self.idle) {
       push_idle_locked(self);
     }
-    const TimePoint until = may_leave ? deadline : TimePoint::max();
+    const TimePoint until = may_leave ? deadline : (TimePoint::max)();
     mutex_.unlock();
     self.spins.spin([&self] { return self.parker.has_token(); });
     const bool awake = self.parker.has_token();

@@ -341,7 +341,7 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   }
   const AwaitedTask<Runtime> end(*this);
   BlockedThread<Runtime> blocked;
-  if (deadline == TimePoint::max()) {
+  if (deadline == (TimePoint::max)()) {
     blocked.enter(end);
   }
   const Lock lock(core_->mutex());
