@@ -70,7 +70,7 @@ InstanceSource<T> make_source(Source&& source) {
     return std::weak_ptr<T>(std::forward<Source>(source));
   } else if constexpr (std::is_convertible_v<Source, std::shared_ptr<T>>) {
     std::shared_ptr<T> owner(std::forward<Source>(source));
-    if (owner == nullptr) {
+    if (owner.get() == nullptr) {
       throw std::invalid_argument("toto: instance is null; an AwaitableInstance needs an object to call");
     }
     return owner;
@@ -114,12 +114,12 @@ class InstanceCall {
 
  private:
   T& object() {
-    if (T** const reference = std::get_if<T*>(&source_)) {
+    if (T** const reference = std::get_if<T*>(std::addressof(source_))) {
       return **reference;
     }
-    if (std::weak_ptr<T>* const observed = std::get_if<std::weak_ptr<T>>(&source_)) {
+    if (std::weak_ptr<T>* const observed = std::get_if<std::weak_ptr<T>>(std::addressof(source_))) {
       std::shared_ptr<T> owner = observed->lock();
-      if (owner == nullptr) {
+      if (owner.get() == nullptr) {
         throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
       }
       source_ = std::move(owner);  // for the length of the call

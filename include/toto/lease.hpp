@@ -5,6 +5,7 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -68,7 +69,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
   /// The instance.
   /// Throws: NoState if there is none: moved from, released or discarded.
-  T* operator->() const { return &**this; }
+  T* operator->() const { return std::addressof(**this); }
   T& operator*() const {
     require_instance();
     return *static_cast<T*>(instance_->object);

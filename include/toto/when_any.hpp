@@ -8,6 +8,7 @@
 #include <array>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -138,7 +139,7 @@ class WhenAnyAwaiter {
     if (Race<Runtime>* const race = std::exchange(race_, nullptr)) {
       const ChildNode<Runtime>* const first = race->first();
       race->abandon();
-      find_first([first](auto& child) { return &child.node() == first; });
+      find_first([first](auto& child) { return std::addressof(child.node()) == first; });
     }
     // The last first: one that stops at once shall not let the next one begin.
     children_.for_each_backwards([&](std::size_t index, auto& child) {

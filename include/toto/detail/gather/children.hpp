@@ -215,18 +215,18 @@ class TupleOfChildren {
   static constexpr std::size_t size() noexcept { return sizeof...(Children); }
   template <class Function>
   void for_each(Function function) {
-    std::apply([&](auto&... child) { (function(child), ...); }, children_);
+    std::apply([&](auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
   template <class Function>
   void for_each(Function function) const {
-    std::apply([&](const auto&... child) { (function(child), ...); }, children_);
+    std::apply([&](const auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
   /// From the last to the first; the function is told the index, too.
   template <class Function>
   void for_each_backwards(Function function) {
     [&]<std::size_t... kIndices>(std::index_sequence<kIndices...>) {
       constexpr std::size_t kLast = sizeof...(Children) - 1;
-      (function(kLast - kIndices, std::get<kLast - kIndices>(children_)), ...);
+      (static_cast<void>(function(kLast - kIndices, std::get<kLast - kIndices>(children_))), ...);
     }(std::index_sequence_for<Children...>());
   }
   auto take() {

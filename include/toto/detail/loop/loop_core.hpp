@@ -215,15 +215,15 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     template <class Fn>
     Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
       this->run = [](Continuation& node, Turn turn) noexcept {
-        auto& self = static_cast<Posted&>(node);
+        auto* const self = static_cast<Posted*>(&node);
         if (turn == Turn::on_executor) {
           try {
-            static_cast<void>(self.function());
+            static_cast<void>(self->function());
           } catch (...) {
-            self.core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
+            self->core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
           }
         }
-        delete &self;
+        delete self;
       };
     }
     LoopCore& core;
