@@ -15,6 +15,7 @@
 #include "../../call_site.hpp"
 #include "../../task_handle.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"
 #include "../task/call_state.hpp"
@@ -117,9 +118,8 @@ class Transaction {
  public:
   using Token = typename Runtime::StopToken;
   template <class Fn>
-  static constexpr bool kTokenBehind =
-      std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
-      !std::is_invocable_v<Fn, Token, T&, Args...> && std::is_invocable_v<Fn, T&, Token, Args...>;
+  static constexpr bool kTokenBehind = std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
+                                       may_take<Fn, 0, Token>() && std::is_invocable_v<Fn, T&, Token, Args...>;
 
   template <class Fn, class... As>
   explicit Transaction(PoolSlot<Runtime>& slot, Fn&& fn, As&&... args)
@@ -131,7 +131,7 @@ class Transaction {
     return call();
   }
   template <class Fn = F>
-    requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
+    requires(!std::is_invocable_v<Fn, T&, Args...> && kTakesToken<Token, Fn, T&, Args...>)
   PooledResult<Fn, Token, T&, Args...> operator()(Token token) {
     return call(std::move(token));
   }

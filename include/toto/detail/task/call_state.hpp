@@ -19,11 +19,16 @@
 #include "../../task.hpp"
 #include "../ground/block_cache.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/temporaries.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// Whether an F that cannot be called with Args alone takes a stop token in front of them.
+template <class Token, class F, class... Args>
+inline constexpr bool kTakesToken = may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
 
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
 /// called without one.
@@ -34,7 +39,7 @@ struct CallTraits {
     if constexpr (kPlain) {
       return false;  // not even asked: a generic lambda's body would be instantiated with the token
     } else {
-      return std::is_invocable_v<Stored<F>, typename Runtime::StopToken, Stored<Args>...>;
+      return detail::kTakesToken<typename Runtime::StopToken, Stored<F>, Stored<Args>...>;
     }
   }();
   static constexpr bool kValid = kPlain || kTakesToken;

@@ -19,6 +19,7 @@
 #include "../executor/timer.hpp"
 #include "../ground/check_callable.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/ref.hpp"
 #include "../queue/lane.hpp"
 #include "../queue/queue_core.hpp"
@@ -158,7 +159,8 @@ class DelayedCall final : public DelayedTask<Runtime> {
     Round round;
 
     template <class... Token>
-      requires std::is_invocable_v<F&, Token...>
+      requires((sizeof...(Token) == 0 || may_take<F&, 0, typename Runtime::StopToken>()) &&
+               std::is_invocable_v<F&, Token...>)
     auto operator()(Token... token) {
       if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
         return run(round, std::move(token)...);
