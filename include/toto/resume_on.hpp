@@ -26,7 +26,7 @@ class Move final : public Join<Runtime> {
  public:
   explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, 1, std::move(home)) {}
 
- private:
+ protected:
   ~Move() override = default;
 };
 

@@ -255,7 +255,7 @@ struct StdRuntime {
       stack.ask();
     }
     constexpr std::compare_three_way compare;  // orders unrelated pointers, as < does not
-    return compare(object, stack.begin) >= 0 && compare(object, stack.end) < 0;
+    return std::is_gteq(compare(object, stack.begin)) && std::is_lt(compare(object, stack.end));
   }
 
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in the

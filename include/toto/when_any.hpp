@@ -48,9 +48,10 @@ class Race final : public Gathering<Runtime> {
   }
   const ChildNode<Runtime>* first() const noexcept { return first_.load(std::memory_order_acquire); }
 
- private:
+ protected:
   ~Race() override = default;
 
+ private:
   typename Runtime::template Atomic<ChildNode<Runtime>*> first_{nullptr};
 };
 

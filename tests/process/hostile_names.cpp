@@ -160,7 +160,7 @@ struct Executor {
   }
 };
 
-struct Observer : toto::QueueObserver {
+struct Observer final : toto::QueueObserver {
   std::atomic<int> finished = 0;
   void task_finished(const toto::TaskEvent&, toto::TaskEnd) noexcept override { ++finished; }
 };

@@ -77,7 +77,9 @@ class Dice {
     return z ^ (z >> 31U);
   }
   /// From 0 to count - 1.
-  std::size_t below(std::size_t count) noexcept { return static_cast<std::size_t>(((next() >> 32U) * count) >> 32U); }
+  std::size_t below(std::size_t count) noexcept {
+    return static_cast<std::uint32_t>(((next() >> 32U) * count) >> 32U);  // less than count
+  }
 
  private:
   std::uint64_t state_;

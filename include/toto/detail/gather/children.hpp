@@ -41,7 +41,7 @@ class JoinOfAll final : public Join<Runtime>, public Observer<Runtime> {
     join.release();
   }
 
- private:
+ protected:
   ~JoinOfAll() override = default;
 };
 

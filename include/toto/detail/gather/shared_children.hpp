@@ -133,13 +133,14 @@ class HandleNode final : public ChildNode<Runtime>, public Observer<Runtime> {
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override { this->over(worker, &queue); }
   void forgotten() noexcept override {}  // the node does not drop a task that runs
 
- private:
+ protected:
   ~HandleNode() override {
     if (state_ != nullptr) {
       state_->drop();
     }
   }
 
+ private:
   TaskState<T, Runtime>* state_ = nullptr;
 };
 
@@ -188,9 +189,10 @@ class TaskNode final : public ChildNode<Runtime> {
   bool was_cancelled() const noexcept override { return detail::is_task_cancelled(TaskAccess::failure(task_)); }
   void rethrow() override { TaskAccess::take(task_); }
 
- private:
+ protected:
   ~TaskNode() override = default;
 
+ private:
   /// It is still on the calling thread's stack.
   static void task_ended(void* context) noexcept {
     auto& node = *static_cast<TaskNode*>(context);

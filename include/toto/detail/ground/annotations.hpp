@@ -40,6 +40,17 @@
 #define TOTO_COLD __attribute__((__cold__, __noinline__))
 #endif
 
+// Around coroutines. GCC warns of the null pointer that it itself puts at the end of each, in whatever file that is
+// (-Wzero-as-null-pointer-constant).
+#if defined(__GNUC__) && !defined(__clang__)
+#define TOTO_COROUTINES_BEGIN \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wzero-as-null-pointer-constant\"")
+#define TOTO_COROUTINES_END _Pragma("GCC diagnostic pop")
+#else
+#define TOTO_COROUTINES_BEGIN
+#define TOTO_COROUTINES_END
+#endif
+
 // A short test in front of a long function, on the way of every task. GCC would inline it or not by how much the
 // program has grown already.
 #if defined(_MSC_VER) && !defined(__clang__)

@@ -39,10 +39,14 @@ inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t exp
   std::timespec until{};
   const bool limited = deadline != (std::chrono::steady_clock::time_point::max)();
   if (limited) {
-    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    until.tv_sec = static_cast<std::time_t>(nanoseconds > 0 ? nanoseconds / kSecond : 0);
-    until.tv_nsec = static_cast<long>(nanoseconds > 0 ? nanoseconds % kSecond : 0);
+    using Seconds = std::chrono::duration<std::time_t>;
+    using Nanoseconds = std::chrono::duration<long, std::nano>;
+    const auto time = deadline.time_since_epoch();
+    if (time.count() > 0) {
+      const auto seconds = std::chrono::duration_cast<Seconds>(time);
+      until.tv_sec = seconds.count();
+      until.tv_nsec = std::chrono::duration_cast<Nanoseconds>(time - seconds).count();
+    }
   }
   // The absolute time of this operation is that of CLOCK_MONOTONIC, which is the steady clock.
   syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,

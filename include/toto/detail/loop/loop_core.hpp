@@ -207,9 +207,10 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     mutex_.unlock();
   }
 
- private:
+ protected:
   ~LoopCore() override { this->ignore_forks(); }
 
+ private:
   template <class F>
   struct Posted final : Continuation {
     template <class Fn>

@@ -106,8 +106,10 @@ class LoopCall final : public LoopTimer<Runtime> {
            Fn&& function)
       : LoopTimer<Runtime>(loop, first, period), function_(std::forward<Fn>(function)) {}
 
- private:
+ protected:
   ~LoopCall() override = default;
+
+ private:
   void call() override { static_cast<void>(function_()); }
 
   F function_;

@@ -145,10 +145,11 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
     }
   }
 
+ protected:
+  ~LeaseWait() = default;
+
  private:
   enum class Stage : unsigned char { waiting, making, posted, resumed, abandoned };
-
-  ~LeaseWait() = default;
 
   // As a task.
 

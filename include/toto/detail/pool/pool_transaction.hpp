@@ -282,9 +282,10 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     detail::deallocate_state<TransactionState, Runtime>(this);
   }
 
- private:
+ protected:
   ~TransactionState() = default;
 
+ private:
   bool may_end_with_instance(const WaitGraph<Runtime>& graph) override {
     return Base::may_end(graph) || this->core().refuses(*this);
   }

@@ -10,6 +10,7 @@
 
 #include "../../task.hpp"
 #include "../../task_handle.hpp"
+#include "../ground/annotations.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -44,6 +45,8 @@ struct AwaitTraits {
 template <class A>
 using AwaitResult = typename AwaitTraits<A>::Result;
 
+TOTO_COROUTINES_BEGIN
+
 /// A task that awaits `awaitable`, which outlives it.
 template <class A>
 Task<AwaitResult<A>> await_one(A& awaitable) {
@@ -53,6 +56,8 @@ Task<AwaitResult<A>> await_one(A& awaitable) {
     co_return co_await detail::as_stored(awaitable);
   }
 }
+
+TOTO_COROUTINES_END
 
 }  // namespace toto::inline v0_1::detail
 

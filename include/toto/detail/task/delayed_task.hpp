@@ -17,6 +17,7 @@
 #include "../../errors.hpp"
 #include "../../timer.hpp"
 #include "../executor/timer.hpp"
+#include "../ground/annotations.hpp"
 #include "../ground/check_callable.hpp"
 #include "../ground/invoke.hpp"
 #include "../ground/parameters.hpp"
@@ -168,12 +169,14 @@ class DelayedCall final : public DelayedTask<Runtime> {
         static_cast<void>(detail::invoke(function(round), std::move(token)...));
       }
     }
+    TOTO_COROUTINES_BEGIN
     template <class... Token>
     static Task<> run(Round& round, Token... token) {
       if (round.begin()) {
         co_await detail::invoke(function(round), std::move(token)...);
       }
     }
+    TOTO_COROUTINES_END
     static F& function(const Round& round) noexcept { return static_cast<DelayedCall&>(round.task()).function_; }
   };
 
@@ -182,9 +185,10 @@ class DelayedCall final : public DelayedTask<Runtime> {
               typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
       : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
 
- private:
+ protected:
   ~DelayedCall() override = default;
 
+ private:
   void add_call(Round round) override {
     this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
     try {

@@ -62,8 +62,10 @@ class SupervisedState final : public Base {
     detail::deallocate_state<SupervisedState, Runtime>(this);
   }
 
- private:
+ protected:
   ~SupervisedState() = default;
+
+ private:
   SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
 
   SupervisorRoom<Runtime> supervisor_;

@@ -55,10 +55,11 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   }
   void forgotten() noexcept override { this->release(); }
 
+ protected:
+  ~TimedWait() override = default;
+
  private:
   enum class First : unsigned char { none, task, timer };
-
-  ~TimedWait() override = default;
 
   /// Relaxed: the join orders what the coroutine reads.
   bool come(First who) noexcept {
