@@ -186,7 +186,7 @@ class InstancePool {
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
   /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
-  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing.
+  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing, or a bool.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
