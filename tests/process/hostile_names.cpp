@@ -269,7 +269,8 @@ class Program {
                "tasks are tried");
     check_that(queue.yield_task(Twice(), Value(2)).get() == 4, "an argument is passed");
     check_that(queue.yield_task(Twice(), 4).get().number == 8, "a result comes back");
-    check_that(queue.yield_task(&Value::number, std::make_shared<Value>(3)).get() == 3, "a member is read");
+    const auto shared = std::make_shared<Value>(3);
+    check_that(queue.yield_task(&Value::number, shared).get() == 3, "a member is read");
     check_that(queue.yield_task(hostile::length_of(text)).get().number == 5, "a lambda");
     check_that(queue.yield_task(hostile::coroutine_of(3)).get().number == 3, "a coroutine is run to its end");
     Value kept(7);

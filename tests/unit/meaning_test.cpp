@@ -89,7 +89,8 @@ TEST_CASE("a value that compares with nullptr by a conversion is not asked wheth
   const std::string_view text = "hello";
   REQUIRE(queue.yield_task(&std::string_view::size, text).get() == 5);
   REQUIRE(queue.yield_task(&Json::is_null, Json(nullptr)).get());
-  REQUIRE(queue.yield_task(&std::optional<int*>::has_value, std::optional<int*>(nullptr)).get());
+  using Value = int* const& (std::optional<int*>::*)() const&;
+  queue.add_task(static_cast<Value>(&std::optional<int*>::value), std::optional<int*>(nullptr));
   queue.add_task(&Json::is_null, Json(nullptr));
   toto::EventLoop loop;
   loop.post([value = Json(nullptr)] { static_cast<void>(value.is_null()); });
