@@ -37,9 +37,10 @@ class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
     this->release();
   }
 
- private:
+ protected:
   ~AdmissionWait() override = default;
 
+ private:
   const Ref<QueueCore<Runtime>> core_;
 };
 

@@ -15,6 +15,7 @@
 #include <variant>
 
 #include "detail/ground/invoke.hpp"
+#include "detail/ground/parameters.hpp"
 #include "errors.hpp"
 #include "task_handle.hpp"
 #include "task_queue.hpp"
@@ -66,17 +67,17 @@ inline constexpr bool kObserves<std::weak_ptr<T>> = true;
 
 template <class T, class Source>
 InstanceSource<T> make_source(Source&& source) {
-  if constexpr (kObserves<std::remove_cvref_t<Source>> && std::is_convertible_v<Source, std::weak_ptr<T>>) {
+  constexpr bool kIsObject = std::is_convertible_v<std::remove_reference_t<Source>*, T*>;  // whatever it converts to
+  if constexpr (kIsObject && std::is_lvalue_reference_v<Source>) {
+    return std::addressof(source);
+  } else if constexpr (kObserves<std::remove_cvref_t<Source>> && std::is_convertible_v<Source, std::weak_ptr<T>>) {
     return std::weak_ptr<T>(std::forward<Source>(source));
-  } else if constexpr (std::is_convertible_v<Source, std::shared_ptr<T>>) {
+  } else if constexpr (!kIsObject && std::is_convertible_v<Source, std::shared_ptr<T>>) {
     std::shared_ptr<T> owner(std::forward<Source>(source));
-    if (owner == nullptr) {
+    if (owner.get() == nullptr) {
       throw std::invalid_argument("toto: instance is null; an AwaitableInstance needs an object to call");
     }
     return owner;
-  } else if constexpr (std::is_lvalue_reference_v<Source> &&
-                       std::is_convertible_v<std::remove_reference_t<Source>*, T*>) {
-    return std::addressof(source);
   } else {
     constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
     static_assert(
@@ -114,12 +115,12 @@ class InstanceCall {
 
  private:
   T& object() {
-    if (T** const reference = std::get_if<T*>(&source_)) {
+    if (T** const reference = std::get_if<T*>(std::addressof(source_))) {
       return **reference;
     }
-    if (std::weak_ptr<T>* const observed = std::get_if<std::weak_ptr<T>>(&source_)) {
+    if (std::weak_ptr<T>* const observed = std::get_if<std::weak_ptr<T>>(std::addressof(source_))) {
       std::shared_ptr<T> owner = observed->lock();
-      if (owner == nullptr) {
+      if (owner.get() == nullptr) {
         throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
       }
       source_ = std::move(owner);  // for the length of the call
@@ -130,6 +131,13 @@ class InstanceCall {
   InstanceSource<T> source_;
   F function_;
 };
+
+/// Where the token goes; the object counts among the arguments of what is no member function.
+template <class Token, class T, class Runtime, class F, class... Args>
+inline constexpr bool kTakesToken<Token, InstanceCall<T, Runtime, F>, Args...> =
+    (may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>() &&
+     std::is_invocable_v<F, T&, Token, Args...>) ||
+    (may_take<F, 0, Token>() && std::is_invocable_v<F, Token, T&, Args...>);
 
 }  // namespace detail
 

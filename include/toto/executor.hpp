@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "detail/executor/executor_core.hpp"
@@ -97,7 +98,9 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     return true;
   }
 
-  typename ExecutorCore<Runtime>::Identity identity() const noexcept override { return {&executor_, &type_}; }
+  typename ExecutorCore<Runtime>::Identity identity() const noexcept override {
+    return {std::addressof(executor_), &type_};
+  }
 
  private:
   static void run_one(ExecutorCore<Runtime>& core, std::uint64_t ticket) noexcept {

@@ -52,6 +52,7 @@ class QueueChoice {
   QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
     detail::check_name(name_, "queue");
   }
+  QueueChoice(std::nullptr_t) = delete;  // no name; leave it out for the default queue
 
  private:
   template <class T, class R>
@@ -177,21 +178,22 @@ class InstancePool {
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
-    static_assert(std::is_invocable_r_v<bool, std::decay_t<F>&, T&>,
-                  "toto: validate takes a callable that is given an instance and says whether it is good");
+    static_assert(
+        requires { requires detail::Verdict<std::invoke_result_t<std::decay_t<F>&, T&>>; },
+        "toto: validate takes a callable that is given an instance and returns a bool: whether it is good");
     core_->set_validate(check_of(std::forward<F>(check)));
   }
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
   /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
-  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing.
+  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing, or a bool.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
     static_assert(
         detail::ReturnHook<std::decay_t<F>&, T>,
-        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or "
-        "whether the instance is good");
+        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or a "
+        "bool: whether the instance is good");
     core_->set_on_return(check_of(std::forward<F>(hook)));
   }
 
@@ -222,7 +224,7 @@ class InstancePool {
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
     const detail::Ref<Core> core = core_;
-    Instance* const taken = Held::take(*core, here(where), TimePoint::max());
+    Instance* const taken = Held::take(*core, here(where), (TimePoint::max)());
     return Lease<T, Runtime>(detail::LeaseKey(), core, *taken, detail::LeaseKind::blocking);
   }
 

@@ -5,6 +5,7 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -68,9 +69,9 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
   /// The instance.
   /// Throws: NoState if there is none: moved from, released or discarded.
-  T* operator->() const { return &**this; }
+  T* operator->() const { return std::addressof(**this); }
   T& operator*() const {
-    require();
+    require_instance();
     return *static_cast<T*>(instance_->object);
   }
   /// The instance, or null.
@@ -82,7 +83,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// in a queue; see ~Lease.
   /// Throws: NoState if there is none.
   void release() {
-    require();
+    require_instance();
     pool_->take_back(*std::exchange(instance_, nullptr));
     pool_ = {};
   }
@@ -92,7 +93,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// after its last instance it is closed: whoever waits or comes gets PoolClosed.
   /// Throws: NoState if there is none.
   void discard() {
-    require();
+    require_instance();
     pool_->discard(*std::exchange(instance_, nullptr), detail::Loss::discarded);
     pool_ = {};
   }
@@ -109,7 +110,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   }
 
  private:
-  void require() const {
+  void require_instance() const {
     if (instance_ == nullptr) {
       throw NoState("toto: this Lease holds no instance: it was moved from, released or discarded");
     }

@@ -41,7 +41,7 @@ struct QueueOptions {
   /// Not empty. Copied by the queue's constructor.
   std::string_view name = "TaskQueue";
   /// The most tasks that wait for a thread, 1 or more. Continuations of coroutines do not count.
-  std::size_t max_queued = std::numeric_limits<std::size_t>::max();
+  std::size_t max_queued = (std::numeric_limits<std::size_t>::max)();
   /// What adding to a full queue does.
   Overflow overflow = Overflow::block;
   /// A task that has waited this long counts as one level more urgent, after twice this long as two, and so on; above

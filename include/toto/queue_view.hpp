@@ -47,7 +47,7 @@ class QueueView {
   /// As BasicTaskQueue::try_add_task.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) const {
-    return try_add_until(Runtime::Clock::time_point::min(), std::forward<F>(fn), std::forward<Args>(args)...);
+    return try_add_until((Runtime::Clock::time_point::min)(), std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// As BasicTaskQueue::try_add_task_for.

@@ -26,7 +26,7 @@ class Move final : public Join<Runtime> {
  public:
   explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, 1, std::move(home)) {}
 
- private:
+ protected:
   ~Move() override = default;
 };
 
@@ -43,7 +43,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   }
 
   bool await_ready() const noexcept {
-    return !executor_ || is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
+    return !executor_ || detail::is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
   }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {

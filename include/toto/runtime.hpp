@@ -110,12 +110,12 @@ struct StdRuntime {
 #else
   class Parker {
    public:
-    void park() { park_until(Clock::time_point::max()); }
+    void park() { park_until((Clock::time_point::max)()); }
 
     bool park_until(Clock::time_point deadline) {
       std::unique_lock lock(mutex_);
       const auto has_token = [this] { return token_.load(std::memory_order_relaxed); };
-      if (deadline == Clock::time_point::max()) {
+      if (deadline == (Clock::time_point::max)()) {
         wakened_.wait(lock, has_token);
       } else {
         wakened_.wait_until(lock, deadline, has_token);
@@ -255,7 +255,7 @@ struct StdRuntime {
       stack.ask();
     }
     constexpr std::compare_three_way compare;  // orders unrelated pointers, as < does not
-    return compare(object, stack.begin) >= 0 && compare(object, stack.end) < 0;
+    return std::is_gteq(compare(object, stack.begin)) && std::is_lt(compare(object, stack.end));
   }
 
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in the

@@ -133,7 +133,7 @@ class TaskPromiseBase {
 template <class T, bool kOverAligned = (alignof(Result<T>) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)>
 class ResultPlace {
  public:
-  Result<T>* operator->() noexcept { return &result_; }
+  Result<T>* operator->() noexcept { return std::addressof(result_); }
 
  private:
   Result<T> result_;
@@ -242,7 +242,7 @@ class [[nodiscard(
     explicit Awaiter(Coroutine coroutine) noexcept : coroutine_(coroutine) {}
 
     bool await_ready() const {
-      if (!coroutine_) {
+      if (coroutine_.address() == nullptr) {
         throw NoState("toto: this Task is empty: it was default-constructed or moved from");
       }
       if (coroutine_.promise().started() && !coroutine_.done()) {

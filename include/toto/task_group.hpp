@@ -12,6 +12,7 @@
 
 #include "detail/gather/scope.hpp"
 #include "detail/gather/shared_children.hpp"
+#include "detail/ground/annotations.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "runtime.hpp"
@@ -134,8 +135,10 @@ class GroupScope final : public Scope<Runtime> {
     }
   }
 
- private:
+ protected:
   ~GroupScope() override = default;
+
+ private:
   void stop() noexcept override { stop_.request_stop(); }
   void wake_blocked() noexcept override { parker_.unpark(); }
 
@@ -178,6 +181,8 @@ class GroupAwaiter {
   bool waiting_ = false;
 };
 
+TOTO_COROUTINES_BEGIN
+
 /// What the body throws before it gives its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
@@ -188,9 +193,11 @@ template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
   auto group = GroupAccess::make(*scope);
-  GroupAwaiter<Runtime, R> all(*scope, call_body<R>(body, group));
+  GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }
+
+TOTO_COROUTINES_END
 
 }  // namespace detail
 

@@ -45,7 +45,7 @@ struct Whereto {
   /// Nothing to do for a handle that is ready.
   bool is_here() const noexcept {
     return kind != Kind::executor ||
-           is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
+           detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
   }
 };
 
@@ -154,8 +154,8 @@ class [[nodiscard(
   /// runs goes on without anybody who waits for it.
   /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
   /// Resumes on: as co_await. The captures of a task that is cancelled are destroyed on the thread of the timers.
-  auto timeout(Duration limit) && { return limited<false>(limit); }
-  void timeout(Duration limit) & = delete;  // say std::move(handle).timeout(...)
+  auto(timeout)(Duration limit) && { return limited<false>(limit); }  // in brackets: <curses.h> has such a macro
+  void(timeout)(Duration limit) & = delete;                           // say std::move(handle).timeout(...)
 
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
@@ -169,7 +169,7 @@ class [[nodiscard(
 
   /// Blocks: until the task is over.
   /// Throws: NoState, DeadlockError (see get).
-  void wait() const { state().wait_until(TimePoint::max()); }
+  void wait() const { state().wait_until((TimePoint::max)()); }
 
   /// True if the task is over, false after `limit`; 0 or less only looks.
   /// Blocks: for `limit` at the most.
@@ -268,7 +268,7 @@ class [[nodiscard(
     return this->template relocate<true>(this->on(std::move(executor)));
   }
   auto resume_inline() && { return this->template relocate<true>(this->inline_()); }
-  auto timeout(Duration limit) && { return this->template limited<true>(limit); }
+  auto(timeout)(Duration limit) && { return this->template limited<true>(limit); }
 
  private:
   friend HandleAccess;

@@ -274,7 +274,7 @@ class BasicTaskQueue {
 
   /// Blocks: until nothing is queued, running or suspended. Threads may still be idle then.
   /// Throws: DeadlockError on a thread of this queue, which would wait for itself, and where TaskHandle::get() does.
-  void wait_idle() { wait_idle_until(TimePoint::max(), "wait_idle()"); }
+  void wait_idle() { wait_idle_until((TimePoint::max)(), "wait_idle()"); }
 
   /// The same with a limit: true if the queue became idle, false after `limit`.
   /// Throws: as wait_idle; std::invalid_argument for NaN.
@@ -351,7 +351,7 @@ class BasicTaskQueue {
     Core::run_local_here();
     const detail::AwaitedIdle<Runtime> idle(*core_);
     detail::BlockedThread<Runtime> blocked;
-    if (deadline == TimePoint::max()) {
+    if (deadline == (TimePoint::max)()) {
       blocked.enter(idle);
     }
     return detail::QueueEnd(*core_).wait_idle_until(deadline);

@@ -25,7 +25,7 @@ class PlainScope final : public Scope<Runtime> {
  public:
   using Scope<Runtime>::Scope;
 
- private:
+ protected:
   ~PlainScope() override = default;
 };
 

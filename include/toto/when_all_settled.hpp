@@ -77,7 +77,7 @@ namespace detail {
 
 template <class Child>
 Settled<typename Child::Result> settle(Child& child) {
-  return Settled<typename Child::Result>(std::in_place, [&] { return take_element(child); });
+  return Settled<typename Child::Result>(std::in_place, [&] { return detail::take_element(child); });
 }
 
 template <class... Children>
@@ -87,7 +87,7 @@ class SettlingTuple : public TupleOfChildren<Children...> {
 
   auto take() {
     return std::apply(
-        [](auto&... child) { return std::tuple<Settled<typename Children::Result>...>{settle(child)...}; },
+        [](auto&... child) { return std::tuple<Settled<typename Children::Result>...>{detail::settle(child)...}; },
         this->children_);
   }
 };
@@ -101,7 +101,7 @@ class SettlingVector : public VectorOfChildren<Child> {
     std::vector<Settled<typename Child::Result>> results;
     results.reserve(this->children_.size());
     for (Child& child : this->children_) {
-      results.push_back(settle(child));
+      results.push_back(detail::settle(child));
     }
     return results;
   }

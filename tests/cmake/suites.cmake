@@ -61,6 +61,17 @@ function(toto_add_suite directory)
     FAIL_REGULAR_EXPRESSION "No test cases matched" SKIP_REGULAR_EXPRESSION "SKIPPED: " SKIP_RETURN_CODE 4)
 endfunction()
 
+# toto_list_public_headers(): makes public_headers.hpp, which includes every public header but those that need a library of
+# somebody else's. For programs of process/.
+function(toto_list_public_headers)
+  set(include ${CMAKE_CURRENT_SOURCE_DIR}/../include)
+  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${include} ${include}/toto/*.hpp ${include}/toto/testing/*.hpp)
+  list(FILTER headers EXCLUDE REGEX "^toto/(asio|fmt|qt|glib|libuv)\\.hpp$")
+  list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>\n")
+  string(JOIN "" text ${headers})
+  file(CONFIGURE OUTPUT public/public_headers.hpp CONTENT "${text}" @ONLY)
+endfunction()
+
 # toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
 # each library_*.cpp becomes a shared library of its own that the program is linked with. A comment "// flags: ..." at
 # the start of a line gives further flags for GCC and Clang; "// only: posix" says what the program needs.
@@ -99,7 +110,7 @@ function(toto_add_process_tests)
       target_compile_options(${target} PRIVATE ${flags})
     endif()
     target_sources(${target} PRIVATE support/sanitizers.cpp)
-    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/public)
     target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
     set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
     foreach(source IN LISTS library_sources)

@@ -58,7 +58,7 @@
 
 // GCC has noipa: a caller otherwise knows which registers a function leaves alone, and keeps values there.
 #if defined(__clang__)
-#define TOTO_DETAIL_OPAQUE __attribute__((noinline))
+#define TOTO_DETAIL_OPAQUE __attribute__((__noinline__))
 #else
 #define TOTO_DETAIL_OPAQUE __attribute__((noipa))
 #endif
@@ -276,7 +276,7 @@ inline Fibre::~Fibre() {
 
 #if defined(TOTO_DETAIL_ASAN)
 // A word of a stack, whether or not a variable lives there.
-__attribute__((noinline, no_sanitize("address"))) inline void* read_unchecked(const std::byte* word) noexcept {
+__attribute__((__noinline__, no_sanitize("address"))) inline void* read_unchecked(const std::byte* word) noexcept {
   return *reinterpret_cast<void* const volatile*>(word);
 }
 #endif

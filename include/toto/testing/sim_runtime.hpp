@@ -166,7 +166,7 @@ struct SimRuntime {
   class Parker {
    public:
     constexpr Parker() noexcept = default;
-    void park() { state_.park_until(Clock::time_point::max()); }
+    void park() { state_.park_until((Clock::time_point::max)()); }
     bool park_until(Clock::time_point deadline) { return state_.park_until(deadline); }
     void unpark() noexcept { state_.unpark(); }
     bool has_token() const noexcept { return state_.has_token(); }

@@ -29,7 +29,7 @@ namespace toto::inline v0_1::detail {
 /// A continuation that is due at a point in time.
 template <class Runtime>
 struct TimerNode : Continuation {
-  static constexpr std::size_t kNotWaiting = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t kNotWaiting = (std::numeric_limits<std::size_t>::max)();
 
   typename Runtime::Clock::time_point deadline{};
   std::uint64_t sequence = 0;       // timers of one deadline fire in order
@@ -50,7 +50,7 @@ typename Clock::time_point next_time(typename Clock::time_point last, Duration p
   if (now > last) {
     last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
   }
-  return last > TimePoint::max() - step ? TimePoint::max() : last + step;
+  return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
 }
 
 /// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.

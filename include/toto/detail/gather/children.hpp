@@ -41,7 +41,7 @@ class JoinOfAll final : public Join<Runtime>, public Observer<Runtime> {
     join.release();
   }
 
- private:
+ protected:
   ~JoinOfAll() override = default;
 };
 
@@ -215,18 +215,18 @@ class TupleOfChildren {
   static constexpr std::size_t size() noexcept { return sizeof...(Children); }
   template <class Function>
   void for_each(Function function) {
-    std::apply([&](auto&... child) { (function(child), ...); }, children_);
+    std::apply([&](auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
   template <class Function>
   void for_each(Function function) const {
-    std::apply([&](const auto&... child) { (function(child), ...); }, children_);
+    std::apply([&](const auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
   /// From the last to the first; the function is told the index, too.
   template <class Function>
   void for_each_backwards(Function function) {
     [&]<std::size_t... kIndices>(std::index_sequence<kIndices...>) {
       constexpr std::size_t kLast = sizeof...(Children) - 1;
-      (function(kLast - kIndices, std::get<kLast - kIndices>(children_)), ...);
+      (static_cast<void>(function(kLast - kIndices, std::get<kLast - kIndices>(children_))), ...);
     }(std::index_sequence_for<Children...>());
   }
   auto take() {
@@ -234,7 +234,7 @@ class TupleOfChildren {
         [](auto&... child) {
           // Braces: from left to right.
           return std::tuple<Element<typename std::remove_reference_t<decltype(child)>::Result>...>{
-              take_element(child)...};
+              detail::take_element(child)...};
         },
         children_);
   }
@@ -251,7 +251,7 @@ std::vector<Child> children_of(Range& awaitables) {
     children.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
   }
   for (auto&& awaitable : awaitables) {
-    children.emplace_back(as_child(awaitable));
+    children.emplace_back(detail::as_child(awaitable));
   }
   return children;
 }
@@ -289,7 +289,7 @@ class VectorOfChildren {
       std::vector<Element<typename Child::Result>> results;
       results.reserve(children_.size());
       for (Child& child : children_) {
-        results.push_back(take_element(child));
+        results.push_back(detail::take_element(child));
       }
       return results;
     }

@@ -93,7 +93,7 @@ class BlockCache {
   TOTO_NOINLINE static Block* new_block(std::size_t size) {
     return static_cast<Block*>(allocate_aligned<kGrain>((size + 1) * kGrain));
   }
-  TOTO_NOINLINE static void delete_block(Block* block) noexcept { free_aligned(block); }
+  TOTO_NOINLINE static void delete_block(Block* block) noexcept { detail::free_aligned(block); }
 
   static Block* take(std::size_t size) {
     Local& mine = local();

@@ -37,12 +37,16 @@ namespace toto::inline v0_1::detail {
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::steady_clock::time_point deadline) noexcept {
   std::timespec until{};
-  const bool limited = deadline != std::chrono::steady_clock::time_point::max();
+  const bool limited = deadline != (std::chrono::steady_clock::time_point::max)();
   if (limited) {
-    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    until.tv_sec = static_cast<std::time_t>(nanoseconds > 0 ? nanoseconds / kSecond : 0);
-    until.tv_nsec = static_cast<long>(nanoseconds > 0 ? nanoseconds % kSecond : 0);
+    using Seconds = std::chrono::duration<std::time_t>;
+    using Nanoseconds = std::chrono::duration<long, std::nano>;
+    const auto time = deadline.time_since_epoch();
+    if (time.count() > 0) {
+      const auto seconds = std::chrono::duration_cast<Seconds>(time);
+      until.tv_sec = seconds.count();
+      until.tv_nsec = std::chrono::duration_cast<Nanoseconds>(time - seconds).count();
+    }
   }
   // The absolute time of this operation is that of CLOCK_MONOTONIC, which is the steady clock.
   syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,
@@ -96,7 +100,7 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
       pause = pause < kLongestPause ? 2 * pause : pause;
     }
     while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
-      futex_wait(word_, kContended, std::chrono::steady_clock::time_point::max());
+      futex_wait(word_, kContended, (std::chrono::steady_clock::time_point::max)());
     }
   }
 
@@ -108,7 +112,7 @@ class FutexParker {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  void park() noexcept { park_until(TimePoint::max()); }
+  void park() noexcept { park_until((TimePoint::max)()); }
 
   bool park_until(TimePoint deadline) noexcept {
     // Acquire, here and below: pairs with the release in unpark().

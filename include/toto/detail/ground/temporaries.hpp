@@ -76,9 +76,16 @@ class Named {
   }
   operator T() && { return std::move(object_); }  // NOLINT(google-explicit-constructor)
 
+  const T& object() const noexcept { return object_; }
+
  private:
   T object_;
 };
+
+template <class T>
+inline constexpr bool kIsNamed = false;
+template <class T>
+inline constexpr bool kIsNamed<Named<T>> = true;
 
 /// What is kept of an argument: a copy, as std::decay_t says; of a Named object, the object itself.
 template <class T>

@@ -158,7 +158,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         }
       } else {
         sleeping_ = true;
-        const TimePoint until = timers_.empty() ? TimePoint::max() : timers_.first().deadline;
+        const TimePoint until = timers_.empty() ? (TimePoint::max)() : timers_.first().deadline;
         lock.unlock();
         QueueCore<Runtime>::run_local_here();
         spins_.spin([this] { return parker_.has_token(); });
@@ -207,23 +207,24 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     mutex_.unlock();
   }
 
- private:
+ protected:
   ~LoopCore() override { this->ignore_forks(); }
 
+ private:
   template <class F>
   struct Posted final : Continuation {
     template <class Fn>
     Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
       this->run = [](Continuation& node, Turn turn) noexcept {
-        auto& self = static_cast<Posted&>(node);
+        auto* const self = static_cast<Posted*>(&node);
         if (turn == Turn::on_executor) {
           try {
-            static_cast<void>(self.function());
+            static_cast<void>(self->function());
           } catch (...) {
-            self.core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
+            self->core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
           }
         }
-        delete &self;
+        delete self;
       };
     }
     LoopCore& core;

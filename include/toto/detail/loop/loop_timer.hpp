@@ -80,7 +80,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   }
 
   void arm_again() noexcept {
-    this->deadline = next_time<Clock>(this->deadline, period_);
+    this->deadline = detail::next_time<Clock>(this->deadline, period_);
     try {
       arm();
     } catch (...) {
@@ -106,8 +106,10 @@ class LoopCall final : public LoopTimer<Runtime> {
            Fn&& function)
       : LoopTimer<Runtime>(loop, first, period), function_(std::forward<Fn>(function)) {}
 
- private:
+ protected:
   ~LoopCall() override = default;
+
+ private:
   void call() override { static_cast<void>(function_()); }
 
   F function_;

@@ -115,8 +115,8 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
         std::rethrow_exception(std::exchange(failure_, nullptr));
       }
       if (makes_) {
-        throw TaskCancelled(
-            join({"toto: the queue '", pool_->default_queue().name(), "' has discarded the making of an instance"}));
+        throw TaskCancelled(detail::join(
+            {"toto: the queue '", pool_->default_queue().name(), "' has discarded the making of an instance"}));
       }
       throw pool_->closed_error();
     }
@@ -145,10 +145,11 @@ class LeaseWait final : public PoolWaiter<Runtime>, private QueuedTask<Runtime> 
     }
   }
 
+ protected:
+  ~LeaseWait() = default;
+
  private:
   enum class Stage : unsigned char { waiting, making, posted, resumed, abandoned };
-
-  ~LeaseWait() = default;
 
   // As a task.
 

@@ -39,7 +39,7 @@ class HeldInstance {
 
   HeldInstance(Ref<PoolCore<Runtime>> pool, Kind kind, CallSite where)
       : pool_(std::move(pool)),
-        instance_(take(*pool_, Claim<Runtime>::here(kind, where), Runtime::Clock::time_point::max())) {
+        instance_(take(*pool_, Claim<Runtime>::here(kind, where), (Runtime::Clock::time_point::max)())) {
     instance_->bind();
     pool_->lend(*instance_);
   }

@@ -236,6 +236,12 @@ class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> 
   /// Also guards what waiters keep.
   typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
+ protected:
+  ~PoolCore() override {
+    this->ignore_forks();
+    destroy_all(free_);
+  }
+
  private:
   static constexpr std::size_t kMostShown = 16;  // holders, and waiters, in a text
 
@@ -243,11 +249,6 @@ class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> 
   struct Watch : TimerNode<Runtime> {
     PoolCore* pool = nullptr;
   };
-
-  ~PoolCore() override {
-    this->ignore_forks();
-    destroy_all(free_);
-  }
 
   Base& base() noexcept { return *this; }
   QueueCore<Runtime>& do_queue_named(std::string_view name) override {

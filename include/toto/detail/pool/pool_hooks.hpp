@@ -11,6 +11,7 @@
 
 #include "../../version.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -27,14 +28,24 @@ class InstanceCheck {
   virtual bool good(void* object, bool failed) = 0;
 };
 
-/// What a hook may return: nothing, or whether the instance is good.
+/// Says whether an instance is good. Not whatever converts to bool: many a function returns 0 when all is well.
 template <class R>
-concept Verdict = std::is_void_v<R> || std::is_convertible_v<R, bool>;
+concept Verdict = std::is_same_v<std::remove_cvref_t<R>, bool>;
+
+/// What a hook may return: nothing, or that.
+template <class R>
+concept VerdictOrNothing = std::is_void_v<R> || Verdict<R>;
+
+/// Takes `failed` behind the instance.
+template <class F, class T>
+concept ToldOfFailure =
+    may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() && std::is_invocable_v<F, T&, bool>;
 
 /// What may be told of an instance of type T that comes back.
 template <class F, class T>
-concept ReturnHook = requires { requires Verdict<std::invoke_result_t<F, T&, bool>>; } ||
-                     requires { requires Verdict<std::invoke_result_t<F, T&>>; };
+concept ReturnHook =
+    (ToldOfFailure<F, T> && requires { requires VerdictOrNothing<std::invoke_result_t<F, T&, bool>>; }) ||
+    (!ToldOfFailure<F, T> && requires { requires VerdictOrNothing<std::invoke_result_t<F, T&>>; });
 
 /// `F` is called with a T&, or with that and `failed`. What returns nothing has no objection.
 template <class T, class F>
@@ -46,7 +57,7 @@ class CallableCheck final : public InstanceCheck {
 
   bool good(void* object, bool failed) override {
     T& instance = *static_cast<T*>(object);
-    if constexpr (std::is_invocable_v<F&, T&, bool>) {
+    if constexpr (ToldOfFailure<F&, T>) {
       return said([&]() -> decltype(auto) { return detail::invoke(check_, instance, failed); });
     } else {
       return said([&]() -> decltype(auto) { return detail::invoke(check_, instance); });
@@ -60,7 +71,7 @@ class CallableCheck final : public InstanceCheck {
       call();
       return true;
     } else {
-      return static_cast<bool>(call());
+      return call();
     }
   }
 

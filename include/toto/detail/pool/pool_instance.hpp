@@ -51,7 +51,7 @@ struct Claim {
     claim.kind = kind;
     claim.where = where;
     claim.since = Runtime::Clock::now();
-    claim.thread = this_thread_number<Runtime>();
+    claim.thread = detail::this_thread_number<Runtime>();
     if (const Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
       claim.worker = worker->number;
       claim.name_queue(worker->core.name());
@@ -90,7 +90,7 @@ struct Claim {
     if (queue[0] != '\0') {
       append(text, {worker != 0 ? " of queue '" : ", for queue '", queue, "'"});
     }
-    append(text, {", ", seconds_text(now - since), " ago"});
+    detail::append(text, {", ", detail::seconds_text(now - since), " ago"});
     return text;
   }
 };
@@ -112,7 +112,7 @@ class PooledInstance {
   /// The holder is a call frame of the calling thread, or a lease on its stack that was taken there by a blocking call:
   /// until it is moved nobody but this thread gives the instance back.
   void bind() noexcept {
-    bound_to.store(this_thread_number<Runtime>(), std::memory_order_relaxed);
+    bound_to.store(detail::this_thread_number<Runtime>(), std::memory_order_relaxed);
     ++ThisThread<Runtime>::get().bound;
   }
   void unbind() noexcept {

@@ -103,7 +103,7 @@ PooledInstance<Runtime>* PoolCore<Runtime>::take_until(const Claim& claim, TimeP
   }
   push_waiter_locked(self, again);
   for (;;) {
-    if (deadline == TimePoint::max() && blocked.matters()) {
+    if (deadline == (TimePoint::max)() && blocked.matters()) {
       lock.unlock();
       try {
         blocked.enter(self);

@@ -39,7 +39,7 @@ std::string PoolCore<Runtime>::holders_locked(const char* before_each) const {
   std::string text;
   std::size_t shown = 0;
   for (const Instance* held = leased_.front(); held != nullptr && shown < kMostShown; ++shown) {
-    append(text, {before_each, held->holder.text(now)});
+    detail::append(text, {before_each, held->holder.text(now)});
     held = held->next;
   }
   if (leased_.size() > shown) {
@@ -52,13 +52,13 @@ template <class Runtime>
 std::string PoolCore<Runtime>::dump() const {
   const Lock lock(mutex_);
   std::string text =
-      join({"pool (default queue '", default_name_, "'): ", Digits(instances_), " instance(s) of at most ",
-            Digits(capacity_), ", ", Digits(free_.size()), " free, ", Digits(leased_.size()), " leased, ",
-            Digits(waiting_.size()), " waiting", closed_ ? ", closed" : "", holders_locked("\n  held: ")});
+      detail::join({"pool (default queue '", default_name_, "'): ", Digits(instances_), " instance(s) of at most ",
+                    Digits(capacity_), ", ", Digits(free_.size()), " free, ", Digits(leased_.size()), " leased, ",
+                    Digits(waiting_.size()), " waiting", closed_ ? ", closed" : "", holders_locked("\n  held: ")});
   const TimePoint now = Clock::now();
   std::size_t shown = 0;
   for (const Waiter* waiter = waiting_.front(); waiter != nullptr && shown < kMostShown; ++shown) {
-    append(text, {"\n  waiting: ", waiter->claim.text(now)});
+    detail::append(text, {"\n  waiting: ", waiter->claim.text(now)});
     waiter = waiter->next;
   }
   if (waiting_.size() > shown) {
@@ -70,7 +70,8 @@ std::string PoolCore<Runtime>::dump() const {
 
 template <class Runtime>
 TimedOut PoolCore<Runtime>::late_error_locked(Duration limit) const {
-  return TimedOut(join({"toto: no instance of the pool came ", within_text(limit), holders_locked("; held: ")}));
+  return TimedOut(
+      detail::join({"toto: no instance of the pool came ", within_text(limit), holders_locked("; held: ")}));
 }
 
 }  // namespace toto::inline v0_1::detail

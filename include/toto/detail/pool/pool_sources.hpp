@@ -68,7 +68,7 @@ inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
 /// A function, a pointer to one, a std::function or its like, or a lambda: a callable that nobody would lend, unless T
 /// says so.
 template <class F>
-inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || is_closure<F>();
+inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || detail::is_closure<F>();
 template <template <class> class Function, class Signature>
   requires std::is_function_v<Signature>
 inline constexpr bool kBareCallable<Function<Signature>> = true;
@@ -120,7 +120,7 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_one_place(Source&& so
     }
   }
   std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(1);
-  fill(*place, std::forward<Source>(source));
+  detail::fill(*place, std::forward<Source>(source));
   places.front() = std::move(place);
   return places;
 }
@@ -190,16 +190,16 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range)
   using Place = OwnedInstance<T, ElementOf<Range>, Runtime>;
   // The elements of a container that is given away are given away too; not so those that a view looks at.
   constexpr bool kMoves = !std::is_lvalue_reference_v<Range> && OwningRange<std::remove_cvref_t<Range>>;
-  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(check_instances<T>(range));
+  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places(detail::check_instances<T>(range));
   for (auto& place : places) {
     place = std::make_unique<Place>();
   }
   auto place = places.begin();
   for (auto&& element : range) {
     if constexpr (kMoves) {
-      fill(static_cast<Place&>(**place++), std::move(element));
+      detail::fill(static_cast<Place&>(**place++), std::move(element));
     } else {
-      fill(static_cast<Place&>(**place++), std::forward<decltype(element)>(element));
+      detail::fill(static_cast<Place&>(**place++), std::forward<decltype(element)>(element));
     }
   }
   return places;
@@ -212,7 +212,7 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Range&& range)
   for (auto&& element : range) {
     elements.push_back(std::forward<decltype(element)>(element));
   }
-  return make_places<T, Runtime>(std::move(elements));
+  return detail::make_places<T, Runtime>(std::move(elements));
 }
 
 template <class T, class Runtime, class F>
@@ -220,7 +220,7 @@ std::unique_ptr<InstanceFactory<Runtime>> make_factory(F&& factory, std::size_t 
   using Owner = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
   static_assert(OneInstance<Owner, T> && !std::is_pointer_v<Owner>,
                 "toto: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>");
-  if (is_null(factory)) {
+  if (detail::is_null(factory)) {
     refuse_argument({"toto: factory is null; give a callable that makes an instance"});
   }
   if (max == 0 || max > kMostInstances) {

@@ -15,6 +15,7 @@
 #include "../../call_site.hpp"
 #include "../../task_handle.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"
 #include "../task/call_state.hpp"
@@ -117,9 +118,8 @@ class Transaction {
  public:
   using Token = typename Runtime::StopToken;
   template <class Fn>
-  static constexpr bool kTokenBehind =
-      std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
-      !std::is_invocable_v<Fn, Token, T&, Args...> && std::is_invocable_v<Fn, T&, Token, Args...>;
+  static constexpr bool kTokenBehind = std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
+                                       may_take<Fn, 0, Token>() && std::is_invocable_v<Fn, T&, Token, Args...>;
 
   template <class Fn, class... As>
   explicit Transaction(PoolSlot<Runtime>& slot, Fn&& fn, As&&... args)
@@ -131,7 +131,7 @@ class Transaction {
     return call();
   }
   template <class Fn = F>
-    requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
+    requires(!std::is_invocable_v<Fn, T&, Args...> && kTakesToken<Token, Fn, T&, Args...>)
   PooledResult<Fn, Token, T&, Args...> operator()(Token token) {
     return call(std::move(token));
   }
@@ -277,12 +277,13 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
 
   void destroy() noexcept override {
     this->~TransactionState();
-    deallocate_state<TransactionState, Runtime>(this);
+    detail::deallocate_state<TransactionState, Runtime>(this);
   }
 
- private:
+ protected:
   ~TransactionState() = default;
 
+ private:
   bool may_end_with_instance(const WaitGraph<Runtime>& graph) override {
     return Base::may_end(graph) || detail::would_refuse(this->core(), *this);
   }
@@ -332,9 +333,9 @@ auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& 
                 "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
                 "moved as std::thread does it: use std::ref to pass a reference");
   using State = TransactionState<Runtime, Call, Stored<F>>;
-  check_callable(fn);
-  return construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
-                                         std::forward<F>(fn), std::forward<Args>(args)...);
+  detail::check_callable(fn);
+  return detail::construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
+                                                 std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0_1::detail

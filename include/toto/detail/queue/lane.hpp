@@ -42,9 +42,10 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
     }
   }
 
- private:
+ protected:
   ~Lane() override = default;
 
+ private:
   std::size_t forks_ = 0;
 };
 

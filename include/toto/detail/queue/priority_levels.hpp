@@ -45,7 +45,7 @@ class PriorityLevels {
   }
 
   /// The most urgent task, of several the one that has waited longest; null if there is none of at least this urgency.
-  QueuedTask* find(std::int64_t least = std::numeric_limits<std::int64_t>::min()) const noexcept {
+  QueuedTask* find(std::int64_t least = (std::numeric_limits<std::int64_t>::min)()) const noexcept {
     Continuation* best = nullptr;
     std::int64_t highest = least;
     const std::uint64_t time = size_ > 0 && ages() ? now() : 0;

@@ -56,7 +56,7 @@ class QueueEnd {
     Core::run_local_here();
     const Lock lock(core_.mutex());
     while (!core_.ledger().ended()) {
-      if (deadline != TimePoint::max() && Clock::now() >= deadline) {
+      if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
         return false;
       }
       if (!is_stranded_locked()) {

@@ -101,7 +101,7 @@ class QueueGate : public QueueParts<Runtime> {
   TOTO_COLD std::exception_ptr make_room_locked(bool& booked) TOTO_REQUIRES(mutex());
   TOTO_COLD void wait_for_room_locked(TimePoint deadline, bool& booked) TOTO_REQUIRES(mutex());
   TOTO_COLD QueueClosed closed_error() const {
-    return QueueClosed(join({"toto: queue '", this->name(), "' is closed and takes no more tasks"}));
+    return QueueClosed(detail::join({"toto: queue '", this->name(), "' is closed and takes no more tasks"}));
   }
 
   const Overflow overflow_;
@@ -179,7 +179,7 @@ std::exception_ptr QueueGate<Runtime>::make_room_locked(bool& booked) {
   if (overflow_ == Overflow::reject) {
     return detail::failure_of([limit = room().limit(), this] {
       return QueueFull(
-          join({"toto: queue '", this->name(), "' is full: ", Digits(limit), " task(s) wait for a thread"}));
+          detail::join({"toto: queue '", this->name(), "' is full: ", Digits(limit), " task(s) wait for a thread"}));
     });
   }
   if (overflow_ == Overflow::block) {
@@ -211,7 +211,7 @@ void QueueGate<Runtime>::wait_for_room_locked(TimePoint deadline, bool& booked) 
   ThreadInLine<Runtime> self;
   room().stand_in_line(self);
   while (self.waiting) {
-    if (deadline != TimePoint::max() && Clock::now() >= deadline) {
+    if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
       room().leave_line(self);
       break;
     }

@@ -219,7 +219,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
         name_(options.name),
         thread_count_(options.thread_count),
         idle_timeout_(options.idle_timeout),
-        bounded_(options.max_queued != std::numeric_limits<std::size_t>::max()),
+        bounded_(options.max_queued != (std::numeric_limits<std::size_t>::max)()),
         ages_(!options.ageing.is_never()),
         tracks_(options.track_tasks),
         observer_(options.observer),

@@ -36,12 +36,14 @@ TOTO_COLD std::size_t size_of(const QueueCore<Runtime>& core) {
 
 template <class Runtime>
 TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
-  const QueueStats now = stats_of(core);
-  std::string text = join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.thread_count())});
-  append(text, {" thread(s), ", Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = "});
-  append(text, {Digits(now.completed), " completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled)});
-  append(text, {" cancelled + ", Digits(now.queued), " queued + ", Digits(now.running), " running + "});
-  append(text, {Digits(now.suspended), " suspended; ", Digits(now.continuations), " continuation(s)\n"});
+  const QueueStats now = detail::stats_of(core);
+  std::string text =
+      detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.thread_count())});
+  detail::append(text, {" thread(s), ", Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = "});
+  detail::append(text,
+                 {Digits(now.completed), " completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled)});
+  detail::append(text, {" cancelled + ", Digits(now.queued), " queued + ", Digits(now.running), " running + "});
+  detail::append(text, {Digits(now.suspended), " suspended; ", Digits(now.continuations), " continuation(s)\n"});
   const Lock lock(core.mutex());
   const auto time = Runtime::Clock::now();
   if (core.ledger().closed()) {
@@ -52,19 +54,19 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
     for (const RoomWaiter<Runtime>* waiter = core.room().line().front(); waiter != nullptr; waiter = waiter->next) {
       ++waiting;
     }
-    append(text,
-           {"  room for ", Digits(core.room().limit()), " queued task(s), of which ", Digits(core.room().booked()),
-            " booked and not used yet; ", Digits(waiting), " wait(s) in line for room\n"});
+    detail::append(
+        text, {"  room for ", Digits(core.room().limit()), " queued task(s), of which ", Digits(core.room().booked()),
+               " booked and not used yet; ", Digits(waiting), " wait(s) in line for room\n"});
   }
   for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
     if (!worker->secured) {
       continue;  // its thread is starting, or has left
     }
-    append(text, {"  worker ", Digits(worker->number)});
+    detail::append(text, {"  worker ", Digits(worker->number)});
     if (worker->idle) {
-      append(text, {" idle for ", seconds_text(time - worker->idle_since)});
+      detail::append(text, {" idle for ", detail::seconds_text(time - worker->idle_since)});
     } else if (worker->blocked_on != nullptr) {
-      append(text, {" waits for ", worker->blocked_on->awaited().words()});
+      detail::append(text, {" waits for ", worker->blocked_on->awaited().words()});
     } else {
       text += " busy";
     }

@@ -63,7 +63,7 @@ class Room {
 
   explicit Room(std::size_t limit) noexcept : limit_(limit) {}
 
-  bool bounded() const noexcept { return limit_ != std::numeric_limits<std::size_t>::max(); }
+  bool bounded() const noexcept { return limit_ != (std::numeric_limits<std::size_t>::max)(); }
   std::size_t limit() const noexcept { return limit_; }
   std::size_t booked() const noexcept { return booked_; }
   const Waiters& line() const noexcept { return line_; }

@@ -88,11 +88,11 @@ class TaskList {
     const Lock lock(mutex_);
     const auto now = Clock::now();
     for (const Entry* task = tasks_.front(); task != nullptr; task = task->next) {
-      append(text, {"  task ", task->what, " ", task->doing});
+      detail::append(text, {"  task ", task->what, " ", task->doing});
       if (task->worker != 0) {
-        append(text, {" on worker ", Digits(task->worker)});
+        detail::append(text, {" on worker ", Digits(task->worker)});
       }
-      append(text, {" for ", seconds_text(now - task->since), "\n"});
+      detail::append(text, {" for ", detail::seconds_text(now - task->since), "\n"});
     }
   }
 

@@ -81,8 +81,9 @@ class BlockedThread {
   friend WaitGraph<Runtime>;
 
   std::string words() const {
-    return worker_ == nullptr ? join({"thread ", Digits(thread_)})
-                              : join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
+    return worker_ == nullptr
+               ? detail::join({"thread ", Digits(thread_)})
+               : detail::join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
   }
 
   Worker<Runtime>* const worker_;  // null: not a worker
@@ -227,7 +228,7 @@ class WaitGraph final : private ForkAware<Runtime> {
       if (thread->awaited_->may_come(*this)) {  // adds those on which this one depends
         return {};
       }
-      append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
+      detail::append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
       before = "; ";
       waits = " waits for ";
     }
@@ -282,7 +283,7 @@ TOTO_COLD std::string lane_words(const QueueCore<Runtime>& core, const QueuedTas
     return {};
   }
   constexpr const char* kWords = ", which waits for its turn";
-  return lane->name.empty() ? join({kWords}) : join({kWords, " in the view '", lane->name, "'"});
+  return lane->name.empty() ? detail::join({kWords}) : detail::join({kWords, " in the view '", lane->name, "'"});
 }
 
 /// Whether everything there is to do may be done.
@@ -304,7 +305,7 @@ class AwaitedIdle final : public Awaited<Runtime> {
   explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return detail::may_become_idle(queue_, graph); }
-  std::string words() const override { return join({"queue '", queue_.name(), "' to be idle"}); }
+  std::string words() const override { return detail::join({"queue '", queue_.name(), "' to be idle"}); }
 
  private:
   QueueCore<Runtime>& queue_;

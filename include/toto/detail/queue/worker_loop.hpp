@@ -106,7 +106,7 @@ class WorkerLoop {
       core_.mutex().unlock();
       self_.spins.spin([this] { return self_.parker.has_token(); });
       const bool awake = self_.parker.has_token();
-      self_.parker.park_until(may_leave ? deadline : TimePoint::max());
+      self_.parker.park_until(may_leave ? deadline : (TimePoint::max)());
       leave_it_to_others();
       core_.mutex().lock();
       if (std::exchange(self_.searcher, false)) {

@@ -27,7 +27,7 @@ TOTO_COLD inline std::string thread_name(std::string_view queue, std::size_t num
   constexpr std::size_t kShown = 15;  // Linux shows no more
   const Digits digits(number);
   const std::size_t size = std::string_view(digits).size();
-  return join({queue.substr(0, kShown > size ? kShown - size - 1 : 0), "-", digits});
+  return detail::join({queue.substr(0, kShown > size ? kShown - size - 1 : 0), "-", digits});
 }
 
 template <class Runtime>
@@ -50,9 +50,9 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
   std::exception_ptr failure;
   try {
     if (worker == nullptr) {
-      worker = make_worker(core);
+      worker = detail::make_worker(core);
     }
-    typename Runtime::Thread thread(thread_name(core.name(), worker->number),
+    typename Runtime::Thread thread(detail::thread_name(core.name(), worker->number),
                                     [kept = Ref<QueueCore<Runtime>>::share(&core), worker, searches] {
                                       WorkerLoop<Runtime>(*kept, *worker).run(searches);
                                     });
@@ -121,7 +121,7 @@ TOTO_COLD void start_one_worker(QueueCore<Runtime>& core) {
   core.mutex().lock();
   if (core.ledger().closed()) {
     core.mutex().unlock();
-    throw QueueClosed(join({"toto: queue '", core.name(), "' is closed and starts no more threads"}));
+    throw QueueClosed(detail::join({"toto: queue '", core.name(), "' is closed and starts no more threads"}));
   }
   if (core.crew().live() == core.thread_count()) {
     core.mutex().unlock();
@@ -129,7 +129,7 @@ TOTO_COLD void start_one_worker(QueueCore<Runtime>& core) {
   }
   const auto choice = core.crew().count_start();
   core.mutex().unlock();
-  if (const std::exception_ptr failure = start_worker(core, choice.worker, false)) {
+  if (const std::exception_ptr failure = detail::start_worker(core, choice.worker, false)) {
     std::rethrow_exception(failure);
   }
 }

@@ -10,6 +10,7 @@
 
 #include "../../task.hpp"
 #include "../../task_handle.hpp"
+#include "../ground/annotations.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -38,11 +39,13 @@ decltype(auto) as_stored(A& awaitable) noexcept {
 /// The result type of `co_await` on an A, with an rvalue reference turned into a value.
 template <class A>
 struct AwaitTraits {
-  using Awaiter = decltype(get_awaiter(as_stored(std::declval<std::remove_reference_t<A>&>())));
+  using Awaiter = decltype(detail::get_awaiter(detail::as_stored(std::declval<std::remove_reference_t<A>&>())));
   using Result = ResultOf<decltype(std::declval<std::remove_reference_t<Awaiter>&>().await_resume())>;
 };
 template <class A>
 using AwaitResult = typename AwaitTraits<A>::Result;
+
+TOTO_COROUTINES_BEGIN
 
 /// A task that awaits `awaitable`, which outlives it.
 template <class A>
@@ -50,9 +53,11 @@ Task<AwaitResult<A>> await_one(A& awaitable) {
   if constexpr (requires { awaitable.await_ready(); }) {
     co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to
   } else {
-    co_return co_await as_stored(awaitable);
+    co_return co_await detail::as_stored(awaitable);
   }
 }
+
+TOTO_COROUTINES_END
 
 }  // namespace toto::inline v0_1::detail
 

@@ -19,11 +19,16 @@
 #include "../../task.hpp"
 #include "../ground/block_cache.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/temporaries.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// Whether an F that cannot be called with Args alone takes a stop token in front of them.
+template <class Token, class F, class... Args>
+inline constexpr bool kTakesToken = may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
 
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
 /// called without one.
@@ -34,7 +39,7 @@ struct CallTraits {
     if constexpr (kPlain) {
       return false;  // not even asked: a generic lambda's body would be instantiated with the token
     } else {
-      return std::is_invocable_v<Stored<F>, typename Runtime::StopToken, Stored<Args>...>;
+      return detail::kTakesToken<typename Runtime::StopToken, Stored<F>, Stored<Args>...>;
     }
   }();
   static constexpr bool kValid = kPlain || kTakesToken;
@@ -194,7 +199,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
 
   void destroy() noexcept override {
     this->CallState::~CallState();  // not a derived one
-    deallocate_state<CallState, Runtime>(this);
+    detail::deallocate_state<CallState, Runtime>(this);
   }
 
  protected:
@@ -279,7 +284,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
 
   void destroy() noexcept override {
     this->CoroutineState::~CoroutineState();
-    deallocate_state<CoroutineState, Runtime>(this);
+    detail::deallocate_state<CoroutineState, Runtime>(this);
   }
 
  protected:
@@ -342,11 +347,11 @@ using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine,
 /// Throws: std::bad_alloc, what the constructor throws.
 template <class State, class Runtime, class... As>
 State* construct_state(As&&... arguments) {
-  void* const memory = allocate_state<State, Runtime>();
+  void* const memory = detail::allocate_state<State, Runtime>();
   try {
     return ::new (memory) State(std::forward<As>(arguments)...);
   } catch (...) {
-    deallocate_state<State, Runtime>(memory);
+    detail::deallocate_state<State, Runtime>(memory);
     throw;
   }
 }

@@ -35,7 +35,7 @@ constexpr bool fits_inline() {
   if constexpr (Traits::kPlain && !Traits::kCoroutine &&
                 (std::is_trivially_copyable_v<std::decay_t<F>> && ... &&
                  std::is_trivially_copyable_v<std::decay_t<Args>>)) {
-    using Bound = decltype(bind_inline(std::declval<F>(), std::declval<Args>()...));
+    using Bound = decltype(detail::bind_inline(std::declval<F>(), std::declval<Args>()...));
     return std::is_trivially_copyable_v<Bound> && std::is_copy_constructible_v<Bound> &&
            sizeof(Bound) <= Closure<Runtime>::kBytes && alignof(Bound) <= alignof(void*);
   } else {

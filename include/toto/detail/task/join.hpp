@@ -129,7 +129,8 @@ class Join : public RefCounted<Runtime> {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
       Join& join = *static_cast<Node&>(node).join;
-      if (turn == Turn::homeless && ((join.queue_ && join.queue_->post_front(node)) || run_on_timers<Runtime>(node))) {
+      if (turn == Turn::homeless &&
+          ((join.queue_ && join.queue_->post_front(node)) || detail::run_on_timers<Runtime>(node))) {
         return;
       }
       Word posted = Word::posted;

@@ -146,7 +146,7 @@ class Supervisor final : public SupervisorBase<Runtime> {
   bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override;
   void finished(const Worker* worker) noexcept override;
   void resumed() noexcept override;
-  bool timed() const noexcept override { return timer_.deadline != Runtime::Clock::time_point::max(); }
+  bool timed() const noexcept override { return timer_.deadline != (Runtime::Clock::time_point::max)(); }
 
  private:
   struct Timer : TimerNode<Runtime> {
@@ -219,7 +219,7 @@ class FollowedState : public Base {
   template <class... As>
   explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
     if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
-      supervisor_.emplace(make, *this, type_name<F>(), {});
+      supervisor_.emplace(make, *this, detail::type_name<F>(), {});
     }
   }
 
@@ -266,7 +266,7 @@ Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Contr
   state.supervised = true;
   timer_.supervisor = this;
   timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
-  timer_.deadline = control.options().start_by.is_never() ? Runtime::Clock::time_point::max()
+  timer_.deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
                                                           : control.options().start_by.after(Runtime::Clock::now());
   if (timed()) {
     TimerService<Runtime>::instance().add(timer_, nullptr);

@@ -315,7 +315,7 @@ class AwaitedTask final : public Awaited<Runtime> {
   explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
-  std::string words() const override { return join({"a task of queue '", state_.core().name(), "'"}); }
+  std::string words() const override { return detail::join({"a task of queue '", state_.core().name(), "'"}); }
   std::string details() const override { return state_.blocking_details(); }
 
  private:
@@ -338,7 +338,7 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   }
   const AwaitedTask<Runtime> end(*this);
   BlockedThread<Runtime> blocked;
-  if (deadline == TimePoint::max()) {
+  if (deadline == (TimePoint::max)()) {
     blocked.enter(end);
   }
   const Lock lock(core_->mutex());
@@ -411,7 +411,7 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
-  if (turn == Turn::homeless && (state.core_->post_front(node) || run_on_timers<Runtime>(node))) {
+  if (turn == Turn::homeless && (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
     return;
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
@@ -440,7 +440,8 @@ class TaskState : public TaskStateBase<Runtime> {
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() {
     if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
-      throw_cancelled(this->core().name(), "had not begun when it was too late for it (start_by), and was cancelled");
+      detail::throw_cancelled(this->core().name(),
+                              "had not begun when it was too late for it (start_by), and was cancelled");
     }
     return result_.take(this->core().name());
   }
