@@ -60,8 +60,8 @@ class QueueCore final : public QueueGate<Runtime> {
   void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
   void stop_watching() noexcept { watchdog_.reset(); }
 
-  static void* operator new(std::size_t bytes) { return allocate_aligned<alignof(QueueCore)>(bytes); }
-  static void operator delete(void* core) noexcept { free_aligned(core); }
+  static void* operator new(std::size_t bytes) { return detail::allocate_aligned<alignof(QueueCore)>(bytes); }
+  static void operator delete(void* core) noexcept { detail::free_aligned(core); }
 
   // Adding. Each wakes or starts a worker if one is needed. Thread-safe.
 
