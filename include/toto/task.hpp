@@ -8,17 +8,15 @@
 #define TOTO_TASK_HPP
 
 #include <coroutine>
-#include <cstdint>
 #include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
-#include "detail/ground/ref.hpp"
 #include "detail/ground/result.hpp"
 #include "detail/ground/temporaries.hpp"
+#include "detail/ground/trampoline.hpp"
 #include "errors.hpp"
-#include "runtime.hpp"
 
 namespace toto::inline v0_1 {
 
@@ -42,16 +40,16 @@ struct TaskResult<Task<T>> {
   using Type = T;
 };
 
-// GCC makes symmetric transfer a jump only when it optimises; at -O0 a loop that awaits tasks would pile up
-// stack frames. There the awaiter runs the child inside await_suspend and goes on itself if the child has
-// ended by then.
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
-inline constexpr bool kTransfers = false;
+// Clang makes a jump of a handle that await_suspend returns, whatever its options are (musttail). Elsewhere that depends
+// on options which no macro tells of, and a loop that awaits Tasks would pile up stack frames: there a Trampoline does
+// it. The promise is the same for both: a program may be made of files that different compilers have compiled.
+#if defined(__clang__)
+inline constexpr bool kJumps = true;
 #else
-inline constexpr bool kTransfers = true;
+inline constexpr bool kJumps = false;
 #endif
 
-class TaskPromiseBase {
+class TaskPromiseBase : public Jumper {
  public:
   /// Told, instead of a continuation, that the coroutine has ended. It is still on the caller's stack.
   using Ended = void (*)(void* context) noexcept;
@@ -62,71 +60,54 @@ class TaskPromiseBase {
     static bool await_ready() noexcept { return false; }
     template <class Promise>
     TOTO_NOINLINE static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      TaskPromiseBase& promise = self.promise();
+      const TaskPromiseBase& promise = self.promise();
       if (promise.ended_ != nullptr) {
         promise.ended_(promise.context_);  // the frame may be gone after this line
         return std::noop_coroutine();
       }
-      if (promise.ends_in_its_start()) {
-        return std::noop_coroutine();
+      if constexpr (kJumps) {
+        return promise.awaiter_.coroutine;
+      } else {
+        return Trampoline::end(promise, promise.awaiter_);
       }
-      return promise.continuation_;
     }
     static void await_resume() noexcept {}
   };
   static FinalAwaiter final_suspend() noexcept { return {}; }
 
   /// Somebody awaits or runs the coroutine already.
-  bool started() const noexcept { return ended_ != nullptr || continuation_; }
+  bool started() const noexcept { return ended_ != nullptr || awaiter_.coroutine; }
 
   void on_end(Ended ended, void* context) noexcept {
     ended_ = ended;
     context_ = context;
   }
 
-  /// Starts the coroutine `self`, whose promise this is, on behalf of `parent`.
-  std::coroutine_handle<> start_for(std::coroutine_handle<> parent, std::coroutine_handle<> self) noexcept {
-    continuation_ = parent;
-    return self;
-  }
-
-  /// The same for compilers without a jump. Returns true if the parent stays suspended.
-  /// Throws: std::bad_alloc.
-  bool run_for(std::coroutine_handle<> parent, std::coroutine_handle<> self) {
-    continuation_ = parent;
-    const auto start = Ref<Start>::adopt(new Start);
-    start_ = start;
-    self.resume();  // *this may be gone: the coroutine may have ended on another thread, and continued the parent there
-    start->returned = true;
-    return !start->ended;
+  /// Starts the coroutine `self`, whose promise this is, on behalf of `awaiter`. Returns what await_suspend returns.
+  auto start_for(Trampoline::Target awaiter, std::coroutine_handle<> self) {
+    awaiter_ = awaiter;
+    if constexpr (kJumps) {
+      return self;
+    } else {
+      return Trampoline::await(awaiter, {self, this});
+    }
   }
 
  private:
-  /// Shared by the promise and whoever starts the coroutine; only the thread that does looks into it.
-  struct Start final : RefCounted<StdRuntime> {
-    const void* thread = this_thread();
-    bool returned = false;
-    bool ended = false;
-
-    static const void* this_thread() noexcept { return &StdRuntime::Local<char, Start>::get(); }
-  };
-
-  /// The coroutine ends on the stack of run_for(), which then lets the parent go on.
-  bool ends_in_its_start() noexcept {
-    if (!start_ || start_->thread != Start::this_thread() || start_->returned) {
-      return false;
-    }
-    start_->ended = true;
-    return true;
-  }
-
-  std::coroutine_handle<> continuation_;
+  Trampoline::Target awaiter_;
   Ended ended_ = nullptr;
   void* context_ = nullptr;
-  /// Null where the compiler jumps. It is there all the same: a program may be made of files that are optimised and
-  /// of files that are not, and both have to see the same promise.
-  Ref<Start> start_;
 };
+
+/// A coroutine that awaits, as a trampoline knows it.
+template <class Promise>
+Trampoline::Target jump_target(std::coroutine_handle<Promise> coroutine) noexcept {
+  if constexpr (std::is_base_of_v<Jumper, Promise>) {
+    return {coroutine, &coroutine.promise()};
+  } else {
+    return {coroutine, nullptr};
+  }
+}
 
 /// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new
 /// gives, so that a result which needs more has a block of its own.
@@ -252,11 +233,7 @@ class [[nodiscard(
     }
     template <class Parent>
     TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Parent> parent) {
-      if constexpr (detail::kTransfers) {
-        return coroutine_.promise().start_for(parent, coroutine_);
-      } else {
-        return coroutine_.promise().run_for(parent, coroutine_);
-      }
+      return coroutine_.promise().start_for(detail::jump_target(parent), coroutine_);
     }
     T await_resume() { return coroutine_.promise().take(); }
 
