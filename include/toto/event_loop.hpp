@@ -46,9 +46,7 @@ class BasicEventLoop {
   /// Blocks: until then.
   /// Throws: what a posted function or a spawned coroutine threw; what else is there waits for the next run().
   /// std::logic_error if the loop is running already.
-  void run() {
-    core_->run([] {}, [this] { return core_->empty_locked(); });
-  }
+  void run() { core_->run_all(); }
 
   /// Makes run() return after what it is doing now; what is posted stays until it runs again. Thread-safe.
   void stop() noexcept { core_->stop(); }
@@ -59,7 +57,7 @@ class BasicEventLoop {
   /// nothing of the awaitable has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
-    return run_root(detail::await_one(awaitable));
+    return core_->run_one(detail::await_one(awaitable));
   }
 
   /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe.
@@ -116,22 +114,6 @@ class BasicEventLoop {
  private:
   using Core = detail::LoopCore<Runtime>;
 
-  struct Root : detail::Continuation {
-    Core& core;
-    bool ended = false;
-    bool collected = false;  // the loop's thread only
-
-    explicit Root(Core& loop) noexcept : core(loop) {
-      this->run = [](detail::Continuation& node, detail::Turn) noexcept { static_cast<Root&>(node).collected = true; };
-    }
-    /// On the coroutine's own stack, on whatever thread: the loop has to be told.
-    static void end(void* context) noexcept {
-      auto& self = *static_cast<Root*>(context);
-      self.ended = true;
-      self.core.post(self);
-    }
-  };
-
   template <class F>
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
     detail::check_callable(fn);
@@ -139,27 +121,6 @@ class BasicEventLoop {
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
     timer->arm();
     return detail::TimerAccess::adopt<Runtime>(timer.leak());
-  }
-
-  template <class T>
-  T run_root(Task<T> task) {
-    Root root(*core_);
-    struct Withdraw {
-      Root& root;
-      ~Withdraw() {
-        if (root.ended && !root.collected) {
-          root.core.withdraw(root);
-        }
-      }
-    };
-    {
-      const Withdraw when_stopped{root};
-      const auto start = [&] { detail::TaskAccess::start(task, &Root::end, &root); };
-      if (!core_->run(start, [&root] { return root.collected; })) {
-        throw Error("toto: the event loop was stopped before run_sync was done");
-      }
-    }
-    return detail::TaskAccess::take(task);
   }
 
   detail::Ref<Core> core_;

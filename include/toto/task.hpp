@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "detail/executor/whereabouts.hpp"
 #include "detail/ground/result.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "detail/ground/trampoline.hpp"
@@ -49,7 +50,17 @@ inline constexpr bool kJumps = true;
 inline constexpr bool kJumps = false;
 #endif
 
-class TaskPromiseBase : public Jumper {
+/// A coroutine that awaits, as a trampoline knows it.
+template <class Promise>
+Trampoline::Target jump_target(std::coroutine_handle<Promise> coroutine) noexcept {
+  if constexpr (std::is_base_of_v<Jumper, Promise>) {
+    return {coroutine, &coroutine.promise()};
+  } else {
+    return {coroutine, nullptr};
+  }
+}
+
+class TaskPromiseBase : public Jumper, public Traveller {
  public:
   /// Told, instead of a continuation, that the coroutine has ended. It is still on the caller's stack.
   using Ended = void (*)(void* context) noexcept;
@@ -60,10 +71,15 @@ class TaskPromiseBase : public Jumper {
     static bool await_ready() noexcept { return false; }
     template <class Promise>
     TOTO_NOINLINE static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      const TaskPromiseBase& promise = self.promise();
-      if (promise.ended_ != nullptr) {
-        promise.ended_(promise.context_);  // the frame may be gone after this line
+      TaskPromiseBase& promise = self.promise();
+      if (const Ended ended = promise.ended_) {
+        void* const context = promise.context_;
+        promise.settle();
+        ended(context);  // the frame may be gone before this line, and after it
         return std::noop_coroutine();
+      }
+      if (promise.awaiter_.jumper != nullptr) {
+        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // there is no other kind
       }
       if constexpr (kJumps) {
         return promise.awaiter_.coroutine;
@@ -83,9 +99,12 @@ class TaskPromiseBase : public Jumper {
     context_ = context;
   }
 
-  /// Starts the coroutine `self`, whose promise this is, on behalf of `awaiter`. Returns what await_suspend returns.
-  auto start_for(Trampoline::Target awaiter, std::coroutine_handle<> self) {
+  /// Starts the coroutine `self`, whose promise this is, on behalf of `parent`. Returns what await_suspend returns.
+  template <class Parent>
+  auto start_for(std::coroutine_handle<Parent> parent, std::coroutine_handle<> self) {
+    const Trampoline::Target awaiter = jump_target(parent);
     awaiter_ = awaiter;
+    follow(traveller_in(parent));
     if constexpr (kJumps) {
       return self;
     } else {
@@ -98,16 +117,6 @@ class TaskPromiseBase : public Jumper {
   Ended ended_ = nullptr;
   void* context_ = nullptr;
 };
-
-/// A coroutine that awaits, as a trampoline knows it.
-template <class Promise>
-Trampoline::Target jump_target(std::coroutine_handle<Promise> coroutine) noexcept {
-  if constexpr (std::is_base_of_v<Jumper, Promise>) {
-    return {coroutine, &coroutine.promise()};
-  } else {
-    return {coroutine, nullptr};
-  }
-}
 
 /// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new
 /// gives, so that a result which needs more has a block of its own.
@@ -233,7 +242,7 @@ class [[nodiscard(
     }
     template <class Parent>
     TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Parent> parent) {
-      return coroutine_.promise().start_for(detail::jump_target(parent), coroutine_);
+      return coroutine_.promise().start_for(parent, coroutine_);
     }
     T await_resume() { return coroutine_.promise().take(); }
 
@@ -283,17 +292,19 @@ struct TaskResult<UnstoredTask<T>> {
 /// For whoever runs a task that nobody awaits: queues, loops, sync_wait.
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
-  /// frame is to be destroyed later.
+  /// frame is to be destroyed later. `starter`: the coroutine that starts it, if that is known.
   template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
-    if (!task.valid()) {
-      throw NoState("toto: this Task is empty: it was default-constructed or moved from");
-    }
-    if (task.coroutine_.promise().started() || task.coroutine_.done()) {
-      throw NoState("toto: this Task has run already, or is running: it runs once");
-    }
-    task.coroutine_.promise().on_end(ended, context);
-    task.coroutine_.resume();
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, const Traveller* starter = nullptr) {
+    check_startable(task);
+    task.coroutine_.promise().begin_where(starter);
+    resume(task, ended, context);
+  }
+  /// The same for whoever has to know whether it is away.
+  template <class T>
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
+    check_startable(task);
+    task.coroutine_.promise().begin_at_home(whereabouts);
+    resume(task, ended, context);
   }
   /// The result of a coroutine that has ended.
   template <class T>
@@ -309,6 +320,22 @@ struct TaskAccess {
   template <class T>
   static bool ended(const Task<T>& task) noexcept {
     return task.coroutine_.done();
+  }
+
+ private:
+  template <class T>
+  static void check_startable(const Task<T>& task) {
+    if (!task.valid()) {
+      throw NoState("toto: this Task is empty: it was default-constructed or moved from");
+    }
+    if (task.coroutine_.promise().started() || task.coroutine_.done()) {
+      throw NoState("toto: this Task has run already, or is running: it runs once");
+    }
+  }
+  template <class T>
+  static void resume(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
+    task.coroutine_.promise().on_end(ended, context);
+    task.coroutine_.resume();
   }
 };
 

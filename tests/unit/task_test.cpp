@@ -299,9 +299,10 @@ TEST_CASE("a long chain of Tasks neither starts nor ends in a growing stack", "[
   CHECK(stack.bytes() < kFewFrames);
 }
 
-TEST_CASE("a long chain of Tasks whose innermost one waits does not start in a growing stack, nor end in one if the "
-          "compiler jumps",
-          "[task][G21]") {
+TEST_CASE(
+    "a long chain of Tasks whose innermost one waits does not start in a growing stack, nor end in one if the "
+    "compiler jumps",
+    "[task][G21]") {
   const int length = toto::detail::kJumps ? 100'000 : 5'000;
   toto::TaskQueue queue;
   HeldWorker worker(queue);

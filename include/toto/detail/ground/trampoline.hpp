@@ -80,9 +80,7 @@ class Trampoline {
   }
   ~Trampoline() { innermost_ = outer_; }
 
-  bool runs(const Jumper& coroutine) const noexcept {
-    return coroutine.resumed_by_ == this && running_ == &coroutine;
-  }
+  bool runs(const Jumper& coroutine) const noexcept { return coroutine.resumed_by_ == this && running_ == &coroutine; }
 
   void run(Target target) {
     do {

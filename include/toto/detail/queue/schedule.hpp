@@ -8,6 +8,7 @@
 
 #include <coroutine>
 
+#include "../executor/whereabouts.hpp"
 #include "queue_core.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -29,18 +30,23 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
     waiting_ = true;
+    journey_.begin(coroutine);
     try {
       core_.add(hop_);  // *this may be gone after this line
     } catch (...) {
-      waiting_ = false;  // it was not queued: the coroutine goes on here, with the exception
+      await_resume();  // it was not queued: the coroutine goes on here, with the exception
       throw;
     }
   }
-  void await_resume() noexcept { waiting_ = false; }
+  void await_resume() noexcept {
+    waiting_ = false;
+    journey_.end(ThreadContext<Runtime>::current().executor);
+  }
 
  private:
   QueueCore<Runtime>& core_;
   typename QueueCore<Runtime>::Hop hop_;
+  Journey journey_;
   bool waiting_ = false;
 };
 
