@@ -47,7 +47,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   using TimePoint = typename Clock::time_point;
   using Timer = TimerNode<Runtime>;
 
-  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) { this->watch_forks(); }
+  /// Throws: std::bad_alloc.
+  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {
+    TimersAtHand<Runtime>::instance();  // its end asks for them
+    this->watch_forks();
+  }
 
   bool post(Continuation& node) noexcept override {
     const Lock lock(mutex_);
@@ -194,15 +198,20 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   /// The end of the loop. See above who cleans up.
   /// Blocks: while another thread is in run().
   void finish() noexcept {
-    const Lock lock(mutex_);
-    ending_ = true;
-    owner_.store(nullptr, std::memory_order_relaxed);
-    if (runner_ == nullptr) {
-      clean_up_locked();
-    } else if (runner_ != this_thread()) {
-      wake_locked();
-      left_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return runner_ == nullptr; });
+    {
+      const Lock lock(mutex_);
+      ending_ = true;
+      owner_.store(nullptr, std::memory_order_relaxed);
+      if (runner_ == nullptr) {
+        clean_up_locked();
+      } else if (runner_ != this_thread()) {
+        wake_locked();
+        left_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return runner_ == nullptr; });
+      } else {
+        return;
+      }
     }
+    wait_until_posted<Runtime>();
   }
 
  private:

@@ -115,6 +115,7 @@ void QueueCore<Runtime>::finish() {
   if (credit > 0) {
     this->release(credit);  // never the last: the caller owns one
   }
+  detail::wait_until_posted<Runtime>();
 }
 
 template <class Runtime>
@@ -189,8 +190,13 @@ void QueueCore<Runtime>::after_fork(bool in_child) noexcept {
 
 template <class Runtime>
 bool QueueCore<Runtime>::wait_idle_until(TimePoint deadline) {
-  const Lock lock(mutex_);
-  return changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); });
+  {
+    const Lock lock(mutex_);
+    if (!changed_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return quiet_locked(); })) {
+      return false;
+    }
+  }
+  return detail::wait_until_posted<Runtime>(deadline);
 }
 
 template <class Runtime>
