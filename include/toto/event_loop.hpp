@@ -57,7 +57,12 @@ class BasicEventLoop {
   /// nothing of the awaitable has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
-    return core_->run_one(detail::await_one(awaitable));
+    using A = std::remove_cvref_t<Awaitable>;
+    if constexpr (detail::IsTask<A>::value && std::is_rvalue_reference_v<Awaitable&&>) {
+      return core_->run_one(static_cast<Task<typename A::value_type>&&>(awaitable));
+    } else {
+      return core_->run_one(detail::await_one(awaitable));
+    }
   }
 
   /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe.
