@@ -158,7 +158,7 @@ class Fibre {
   void* argument_ = nullptr;
   std::unique_ptr<Stack> stack_;
   ExceptionsInFlight exceptions_;
-  Trampoline* trampolines_ = nullptr;
+  toto::detail::Trampoline* trampolines_ = nullptr;
   Fibre* came_from_ = nullptr;
 #if defined(TOTO_DETAIL_UCONTEXT)
   ucontext_t context_;
@@ -323,7 +323,7 @@ inline void Fibre::switch_to(Fibre& next) noexcept {
 
 inline void Fibre::leave_for(Fibre& next) noexcept {
   exceptions_.save();
-  trampolines_ = std::exchange(Trampoline::innermost(), nullptr);
+  trampolines_ = std::exchange(toto::detail::Trampoline::innermost(), nullptr);
   next.came_from_ = this;
 #if defined(TOTO_DETAIL_ASAN)
   __sanitizer_start_switch_fiber(&fake_stack_, next.bottom_, next.size_);
@@ -339,7 +339,7 @@ inline void Fibre::arrive() noexcept {
   __sanitizer_finish_switch_fiber(fake_stack_, &came_from_->bottom_, &came_from_->size_);
 #endif
   exceptions_.restore();
-  Trampoline::innermost() = trampolines_;
+  toto::detail::Trampoline::innermost() = trampolines_;
 }
 
 inline bool Fibre::holds(const void* object) const noexcept {
