@@ -26,11 +26,14 @@ namespace toto::inline v0_1 {
 
 /// A loop for one thread, which is whichever calls run() or run_sync().
 ///
-/// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
-/// coroutine that would come back continues as if it had no home: on the worker that finishes what it waits for, on a
-/// worker of that queue if its task is over already, or, after sleep_for and where there is no such queue or it has
-/// ended, on the thread of the timers. The destructor resumes it itself only where that thread cannot be started, and
-/// after a queue's call() whose queue has ended.
+/// Lifetime: the destructor destroys the coroutines that the loop has started and that wait on it, and drops posted
+/// functions. One that is away, on a queue or another executor to which it has moved, is not touched: it runs on without
+/// a home, and frees itself at its end. Any other coroutine that would come back continues as if it had no home: on the
+/// worker that finishes what it waits for, on a worker of that queue if its task is over already, or, after sleep_for
+/// and where there is no such queue or it has ended, on the thread of the timers. The destructor resumes it itself only
+/// where that thread cannot be started, and after a queue's call() whose queue has ended.
+/// In what the loop runs, the destructor returns at once, and run() does the rest before it returns. On another thread it
+/// makes run() return, and blocks until it has.
 /// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
 /// time.
 template <class Runtime = StdRuntime>
@@ -53,8 +56,8 @@ class BasicEventLoop {
 
   /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
   /// Blocks: until then.
-  /// Throws: also toto::Error if the loop was stopped before, and what run() throws. If the loop is running already,
-  /// nothing of the awaitable has begun.
+  /// Throws: also toto::Error if the loop was stopped or destroyed before, and what run() throws. If the loop is running
+  /// already, nothing of the awaitable has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     using A = std::remove_cvref_t<Awaitable>;
@@ -65,7 +68,8 @@ class BasicEventLoop {
     }
   }
 
-  /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe.
+  /// Calls `fn()` on the loop's thread, behind what is posted already. If it returns a Task, that is run to its end as
+  /// if it had been spawned, and `fn` is kept until then; so it is with call_later and the timers. Thread-safe.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
@@ -88,7 +92,7 @@ class BasicEventLoop {
   }
 
   /// The same after each `period`, above 0, until the timer is stopped or destroyed. Times that pass while the loop is
-  /// busy or does not run are left out, and the following are kept.
+  /// busy or does not run, or while the Task of a call has not ended, are left out, and the following are kept.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
     detail::check_period(period);

@@ -190,6 +190,10 @@ struct TaskAccess;
 
 /// A coroutine that starts when it is awaited, and has one awaiter, which it continues when it ends.
 ///
+/// Awaiting takes no stack, whatever the compiler's options are: loops and recursion may go as far as memory does. (A
+/// chain whose innermost Task has waited takes some as it ends, where the compiler does not jump; destroying a chain that
+/// has not ended always does.)
+///
 /// T may be void, a reference or a move-only type. A Task is moved, not copied; destroying one that has not ended
 /// destroys the coroutine.
 /// Resumes on: the thread on which the coroutine ends; every suspension inside it comes back to where it was.
