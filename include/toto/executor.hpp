@@ -89,6 +89,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     return true;
   }
   void announce(std::uint64_t ticket) noexcept override {
+    const InPost<Runtime> here;
     executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
   }
 
@@ -135,7 +136,8 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 ///
 /// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine continues
 /// as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and every call of its post().
+/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues whose tasks are
+/// waited for, or their wait_idle(): from then on nobody is in its post() any more.
 /// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
 template <class Runtime>
 class BasicExecutorRef {
@@ -214,6 +216,8 @@ class BasicExecutorScope {
   /// Throws nothing itself; the reference to an executor of the program's own may (std::bad_alloc).
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::ExecutorAccess::core(executor_).get()) {}
+  /// Blocks: while the thread of the timers is in the executor's post().
+  ~BasicExecutorScope() { detail::wait_until_posted<Runtime>(); }
   BasicExecutorScope(const BasicExecutorScope&) = delete;
   BasicExecutorScope& operator=(const BasicExecutorScope&) = delete;
 

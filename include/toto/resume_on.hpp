@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "detail/executor/executor_core.hpp"
+#include "detail/executor/whereabouts.hpp"
 #include "detail/queue/home.hpp"
 #include "detail/task/join.hpp"
 #include "executor.hpp"
@@ -49,17 +50,19 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     auto* const move = new Move<Runtime>(Home<Runtime>(core()));
     move_ = move;
+    journey_.begin(coroutine);
     move->arm(coroutine);
     static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }
-  void await_resume() noexcept {}
+  void await_resume() noexcept { journey_.end(ThreadContext<Runtime>::current().executor); }
 
  private:
   const Ref<ExecutorCore<Runtime>>& core() const noexcept { return ExecutorAccess::core(executor_); }
 
   BasicExecutorRef<Runtime> executor_;
   Move<Runtime>* move_ = nullptr;
+  Journey journey_;
 };
 
 }  // namespace detail

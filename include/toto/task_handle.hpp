@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <utility>
 
+#include "detail/executor/whereabouts.hpp"
 #include "detail/ground/annotations.hpp"
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/temporaries.hpp"
@@ -84,6 +85,26 @@ class HandleAwaiter {
  private:
   TaskState<T, Runtime>* state_;
   [[no_unique_address]] Whereto<Runtime> whereto_;
+};
+
+/// The same for one that takes its coroutine elsewhere.
+template <class T, class Runtime>
+class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
+ public:
+  using HandleAwaiter<T, Runtime>::HandleAwaiter;
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    journey_.begin(coroutine);
+    return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
+  }
+  T await_resume() {
+    journey_.end(ThreadContext<Runtime>::current().executor);
+    return HandleAwaiter<T, Runtime>::await_resume();
+  }
+
+ private:
+  Journey journey_;
 };
 
 /// What resume_on(), resume_inline() and timeout() give: to be awaited, once.
@@ -223,7 +244,7 @@ class [[nodiscard(
 
   template <bool kTemporary>
   auto relocate(Whereto whereto) noexcept {
-    using Awaiter = detail::HandleAwaiter<T, Runtime>;
+    using Awaiter = detail::MovingHandleAwaiter<T, Runtime>;
     return detail::HandleAwaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(whereto)));
   }
 

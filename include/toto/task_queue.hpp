@@ -309,6 +309,9 @@ class BasicTaskQueue {
   template <class Hook>
     requires std::is_invocable_v<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>
   void on_error(Hook&& hook) {
+    using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
+    static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
+                  "toto: the hook returns a Task, which nobody would run; let it add the coroutine to a queue");
     core_->on_error(detail::make_error_hook<Runtime>(std::forward<Hook>(hook)));
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }

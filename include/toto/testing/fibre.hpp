@@ -2,7 +2,7 @@
 //
 // Fibre: a context of execution with a stack of its own, switched to and from without the system. The simulator runs
 // every simulated thread on one. A switch is a few instructions on x86-64 and AArch64, swapcontext elsewhere; it also
-// swaps the exceptions in flight, and tells AddressSanitizer and ThreadSanitizer. Read next: scheduler.hpp.
+// swaps what a thread knows of its stack (exceptions in flight, trampolines), and tells AddressSanitizer and ThreadSanitizer. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_FIBRE_HPP
 #define TOTO_TESTING_FIBRE_HPP
@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "../detail/ground/annotations.hpp"
+#include "../detail/ground/trampoline.hpp"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -157,6 +158,7 @@ class Fibre {
   void* argument_ = nullptr;
   std::unique_ptr<Stack> stack_;
   ExceptionsInFlight exceptions_;
+  toto::detail::Trampoline* trampolines_ = nullptr;
   Fibre* came_from_ = nullptr;
 #if defined(TOTO_DETAIL_UCONTEXT)
   ucontext_t context_;
@@ -321,6 +323,7 @@ inline void Fibre::switch_to(Fibre& next) noexcept {
 
 inline void Fibre::leave_for(Fibre& next) noexcept {
   exceptions_.save();
+  trampolines_ = std::exchange(toto::detail::Trampoline::innermost(), nullptr);
   next.came_from_ = this;
 #if defined(TOTO_DETAIL_ASAN)
   __sanitizer_start_switch_fiber(&fake_stack_, next.bottom_, next.size_);
@@ -336,6 +339,7 @@ inline void Fibre::arrive() noexcept {
   __sanitizer_finish_switch_fiber(fake_stack_, &came_from_->bottom_, &came_from_->size_);
 #endif
   exceptions_.restore();
+  toto::detail::Trampoline::innermost() = trampolines_;
 }
 
 inline bool Fibre::holds(const void* object) const noexcept {

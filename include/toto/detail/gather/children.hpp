@@ -117,7 +117,7 @@ class TaskChild {
     join.retain();
     join_ = &join;
     try {
-      TaskAccess::start(task_, &JoinOfAll<Runtime>::ended, &join);
+      TaskAccess::start(task_, &JoinOfAll<Runtime>::ended, &join, join.starter());
     } catch (...) {
       join_ = nullptr;
       join.release();

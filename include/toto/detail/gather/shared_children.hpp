@@ -164,7 +164,7 @@ class TaskNode final : public ChildNode<Runtime> {
   void start(Gathering<Runtime>& gathering) {
     this->begin(gathering);
     try {
-      TaskAccess::start(task_, &TaskNode::task_ended, this);  // after this the node may be gone
+      TaskAccess::start(task_, &TaskNode::task_ended, this, gathering.starter());  // after this the node may be gone
     } catch (...) {
       this->not_begun();
       throw;

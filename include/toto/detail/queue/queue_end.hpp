@@ -46,9 +46,14 @@ class QueueEnd {
   }
 
   bool wait_idle_until(TimePoint deadline) {
-    const Lock lock(core_.mutex());
-    return core_.changed().wait_until(core_.mutex(), deadline,
-                                      [this]() TOTO_REQUIRES(core_.mutex()) { return core_.quiet_locked(); });
+    {
+      const Lock lock(core_.mutex());
+      if (!core_.changed().wait_until(core_.mutex(), deadline,
+                                      [this]() TOTO_REQUIRES(core_.mutex()) { return core_.quiet_locked(); })) {
+        return false;
+      }
+    }
+    return detail::wait_until_posted<Runtime>(deadline);
   }
 
   /// Waits until everything is done, every thread has left and the last one was joined.
@@ -101,6 +106,7 @@ class QueueEnd {
     if (credit > 0) {
       core_.release(credit);  // never the last: the caller owns one
     }
+    detail::wait_until_posted<Runtime>();
   }
 
   /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its place is

@@ -8,6 +8,7 @@
 
 #include <coroutine>
 
+#include "../executor/whereabouts.hpp"
 #include "queue_core.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -29,14 +30,18 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
     waiting_ = true;
+    journey_.begin(coroutine);
     try {
       return core_.hop(hop_, coroutine);  // if true, *this may be gone
     } catch (...) {
-      waiting_ = false;  // it was not queued: the coroutine goes on here, with the exception
+      await_resume();  // it was not queued: the coroutine goes on here, with the exception
       throw;
     }
   }
-  void await_resume() noexcept { waiting_ = false; }
+  void await_resume() noexcept {
+    waiting_ = false;
+    journey_.end(ThreadContext<Runtime>::current().executor);
+  }
 
  private:
   struct Hop : Continuation {
@@ -55,6 +60,7 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
 
   QueueCore<Runtime>& core_;
   Hop hop_;
+  Journey journey_;
   bool waiting_ = false;
 };
 
