@@ -158,7 +158,7 @@ struct StdRuntime {
    private:
     template <class Body>
     static std::thread start(std::string name, Body body) {
-      const BlockedSignals while_starting;
+      [[maybe_unused]] const BlockedSignals while_starting;
       return std::thread([name = std::move(name), body = std::move(body)]() mutable {
         set_current_name(name);
         body();
@@ -202,10 +202,11 @@ struct StdRuntime {
   template <class T, class Tag>
   class Local {
    public:
-    TOTO_NOINLINE static T& get() noexcept { return value_; }
-
-   private:
-    static inline constinit thread_local T value_{};
+    TOTO_NOINLINE static T& get() noexcept {
+      // Not a static member: with MinGW, two files that have one do not link.
+      static constinit thread_local T value{};
+      return value;
+    }
   };
 
   /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use it.

@@ -230,7 +230,6 @@ struct SimRuntime {
     static T& get() noexcept;
 
    private:
-    static inline constinit thread_local T outside_{};
     static inline char key_ = 0;
   };
 
@@ -314,7 +313,8 @@ template <class T, class Tag>
 T& SimRuntime::Local<T, Tag>::get() noexcept {
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
-    return outside_;
+    static constinit thread_local T outside{};
+    return outside;
   }
   detail::ObjectTable& locals = scheduler->running().locals;
   if (void* const found = locals.find(&key_)) {
