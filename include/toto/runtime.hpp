@@ -145,11 +145,14 @@ struct StdRuntime {
     Thread() noexcept = default;
 
     /// Starts `body`, a callable without arguments. The name is cut to what the system shows (15 characters on Linux)
-    /// by the caller. The thread starts with asynchronous signals blocked: they are for the program's own threads.
+    /// by the caller. With `block_signals` the thread blocks asynchronous signals from its first instant. Otherwise it
+    /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that it
+    /// would have without.
     ///
     /// Throws: std::system_error if the system has no thread to give.
     template <class Body>
-    Thread(std::string name, Body body) : thread_(start(std::move(name), std::move(body))) {}
+    Thread(std::string name, Body body, bool block_signals = false)
+        : thread_(start(std::move(name), std::move(body), block_signals)) {}
 
     bool joinable() const noexcept { return thread_.joinable(); }
     void join() { thread_.join(); }
@@ -157,9 +160,10 @@ struct StdRuntime {
 
    private:
     template <class Body>
-    static std::thread start(std::string name, Body body) {
-      [[maybe_unused]] const BlockedSignals while_starting;
-      return std::thread([name = std::move(name), body = std::move(body)]() mutable {
+    static std::thread start(std::string name, Body body, bool block_signals) {
+      [[maybe_unused]] const StartingSignals signals(block_signals);
+      return std::thread([name = std::move(name), body = std::move(body), mask = signals.of_new_thread()]() mutable {
+        mask.take();
         set_current_name(name);
         body();
       });
@@ -173,25 +177,62 @@ struct StdRuntime {
 #endif
     }
 
-    // A new thread inherits the signal mask of the one that starts it. Faults of the thread's own stay open.
-    struct BlockedSignals {
 #if defined(TOTO_DETAIL_POSIX)
-      BlockedSignals() noexcept {
+    /// How a thread differs from the one that started it.
+    struct SignalMask {
+      bool blocks = false;  // what is asynchronous, on account of this library
+      sigset_t without{};   // its mask if it did not
+      bool changes = false;
+
+      void take() const noexcept {
+        if (blocks) {
+          Local<SignalMask, SignalMask>::get() = *this;
+        } else if (changes) {
+          pthread_sigmask(SIG_SETMASK, &without, nullptr);
+        }
+      }
+    };
+
+    /// Blocks signals while a thread is being started whose mask differs from that of the starting one, for it inherits
+    /// that. Faults of a thread's own stay open.
+    class StartingSignals {
+     public:
+      explicit StartingSignals(bool block) noexcept {
+        const SignalMask& here = Local<SignalMask, SignalMask>::get();
+        if (!block && !here.blocks) {
+          return;
+        }
         sigset_t blocked;
         sigfillset(&blocked);
         for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
           sigdelset(&blocked, fault);
         }
         pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+        mask_ = {block, here.blocks ? here.without : before_, true};
       }
-      ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-      BlockedSignals(const BlockedSignals&) = delete;
-      BlockedSignals& operator=(const BlockedSignals&) = delete;
+      ~StartingSignals() {
+        if (mask_.changes) {
+          pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        }
+      }
+      StartingSignals(const StartingSignals&) = delete;
+      StartingSignals& operator=(const StartingSignals&) = delete;
+
+      const SignalMask& of_new_thread() const noexcept { return mask_; }
 
      private:
-      sigset_t before_;
-#endif
+      SignalMask mask_;
+      sigset_t before_{};
     };
+#else
+    struct SignalMask {
+      void take() const noexcept {}
+    };
+    struct StartingSignals {
+      explicit StartingSignals(bool /*block*/) noexcept {}
+      static SignalMask of_new_thread() noexcept { return {}; }
+    };
+#endif
 
     std::thread thread_;
   };

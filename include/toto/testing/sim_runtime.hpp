@@ -182,7 +182,7 @@ struct SimRuntime {
 
     /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a simulation.
     template <class Body>
-    Thread(std::string name, Body body);
+    Thread(std::string name, Body body, bool block_signals = false);
 
     Thread(Thread&& other) noexcept
         : number_(std::exchange(other.number_, 0)), schedule_(std::exchange(other.schedule_, 0)) {}
@@ -293,7 +293,7 @@ struct SimRuntime {
 };
 
 template <class Body>
-SimRuntime::Thread::Thread(std::string name, Body body) {
+SimRuntime::Thread::Thread(std::string name, Body body, bool /*block_signals*/) {
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
     throw std::logic_error("SimRuntime::Thread: there is no simulation to run in");

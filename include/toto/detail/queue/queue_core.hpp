@@ -461,6 +461,7 @@ class QueueCore final : public QueueCoreBase<Runtime>, private ForkAware<Runtime
   const Duration ageing_;
   QueueObserver* const observer_;
   const bool tracks_;
+  const bool blocks_signals_;
   /// The ticket before which the first continuation stands; kNoneDue if there is none, kNoneDueClosed if tasks are
   /// refused besides; 0 if workers have to claim one task at a time, under the mutex: there is a bound, or tasks with
   /// priorities. Written under the mutex; a draining worker reads it after the acquire load of the slot behind it.
@@ -543,6 +544,7 @@ QueueCore<Runtime>::QueueCore(const QueueOptions& options, OptionParts parts)
       ageing_(options.ageing),
       observer_(options.observer),
       tracks_(options.track_tasks),
+      blocks_signals_(options.block_signals),
       due_(bounded() ? 0 : kNoneDue),
       parts_(parts) {
   if (ages()) {

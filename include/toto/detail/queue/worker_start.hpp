@@ -34,8 +34,9 @@ std::exception_ptr QueueCore<Runtime>::start(Worker* worker, bool searches) noex
     if (worker == nullptr) {
       worker = new_worker();
     }
-    Thread thread(thread_name(name_, worker->number),
-                  [core = Ref<QueueCore>::share(this), worker, searches] { core->work(*worker, searches); });
+    Thread thread(
+        thread_name(name_, worker->number),
+        [core = Ref<QueueCore>::share(this), worker, searches] { core->work(*worker, searches); }, blocks_signals_);
     store_thread(*worker, std::move(thread));
     return nullptr;
   } catch (...) {
