@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <version>
 
@@ -24,6 +25,10 @@
 #define TOTO_DETAIL_POSIX 1
 #include <pthread.h>
 #include <signal.h>
+#if defined(__ELF__)
+#define TOTO_DETAIL_UNLOADS 1  // the system can take a shared library out of a process
+#include <semaphore.h>
+#endif
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -46,6 +51,14 @@
 #if !defined(TOTO_DETAIL_FUTEX)
 #include <condition_variable>
 #include <mutex>
+#endif
+#if defined(TOTO_DETAIL_UNLOADS)
+#include <new>
+
+namespace toto::inline v0_1::detail {
+// Of the Itanium C++ ABI. Called at exit, or when that library is unloaded; with a null one, at exit only.
+extern "C" int __cxa_atexit(void (*function)(void*), void* argument, void* library) noexcept;
+}  // namespace toto::inline v0_1::detail
 #endif
 
 namespace toto::inline v0_1 {
@@ -237,13 +250,15 @@ struct StdRuntime {
     std::thread thread_;
   };
 
-  /// One T for each thread and Tag. T has a constexpr default constructor. Behind a function that is never inlined:
+  /// One T for each thread and Tag. T has a constexpr default constructor, and no destructor: see at_thread_end().
+  /// Behind a function that is never inlined:
   /// compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may wake up on another
   /// thread (LLVM issues 47179 and 63022).
   template <class T, class Tag>
   class Local {
    public:
     TOTO_NOINLINE static T& get() noexcept {
+      static_assert(std::is_trivially_destructible_v<T>);
       // Not a static member: with MinGW, two files that have one do not link.
       static constinit thread_local T value{};
       return value;
@@ -279,8 +294,48 @@ struct StdRuntime {
 
   static unsigned processors() noexcept { return detail::processors(); }
 
-  /// Runs `drain` when the process exits normally.
-  static void at_exit(void (*drain)()) { std::atexit(drain); }
+  /// Runs `drain` when the process exits normally, or when the shared library that this code is in is unloaded.
+  /// Out of line: libraries that share this function share the drain, too, which is that of the one it is in.
+  TOTO_COLD static void at_exit(void (*drain)()) noexcept {
+#if defined(TOTO_DETAIL_UNLOADS)
+    static_cast<void>(thread_ends());  // what was registered first is called last: the drains still need it
+#endif
+    register_end(drain);
+  }
+
+  /// In a function given to at_exit(): the process goes on without this code, which must not have threads any more when
+  /// the function returns.
+  static bool unloading() noexcept {
+#if defined(TOTO_DETAIL_UNLOADS)
+    int posted = 1;
+    if (sem_t* const exit = exit_begun()) {
+      sem_getvalue(exit, &posted);
+    }
+    return posted == 0;
+#else
+    return false;
+#endif
+  }
+
+  /// Calls `end` when the calling thread ends; a thread has one such function. False: it will not be called.
+  ///
+  /// Where libraries can be unloaded, not by a thread-local with a destructor. The first of those in each thread waits
+  /// for the loader's lock, which is held by whoever loads or unloads a library and may wait for that thread; and it
+  /// keeps the library from being unloaded for as long as the thread lives.
+  TOTO_COLD static bool at_thread_end(void (*end)()) noexcept {
+#if defined(TOTO_DETAIL_UNLOADS)
+    const ThreadEnds& ends = thread_ends();
+    return ends.made && pthread_setspecific(ends.key, reinterpret_cast<const void*>(end)) == 0;
+#else
+    struct Guard {
+      void (*end)() = nullptr;
+      ~Guard() { end(); }
+    };
+    static thread_local Guard guard;
+    guard.end = end;
+    return true;
+#endif
+  }
 
   /// Whether `object` is a local variable of a function that the calling thread is in, and not in the frame of a
   /// coroutine, which another thread may continue. False where the system does not tell. Slow the first time.
@@ -310,6 +365,49 @@ struct StdRuntime {
   }
 
  private:
+  static void register_end(void (*end)()) noexcept {
+    std::atexit(end);
+#if defined(TOTO_DETAIL_UNLOADS)
+    // Called before `end`, but at exit only. It is the system's own function, and the semaphore is never freed, because
+    // this code may be gone by then.
+    if (sem_t* const exit = exit_begun()) {
+      detail::__cxa_atexit(reinterpret_cast<void (*)(void*)>(reinterpret_cast<void (*)()>(&sem_post)), exit, nullptr);
+    }
+#endif
+  }
+
+#if defined(TOTO_DETAIL_UNLOADS)
+  /// Its value is 0 until the process exits. Null: there was no memory for it.
+  static sem_t* exit_begun() noexcept {
+    static sem_t* const semaphore = [] {
+      auto* const made = new (std::nothrow) sem_t;
+      if (made != nullptr) {
+        sem_init(made, 0, 0);
+      }
+      return made;
+    }();
+    return semaphore;
+  }
+
+  struct ThreadEnds {
+    pthread_key_t key{};
+    bool made = false;
+  };
+  static const ThreadEnds& thread_ends() noexcept {
+    static const ThreadEnds ends = [] {
+      ThreadEnds made;
+      made.made = pthread_key_create(&made.key, [](void* end) { reinterpret_cast<void (*)()>(end)(); }) == 0;
+      register_end([] {
+        if (unloading()) {
+          pthread_key_delete(thread_ends().key);  // threads that have used this code may live on
+        }
+      });
+      return made;
+    }();
+    return ends;
+  }
+#endif
+
   /// Where the calling thread keeps its local variables.
   struct Stack {
     const void* begin = nullptr;
@@ -348,5 +446,6 @@ using StopSource = StdRuntime::StopSource;
 #undef TOTO_DETAIL_POSIX
 #undef TOTO_DETAIL_ASAN
 #undef TOTO_DETAIL_FUTEX
+#undef TOTO_DETAIL_UNLOADS
 
 #endif  // TOTO_RUNTIME_HPP

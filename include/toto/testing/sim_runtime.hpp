@@ -270,6 +270,8 @@ struct SimRuntime {
     }
   }
 
+  static bool unloading() noexcept { return false; }
+  static bool at_thread_end(void (* /*end*/)()) noexcept { return false; }  // who recycles memory needs it
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
   /// Whether `object` is a local variable of the present simulated thread.

@@ -52,6 +52,7 @@ void QueueCore<Runtime>::announce_quiet_locked() noexcept {
 template <class Runtime>
 bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
   run_local_here();
+  std::unique_ptr<WatchdogBase> watchdog;  // of a named queue: destroyed without the mutex
   const Lock lock(mutex_);
   while (!ended_) {
     const bool stranded = live_ == 0 && has_work_locked();
@@ -86,6 +87,7 @@ bool QueueCore<Runtime>::finish_until(TimePoint deadline) {
     joining_ = false;
     changed_.notify_all();
   }
+  watchdog = std::move(watchdog_);
   return true;
 }
 
