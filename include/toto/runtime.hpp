@@ -56,7 +56,7 @@
 #include <new>
 
 namespace toto::inline v0_1::detail {
-// Of the Itanium C++ ABI. Called at exit, or when that library is unloaded; with a null one, at exit only.
+// Of the Itanium C++ ABI. The function is called at exit, or when the library is unloaded whose address this is.
 extern "C" int __cxa_atexit(void (*function)(void*), void* argument, void* library) noexcept;
 }  // namespace toto::inline v0_1::detail
 #endif
@@ -368,10 +368,11 @@ struct StdRuntime {
   static void register_end(void (*end)()) noexcept {
     std::atexit(end);
 #if defined(TOTO_DETAIL_UNLOADS)
-    // Called before `end`, but at exit only. It is the system's own function, and the semaphore is never freed, because
-    // this code may be gone by then.
+    // Called before `end`, but at exit only: the semaphore is no library. It is the system's own function, and the
+    // semaphore is never freed, because this code may be gone by then. (Not null for the library: ThreadSanitizer then
+    // leaves out the argument.)
     if (sem_t* const exit = exit_begun()) {
-      detail::__cxa_atexit(reinterpret_cast<void (*)(void*)>(reinterpret_cast<void (*)()>(&sem_post)), exit, nullptr);
+      detail::__cxa_atexit(reinterpret_cast<void (*)(void*)>(reinterpret_cast<void (*)()>(&sem_post)), exit, exit);
     }
 #endif
   }

@@ -65,8 +65,8 @@ int after_shutdown(Evidence& evidence) {
 
 int while_busy(Evidence& evidence) {
   Plugin plugin;
-  TOTO_TEST_CALL(plugin, start_slow_task)(&evidence.count);
-  TOTO_TEST_CALL(plugin, start_slow_task)(&evidence.count);
+  TOTO_TEST_CALL(plugin, start_slow_task)(300, &evidence.count);
+  TOTO_TEST_CALL(plugin, start_slow_task)(300, &evidence.count);
   return plugin.close() ? 0 : 1;
 }
 
@@ -79,7 +79,7 @@ int while_a_timer_is_due(Evidence& evidence) {
 int after_the_limit(Evidence& evidence) {
   Plugin plugin;
   TOTO_TEST_CALL(plugin, set_exit_limit)(10);
-  TOTO_TEST_CALL(plugin, start_slow_task)(&evidence.count);
+  TOTO_TEST_CALL(plugin, start_slow_task)(300, &evidence.count);
   return plugin.close() ? 0 : 1;
 }
 
@@ -121,7 +121,7 @@ int again_and_again(Evidence& evidence) {
 int at_exit_after_the_limit(Evidence& evidence) {
   Plugin plugin;
   TOTO_TEST_CALL(plugin, set_exit_limit)(10);
-  TOTO_TEST_CALL(plugin, start_slow_task)(&evidence.count);
+  TOTO_TEST_CALL(plugin, start_slow_task)(5000, &evidence.count);
   return 3;
 }
 

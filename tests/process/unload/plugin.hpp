@@ -14,8 +14,8 @@ extern "C" {
 TOTO_TEST_EXPORT int use_while_loading();
 /// Waits for a hundred tasks with results: 4950.
 TOTO_TEST_EXPORT int use();
-/// Adds a task that takes 300 ms and then counts.
-TOTO_TEST_EXPORT void start_slow_task(std::atomic<int>* done);
+/// Adds a task that takes so long and then counts.
+TOTO_TEST_EXPORT void start_slow_task(int milliseconds, std::atomic<int>* done);
 /// Adds a coroutine that sleeps 100 ms twice, and counts each time.
 TOTO_TEST_EXPORT void start_sleeping(std::atomic<int>* slept);
 TOTO_TEST_EXPORT void set_exit_limit(int milliseconds);

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 namespace {
 
 toto::TaskQueue& queue() {
-  return toto::TaskQueue::instance("of the plugin", 2);
+  return toto::TaskQueue::instance("of the plugin");
 }
 
 int add_up() {
@@ -46,9 +46,9 @@ int use_while_loading() {
 int use() {
   return add_up();
 }
-void start_slow_task(std::atomic<int>* done) {
-  queue().add_task([done] {
-    std::this_thread::sleep_for(300ms);
+void start_slow_task(int milliseconds, std::atomic<int>* done) {
+  queue().add_task([milliseconds, done] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     // While the library is being unloaded a thread is started, and states of tasks are made and freed.
     toto::TaskQueue inner;
     done->fetch_add(inner.yield_task([] { return 1; }).get());
