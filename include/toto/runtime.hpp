@@ -12,6 +12,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -172,14 +173,28 @@ struct StdRuntime {
     void detach() { thread_.detach(); }
 
    private:
+    // std::thread is given a function and a pointer, no type of this library's. From a shared library that hides its
+    // symbols GCC exports what std::thread makes of a closure: the thread would run the code of whoever else exports
+    // the same, the program's say, which has other thread-locals.
     template <class Body>
     static std::thread start(std::string name, Body body, bool block_signals) {
-      [[maybe_unused]] const StartingSignals signals(block_signals);
-      return std::thread([name = std::move(name), body = std::move(body), mask = signals.of_new_thread()]() mutable {
-        mask.take();
-        set_current_name(name);
-        body();
-      });
+      const StartingSignals signals(block_signals);
+      struct Start {
+        std::string name;
+        Body body;
+        SignalMask mask;
+      };
+      auto start = std::make_unique<Start>(Start{std::move(name), std::move(body), signals.of_new_thread()});
+      std::thread thread(
+          +[](void* memory) {
+            const std::unique_ptr<Start> mine(static_cast<Start*>(memory));
+            mine->mask.take();
+            set_current_name(mine->name);
+            mine->body();
+          },
+          static_cast<void*>(start.get()));
+      static_cast<void>(start.release());
+      return thread;
     }
 
     static void set_current_name([[maybe_unused]] const std::string& name) noexcept {

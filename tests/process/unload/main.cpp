@@ -22,6 +22,7 @@
 #include <iterator>
 #include <string>
 #include <thread>
+#include <toto/tasks.hpp>
 #include <vector>
 
 #include "support/scenarios.hpp"
@@ -82,6 +83,28 @@ int after_shutdown(Evidence& evidence) {
     return 2;
   }
   return plugin.close() ? 0 : 1;
+}
+
+// The program exports the names of its own copy of the library, whose code is not the plugin's.
+int beside_the_program(Evidence& evidence) {
+  toto::TaskQueue& queue = toto::TaskQueue::instance("of the program");
+  const auto use_own = [&] {
+    return queue
+        .yield_task([]() -> toto::Task<int> {
+          co_await toto::sleep_for(1ms);
+          co_return toto::TaskQueue::current() != nullptr ? 1 : 0;
+        })
+        .get();
+  };
+  evidence.count = use_own();
+  Plugin plugin;
+  evidence.count += TOTO_TEST_CALL(plugin, use)();
+  TOTO_TEST_CALL(plugin, start_sleeping)(&evidence.other);
+  if (toto::TaskQueue::find("of the plugin") != nullptr || !plugin.close()) {
+    return 1;
+  }
+  evidence.count += use_own();
+  return 0;
 }
 
 int while_busy(Evidence& evidence) {
@@ -160,6 +183,7 @@ int main(int argc, char** argv) {
   return toto_tests::run_scenarios(
       {
           {"after shutdown_instances()", &after_shutdown, 0, &counted<4950, 2>},
+          {"beside the program's own copy", &beside_the_program, 0, &counted<4952, 2>},
           {"while its tasks run", &while_busy, 0, &counted<2>},
           {"while a timer is due", &while_a_timer_is_due, 0, &counted<2>},
           {"the limit of the process does not apply", &after_the_limit, 0, &counted<1>},

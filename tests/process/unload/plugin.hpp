@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the library of this test offers to the program that loads it, which does not know of toto.
+// What the library of this test offers to the program that loads it.
 
 #ifndef TOTO_TESTS_PROCESS_UNLOAD_PLUGIN_HPP
 #define TOTO_TESTS_PROCESS_UNLOAD_PLUGIN_HPP
