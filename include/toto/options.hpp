@@ -56,6 +56,10 @@ struct QueueOptions {
   /// Keeps a list of all tasks that are not over, with their names and ages, for dump(). Costs an allocation and three
   /// visits to the queue's lock for each task.
   bool track_tasks = false;
+  /// The queue's threads block asynchronous signals, so that handlers never run on them and no system call of a task is
+  /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of whoever added the
+  /// task for which it was started, as a std::thread would. POSIX only.
+  bool block_signals = false;
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 

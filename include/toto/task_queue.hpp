@@ -111,7 +111,8 @@ class BasicTaskQueue {
   }
 
   /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
-  /// time is up. They stay registered, and closed.
+  /// time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending; the next one
+  /// starts it again. To be called before a shared library that uses queues is unloaded.
   /// Blocks: for `limit` at the most. Not for the queue whose task calls this, which counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
@@ -119,7 +120,8 @@ class BasicTaskQueue {
     return Registry::instance().shutdown(limit);
   }
 
-  /// How long the end of the process waits for the named queues: 10 seconds unless set.
+  /// How long the end of the process waits for the named queues: 10 seconds unless set. If a shared library with its
+  /// own registry is unloaded, that waits until they are done, however long it takes.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static void set_exit_limit(Duration limit) {
     detail::check_duration(limit, "limit");

@@ -7,6 +7,8 @@ include_guard(GLOBAL)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+# Nothing here is a module. CMake 3.28 and newer would scan every file for them, with a tool that Clang often lacks.
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 
 # --- Warnings: link toto_warnings to what is ours, so that fetched libraries do not see it.
 

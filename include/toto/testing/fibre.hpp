@@ -71,8 +71,8 @@ extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;  // libc++abi has it,
 
 namespace toto::inline v0_1::testing::detail {
 
-/// What an exception in flight or being handled leaves in thread-local storage: the two words behind
-/// __cxa_get_globals() of the Itanium C++ ABI.
+/// What an exception in flight or being handled leaves in thread-local storage, behind __cxa_get_globals(): two words
+/// of the Itanium C++ ABI, and a third one, for clean-ups, of the exception handling ABI for the Arm architecture.
 class ExceptionsInFlight {
  public:
   void save() noexcept { std::memcpy(words_.data(), abi::__cxa_get_globals(), sizeof words_); }
@@ -81,7 +81,13 @@ class ExceptionsInFlight {
   }
 
  private:
-  std::array<void*, 2> words_{};
+#if defined(__arm__) && !defined(__USING_SJLJ_EXCEPTIONS__) && !defined(__ARM_DWARF_EH__)
+  static constexpr std::size_t kWords = 3;
+#else
+  static constexpr std::size_t kWords = 2;
+#endif
+
+  std::array<void*, kWords> words_{};
 };
 
 /// Memory for a stack, with a page below it that must not be touched.

@@ -147,6 +147,7 @@ class TimerServiceBase {
   virtual void leave_post() noexcept = 0;
   /// Waits until that thread has come back from the post() that it is in. False: the deadline has passed before.
   virtual bool wait_until_posted(typename Runtime::Clock::time_point deadline) noexcept = 0;
+  virtual void rest_until(typename Runtime::Clock::time_point deadline) noexcept = 0;
 };
 
 /// Where the TimerService is found, once somebody in the program has used a timer; before that, there is none. At the
@@ -390,7 +391,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {  // the sleepers were homed on threads that are gone
       heap_.forget();
-      running_ = false;
+      running_ = hurries_ = false;
       firing_ = nullptr;
       fired_ = {};
       in_posts_ = 0;
@@ -419,8 +420,11 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
       const TimePoint now = Clock::now();
-      if (heap_.empty() && now - idle_since >= kLinger) {
+      if (heap_.empty() && (hurries_ || now - idle_since >= kLinger)) {
         break;
+      }
+      if (std::exchange(hurries_, false)) {
+        fired_.notify_all();
       }
       if (!heap_.empty() && heap_.first().deadline <= now) {
         fire_locked(heap_.first());
@@ -432,7 +436,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
       parker_.park_until(until);
       mutex_.lock();
     }
-    running_ = false;
+    running_ = hurries_ = false;
+    fired_.notify_all();
     mutex_.unlock();
   }
 
@@ -468,6 +473,23 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
+  /// Ends the thread, unless there are timers, and waits for that until the deadline, if this is another thread. The
+  /// next timer starts it again.
+  TOTO_COLD void rest_until(TimePoint deadline) noexcept override {
+    if (TimersAtHand<Runtime>::is_this_thread()) {
+      return;
+    }
+    const Lock lock(mutex_);
+    if (running_ && heap_.empty()) {
+      hurries_ = true;
+      parker_.unpark();
+      fired_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return !hurries_; });
+    }
+    if (!running_ && thread_.joinable()) {
+      thread_.join();  // it has left its last critical section
+    }
+  }
+
   TOTO_COLD void stop() noexcept override {
     mutex_.lock();
     stopped_ = true;
@@ -481,6 +503,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   typename Runtime::Mutex mutex_;
   TimerHeap<Runtime> heap_ TOTO_GUARDED_BY(mutex_);
   bool running_ TOTO_GUARDED_BY(mutex_) = false;
+  bool hurries_ TOTO_GUARDED_BY(mutex_) = false;          // somebody waits for its end, if there are no timers
   bool stopped_ TOTO_GUARDED_BY(mutex_) = false;          // the process is ending
   const Node* firing_ TOTO_GUARDED_BY(mutex_) = nullptr;  // running on the timer's own thread
   WaitList<Runtime> fired_ TOTO_GUARDED_BY(mutex_);

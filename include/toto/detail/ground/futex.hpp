@@ -33,6 +33,16 @@
 
 namespace toto::inline v0_1::detail {
 
+/// The call that takes the time as the C library's timespec has it: on 32-bit systems there are two, and the older one
+/// would read a time of 64 bits as one that has passed.
+#if !defined(SYS_futex)
+inline constexpr long kFutex = SYS_futex_time64;
+#elif defined(SYS_futex_time64)
+inline constexpr long kFutex = sizeof(std::time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex;
+#else
+inline constexpr long kFutex = SYS_futex;
+#endif
+
 /// Sleeps while the word is `expected`, or until the deadline has passed; may return for no reason.
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::steady_clock::time_point deadline) noexcept {
@@ -49,13 +59,13 @@ inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t exp
     }
   }
   // The absolute time of this operation is that of CLOCK_MONOTONIC, which is the steady clock.
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,
+  syscall(kFutex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,
           FUTEX_BITSET_MATCH_ANY);
 }
 
 /// Wakes one sleeper. The word may be gone: at worst somebody else is woken for no reason.
 inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  syscall(kFutex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
 /// Not recursive. Looks again before it sleeps, because it is never held for long; and ever less often, so that who has

@@ -58,7 +58,8 @@ class QueueCore final : public QueueGate<Runtime> {
   /// Once.
   /// Throws: std::bad_alloc, std::system_error.
   void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
-  void stop_watching() noexcept { watchdog_.reset(); }
+  /// Ends the watching, as soon as what this gives is destroyed, without the mutex.
+  std::unique_ptr<WatchdogBase> take_watchdog() noexcept TOTO_REQUIRES(mutex()) { return std::move(watchdog_); }
 
   static void* operator new(std::size_t bytes) { return detail::allocate_aligned<alignof(QueueCore)>(bytes); }
   static void operator delete(void* core) noexcept { detail::free_aligned(core); }

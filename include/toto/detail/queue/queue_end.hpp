@@ -6,6 +6,7 @@
 #define TOTO_DETAIL_QUEUE_QUEUE_END_HPP
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 
 #include "../ground/lock.hpp"
@@ -59,6 +60,7 @@ class QueueEnd {
   /// Waits until everything is done, every thread has left and the last one was joined.
   bool finish_until(TimePoint deadline) {
     Core::run_local_here();
+    std::unique_ptr<WatchdogBase> watchdog;  // of a named queue: destroyed without the mutex
     const Lock lock(core_.mutex());
     while (!core_.ledger().ended()) {
       if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
@@ -82,12 +84,13 @@ class QueueEnd {
                                        // thread
     }
     join_last_locked();
+    watchdog = core_.take_watchdog();
     return true;
   }
 
   /// The same without a limit. On one of this queue's own workers: until every other one has left.
   void finish() {
-    core_.stop_watching();
+    stop_watching();
     if (core_.this_worker() == nullptr) {
       finish_until(TimePoint::max());
     }
@@ -132,6 +135,12 @@ class QueueEnd {
   }
 
  private:
+  void stop_watching() {
+    std::unique_ptr<WatchdogBase> watchdog;
+    const Lock lock(core_.mutex());
+    watchdog = core_.take_watchdog();
+  }
+
   using Clock = typename Runtime::Clock;
 
   bool is_stranded_locked() const noexcept TOTO_REQUIRES(core_.mutex()) {

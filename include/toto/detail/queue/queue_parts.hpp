@@ -87,6 +87,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   std::size_t thread_count() const noexcept { return thread_count_; }
   Duration idle_timeout() const noexcept { return idle_timeout_; }
   bool bounded() const noexcept { return bounded_; }
+  bool blocks_signals() const noexcept { return blocks_signals_; }
   const QueueMakings<Runtime>& makings() const noexcept { return makings_; }
 
   // The mutex, which also guards the threads blocked on this queue's tasks, and the parts.
@@ -222,6 +223,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
         bounded_(options.max_queued != (std::numeric_limits<std::size_t>::max)()),
         ages_(!options.ageing.is_never()),
         tracks_(options.track_tasks),
+        blocks_signals_(options.block_signals),
         observer_(options.observer),
         makings_(makings),
         crew_(options.thread_count),
@@ -270,6 +272,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const bool bounded_;
   const bool ages_;
   const bool tracks_;
+  const bool blocks_signals_;
   QueueObserver* const observer_;
   const QueueMakings<Runtime> makings_;
 

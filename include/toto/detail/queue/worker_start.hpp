@@ -52,10 +52,12 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
     if (worker == nullptr) {
       worker = detail::make_worker(core);
     }
-    typename Runtime::Thread thread(detail::thread_name(core.name(), worker->number),
-                                    [kept = Ref<QueueCore<Runtime>>::share(&core), worker, searches] {
-                                      WorkerLoop<Runtime>(*kept, *worker).run(searches);
-                                    });
+    typename Runtime::Thread thread(
+        detail::thread_name(core.name(), worker->number),
+        [kept = Ref<QueueCore<Runtime>>::share(&core), worker, searches] {
+          WorkerLoop<Runtime>(*kept, *worker).run(searches);
+        },
+        core.blocks_signals());
     const Lock lock(core.mutex());
     core.crew().store_thread(*worker, std::move(thread));
     core.crew().secure(*worker);
