@@ -315,9 +315,10 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
 /// The completion signature of async_get().
 template <class T>
 struct AsioSignature {
-  static_assert(std::is_default_constructible_v<T>,
-                "toto: async_get passes a default-constructed result along with an exception, as Asio's co_spawn does: "
-                "let the task return a std::optional, a pointer, or another type that can be default-constructed");
+  static_assert(
+      std::is_default_constructible_v<T>,
+      "toto: async_get passes a default-constructed result along with an exception, as Asio does: let the task "
+      "return a std::optional or a pointer");
   using Type = void(std::exception_ptr, T);
 };
 template <>

@@ -356,9 +356,10 @@ class InstancePool {
       constexpr bool kFactory = std::invocable<std::decay_t<Source>&>;
       static_assert(!kFactory,
                     "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
-      static_assert(kFactory,
-                    "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of "
-                    "one of these; or of a factory and the number of instances it may make");
+      static_assert(
+          kFactory,
+          "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, or "
+          "of a factory and the number it may make");
       return {};
     }
   }

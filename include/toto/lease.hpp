@@ -68,13 +68,15 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
   /// The instance.
   /// Throws: NoState if there is none: moved from, released or discarded.
-  T* operator->() const { return &**this; }
-  T& operator*() const {
+  T* operator->() const {
     require();
-    return *static_cast<T*>(instance_->object);
+    return get_instance();
   }
+  T& operator*() const& { return *operator->(); }
+  T& operator*() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); *lease
   /// The instance, or null.
-  T* get() const noexcept { return instance_ == nullptr ? nullptr : static_cast<T*>(instance_->object); }
+  T* get() const& noexcept { return instance_ == nullptr ? nullptr : get_instance(); }
+  T* get() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); lease.get()
   /// Whether there is an instance.
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
@@ -109,6 +111,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   }
 
  private:
+  T* get_instance() const noexcept { return static_cast<T*>(instance_->object); }
   void require() const {
     if (instance_ == nullptr) {
       throw NoState("toto: this Lease holds no instance: it was moved from, released or discarded");

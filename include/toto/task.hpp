@@ -39,7 +39,7 @@ struct TaskResult {
 };
 template <class T>
 struct TaskResult<Task<T>> {
-  using Type = T;
+  using Type = ResultOf<T>;
 };
 
 // GCC makes symmetric transfer a jump only when it optimises; at -O0 a loop that awaits tasks would pile up
@@ -147,6 +147,10 @@ class ResultPlace<T, true> {
   std::unique_ptr<Result<T>> result_ = std::make_unique<Result<T>>();
 };
 
+/// A U that a coroutine returns as a T, where that can only be copied.
+template <class U, class T>
+inline constexpr bool kCopied = std::is_same_v<std::remove_cvref_t<U>, T> && std::is_copy_constructible_v<T>;
+
 template <class T>
 class TaskPromise final : public TaskPromiseBase {
  public:
@@ -160,16 +164,22 @@ class TaskPromise final : public TaskPromiseBase {
   }
   template <class U = T>
   void return_value(U&& value)
-    requires std::is_convertible_v<U&&, T>
+    requires(std::is_convertible_v<U &&, T> || kCopied<U, T> || !kCanBeTaken<T>)
   {
-    result_->set_from([&]() -> T { return std::forward<U>(value); });
+    if constexpr (std::is_convertible_v<U&&, T>) {
+      result_->set_from([&]() -> T { return std::forward<U>(value); });
+    } else if constexpr (kCopied<U, T>) {
+      result_->set_from([&]() -> T { return std::as_const(value); });
+    } else {
+      require_can_be_taken<T>();
+    }
   }
 
-  T take() { return result_->take(); }
+  ResultOf<T> take() { return result_->take(); }
   std::exception_ptr failure() noexcept { return result_->failure(); }
 
  private:
-  ResultPlace<T> result_;
+  ResultPlace<ResultOf<T>> result_;
 };
 
 template <>
@@ -210,6 +220,7 @@ class [[nodiscard(
  public:
   using promise_type = detail::TaskPromise<T>;
   using value_type = T;
+  static_assert(detail::require_result<T>());
 
   /// An empty task, to assign to. Awaiting it throws NoState.
   Task() noexcept = default;
@@ -258,7 +269,7 @@ class [[nodiscard(
         return coroutine_.promise().run_for(parent, coroutine_);
       }
     }
-    T await_resume() { return coroutine_.promise().take(); }
+    detail::ResultOf<T> await_resume() { return coroutine_.promise().take(); }
 
    private:
     Coroutine coroutine_;
@@ -320,7 +331,7 @@ struct TaskAccess {
   }
   /// The result of a coroutine that has ended.
   template <class T>
-  static T take(Task<T>& task) {
+  static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
   /// What it threw, or null.

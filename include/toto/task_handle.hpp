@@ -119,6 +119,7 @@ class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {
  public:
   using value_type = T;
+  static_assert(detail::require_result<T>());
 
   /// A handle without a task.
   TaskHandle() noexcept = default;
