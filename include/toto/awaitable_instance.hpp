@@ -133,6 +133,7 @@ class InstanceCall {
 
 }  // namespace detail
 
+// given: struct Counter { int increment() { return 1; } };
 /// Calls methods of one object in a task queue.
 ///
 ///   toto::AwaitableInstance counter(Counter{});

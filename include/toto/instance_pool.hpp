@@ -74,6 +74,8 @@ inline constexpr bool kIsPool<InstancePool<T, Runtime>> = true;
 
 }  // namespace detail
 
+// given: struct Counter { int increment() { return 1; } };
+// given: toto::InstancePool pool(Counter{});
 /// What pool.await() gives: calls methods of a pool's instances in a task queue.
 ///
 ///   auto awaitable = pool.await();
@@ -107,9 +109,11 @@ class PooledCalls {
   detail::Ref<Queue> queue_;
 };
 
+// given: struct Connection { void ping() {} void execute(const char*) {} int count() { return 0; } };
+// given: std::vector<std::unique_ptr<Connection>> connections;
 /// A pool of instances, each of which is used by one holder at a time.
 ///
-///   toto::InstancePool pool(connections);                 // a vector of unique_ptr<Connection>, moved in
+///   toto::InstancePool pool(std::move(connections));      // from a std::vector<std::unique_ptr<Connection>>
 ///   pool(&Connection::ping);                              // one call on one instance
 ///   {
 ///     auto connection = pool.instance();                  // several calls on the same one

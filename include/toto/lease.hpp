@@ -28,6 +28,8 @@ enum class LeaseKind { blocking, awaited };
 
 }  // namespace detail
 
+// given: struct Connection { void execute(const char*) {} };
+// given: toto::InstancePool<Connection> pool([] { return std::make_unique<Connection>(); }, 4);
 /// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
 ///
 ///   auto connection = pool.instance();
