@@ -130,7 +130,7 @@ class PooledCalls {
 /// hold them all, in frames of transaction() and of calls through the pool, by leases that they have taken by a
 /// blocking call and never moved, or as transactions in a queue, need the calling thread to go on.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
-/// Instances given as T* have to outlive all that.
+/// Instances given as T* have to outlive all that. A destructor of T that throws ends the program.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
@@ -188,7 +188,7 @@ class InstancePool {
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
   /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
-  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing.
+  /// instance is destroyed, and counts as rejected. Not called by Lease::discard(). A hook may return nothing.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {

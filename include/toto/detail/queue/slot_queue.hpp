@@ -34,8 +34,8 @@ struct Slot {
   using Run = void (*)(Slot&, Worker<Runtime>&);
   static constexpr std::size_t kClosureBytes = 40;
 
-  /// Null: empty. Filled by a release store under the mutex, which pairs with the worker's acquire load: whoever sees
-  /// the function sees the closure.
+  /// Null: empty. Filled by a release store under the mutex, which pairs with the load by which a worker calls it:
+  /// whoever sees the function sees the closure; and with the one before a claim, which orders the look at `due_`.
   typename Runtime::template Atomic<Run> run{nullptr};
   alignas(8) std::byte closure[kClosureBytes];
 };
@@ -119,7 +119,7 @@ class SlotQueue {
 
   /// Adds the slot that next() gave, which runs `run`.
   void publish(Slot& slot, typename Slot::Run run) noexcept {
-    slot.run.store(run, std::memory_order_release);  // pairs with the acquire load in a worker's claim
+    slot.run.store(run, std::memory_order_release);  // pairs with both loads of a worker: see Slot
     ++filled_;
     end_.store(end() + 1, std::memory_order_relaxed);
   }

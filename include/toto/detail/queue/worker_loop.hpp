@@ -83,7 +83,8 @@ typename QueueCore<Runtime>::Slot* QueueCore<Runtime>::claim(Chunk& chunk, const
       return nullptr;
     }
     Slot& slot = chunk.slots()[index];
-    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);  // pairs with publish()
+    // Acquire: pairs with publish(), so that due_ is read no older than when the slot was filled.
+    const typename Slot::Run run = slot.run.load(std::memory_order_acquire);
     if (run == nullptr || (due != nullptr ? *due : due_.load(std::memory_order_relaxed)) <= chunk.base + index) {
       return nullptr;
     }
