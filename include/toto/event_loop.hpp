@@ -51,13 +51,15 @@ class BasicEventLoop {
   /// std::logic_error if the loop is running already.
   void run() { core_->run_all(); }
 
-  /// Makes run() return after what it is doing now; what is posted stays until it runs again. Thread-safe.
+  /// Makes run() return after what it is doing now; what is posted stays until it runs again. A request made while
+  /// the loop does not run is kept for the next run(), which returns at once, or the next run_sync(), which throws
+  /// Error. It ends one run. Thread-safe.
   void stop() noexcept { core_->stop(); }
 
   /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
   /// Blocks: until then.
-  /// Throws: also toto::Error if the loop was stopped or destroyed before, and what run() throws. If the loop is running
-  /// already, nothing of the awaitable has begun.
+  /// Throws: also toto::Error if the loop is stopped or destroyed first: the awaitable has begun then, and what awaits it
+  /// here is destroyed, unless it is away; and what run() throws. If the loop is running already, nothing has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     using A = std::remove_cvref_t<Awaitable>;
@@ -73,6 +75,7 @@ class BasicEventLoop {
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
+    require_callable<F>();
     detail::check_callable(fn);
     core_->post_function(std::forward<F>(fn));
   }
@@ -124,7 +127,14 @@ class BasicEventLoop {
   using Core = detail::LoopCore<Runtime>;
 
   template <class F>
+  static consteval void require_callable() {
+    static_assert(std::is_invocable_v<std::decay_t<F>&>,
+                  "toto: a loop calls fn without arguments: let a lambda capture them");
+  }
+
+  template <class F>
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
+    require_callable<F>();
     detail::check_callable(fn);
     auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));

@@ -201,6 +201,7 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
       detail::Ref<detail::ExecutorCore<Runtime>>::share(detail::ThreadContext<Runtime>::current().executor));
 }
 
+// given: struct Window { void post(toto::Resumption) noexcept {} void run() {} } window;
 /// Says that this thread runs on an executor of the program's own, as long as the scope exists: what suspends meanwhile
 /// comes back to it. For the thread that runs a toolkit's event loop:
 ///

@@ -75,6 +75,8 @@ inline constexpr bool kIsPool<InstancePool<T, Runtime>> = true;
 
 }  // namespace detail
 
+// given: struct Counter { int increment() { return 1; } };
+// given: toto::InstancePool pool(Counter{});
 /// What pool.await() gives: calls methods of a pool's instances in a task queue.
 ///
 ///   auto awaitable = pool.await();
@@ -108,9 +110,11 @@ class PooledCalls {
   detail::Ref<Queue> queue_;
 };
 
+// given: struct Connection { void ping() {} void execute(const char*) {} int count() { return 0; } };
+// given: std::vector<std::unique_ptr<Connection>> connections;
 /// A pool of instances, each of which is used by one holder at a time.
 ///
-///   toto::InstancePool pool(connections);                 // a vector of unique_ptr<Connection>, moved in
+///   toto::InstancePool pool(std::move(connections));      // from a std::vector<std::unique_ptr<Connection>>
 ///   pool(&Connection::ping);                              // one call on one instance
 ///   {
 ///     auto connection = pool.instance();                  // several calls on the same one
@@ -127,7 +131,7 @@ class PooledCalls {
 /// hold them all, in frames of transaction() and of calls through the pool, by leases that they have taken by a
 /// blocking call and never moved, or as transactions in a queue, need the calling thread to go on.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
-/// Instances given as T* have to outlive all that.
+/// Instances given as T* have to outlive all that. A destructor of T that throws ends the program.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
@@ -186,7 +190,7 @@ class InstancePool {
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
   /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
-  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing, or a bool.
+  /// instance is destroyed, and counts as rejected. Not called by Lease::discard(). A hook may return nothing, or a bool.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
@@ -358,9 +362,10 @@ class InstancePool {
       constexpr bool kFactory = std::invocable<std::decay_t<Source>&>;
       static_assert(!kFactory,
                     "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
-      static_assert(kFactory,
-                    "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of "
-                    "one of these; or of a factory and the number of instances it may make");
+      static_assert(
+          kFactory,
+          "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, or "
+          "of a factory and the number it may make");
       return {};
     }
   }

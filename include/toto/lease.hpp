@@ -29,6 +29,8 @@ enum class LeaseKind { blocking, awaited };
 
 }  // namespace detail
 
+// given: struct Connection { void execute(const char*) {} };
+// given: toto::InstancePool<Connection> pool([] { return std::make_unique<Connection>(); }, 4);
 /// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
 ///
 ///   auto connection = pool.instance();
@@ -69,13 +71,15 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
   /// The instance.
   /// Throws: NoState if there is none: moved from, released or discarded.
-  T* operator->() const { return std::addressof(**this); }
-  T& operator*() const {
+  T* operator->() const {
     require_instance();
-    return *static_cast<T*>(instance_->object);
+    return get_instance();
   }
+  T& operator*() const& { return *operator->(); }
+  T& operator*() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); *lease
   /// The instance, or null.
-  T* get() const noexcept { return instance_ == nullptr ? nullptr : static_cast<T*>(instance_->object); }
+  T* get() const& noexcept { return instance_ == nullptr ? nullptr : get_instance(); }
+  T* get() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); lease.get()
   /// Whether there is an instance.
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
@@ -110,6 +114,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   }
 
  private:
+  T* get_instance() const noexcept { return static_cast<T*>(instance_->object); }
   void require_instance() const {
     if (instance_ == nullptr) {
       throw NoState("toto: this Lease holds no instance: it was moved from, released or discarded");

@@ -23,6 +23,8 @@ namespace detail {
 struct ViewAccess;
 }
 
+// given: toto::TaskQueue queue; toto::StopToken token;
+// given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
 /// Adds tasks to a queue with a bound of its own, a priority, a deadline or a stop token.
 ///
 ///   auto reports = queue.limited(2, "reports");      // at most two of them run at a time, on the queue's threads

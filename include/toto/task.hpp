@@ -38,7 +38,7 @@ struct TaskResult {
 };
 template <class T>
 struct TaskResult<Task<T>> {
-  using Type = T;
+  using Type = ResultOf<T>;
 };
 
 // Clang makes a jump of a handle that await_suspend returns, whatever its options are (musttail). Elsewhere that depends
@@ -137,6 +137,10 @@ class ResultPlace<T, true> {
   std::unique_ptr<Result<T>> result_ = std::make_unique<Result<T>>();
 };
 
+/// A U that a coroutine returns as a T, where that can only be copied.
+template <class U, class T>
+inline constexpr bool kCopied = std::is_same_v<std::remove_cvref_t<U>, T> && std::is_copy_constructible_v<T>;
+
 template <class T>
 class TaskPromise final : public TaskPromiseBase {
  public:
@@ -150,16 +154,22 @@ class TaskPromise final : public TaskPromiseBase {
   }
   template <class U = T>
   void return_value(U&& value)
-    requires std::is_convertible_v<U&&, T>
+    requires(std::is_convertible_v<U &&, T> || kCopied<U, T> || !kCanBeTaken<T>)
   {
-    result_->set_from([&]() -> T { return std::forward<U>(value); });
+    if constexpr (std::is_convertible_v<U&&, T>) {
+      result_->set_from([&]() -> T { return std::forward<U>(value); });
+    } else if constexpr (kCopied<U, T>) {
+      result_->set_from([&]() -> T { return std::as_const(value); });
+    } else {
+      require_can_be_taken<T>();
+    }
   }
 
-  T take() { return result_->take(); }
+  ResultOf<T> take() { return result_->take(); }
   std::exception_ptr failure() noexcept { return result_->failure(); }
 
  private:
-  ResultPlace<T> result_;
+  ResultPlace<ResultOf<T>> result_;
 };
 
 template <>
@@ -204,6 +214,7 @@ class [[nodiscard(
  public:
   using promise_type = detail::TaskPromise<T>;
   using value_type = T;
+  static_assert(detail::require_result<T>());
 
   /// An empty task, to assign to. Awaiting it throws NoState.
   Task() noexcept = default;
@@ -248,7 +259,7 @@ class [[nodiscard(
     TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Parent> parent) {
       return coroutine_.promise().start_for(parent, coroutine_);
     }
-    T await_resume() { return coroutine_.promise().take(); }
+    detail::ResultOf<T> await_resume() { return coroutine_.promise().take(); }
 
    private:
     Coroutine coroutine_;
@@ -312,7 +323,7 @@ struct TaskAccess {
   }
   /// The result of a coroutine that has ended.
   template <class T>
-  static T take(Task<T>& task) {
+  static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
   /// What it threw, or null.

@@ -52,20 +52,24 @@ class BasicTaskGroup {
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, as its yield_task does it; what it returns is dropped, but a Task is run to its
-  /// end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped, but
+  /// a Task is run to its end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
-  void add(Queue& queue, F&& fn, Args&&... args) {
-    using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
-    using Node = detail::HandleNode<typename Handle::value_type, Runtime>;
-    if (scope_->cancelled()) {
-      return;
+  void add(Queue&& queue, F&& fn, Args&&... args) {
+    constexpr bool kAdds = requires { queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...); };
+    static_assert(kAdds, "toto: a group adds tasks to a queue or to a view of one: group.add(queue, fn, args...)");
+    if constexpr (kAdds) {
+      using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
+      using Node = detail::HandleNode<typename Handle::value_type, Runtime>;
+      if (scope_->cancelled()) {
+        return;
+      }
+      const auto node = detail::Ref<Node>::adopt(new Node());  // first: once the task is added, nothing may fail
+      auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
+      node->adopt(handle);
+      start(*node);
     }
-    const auto node = detail::Ref<Node>::adopt(new Node());  // first: once the task is added, nothing may fail
-    auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
-    node->adopt(handle);
-    start(*node);
   }
 
   /// Cancels the group. This alone is no failure: with_task_group() gives the body's result, and TaskCancelled from the
@@ -189,6 +193,22 @@ Task<R> call_body(Body& body, Group& group) {
   co_return co_await detail::invoke(body, group);
 }
 
+/// What the Task gives that the body returns, checked in words.
+template <class Body, class Group>
+struct GroupBody {
+  static constexpr auto returned() {
+    if constexpr (std::is_invocable_v<Body, Group>) {
+      return std::type_identity<std::invoke_result_t<Body, Group>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Returned = typename decltype(returned())::type;
+  static_assert(IsTask<Returned>::value,
+                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
+  using Result = typename TaskResult<Returned>::Type;
+};
+
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
@@ -213,10 +233,7 @@ TOTO_COROUTINES_END
 /// Resumes on: where the coroutine was running; there tasks are cancelled, too.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
-  using Returned = std::invoke_result_t<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>;
-  static_assert(detail::IsTask<Returned>::value,
-                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
-  using R = typename Returned::value_type;
+  using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;
   if constexpr (detail::kDestroyedTwice<Body>) {
     return detail::UnstoredTask<R>(detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body)));
   } else {

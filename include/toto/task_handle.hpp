@@ -132,7 +132,7 @@ class [[nodiscard("nothing happens unless this is awaited")]] HandleAwaitable {
 /// The result of one task that was given to a queue. Move-only; the task is running or queued already.
 ///
 /// Dropping the handle detaches it: the task runs, its result is destroyed, and a failure goes to the queue's on_error.
-/// A handle may outlive its queue.
+/// A handle may outlive its queue. A destructor of T that throws ends the program.
 /// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against the task;
 /// not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
@@ -140,6 +140,7 @@ class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {
  public:
   using value_type = T;
+  static_assert(detail::require_result<T>());
 
   /// A handle without a task.
   TaskHandle() noexcept = default;

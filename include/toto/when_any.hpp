@@ -204,7 +204,7 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 /// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running.
 template <class... As>
-  requires(sizeof...(As) > 0 && (detail::kIsChild<std::remove_cvref_t<As>> && ...))
+  requires(sizeof...(As) > 0 && (detail::kIsChild<As> && ...))
 auto when_any(As&&... awaitables) {
   using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
   using Children = detail::RacingTuple<typename detail::ChildOf<std::remove_cvref_t<As>>::template Shared<Runtime>...>;
@@ -218,8 +218,7 @@ void when_any() = delete;
 
 /// The same for a range of handles or of tasks, which are consumed.
 /// Throws: std::invalid_argument, at once, if it is empty.
-template <detail::InputRange Range>
-  requires(detail::kIsChild<detail::ElementOf<Range>>)
+template <detail::RangeOfChildren Range>
 auto when_any(Range&& awaitables) {
   using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
@@ -230,6 +229,13 @@ auto when_any(Range&& awaitables) {
   }
   using Children = detail::RacingVector<Child>;
   return detail::WhenAny<Runtime, Children, detail::kDestroyedTwice<Range>>(Children(std::move(children)));
+}
+
+/// Anything else is refused in words.
+template <class... As>
+  requires(!detail::Gatherable<As...>)
+auto when_any(As&&... /*awaitables*/) {
+  return detail::refuse_children<As...>();
 }
 
 }  // namespace toto::inline v0_1

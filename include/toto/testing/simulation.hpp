@@ -3,6 +3,9 @@
 // simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with virtual
 // time, and says which order breaks it. For code written against toto's runtime policy, toto's own included:
 //
+//   using namespace toto;
+//   using namespace toto::testing;
+//
 //   auto result = simulate({.name = "two adders", .strategy = Exhaustive{.deviations = 2}}, [](Simulation& sim) {
 //     int ran = 0;
 //     {

@@ -7,7 +7,9 @@
 #ifndef TOTO_DETAIL_GATHER_CHILDREN_HPP
 #define TOTO_DETAIL_GATHER_CHILDREN_HPP
 
+#include <coroutine>
 #include <cstddef>
+#include <iterator>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -17,6 +19,7 @@
 #include "../../task.hpp"
 #include "../../task_handle.hpp"
 #include "../ground/lean_std.hpp"
+#include "../ground/ranges.hpp"
 #include "../task/join.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -138,8 +141,12 @@ using Element = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
+/// Constant where it refuses to be moved, so that containers copy it.
+template <class E>
+using Passed = std::conditional_t<std::is_move_constructible_v<E>, E, const E>;
+
 template <class Child>
-Element<typename Child::Result> take_element(Child& child) {
+Passed<Element<typename Child::Result>> take_element(Child& child) {
   if constexpr (std::is_void_v<typename Child::Result>) {
     child.take();
     return {};
@@ -185,8 +192,26 @@ struct RuntimeOf<A, As...> {
   using Type = typename ChildOf<A>::template RuntimeOr<typename RuntimeOf<As...>::Type>;
 };
 
+/// A handle or Task that can be emptied; a constant one cannot.
 template <class A>
-inline constexpr bool kIsChild = IsHandle<A>::value || IsTask<A>::value;
+inline constexpr bool kIsChild =
+    IsHandle<std::remove_reference_t<A>>::value || IsTask<std::remove_reference_t<A>>::value;
+
+template <class R>
+concept RangeOfChildren = InputRange<R> && kIsChild<std::iter_reference_t<IteratorOf<R>>>;
+
+/// What combinators take.
+template <class... As>
+concept Gatherable = (kIsChild<As> && ...) || (sizeof...(As) == 1 && (RangeOfChildren<As> || ...));
+
+/// Says what they take, when they were given something else.
+template <class... As>
+std::suspend_never refuse_children() {
+  static_assert(Gatherable<As...>,
+                "toto: when_all, when_any and the like take handles and Tasks, or one range of them, and empty them: "
+                "no constant ones, nothing else");
+  return {};
+}
 
 template <class A>
 inline constexpr bool kUnstored = false;

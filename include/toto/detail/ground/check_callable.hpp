@@ -78,7 +78,7 @@ void check_callable(const F& function, const Args&... args) {
   }
   if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
     if (detail::is_null_object<typename ClassOf<F>::Type>(std::get<0>(std::tie(args...)))) {
-      throw std::invalid_argument("toto: the object to call the member function on is null");
+      throw std::invalid_argument("toto: the first of args is null; give the object to call the member of");
     }
   }
 }

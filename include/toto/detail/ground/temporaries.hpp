@@ -15,10 +15,9 @@
 #include "annotations.hpp"
 #include "invoke.hpp"
 
-#define TOTO_STORE_THE_HANDLE_FIRST                                                                        \
-  "toto: this compiler (GCC before 13) destroys such a temporary twice inside co_await; store the handle " \
-  "first: auto handle = ...; co_await handle;  (a stored one that is moved on is to be declared as a "     \
-  "toto::TaskHandle<T>; see docs/how-to/gcc-12.md)"
+#define TOTO_STORE_THE_HANDLE_FIRST                                                                           \
+  "toto: GCC before 13 destroys such a temporary twice; store the handle first: auto handle = ...; co_await " \
+  "handle; (docs/how-to/gcc-12.md)"
 
 namespace toto::inline v0_1 {
 

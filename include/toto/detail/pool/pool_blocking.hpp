@@ -24,8 +24,8 @@ struct BlockingCall {
   using Returned = typename std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>,
                                                std::type_identity<void>>::type;
   static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
-                "toto: fn returns a Task, which would go on when the instance is back in the pool; use "
-                "pool.await_transaction(fn), which keeps the instance until the coroutine has ended");
+                "toto: fn returns a Task, which would run on without the instance; pool.await_transaction(fn) keeps it "
+                "until the coroutine has ended");
   using Type = typename PooledValue<Returned>::Type;
 };
 template <class F, class... Args>

@@ -28,9 +28,9 @@ namespace toto::inline v0_1::detail {
 /// gone back to the pool.
 template <class R>
 struct PooledValue {
-  static_assert(std::is_void_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
-                "toto: fn returns a reference, and what it refers to cannot be copied; the instance goes back to "
-                "the pool when fn returns, so return a value, or use pool.instance()");
+  static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
+                "toto: fn returns a reference to what cannot be copied, and the instance goes back to the pool when fn "
+                "returns: return a value, or use pool.instance()");
   using Type = std::remove_cvref_t<R>;
 };
 template <>

@@ -65,7 +65,7 @@ consteval void require_callable() {
                 "toto: a Task was given; give the function that returns it, and its arguments: "
                 "yield_task(fn, args...) and not yield_task(fn(args...))");
   static_assert(kTask || CallTraits<Runtime, F, Args...>::kValid,
-                "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: use "
+                "toto: fn cannot be called with these arguments; they are copied or moved as by std::thread: use "
                 "std::ref to pass a reference");
 }
 
@@ -80,7 +80,13 @@ class BoundCall {
 
   template <class Fn, class... As>
   explicit BoundCall(Fn&& function, As&&... args) {
-    ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    constexpr bool kStorable = std::is_constructible_v<Call, Fn, As...>;
+    static_assert(kStorable,
+                  "toto: fn or one of its arguments can be moved, but not copied: give it by std::move, or refer to it "
+                  "by std::ref");
+    if constexpr (kStorable) {
+      ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    }
   }
   /// The callable and its arguments are gone.
   ~BoundCall() {}  // NOLINT(modernize-use-equals-default): there is a union
@@ -89,7 +95,9 @@ class BoundCall {
 
   /// Once.
   decltype(auto) operator()() {
-    if constexpr (sizeof...(Args) == 0) {
+    if constexpr (!Traits::kValid) {
+      return;  // refused by require_callable()
+    } else if constexpr (sizeof...(Args) == 0) {
       return invoke(call_);
     } else {
       return std::apply([this](F& function, Args&... args) -> decltype(auto) { return invoke(function, args...); },
