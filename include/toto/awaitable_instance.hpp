@@ -135,9 +135,9 @@ class InstanceCall {
 /// Where the token goes; the object counts among the arguments of what is no member function.
 template <class Token, class T, class Runtime, class F, class... Args>
 inline constexpr bool kTakesToken<Token, InstanceCall<T, Runtime, F>, Args...> =
-    (may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>() &&
+    (detail::may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>() &&
      std::is_invocable_v<F, T&, Token, Args...>) ||
-    (may_take<F, 0, Token>() && std::is_invocable_v<F, Token, T&, Args...>);
+    (detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, T&, Args...>);
 
 }  // namespace detail
 

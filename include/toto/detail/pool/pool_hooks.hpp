@@ -38,8 +38,8 @@ concept VerdictOrNothing = std::is_void_v<R> || Verdict<R>;
 
 /// Takes `failed` behind the instance.
 template <class F, class T>
-concept ToldOfFailure =
-    may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() && std::is_invocable_v<F, T&, bool>;
+concept ToldOfFailure = detail::may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() &&
+                        std::is_invocable_v<F, T&, bool>;
 
 /// What may be told of an instance of type T that comes back.
 template <class F, class T>

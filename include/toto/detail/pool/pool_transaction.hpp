@@ -119,7 +119,7 @@ class Transaction {
   using Token = typename Runtime::StopToken;
   template <class Fn>
   static constexpr bool kTokenBehind = std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
-                                       may_take<Fn, 0, Token>() && std::is_invocable_v<Fn, T&, Token, Args...>;
+                                       detail::may_take<Fn, 0, Token>() && std::is_invocable_v<Fn, T&, Token, Args...>;
 
   template <class Fn, class... As>
   explicit Transaction(PoolSlot<Runtime>& slot, Fn&& fn, As&&... args)

@@ -28,7 +28,7 @@ namespace toto::inline v0_1::detail {
 
 /// Whether an F that cannot be called with Args alone takes a stop token in front of them.
 template <class Token, class F, class... Args>
-inline constexpr bool kTakesToken = may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
+inline constexpr bool kTakesToken = detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
 
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
 /// called without one.

@@ -160,7 +160,7 @@ class DelayedCall final : public DelayedTask<Runtime> {
     Round round;
 
     template <class... Token>
-      requires((sizeof...(Token) == 0 || may_take<F&, 0, typename Runtime::StopToken>()) &&
+      requires((sizeof...(Token) == 0 || detail::may_take<F&, 0, typename Runtime::StopToken>()) &&
                std::is_invocable_v<F&, Token...>)
     auto operator()(Token... token) {
       if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
