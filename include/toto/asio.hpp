@@ -355,7 +355,7 @@ struct AsioInitiation {
 
 template <class T, class Runtime, class Token>
 auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
-  constexpr bool kForeign = type_name<std::remove_cvref_t<Token>>().starts_with(kOtherAsio);
+  constexpr bool kForeign = detail::type_name<std::remove_cvref_t<Token>>().starts_with(kOtherAsio);
   static_assert(!kForeign, TOTO_DETAIL_OTHER_ASIO);
   if constexpr (!kForeign) {
     if (!handle.valid()) {

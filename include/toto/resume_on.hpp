@@ -55,7 +55,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
     static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }
-  void await_resume() noexcept { journey_.end(ThreadContext<Runtime>::current().executor); }
+  void await_resume() noexcept { journey_.end<Runtime>(); }
 
  private:
   const Ref<ExecutorCore<Runtime>>& core() const noexcept { return ExecutorAccess::core(executor_); }

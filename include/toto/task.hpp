@@ -161,7 +161,7 @@ class TaskPromise final : public TaskPromiseBase {
     } else if constexpr (kCopied<U, T>) {
       result_->set_from([&]() -> T { return std::as_const(value); });
     } else {
-      require_can_be_taken<T>();
+      detail::require_can_be_taken<T>();
     }
   }
 

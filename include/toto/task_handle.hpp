@@ -99,7 +99,7 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
     return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
   }
   T await_resume() {
-    journey_.end(ThreadContext<Runtime>::current().executor);
+    journey_.end<Runtime>();
     return HandleAwaiter<T, Runtime>::await_resume();
   }
 

@@ -13,7 +13,9 @@
 #include <type_traits>
 
 #include "../../runtime.hpp"
+#include "../ground/annotations.hpp"
 #include "../ground/ref.hpp"
+#include "executor_core.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -70,15 +72,17 @@ class Traveller {
   /// `awaiter` goes on where this has ended.
   void lead(Traveller& awaiter) const noexcept { awaiter.word_ = (awaiter.word_ & kOwn) | (word_ & ~kOwn); }
 
+  /// Part of somebody's strand: the next two are for those.
+  bool is_owned() const noexcept { return word_ != 0; }
   /// Is about to suspend, and to be resumed in a place that the await names.
-  void depart() noexcept {
-    if (whereabouts() != nullptr && !is_away()) {
+  TOTO_COLD void depart() noexcept {
+    if (!is_away()) {
       word_ |= kAway;
       whereabouts()->one_more();
     }
   }
   /// Has been resumed on `executor`.
-  void arrive(const void* executor) noexcept {
+  TOTO_COLD void arrive(const void* executor) noexcept {
     if (is_away() && whereabouts()->home_ == executor) {
       word_ &= ~kAway;
       whereabouts()->one_less();
@@ -127,20 +131,22 @@ class Journey {
  public:
   template <class Promise>
   void begin(std::coroutine_handle<Promise> coroutine) noexcept {
-    traveller_ = detail::traveller_in(coroutine);
-    if (traveller_ != nullptr) {
-      traveller_->depart();
+    Traveller* const traveller = detail::traveller_in(coroutine);
+    if (traveller != nullptr && traveller->is_owned()) [[unlikely]] {  // most belong to nobody
+      traveller_ = traveller;
+      traveller->depart();
     }
   }
-  /// On the thread that the coroutine goes on on, which runs for `executor`.
-  void end(const void* executor) noexcept {
-    if (traveller_ != nullptr) {
-      traveller_->arrive(executor);
+  /// On the thread on which the coroutine goes on.
+  template <class Runtime>
+  void end() noexcept {
+    if (traveller_ != nullptr) [[unlikely]] {
+      traveller_->arrive(ThreadContext<Runtime>::current().executor);
     }
   }
 
  private:
-  Traveller* traveller_ = nullptr;  // null: it has not begun
+  Traveller* traveller_ = nullptr;  // null: nobody wants to know
 };
 
 }  // namespace toto::inline v0_1::detail

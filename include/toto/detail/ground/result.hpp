@@ -109,7 +109,7 @@ class Result {
       Result& result;
       ~Reset() { result.reset(); }
     };
-    require_can_be_taken<R>();
+    detail::require_can_be_taken<R>();
     switch (outcome_) {
       case Outcome::value: {
         const Reset after{*this};

@@ -40,7 +40,7 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   }
   void await_resume() noexcept {
     waiting_ = false;
-    journey_.end(ThreadContext<Runtime>::current().executor);
+    journey_.end<Runtime>();
   }
 
  private:
