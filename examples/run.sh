@@ -14,9 +14,8 @@ directory=${1:-$repository}
 [ $# -eq 0 ] || shift
 
 . "$repository/tests/support/packages.sh"
-command -v ninja > /dev/null || need_tools make=make
-need_tools cmake=cmake "${CXX:-c++}=g++"
-need_packages libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
+command -v ninja > /dev/null || set_make='make=make'
+need cmake=cmake "${CXX:-c++}=g++" ${set_make:-} libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
 
 if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
   set_generator='-G Ninja'

@@ -12,11 +12,26 @@ cd "$(dirname "$0")"
 # shellcheck source=support/packages.sh
 . support/packages.sh
 
-need_tools cmake=cmake ninja=ninja-build "${CXX:-c++}=g++"
-need_packages catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev valgrind python3 ||
+if ! need cmake=cmake ninja=ninja-build "${CXX:-c++}=g++" catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev \
+  libsqlite3-dev libsqlitecpp-dev valgrind python3; then
+  have_tools cmake ninja "${CXX:-c++}" || exit 1
   echo "continuing: CMake fetches what it can, and skips what needs the rest" >&2
+fi
+
+# With -L and the name of one suite, no more is built than that suite takes.
+target=all
+for argument in "$@"; do
+  if [ "${previous:-}" = -L ]; then
+    case $argument in
+      unit | simulation | faults | stress | process | compile_fail | consume | snippets | behaviours | counts | example)
+        target=toto_label_$argument
+        ;;
+    esac
+  fi
+  previous=$argument
+done
 
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
 cmake --preset default
-cmake --build --preset default --parallel "$jobs"
+cmake --build --preset default --parallel "$jobs" --target "$target"
 ctest --preset default --parallel "$jobs" --no-tests=error "$@"

@@ -57,6 +57,11 @@ compile_one() {
       [ $status -eq 0 ] || echo "exit code $status" >> "$log"
     fi
   else
+    prelude=$(dirname "$snippet")/prelude.hpp
+    if [ "$action" = precompile ]; then
+      exec "$CXX" ${CXXFLAGS:-} $flags -x c++-header "$snippet" -o "$snippet.gch" > "$log" 2>&1
+    fi
+    [ ! -e "$prelude.gch" ] || flags="$flags -include $prelude"
     "$CXX" ${CXXFLAGS:-} $flags -fsyntax-only "$snippet" > "$log" 2>&1 || status=1
   fi
   if [ $status -eq 0 ]; then
@@ -137,6 +142,8 @@ awk -v work="$work" '
           "string string_view thread tuple utility variant vector", headers, " ")
     prelude = "#include <toto/tasks.hpp>\n"
     for (i = 1; i in headers; i++) prelude = prelude "#include <" headers[i] ">\n"
+    printf "// precompile prelude\n%s", prelude > work "/prelude.hpp"
+    close(work "/prelude.hpp")
     prelude = prelude "using namespace std::chrono_literals;\n"
   }
   FNR == 1 {
@@ -200,5 +207,7 @@ if [ $list -eq 1 ]; then
 fi
 
 [ -n "$(find "$work" -name '*.cpp')" ] || exit 0
+# What all but the complete programs include is compiled once, where the compiler can.
+"$0" --one "$work/prelude.hpp" || rm -f "$work/prelude.hpp.gch"
 jobs=${JOBS:-2}
 find "$work" -name '*.cpp' | LC_ALL=C sort | xargs -P "$jobs" -n 1 "$0" --one

@@ -32,11 +32,11 @@ rounds=${rounds:-$([ -n "$quick" ] && echo 3 || echo 5)}
 
 # shellcheck source=tests/support/packages.sh
 . "$repository/tests/support/packages.sh"
-command -v ninja > /dev/null || need_tools make=make
-need_tools cmake=cmake python3=python3 "${CXX:-c++}=g++"
-for package in libasio-dev libtbb-dev libthread-pool-dev; do
-  need_packages "$package" || echo "continuing without $package" >&2
-done
+command -v ninja > /dev/null || set_make='make=make'
+if ! need cmake=cmake python3=python3 "${CXX:-c++}=g++" ${set_make:-} libasio-dev libtbb-dev libthread-pool-dev; then
+  have_tools cmake python3 "${CXX:-c++}" || exit 1
+  echo "continuing without what could not be installed" >&2
+fi
 
 if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
   set_generator='-G Ninja'

@@ -83,7 +83,7 @@ run_platform() {
   fi
   mkdir -p "$out"
   # shellcheck disable=SC2086 # a list of package names
-  if ! need_packages $package || ! compile -c tests/support/main.cpp -o "$out/main.o" ||
+  if ! need $package || ! compile -c tests/support/main.cpp -o "$out/main.o" ||
     ! compile -c tests/support/sanitizers.cpp -o "$out/sanitizers.o"; then
     echo "FAILED: $1: there is no compiler"
     failed=$((failed + 1))
@@ -108,7 +108,7 @@ run_platform() {
   failed=$((failed + all - good))
 }
 
-need_packages catch2 || exit 1
+need catch2 || exit 1
 mkdir -p "$work/include"
 ln -sfn /usr/include/catch2 "$work/include/catch2" # without the rest of this system's headers
 
