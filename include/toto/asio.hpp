@@ -59,6 +59,7 @@
 #include "detail/ground/ref.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "detail/ground/wait_list.hpp"
+#include "detail/task/result_state.hpp"
 #include "detail/task/supervisor.hpp"
 #include "detail/task/task_state.hpp"
 #include "task_handle.hpp"

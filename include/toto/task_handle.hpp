@@ -13,6 +13,7 @@
 #include "detail/ground/annotations.hpp"
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/temporaries.hpp"
+#include "detail/task/result_state.hpp"
 #include "detail/task/supervisor.hpp"
 #include "detail/task/task_state.hpp"
 #include "detail/task/timeout_awaiter.hpp"

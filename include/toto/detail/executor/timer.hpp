@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Timer nodes, the heap they wait in, and TimerService: the one thread of the process that watches the clock for
-// executors which have no thread to spare for it. It starts with the first timer and ends when there has been none for
-// a second. Read next: ../sleep_for.hpp, ../event_loop.hpp.
+// TimerService: the one thread of the process that watches the clock for executors which have no thread to spare for
+// it. It starts with the first timer and ends when there has been none for a second. Read next: ../sleep_for.hpp,
+// ../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HPP
@@ -10,12 +10,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <new>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "../../duration.hpp"
 #include "../ground/fork.hpp"
@@ -23,240 +21,10 @@
 #include "../ground/lock.hpp"
 #include "../ground/wait_list.hpp"
 #include "executor_core.hpp"
+#include "timer_heap.hpp"
+#include "timers_at_hand.hpp"
 
 namespace toto::inline v0_1::detail {
-
-/// A continuation that is due at a point in time.
-template <class Runtime>
-struct TimerNode : Continuation {
-  static constexpr std::size_t kNotWaiting = (std::numeric_limits<std::size_t>::max)();
-
-  typename Runtime::Clock::time_point deadline{};
-  std::uint64_t sequence = 0;       // timers of one deadline fire in order
-  std::size_t place = kNotWaiting;  // in the heap
-  /// Where it comes back to; null: the timer's own thread. Owned while it waits in the TimerService; a loop tells by it
-  /// whether it still has the timer.
-  ExecutorCore<Runtime>* home = nullptr;
-};
-
-/// The first time that is not over yet, in steps of `period`, or of a tick of the clock, from `last`.
-template <class Clock>
-typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
-  using TimePoint = typename Clock::time_point;
-  using Length = typename Clock::duration;
-  const auto whole = std::chrono::duration_cast<Length>(period.nanoseconds());
-  const Length step = whole < Length(1) ? Length(1) : whole;
-  const TimePoint now = Clock::now();
-  if (now > last) {
-    last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
-  }
-  return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
-}
-
-/// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
-template <class Runtime>
-class TimerHeap {
- public:
-  using Node = TimerNode<Runtime>;
-
-  bool empty() const noexcept { return nodes_.empty(); }
-  Node& first() const noexcept { return *nodes_.front(); }
-
-  /// Throws: std::bad_alloc.
-  void add(Node& node) {
-    nodes_.push_back(&node);
-    node.sequence = ++sequence_;
-    node.place = nodes_.size() - 1;
-    rise(node.place);
-  }
-
-  void remove(Node& node) noexcept {
-    const std::size_t place = node.place;
-    Node* const last = nodes_.back();
-    nodes_.pop_back();
-    node.place = Node::kNotWaiting;
-    if (last != &node) {
-      put(*last, place);
-      rise(place);
-      sink(last->place);
-    }
-    if (nodes_.empty() && nodes_.capacity() > kKept) {
-      std::vector<Node*>().swap(nodes_);  // what a burst took is given back
-    }
-  }
-
-  /// Leaves every timer where it is: nobody waits any more.
-  void forget() noexcept {
-    for (Node* const node : nodes_) {
-      node->place = Node::kNotWaiting;
-    }
-    nodes_.clear();
-  }
-
- private:
-  static constexpr std::size_t kKept = 64;  // so that a timer that comes again needs no memory
-
-  static bool before(const Node& a, const Node& b) noexcept {
-    return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
-  }
-  void put(Node& node, std::size_t place) noexcept {
-    nodes_[place] = &node;
-    node.place = place;
-  }
-  void exchange(std::size_t a, std::size_t b) noexcept {
-    Node& moved = *nodes_[a];
-    put(*nodes_[b], a);
-    put(moved, b);
-  }
-  void rise(std::size_t place) noexcept {
-    while (place > 0 && before(*nodes_[place], *nodes_[(place - 1) / 2])) {
-      exchange(place, (place - 1) / 2);
-      place = (place - 1) / 2;
-    }
-  }
-  void sink(std::size_t place) noexcept {
-    for (;;) {
-      std::size_t least = place;
-      for (const std::size_t child : {2 * place + 1, 2 * place + 2}) {
-        if (child < nodes_.size() && before(*nodes_[child], *nodes_[least])) {
-          least = child;
-        }
-      }
-      if (least == place) {
-        return;
-      }
-      exchange(place, least);
-      place = least;
-    }
-  }
-
-  std::vector<Node*> nodes_;
-  std::uint64_t sequence_ = 0;
-};
-
-/// What can be asked of the TimerService without compiling it.
-template <class Runtime>
-class TimerServiceBase {
- public:
-  virtual ~TimerServiceBase() = default;
-  virtual void add(TimerNode<Runtime>& node, ExecutorCore<Runtime>* home) = 0;
-  virtual void stop() noexcept = 0;
-
-  /// The thread of the timers is about to call post() of an executor of the program's own, or comes back from it.
-  virtual void enter_post() noexcept = 0;
-  virtual void leave_post() noexcept = 0;
-  /// Waits until that thread has come back from the post() that it is in. False: the deadline has passed before.
-  virtual bool wait_until_posted(typename Runtime::Clock::time_point deadline) noexcept = 0;
-  virtual void rest_until(typename Runtime::Clock::time_point deadline) noexcept = 0;
-};
-
-/// Where the TimerService is found, once somebody in the program has used a timer; before that, there is none. At the
-/// end of the process this stops it, before whatever is older than this: who may come to need timers later has this
-/// made early.
-template <class Runtime>
-class TimersAtHand {
- public:
-  using Service = TimerServiceBase<Runtime>;
-
-  static TimersAtHand& instance() { return Runtime::template global<TimersAtHand>(); }
-
-  TimersAtHand() {
-    Runtime::at_exit([] { instance().end(); });
-  }
-  /// A process never comes to this; a simulated one does, at the end of a schedule.
-  ~TimersAtHand() { delete service(); }
-
-  /// Whether the calling thread is the one that watches the clock.
-  static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimersAtHand>::get(); }
-
-  /// Null: there is none yet.
-  Service* service() const noexcept { return service_.load(std::memory_order_acquire); }
-
-  /// The service, which is this one from now on if there was none.
-  Service* propose(Service* made) noexcept {
-    Service* before = nullptr;
-    if (!service_.compare_exchange_strong(before, made, std::memory_order_seq_cst, std::memory_order_acquire)) {
-      return before;
-    }
-    if (ended_.load(std::memory_order_seq_cst)) {  // pairs with end(): one of the two sees the other
-      made->stop();
-    }
-    return made;
-  }
-
- private:
-  void end() noexcept {
-    ended_.store(true, std::memory_order_seq_cst);
-    if (Service* const last = service_.load(std::memory_order_seq_cst)) {
-      last->stop();
-    }
-  }
-
-  typename Runtime::template Atomic<Service*> service_{nullptr};
-  typename Runtime::template Atomic<bool> ended_{false};
-};
-
-/// While a thread is in post() of an executor of the program's own. Workers are joined before their queue has ended;
-/// the thread of the timers nobody can join, but one can wait until it has come back.
-template <class Runtime>
-class InPost {
- public:
-  InPost() noexcept
-      : timers_(TimersAtHand<Runtime>::is_this_thread() ? TimersAtHand<Runtime>::instance().service() : nullptr) {
-    if (timers_ != nullptr) {
-      timers_->enter_post();
-    }
-  }
-  ~InPost() {
-    if (timers_ != nullptr) {
-      timers_->leave_post();
-    }
-  }
-  InPost(const InPost&) = delete;
-  InPost& operator=(const InPost&) = delete;
-
- private:
-  TimerServiceBase<Runtime>* const timers_;
-};
-
-/// For what ends, or says that all is over: from its return on nobody is in post() of an executor any more because of
-/// what had been resumed, or destroyed, before. False: not by the deadline.
-/// Blocks: for the rest of one call of post(), unless this is the thread of the timers.
-template <class Runtime>
-bool wait_until_posted(typename Runtime::Clock::time_point deadline = (Runtime::Clock::time_point::max)()) noexcept {
-  if (TimersAtHand<Runtime>::is_this_thread()) {
-    return true;
-  }
-  auto* const timers = TimersAtHand<Runtime>::instance().service();
-  return timers == nullptr || timers->wait_until_posted(deadline);
-}
-
-/// Lets the thread of the timers run `node`, which nobody else is left to run, at once. False: there is no memory for
-/// that, no thread, or no service.
-template <class Runtime>
-TOTO_COLD bool run_on_timers(Continuation& node) noexcept {
-  struct Stray : TimerNode<Runtime> {
-    Continuation* node = nullptr;
-  };
-  auto* const service = TimersAtHand<Runtime>::instance().service();
-  std::unique_ptr<Stray> stray(service != nullptr ? new (std::nothrow) Stray : nullptr);
-  if (stray == nullptr) {
-    return false;
-  }
-  stray->node = &node;
-  stray->deadline = Runtime::Clock::now();
-  stray->run = [](Continuation& timer, Turn) noexcept {
-    const std::unique_ptr<Stray> self(&static_cast<Stray&>(timer));
-    self->node->run(*self->node, Turn::on_executor);
-  };
-  try {
-    service->add(*stray, nullptr);
-  } catch (...) {
-    return false;
-  }
-  static_cast<void>(stray.release());  // it frees itself
-  return true;
-}
 
 template <class Runtime>
 class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<Runtime> {

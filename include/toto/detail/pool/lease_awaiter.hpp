@@ -15,6 +15,7 @@
 #include "../../errors.hpp"
 #include "../../lease.hpp"
 #include "../ground/text.hpp"
+#include "../task/result_state.hpp"
 #include "../task/task_state.hpp"
 #include "pool_core.hpp"
 

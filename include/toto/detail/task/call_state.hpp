@@ -21,6 +21,7 @@
 #include "../ground/invoke.hpp"
 #include "../ground/parameters.hpp"
 #include "../ground/temporaries.hpp"
+#include "result_state.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 

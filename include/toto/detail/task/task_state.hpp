@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskState: what a task and its handle share, in one block of recycled memory: the callable, the result, and who waits
-// for it. One atomic word says who owns the block and who has come first, the worker or the waiter. Read next:
-// call_state.hpp, ../task_handle.hpp.
+// TaskStateBase: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
+// block and who has come first, the worker or the waiter. Read next: result_state.hpp, call_state.hpp.
 //
 // The word:
 //   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
@@ -18,9 +17,8 @@
 //   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
 //   posted -> done | abandoned      done -> posted (resume_on of a task that is over)      done, abandoned -> freed
 //
-// Invariant I10 (docs/design.md): every transition that another one can meet is a compare-exchange with acquire and
-// release: whoever comes second sees all that the first one wrote, and resumes, once. After publishing, a side touches
-// nothing that the other may free.
+// Invariant I10 (docs/design.md): whoever comes second, task or waiter, sees all that the first one wrote, and resumes,
+// once. After publishing, a side touches nothing that the other may free.
 
 #ifndef TOTO_DETAIL_TASK_TASK_STATE_HPP
 #define TOTO_DETAIL_TASK_TASK_STATE_HPP
@@ -31,36 +29,16 @@
 #include <string>
 #include <utility>
 
-#include "../../errors.hpp"
-#include "../executor/timer.hpp"
+#include "../executor/timers_at_hand.hpp"
 #include "../ground/result.hpp"
-#include "../ground/text.hpp"
 #include "../queue/home.hpp"
 #include "../queue/queue_core.hpp"
-#include "../queue/wait_graph.hpp"
+#include "observer.hpp"
 
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class SupervisorBase;
-
-[[noreturn]] TOTO_COLD inline void throw_no_task() {
-  throw NoState("toto: this TaskHandle has no task: default-constructed, moved from, or its result taken");
-}
-
-/// Is told that a task is over.
-template <class Runtime>
-class Observer {
- public:
-  /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of a task.
-  /// `queue` is the task's. Runs no user code.
-  virtual void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept = 0;
-  /// Instead of completed(), if the handle was dropped before the end.
-  virtual void forgotten() noexcept = 0;
-
- protected:
-  ~Observer() = default;
-};
 
 template <class Runtime>
 class TaskStateBase : public QueuedTask<Runtime> {
@@ -308,20 +286,6 @@ bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
   return detail::may_run(*core_, *this, graph) || ready();
 }
 
-/// That a task is over.
-template <class Runtime>
-class AwaitedTask final : public Awaited<Runtime> {
- public:
-  explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
-
-  bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
-  std::string words() const override { return detail::join({"a task of queue '", state_.core().name(), "'"}); }
-  std::string details() const override { return state_.blocking_details(); }
-
- private:
-  TaskStateBase<Runtime>& state_;
-};
-
 template <class Runtime>
 bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   if (ready()) {
@@ -430,56 +394,6 @@ void TaskStateBase<Runtime>::report_unseen() const noexcept {
     core_->report_unseen(unseen);
   }
 }
-
-/// A state with room for a result of type R.
-template <class R, class Runtime>
-class TaskState : public TaskStateBase<Runtime> {
- public:
-  using TaskStateBase<Runtime>::TaskStateBase;
-
-  /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
-  R take() {
-    if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
-      detail::throw_cancelled(this->core().name(),
-                              "had not begun when it was too late for it (start_by), and was cancelled");
-    }
-    return result_.take(this->core().name());
-  }
-
-  Outcome outcome() const noexcept final { return result_.outcome(); }
-  std::exception_ptr failure() const noexcept final { return result_.failure(); }
-
-  /// The same as take() for the coroutine that awaited it.
-  R take_resumed() {
-    if (this->supervised) [[unlikely]] {
-      this->supervisor()->resumed();
-    }
-    return take();
-  }
-
-  /// take(), and the end of the handle: frees the block.
-  R consume() {
-    const Freed after{*this};
-    return take();
-  }
-
-  /// take_resumed(), and the end of the handle: frees the block.
-  R consume_resumed() {
-    const Freed after{*this};
-    return take_resumed();
-  }
-
- protected:
-  ~TaskState() = default;
-
-  Result<R> result_;
-
- private:
-  struct Freed {
-    TaskState& state;
-    ~Freed() { state.free(); }
-  };
-};
 
 }  // namespace toto::inline v0_1::detail
 

@@ -18,6 +18,7 @@
 #include "../ground/seconds_text.hpp"
 #include "../ground/text.hpp"
 #include "join.hpp"
+#include "result_state.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+//
+// TimerNode: a continuation that is due at a point in time. TimerHeap: what a loop and the TimerService keep them in.
+// Read next: timers_at_hand.hpp, timer.hpp.
+
+#ifndef TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
+#define TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "../../duration.hpp"
+#include "executor_core.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// A continuation that is due at a point in time.
+template <class Runtime>
+struct TimerNode : Continuation {
+  static constexpr std::size_t kNotWaiting = (std::numeric_limits<std::size_t>::max)();
+
+  typename Runtime::Clock::time_point deadline{};
+  std::uint64_t sequence = 0;       // timers of one deadline fire in order
+  std::size_t place = kNotWaiting;  // in the heap
+  /// Where it comes back to; null: the timer's own thread. Owned while it waits in the TimerService; a loop tells by it
+  /// whether it still has the timer.
+  ExecutorCore<Runtime>* home = nullptr;
+};
+
+/// The first time that is not over yet, in steps of `period`, or of a tick of the clock, from `last`.
+template <class Clock>
+typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
+  using TimePoint = typename Clock::time_point;
+  using Length = typename Clock::duration;
+  const auto whole = std::chrono::duration_cast<Length>(period.nanoseconds());
+  const Length step = whole < Length(1) ? Length(1) : whole;
+  const TimePoint now = Clock::now();
+  if (now > last) {
+    last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
+  }
+  return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
+}
+
+/// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
+template <class Runtime>
+class TimerHeap {
+ public:
+  using Node = TimerNode<Runtime>;
+
+  bool empty() const noexcept { return nodes_.empty(); }
+  Node& first() const noexcept { return *nodes_.front(); }
+
+  /// Throws: std::bad_alloc.
+  void add(Node& node) {
+    nodes_.push_back(&node);
+    node.sequence = ++sequence_;
+    node.place = nodes_.size() - 1;
+    rise(node.place);
+  }
+
+  void remove(Node& node) noexcept {
+    const std::size_t place = node.place;
+    Node* const last = nodes_.back();
+    nodes_.pop_back();
+    node.place = Node::kNotWaiting;
+    if (last != &node) {
+      put(*last, place);
+      rise(place);
+      sink(last->place);
+    }
+    if (nodes_.empty() && nodes_.capacity() > kKept) {
+      std::vector<Node*>().swap(nodes_);  // what a burst took is given back
+    }
+  }
+
+  /// Leaves every timer where it is: nobody waits any more.
+  void forget() noexcept {
+    for (Node* const node : nodes_) {
+      node->place = Node::kNotWaiting;
+    }
+    nodes_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kKept = 64;  // so that a timer that comes again needs no memory
+
+  static bool before(const Node& a, const Node& b) noexcept {
+    return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
+  }
+  void put(Node& node, std::size_t place) noexcept {
+    nodes_[place] = &node;
+    node.place = place;
+  }
+  void exchange(std::size_t a, std::size_t b) noexcept {
+    Node& moved = *nodes_[a];
+    put(*nodes_[b], a);
+    put(moved, b);
+  }
+  void rise(std::size_t place) noexcept {
+    while (place > 0 && before(*nodes_[place], *nodes_[(place - 1) / 2])) {
+      exchange(place, (place - 1) / 2);
+      place = (place - 1) / 2;
+    }
+  }
+  void sink(std::size_t place) noexcept {
+    for (;;) {
+      std::size_t least = place;
+      for (const std::size_t child : {2 * place + 1, 2 * place + 2}) {
+        if (child < nodes_.size() && before(*nodes_[child], *nodes_[least])) {
+          least = child;
+        }
+      }
+      if (least == place) {
+        return;
+      }
+      exchange(place, least);
+      place = least;
+    }
+  }
+
+  std::vector<Node*> nodes_;
+  std::uint64_t sequence_ = 0;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
