@@ -7,7 +7,15 @@
 #ifndef TOTO_DETAIL_COMPILED_TEMPLATES_HPP
 #define TOTO_DETAIL_COMPILED_TEMPLATES_HPP
 
-#include "../tasks.hpp"
+#include "../task_queue.hpp"
+#include "executor/timer.hpp"
+#include "ground/block_cache.hpp"
+#include "loop/loop_core.hpp"
+#include "pool/pool_core.hpp"
+#include "queue/queue_core.hpp"
+#include "queue/watchdog.hpp"
+#include "task/supervisor.hpp"
+#include "task/task_state.hpp"
 
 // Declares each of them (`extern`), or defines it (nothing). A definition may stand behind a declaration, as it does
 // in compiled.cpp if that has the headers precompiled.
