@@ -26,7 +26,7 @@ template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
  public:
   explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
-      : Join<Runtime>(1, 1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
+      : Join<Runtime>(1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
   bool tell_locked() noexcept override {
     this->retain();  // the coroutine may go as soon as the mutex is free

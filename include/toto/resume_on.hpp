@@ -24,7 +24,7 @@ namespace detail {
 template <class Runtime>
 class Move final : public Join<Runtime> {
  public:
-  explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, 1, std::move(home)) {}
+  explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, std::move(home)) {}
 
  private:
   ~Move() override = default;

@@ -7,11 +7,11 @@
 #define TOTO_TASK_GROUP_HPP
 
 #include <coroutine>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
-#include "detail/gather/scope.hpp"
-#include "detail/gather/shared_children.hpp"
+#include "detail/gather/fail_fast.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "runtime.hpp"
@@ -44,27 +44,30 @@ class BasicTaskGroup {
   /// coroutine is destroyed instead.
   /// Throws: NoState for a task that is empty, or runs already; std::bad_alloc.
   void spawn(Task<> task) {
-    using Node = detail::TaskNode<void, Runtime>;
-    const auto node = detail::Ref<Node>::adopt(new Node(std::move(task)));
+    auto child = std::make_unique<detail::TaskChild<void, Runtime>>(std::move(task));
     if (!scope_->cancelled()) {
-      start(*node);
+      scope_->start(std::move(child));
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, as its yield_task does it; what it returns is dropped, but a Task is run to its
-  /// end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped, but
+  /// a Task is run to its end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
-  void add(Queue& queue, F&& fn, Args&&... args) {
-    using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
-    using Node = detail::HandleNode<typename Handle::value_type, Runtime>;
-    if (scope_->cancelled()) {
-      return;
+  void add(Queue&& queue, F&& fn, Args&&... args) {
+    constexpr bool kAdds = requires { queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...); };
+    static_assert(kAdds, "toto: a group adds tasks to a queue or to a view of one: group.add(queue, fn, args...)");
+    if constexpr (kAdds) {
+      using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
+      if (scope_->cancelled()) {
+        return;
+      }
+      // First: once the task is added, nothing may fail.
+      auto child = std::make_unique<detail::HandleChild<typename Handle::value_type, Runtime>>();
+      auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
+      child->adopt(handle);
+      scope_->start(std::move(child));
     }
-    const auto node = detail::Ref<Node>::adopt(new Node());  // first: once the task is added, nothing may fail
-    auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
-    node->adopt(handle);
-    start(*node);
   }
 
   /// Cancels the group. This alone is no failure: with_task_group() gives the body's result, and TaskCancelled from the
@@ -82,22 +85,6 @@ class BasicTaskGroup {
 
   explicit BasicTaskGroup(detail::GroupScope<Runtime>& scope) noexcept : scope_(&scope) {}
 
-  template <class Node>
-  void start(Node& node) {
-    scope_->expect();  // the caller is part of the group: it cannot run out now
-    const bool open = scope_->enter(node);
-    try {
-      node.start(*scope_);
-    } catch (...) {
-      scope_->leave(node);
-      scope_->child_over(nullptr, nullptr);
-      throw;
-    }
-    if (!open) {
-      node.cancel();
-    }
-  }
-
   detail::GroupScope<Runtime>* scope_;
 };
 using TaskGroup = BasicTaskGroup<StdRuntime>;
@@ -111,14 +98,45 @@ struct GroupAccess {
   }
 };
 
-/// The body is its first child.
+/// Its body is its first child, and belongs to the awaiter; the others to the list, in which they stay until they are
+/// over.
 template <class Runtime>
-class GroupScope final : public Scope<Runtime> {
+class GroupScope final : public FailFast<Runtime> {
  public:
   /// Throws: std::bad_alloc.
-  GroupScope() : Scope<Runtime>(1) {}
+  GroupScope() : FailFast<Runtime>(1) {}
 
   typename Runtime::StopToken stop_token() const noexcept { return stop_.get_token(); }
+
+  /// The caller is part of the group, which cannot be over now.
+  /// Throws: what starting the child throws.
+  template <class ChildT>
+  void start(std::unique_ptr<ChildT> owned) {
+    ChildT& child = *owned.release();
+    this->expect();
+    if (!enter(child)) {
+      child.cancel();
+    }
+    try {
+      child.start(*this);  // it may be gone after this line
+    } catch (...) {
+      dismiss(child);
+      this->count(nullptr, nullptr);
+      throw;
+    }
+  }
+
+  template <class Body>
+  bool start_body(Body& body) {
+    try {
+      body.start(*this);
+    } catch (...) {
+      this->block();
+      static_cast<void>(this->goes_on(1));
+      throw;
+    }
+    return this->goes_on(0);
+  }
 
   /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,
   /// which may use what is about to be destroyed. The body stays until then, and counts no more.
@@ -126,7 +144,11 @@ class GroupScope final : public Scope<Runtime> {
   template <class Body>
   void settle(Body& body) noexcept {
     const bool open = this->block();
-    this->forsake();
+    this->cancel();
+    if (this->take_canceller()) {
+      this->count(nullptr, nullptr);  // it may be on its way to the calling thread, and would come too late
+    }
+    visit([](Child<Runtime>& child) { child.forsake(); });
     body.give_up();
     QueueCore<Runtime>::run_local_here();
     while (open && !this->is_over()) {
@@ -135,10 +157,77 @@ class GroupScope final : public Scope<Runtime> {
   }
 
  private:
-  ~GroupScope() override = default;
-  void stop() noexcept override { stop_.request_stop(); }
+  using Listed = typename Child<Runtime>::Listed;
+
+  ~GroupScope() override {
+    if (this->culprit_ != nullptr && this->culprit_->listed != Listed::never) {
+      delete this->culprit_;
+    }
+  }
+
+  /// False: it is to be cancelled.
+  bool enter(Child<Runtime>& child) noexcept {
+    const Lock lock(this->mutex_);
+    child.listed = Listed::open;
+    children_.push_back(child);
+    return !this->cancelled_;
+  }
+
+  void dismiss(Child<Runtime>& child) noexcept override {
+    {
+      const Lock lock(this->mutex_);
+      if (child.listed == Listed::never) {
+        return;
+      }
+      child.listed = Listed::over;
+      if (visitors_ != 0) {
+        return;  // the last of them destroys it
+      }
+      children_.remove(child);
+      if (std::addressof(child) == this->culprit_) {
+        return;
+      }
+    }
+    delete std::addressof(child);
+  }
+
+  void cancel_children() noexcept override {
+    stop_.request_stop();
+    visit([](Child<Runtime>& child) { child.cancel(); });
+  }
+
+  /// Calls `function(child)`, without the mutex, for each child that is there, the last first.
+  template <class Function>
+  void visit(Function function) noexcept {
+    Lock lock(this->mutex_);
+    ++visitors_;
+    Child<Runtime>* child = children_.back();
+    lock.unlock();
+    for (; child != nullptr; child = child->previous) {
+      function(*child);
+    }
+    lock.lock();
+    LinkedList<Child<Runtime>> over;
+    child = --visitors_ == 0 ? children_.front() : nullptr;
+    while (child != nullptr) {
+      Child<Runtime>& here = *std::exchange(child, child->next);
+      if (here.listed == Listed::over) {
+        children_.remove(here);
+        if (std::addressof(here) != this->culprit_) {
+          over.push_back(here);
+        }
+      }
+    }
+    lock.unlock();
+    while (!over.empty()) {
+      delete std::addressof(over.pop_front());
+    }
+  }
+
   void wake_blocked() noexcept override { parker_.unpark(); }
 
+  LinkedList<Child<Runtime>> children_ TOTO_GUARDED_BY(this->mutex_);
+  std::size_t visitors_ TOTO_GUARDED_BY(this->mutex_) = 0;  // while there are any, nobody is taken out
   typename Runtime::StopSource stop_;
   typename Runtime::Parker parker_;
 };
@@ -147,13 +236,12 @@ class GroupScope final : public Scope<Runtime> {
 template <class Runtime, class R>
 class GroupAwaiter {
  public:
-  GroupAwaiter(GroupScope<Runtime>& scope, Task<R>&& body)
-      : scope_(scope), body_(Ref<TaskNode<R, Runtime>>::adopt(new TaskNode<R, Runtime>(std::move(body)))) {}
+  GroupAwaiter(GroupScope<Runtime>& scope, Task<R>&& body) : scope_(scope), body_(std::move(body)) {}
   GroupAwaiter(const GroupAwaiter&) = delete;
   GroupAwaiter& operator=(const GroupAwaiter&) = delete;
   ~GroupAwaiter() {
     if (waiting_) {
-      scope_.settle(*body_);
+      scope_.settle(body_);
     }
   }
 
@@ -162,19 +250,18 @@ class GroupAwaiter {
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     waiting_ = true;
     scope_.arm(coroutine);
-    body_->start(scope_);
-    return !scope_.started();  // after false, *this may be gone
+    return !scope_.start_body(body_);  // after true, *this may be gone
   }
   /// Throws: the first failure.
   R await_resume() {
     waiting_ = false;
     scope_.rethrow_failure();
-    return body_->take();
+    return body_.take();
   }
 
  private:
   GroupScope<Runtime>& scope_;
-  Ref<TaskNode<R, Runtime>> body_;
+  TaskChild<R, Runtime> body_;
   bool waiting_ = false;
 };
 

@@ -35,11 +35,31 @@ decltype(auto) as_stored(A& awaitable) noexcept {
   }
 }
 
+/// What co_await asks; the A itself, if it is no awaitable.
+template <class A>
+using AwaiterOf = std::remove_reference_t<decltype(detail::get_awaiter(
+    detail::as_stored(std::declval<std::remove_reference_t<A>&>())))>;
+
+template <class A>
+inline constexpr bool kCanBeAwaited = requires(AwaiterOf<A>& awaiter) {
+  awaiter.await_ready();
+  awaiter.await_resume();
+};
+
 /// The result type of `co_await` on an A, with an rvalue reference turned into a value.
 template <class A>
 struct AwaitTraits {
-  using Awaiter = decltype(get_awaiter(as_stored(std::declval<std::remove_reference_t<A>&>())));
-  using Result = ResultOf<decltype(std::declval<std::remove_reference_t<Awaiter>&>().await_resume())>;
+  static_assert(kCanBeAwaited<A>,
+                "toto: this cannot be awaited: give a handle, a Task or another awaitable; a function that returns one "
+                "is to be called: fn(), not fn");
+  static constexpr auto result() {
+    if constexpr (kCanBeAwaited<A>) {
+      return std::type_identity<ResultOf<decltype(std::declval<AwaiterOf<A>&>().await_resume())>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Result = typename decltype(result())::type;
 };
 template <class A>
 using AwaitResult = typename AwaitTraits<A>::Result;
@@ -47,7 +67,9 @@ using AwaitResult = typename AwaitTraits<A>::Result;
 /// A task that awaits `awaitable`, which outlives it.
 template <class A>
 Task<AwaitResult<A>> await_one(A& awaitable) {
-  if constexpr (requires { awaitable.await_ready(); }) {
+  if constexpr (!kCanBeAwaited<A>) {
+    co_return;  // refused by AwaitTraits
+  } else if constexpr (requires { awaitable.await_ready(); }) {
     co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to
   } else {
     co_return co_await as_stored(awaitable);
