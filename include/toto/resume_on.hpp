@@ -24,7 +24,7 @@ namespace detail {
 template <class Runtime>
 class Move final : public Join<Runtime> {
  public:
-  explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, std::move(home)) {}
+  Move() noexcept : Join<Runtime>(1) {}
 
  private:
   ~Move() override = default;
@@ -47,9 +47,9 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
-    auto* const move = new Move<Runtime>(Home<Runtime>(core()));
+    auto* const move = new Move<Runtime>();
     move_ = move;
-    move->arm(coroutine);
+    move->arm(coroutine, Home<Runtime>(core()));
     static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }

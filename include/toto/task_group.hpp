@@ -46,7 +46,7 @@ class BasicTaskGroup {
   void spawn(Task<> task) {
     auto child = std::make_unique<detail::TaskChild<void, Runtime>>(std::move(task));
     if (!scope_->cancelled()) {
-      scope_->start(std::move(child));
+      scope_->spawn(std::move(child));
     }
   }
 
@@ -66,7 +66,7 @@ class BasicTaskGroup {
       auto child = std::make_unique<detail::HandleChild<typename Handle::value_type, Runtime>>();
       auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
       child->adopt(handle);
-      scope_->start(std::move(child));
+      scope_->spawn(std::move(child));
     }
   }
 
@@ -98,44 +98,43 @@ struct GroupAccess {
   }
 };
 
-/// Its body is its first child, and belongs to the awaiter; the others to the list, in which they stay until they are
-/// over.
+/// Its body is its first child, and belongs to the awaiter; the others belong to the list.
 template <class Runtime>
 class GroupScope final : public FailFast<Runtime> {
  public:
   /// Throws: std::bad_alloc.
-  GroupScope() : FailFast<Runtime>(1) {}
+  GroupScope() = default;
 
   typename Runtime::StopToken stop_token() const noexcept { return stop_.get_token(); }
 
   /// The caller is part of the group, which cannot be over now.
-  /// Throws: what starting the child throws.
+  /// Throws: what starting a Task throws.
   template <class ChildT>
-  void start(std::unique_ptr<ChildT> owned) {
+  void spawn(std::unique_ptr<ChildT> owned) {
     ChildT& child = *owned.release();
-    this->expect();
-    if (!enter(child)) {
+    if (!this->enlist(child)) {
       child.cancel();
     }
     try {
-      child.start(*this);  // it may be gone after this line
+      this->start_one(child);
     } catch (...) {
-      dismiss(child);
-      this->count(nullptr, nullptr);
+      this->dismiss(child);
       throw;
     }
   }
 
-  template <class Body>
-  bool start_body(Body& body) {
+  /// False: the coroutine waits, and may be gone.
+  /// Throws: what starting a Task throws.
+  bool start(Child<Runtime>& body) {
+    this->retain();
     try {
-      body.start(*this);
+      this->start_one(body);
     } catch (...) {
       this->block();
-      static_cast<void>(this->goes_on(1));
+      static_cast<void>(this->goes_on());
       throw;
     }
-    return this->goes_on(0);
+    return this->goes_on();
   }
 
   /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,
@@ -145,10 +144,8 @@ class GroupScope final : public FailFast<Runtime> {
   void settle(Body& body) noexcept {
     const bool open = this->block();
     this->cancel();
-    if (this->take_canceller()) {
-      this->count(nullptr, nullptr);  // it may be on its way to the calling thread, and would come too late
-    }
-    visit([](Child<Runtime>& child) { child.forsake(); });
+    this->dispense_with_canceller();
+    this->forsake();
     body.give_up();
     QueueCore<Runtime>::run_local_here();
     while (open && !this->is_over()) {
@@ -157,77 +154,10 @@ class GroupScope final : public FailFast<Runtime> {
   }
 
  private:
-  using Listed = typename Child<Runtime>::Listed;
-
-  ~GroupScope() override {
-    if (this->culprit_ != nullptr && this->culprit_->listed != Listed::never) {
-      delete this->culprit_;
-    }
-  }
-
-  /// False: it is to be cancelled.
-  bool enter(Child<Runtime>& child) noexcept {
-    const Lock lock(this->mutex_);
-    child.listed = Listed::open;
-    children_.push_back(child);
-    return !this->cancelled_;
-  }
-
-  void dismiss(Child<Runtime>& child) noexcept override {
-    {
-      const Lock lock(this->mutex_);
-      if (child.listed == Listed::never) {
-        return;
-      }
-      child.listed = Listed::over;
-      if (visitors_ != 0) {
-        return;  // the last of them destroys it
-      }
-      children_.remove(child);
-      if (std::addressof(child) == this->culprit_) {
-        return;
-      }
-    }
-    delete std::addressof(child);
-  }
-
-  void cancel_children() noexcept override {
-    stop_.request_stop();
-    visit([](Child<Runtime>& child) { child.cancel(); });
-  }
-
-  /// Calls `function(child)`, without the mutex, for each child that is there, the last first.
-  template <class Function>
-  void visit(Function function) noexcept {
-    Lock lock(this->mutex_);
-    ++visitors_;
-    Child<Runtime>* child = children_.back();
-    lock.unlock();
-    for (; child != nullptr; child = child->previous) {
-      function(*child);
-    }
-    lock.lock();
-    LinkedList<Child<Runtime>> over;
-    child = --visitors_ == 0 ? children_.front() : nullptr;
-    while (child != nullptr) {
-      Child<Runtime>& here = *std::exchange(child, child->next);
-      if (here.listed == Listed::over) {
-        children_.remove(here);
-        if (std::addressof(here) != this->culprit_) {
-          over.push_back(here);
-        }
-      }
-    }
-    lock.unlock();
-    while (!over.empty()) {
-      delete std::addressof(over.pop_front());
-    }
-  }
-
+  ~GroupScope() override = default;
+  void stop() noexcept override { stop_.request_stop(); }
   void wake_blocked() noexcept override { parker_.unpark(); }
 
-  LinkedList<Child<Runtime>> children_ TOTO_GUARDED_BY(this->mutex_);
-  std::size_t visitors_ TOTO_GUARDED_BY(this->mutex_) = 0;  // while there are any, nobody is taken out
   typename Runtime::StopSource stop_;
   typename Runtime::Parker parker_;
 };
@@ -250,7 +180,7 @@ class GroupAwaiter {
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     waiting_ = true;
     scope_.arm(coroutine);
-    return !scope_.start_body(body_);  // after true, *this may be gone
+    return !scope_.start(body_);  // after true, *this may be gone
   }
   /// Throws: the first failure.
   R await_resume() {

@@ -12,8 +12,13 @@ namespace toto::inline v0_1 {
 namespace detail {
 
 struct WhenAll {
+  template <class Runtime>
+  using Gathering = AllOf<Runtime>;
+
   template <class Runtime, class Children>
-  using Gathering = AllOf<Runtime, Children, TakeElement>;
+  static auto take(AllOf<Runtime>&, Children& children) {
+    return children.take_all(TakeElement());
+  }
 };
 
 }  // namespace detail

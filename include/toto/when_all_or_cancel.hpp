@@ -5,15 +5,21 @@
 #ifndef TOTO_WHEN_ALL_OR_CANCEL_HPP
 #define TOTO_WHEN_ALL_OR_CANCEL_HPP
 
-#include "detail/gather/fail_fast.hpp"
+#include "detail/gather/awaiter.hpp"
 
 namespace toto::inline v0_1 {
 
 namespace detail {
 
 struct WhenAllOrCancel {
+  template <class Runtime>
+  using Gathering = FailFast<Runtime>;
+
   template <class Runtime, class Children>
-  using Gathering = AllOrCancel<Runtime, Children>;
+  static auto take(FailFast<Runtime>& gathering, Children& children) {
+    gathering.rethrow_failure();
+    return children.take_all(TakeElement());
+  }
 };
 
 }  // namespace detail

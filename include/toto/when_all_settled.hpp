@@ -83,8 +83,13 @@ struct TakeSettled {
 };
 
 struct WhenAllSettled {
+  template <class Runtime>
+  using Gathering = AllOf<Runtime>;
+
   template <class Runtime, class Children>
-  using Gathering = AllOf<Runtime, Children, TakeSettled>;
+  static auto take(AllOf<Runtime>&, Children& children) {
+    return children.take_all(TakeSettled());
+  }
 };
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 #define TOTO_WHEN_ANY_HPP
 
 #include <cstddef>
+#include <iterator>
 #include <stdexcept>
 
 #include "detail/gather/awaiter.hpp"
@@ -22,14 +23,12 @@ struct WhenAnyResult {
 namespace detail {
 
 struct WhenAny {
-  template <class Runtime, class Children>
-  using Gathering = FirstOf<Runtime, Children, WhenAnyResult>;
+  template <class Runtime>
+  using Gathering = FirstOf<Runtime>;
 
-  template <class Children>
-  static void check(const Children& children) {
-    if (children.size() == 0) {
-      throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
-    }
+  template <class Runtime, class Children>
+  static auto take(FirstOf<Runtime>& gathering, Children& children) {
+    return children.template take_one<WhenAnyResult>(gathering.decide());
   }
 };
 
@@ -60,6 +59,9 @@ void when_any() = delete;
 /// Throws: std::invalid_argument, at once, if it is empty.
 template <detail::GatherableRange Range>
 auto when_any(Range&& awaitables) {
+  if (std::ranges::begin(awaitables) == std::ranges::end(awaitables)) {
+    throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
+  }
   return detail::gather_range<detail::WhenAny, Range>(awaitables);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What can be one of several: a handle's task, which runs already, and a Task, which the gathering starts. Anything else
-// that can be awaited becomes a Task that does so. Read next: children.hpp.
+// What can be gathered: handles, Tasks, and anything else that can be awaited, which becomes a Task that does so. Read
+// next: children.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_CHILD_HPP
 #define TOTO_DETAIL_GATHER_CHILD_HPP
@@ -21,92 +21,52 @@
 
 namespace toto::inline v0_1::detail {
 
-inline bool is_task_cancelled(const std::exception_ptr& failure) noexcept {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const TaskCancelled&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
-/// A handle's task. It owns the task's state, as the handle did.
 template <class T, class Runtime>
 class HandleChild final : public Child<Runtime> {
  public:
   using Result = T;
-  static constexpr bool kIsLazy = false;
 
-  HandleChild() noexcept = default;
   /// Throws: NoState.
-  explicit HandleChild(TaskHandle<T, Runtime>& handle) { adopt(handle); }
-  HandleChild(HandleChild&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-  HandleChild& operator=(HandleChild&&) = delete;
-  ~HandleChild() override { lose(); }
+  explicit HandleChild(TaskHandle<T, Runtime>& handle) : HandleChild() { adopt(handle); }
+  HandleChild() noexcept : Child<Runtime>(nullptr) {}
 
   /// Throws: NoState.
   void adopt(TaskHandle<T, Runtime>& handle) {
-    state_ = HandleAccess::take(handle);
-    if (state_ == nullptr) {
+    this->state_ = HandleAccess::take(handle);
+    if (this->state_ == nullptr) {
       throw NoState("toto: one of the handles has no task: default-constructed, moved from, or its result taken");
     }
   }
 
-  bool ready() const noexcept { return state_->ready(); }
-  /// The gathering will be told. False: it is over already, and will not be.
-  bool watch(Gathering<Runtime>& gathering) noexcept {
-    this->gathering_ = &gathering;
-    return !ready() && state_->observe(*this);
+  T take() {
+    TaskState<T, Runtime>& ended = *state();
+    this->state_ = nullptr;
+    return ended.consume_resumed();
   }
-  void start(Gathering<Runtime>& gathering) noexcept {
-    if (!watch(gathering)) {
-      gathering.over(*this, nullptr, &state_->core());
-    }
-  }
-  T take() { return std::exchange(state_, nullptr)->consume_resumed(); }
-
-  /// Nobody will ask: its result is destroyed when it ends.
-  void lose() noexcept {
-    if (state_ != nullptr) {
-      std::exchange(state_, nullptr)->drop();
-    }
-  }
-
-  void cancel() noexcept override { state_->cancel(); }
-  void forsake() noexcept override {}
-  bool failed() const noexcept override { return state_->outcome() != Outcome::value; }
-  bool was_cancelled() const noexcept override {
-    const Outcome outcome = state_->outcome();
-    return outcome == Outcome::cancelled || outcome == Outcome::unwound ||
-           (outcome == Outcome::exception && detail::is_task_cancelled(state_->failure()));
-  }
-  void rethrow() override { state_->take(); }
+  void rethrow() override { state()->take(); }
 
  private:
-  TaskState<T, Runtime>* state_ = nullptr;
+  TaskState<T, Runtime>* state() const noexcept { return static_cast<TaskState<T, Runtime>*>(this->state_); }
+  std::exception_ptr failure() const noexcept override { return state()->failure(); }
 };
 
-/// A Task. Nothing can stop it, except that its frame is destroyed.
+/// Nothing can stop it, except that its frame is destroyed.
 template <class T, class Runtime>
 class TaskChild final : public Child<Runtime> {
  public:
   using Result = T;
-  static constexpr bool kIsLazy = true;
 
   /// Throws: NoState.
-  explicit TaskChild(Task<T>&& task) : task_(std::move(task)) {
+  explicit TaskChild(Task<T>&& task) : Child<Runtime>(nullptr), task_(std::move(task)) {
     if (!task_.valid()) {
       throw NoState("toto: one of the tasks is empty: default-constructed or moved from");
     }
   }
-  TaskChild(TaskChild&& other) noexcept : Child<Runtime>(std::move(other)), task_(std::move(other.task_)) {}
+  TaskChild(TaskChild&& other) noexcept : Child<Runtime>(nullptr), task_(std::move(other.task_)) {}
   TaskChild& operator=(TaskChild&&) = delete;
   ~TaskChild() override = default;
 
-  static bool ready() noexcept { return false; }
-  /// Throws: NoState, if the task has run or runs already; then it does not count as started.
-  void start(Gathering<Runtime>& gathering) {
+  void start(Gathering<Runtime>& gathering) override {
     this->gathering_ = &gathering;
     word_.store(Word::begun, std::memory_order_relaxed);
     try {
@@ -117,37 +77,32 @@ class TaskChild final : public Child<Runtime> {
     }
   }
   T take() { return TaskAccess::take(task_); }
+  void rethrow() override { TaskAccess::take(task_); }
 
-  /// Nobody will ask: it runs on to its end, and is destroyed there.
-  void lose() noexcept {
+  void lose() noexcept override {
     if (!end(Word::lost)) {
       task_ = Task<T>();
     }
   }
-
-  void cancel() noexcept override {}
   void forsake() noexcept override {
     if (end(Word::over)) {
       task_ = Task<T>();
       this->gathering_->over(*this, nullptr, nullptr);
     }
   }
-  /// The same, but the frame stays.
+  /// The same, but its frame stays until this goes.
   void give_up() noexcept {
     if (end(Word::over)) {
       this->gathering_->over(*this, nullptr, nullptr);
     }
   }
-  bool failed() const noexcept override { return task_.valid() && TaskAccess::failure(task_) != nullptr; }
-  bool was_cancelled() const noexcept override { return detail::is_task_cancelled(TaskAccess::failure(task_)); }
-  void rethrow() override { TaskAccess::take(task_); }
 
  private:
   /// idle -> begun -> over | lost.
   enum class Word : std::uint8_t { idle, begun, over, lost };
 
-  /// acq_rel: pairs with itself. Of the end of the task and its loss, whichever comes second destroys the frame. False:
-  /// that is the caller, or it has not begun.
+  /// acq_rel: pairs with itself. Of the task's end and its loss, whichever comes second destroys the frame. False: that
+  /// is the caller, or it has not begun.
   bool end(Word how) noexcept {
     Word seen = Word::begun;
     return word_.compare_exchange_strong(seen, how, std::memory_order_acq_rel, std::memory_order_acquire);
@@ -162,11 +117,20 @@ class TaskChild final : public Child<Runtime> {
     child.gathering_->over(child, nullptr, nullptr);
   }
 
+  std::exception_ptr failure() const noexcept override {
+    return task_.valid() ? TaskAccess::failure(task_) : nullptr;
+  }
+
   Task<T> task_;
   typename Runtime::template Atomic<Word> word_{Word::idle};
 };
 
-/// A Task that awaits what was moved into it.
+/// What can be gathered: it is emptied, or moved.
+template <class A, class Value = std::remove_reference_t<A>>
+concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Value> && kCanBeAwaited<Value>;
+template <class R>
+concept GatherableRange = InputRange<R> && Gatherable<std::iter_reference_t<IteratorOf<R>>>;
+
 template <class A>
 Task<AwaitResult<A>> await_moved(A awaitable) {
   if constexpr (requires { awaitable.await_ready(); }) {
@@ -176,39 +140,23 @@ Task<AwaitResult<A>> await_moved(A awaitable) {
   }
 }
 
-template <class Child>
-inline constexpr bool kIsLazy = std::remove_cvref_t<Child>::kIsLazy;
-
-/// Which kind of child an argument becomes, and how it is handed to that: a handle is emptied in place, a Task or
-/// another awaitable is moved.
-template <class A>
-struct ChildOf {
-  template <class Default>
-  using RuntimeOr = Default;
-  template <class Default>
-  using Type = TaskChild<AwaitResult<A>, Default>;
-  static Task<AwaitResult<A>> give(A& awaitable) { return detail::await_moved<A>(std::move(awaitable)); }
-};
-template <class T>
-struct ChildOf<Task<T>> {
-  template <class Default>
-  using RuntimeOr = Default;
-  template <class Default>
-  using Type = TaskChild<T, Default>;
-  static Task<T>&& give(Task<T>& task) noexcept { return std::move(task); }
-};
-template <class T>
-struct ChildOf<UnstoredTask<T>> : ChildOf<Task<T>> {};
-template <class T, class Runtime>
-struct ChildOf<TaskHandle<T, Runtime>> {
-  template <class Default>
-  using RuntimeOr = Runtime;
-  template <class Default>
-  using Type = HandleChild<T, Runtime>;
-  static TaskHandle<T, Runtime>& give(TaskHandle<T, Runtime>& handle) noexcept { return handle; }
-};
-template <class T, class Runtime>
-struct ChildOf<UnstoredHandle<T, Runtime>> : ChildOf<TaskHandle<T, Runtime>> {};
+/// The child of an argument: a handle's task, a Task, a Task that awaits anything else. `Default` is the runtime where
+/// the argument tells none.
+template <class Default, class T, class Runtime>
+HandleChild<T, Runtime> make_child(TaskHandle<T, Runtime>& handle) {
+  return HandleChild<T, Runtime>(handle);
+}
+template <class Default, class T>
+TaskChild<T, Default> make_child(Task<T>& task) {
+  return TaskChild<T, Default>(std::move(task));
+}
+template <class Default, class A>
+  requires(!IsHandle<A>::value && !IsTask<A>::value)
+TaskChild<AwaitResult<A>, Default> make_child(A& awaitable) {
+  return TaskChild<AwaitResult<A>, Default>(detail::await_moved<A>(std::move(awaitable)));
+}
+template <class Default, class A>
+using ChildOf = decltype(detail::make_child<Default>(std::declval<std::remove_reference_t<A>&>()));
 
 /// The runtime of the first handle; StdRuntime if there is none.
 template <class... As>
@@ -216,15 +164,15 @@ struct RuntimeOf {
   using Type = StdRuntime;
 };
 template <class A, class... As>
-struct RuntimeOf<A, As...> {
-  using Type = typename ChildOf<A>::template RuntimeOr<typename RuntimeOf<As...>::Type>;
+struct RuntimeOf<A, As...> : RuntimeOf<As...> {};
+template <class T, class Runtime, class... As>
+struct RuntimeOf<TaskHandle<T, Runtime>, As...> {
+  using Type = Runtime;
 };
-
-/// What can be a child: it is emptied, or moved.
-template <class A, class Value = std::remove_reference_t<A>>
-concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Value> && kCanBeAwaited<Value>;
-template <class R>
-concept GatherableRange = InputRange<R> && Gatherable<std::iter_reference_t<IteratorOf<R>>>;
+template <class T, class Runtime, class... As>
+struct RuntimeOf<UnstoredHandle<T, Runtime>, As...> {
+  using Type = Runtime;
+};
 
 /// A temporary that the compiler would destroy twice, or what was made from one; see temporaries.hpp.
 template <class A>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The children of a combinator, in a tuple or in a vector, and what they give. Read next: awaiter.hpp.
+// The children of a combinator, made from arguments or from a range, and what they give. Read next: awaiter.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_CHILDREN_HPP
 #define TOTO_DETAIL_GATHER_CHILDREN_HPP
@@ -53,22 +53,14 @@ struct AnyOf {
 template <class... Cs>
 class TupleOfChildren {
  public:
-  explicit TupleOfChildren(Cs&&... children) noexcept : children_(std::move(children)...) {}
-
-  static constexpr std::size_t size() noexcept { return sizeof...(Cs); }
-  static constexpr std::size_t count_lazy() noexcept { return (std::size_t{0} + ... + (Cs::kIsLazy ? 1U : 0U)); }
+  template <class Default, class... As>
+  explicit TupleOfChildren(std::type_identity<Default>, As&... awaitables)
+      : children_{detail::make_child<Default>(awaitables)...} {}  // braces: from left to right
 
   template <class Function>
   void for_each(Function function) {
     std::apply([&](auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
-  /// Goes from the one before `end` to the first, until `function` returns true. Returns how many are left, that one
-  /// included.
-  template <class Function>
-  std::size_t find_last(std::size_t end, Function function) {
-    return find_last_below<sizeof...(Cs)>(end, function);
-  }
-
   /// The results, made by `take`, from left to right. Every child is over.
   template <class Take>
   auto take_all(Take take) {
@@ -82,17 +74,6 @@ class TupleOfChildren {
   }
 
  private:
-  template <std::size_t kEnd, class Function>
-  std::size_t find_last_below(std::size_t end, Function& function) {
-    if constexpr (kEnd == 0) {
-      return 0;
-    } else {
-      if (kEnd <= end && function(std::get<kEnd - 1>(children_))) {
-        return kEnd;
-      }
-      return find_last_below<kEnd - 1>(end, function);
-    }
-  }
   template <std::size_t kIndex, class Result>
   Result take_from(std::size_t index) {
     if constexpr (kIndex + 1 < sizeof...(Cs)) {
@@ -116,20 +97,15 @@ class TupleOfChildren {
 template <class Child>
 class VectorOfChildren {
  public:
-  template <class Range>
-  explicit VectorOfChildren(Range& awaitables) {
+  template <class Default, class Range>
+  VectorOfChildren(std::type_identity<Default>, Range& awaitables) {
     if constexpr (requires { std::ranges::size(awaitables); }) {
       children_.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
     }
     for (auto&& awaitable : awaitables) {
-      children_.emplace_back(ChildOf<ElementOf<Range>>::give(awaitable));
+      children_.push_back(detail::make_child<Default>(awaitable));
     }
   }
-  VectorOfChildren(VectorOfChildren&&) noexcept = default;
-  VectorOfChildren& operator=(VectorOfChildren&&) = delete;
-
-  std::size_t size() const noexcept { return children_.size(); }
-  std::size_t count_lazy() const noexcept { return Child::kIsLazy ? children_.size() : 0; }
 
   template <class Function>
   void for_each(Function function) {
@@ -137,14 +113,6 @@ class VectorOfChildren {
       function(child);
     }
   }
-  template <class Function>
-  std::size_t find_last(std::size_t end, Function function) {
-    while (end > 0 && !function(children_[end - 1])) {
-      --end;
-    }
-    return end;
-  }
-
   template <class Take>
   auto take_all(Take take) {
     using Taken = typename Take::template Type<Child>;

@@ -69,6 +69,8 @@ class [[nodiscard("co_await it: otherwise nothing is started, and nothing waited
  public:
   static constexpr bool kMustBeStored = kTemporary;
 
+  template <class... Args>
+  explicit Awaitable(std::in_place_t, Args&&... args) : awaiter_(std::in_place, std::forward<Args>(args)...) {}
   explicit Awaitable(Awaiter&& awaiter) noexcept : awaiter_(std::move(awaiter)) {}
 
   Awaiter operator co_await() & noexcept { return std::move(awaiter_); }

@@ -25,17 +25,16 @@ class Join : public RefCounted<Runtime> {
  public:
   using Worker = detail::Worker<Runtime>;
 
-  /// The coroutine's home is that of the calling thread, unless another is given.
-  explicit Join(std::size_t children, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept
-      : remaining_(children + 1), home_(std::move(home)) {
-    node_.join = this;
-  }
+  explicit Join(std::size_t children = 0) noexcept : remaining_(children + 1) { node_.join = this; }
 
   /// The coroutine is to go on ahead of what waits at its home. Before started().
   void hurry() noexcept { ahead_ = true; }
 
-  /// Says who waits. Before started().
-  void arm(std::coroutine_handle<> coroutine) noexcept { coroutine_ = coroutine; }
+  /// Says who waits, and where it lives: where the calling thread is, unless it is told. Before started().
+  void arm(std::coroutine_handle<> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept {
+    coroutine_ = coroutine;
+    home_ = std::move(home);
+  }
 
   /// One more child is needed. The caller knows of one that is not over, or has not called started() yet.
   void expect() noexcept {
