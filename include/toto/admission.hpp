@@ -115,8 +115,9 @@ template <class Runtime>
 class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
  public:
   explicit AdmissionAwaiter(Ref<QueueCore<Runtime>> core) noexcept : core_(std::move(core)) {}
-  AdmissionAwaiter(const AdmissionAwaiter&) = delete;
-  AdmissionAwaiter& operator=(const AdmissionAwaiter&) = delete;
+  /// Before it is awaited.
+  AdmissionAwaiter(AdmissionAwaiter&& other) noexcept : core_(other.core_) {}
+  AdmissionAwaiter& operator=(AdmissionAwaiter&&) = delete;
   ~AdmissionAwaiter() { leave(); }
 
   bool await_ready() {

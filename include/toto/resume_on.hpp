@@ -34,8 +34,9 @@ template <class Runtime>
 class [[nodiscard("co_await it: the coroutine continues on the executor then")]] MoveAwaiter {
  public:
   explicit MoveAwaiter(BasicExecutorRef<Runtime> executor) noexcept : executor_(std::move(executor)) {}
-  MoveAwaiter(const MoveAwaiter&) = delete;
-  MoveAwaiter& operator=(const MoveAwaiter&) = delete;
+  /// Before it is awaited.
+  MoveAwaiter(MoveAwaiter&& other) noexcept : executor_(other.executor_) {}
+  MoveAwaiter& operator=(MoveAwaiter&&) = delete;
   ~MoveAwaiter() {
     if (move_ != nullptr) {
       move_->abandon();

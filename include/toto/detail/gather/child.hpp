@@ -43,7 +43,7 @@ class HandleChild final : public Child<Runtime> {
     this->state_ = nullptr;
     return ended.consume_resumed();
   }
-  void rethrow() override { state()->take(); }
+  void rethrow() override { static_cast<void>(state()->take()); }
 
  private:
   TaskState<T, Runtime>* state() const noexcept { return static_cast<TaskState<T, Runtime>*>(this->state_); }
@@ -77,7 +77,7 @@ class TaskChild final : public Child<Runtime> {
     }
   }
   T take() { return TaskAccess::take(task_); }
-  void rethrow() override { TaskAccess::take(task_); }
+  void rethrow() override { static_cast<void>(TaskAccess::take(task_)); }
 
   void lose() noexcept override {
     if (!end(Word::lost)) {

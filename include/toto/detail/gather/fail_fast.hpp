@@ -89,11 +89,7 @@ class FailFast : public Gathering<Runtime> {
   }
 
  protected:
-  ~FailFast() override {
-    if (culprit_ != nullptr && culprit_->listed) {
-      delete culprit_;
-    }
-  }
+  ~FailFast() override = default;
 
   /// Once, before children are cancelled.
   virtual void stop() noexcept {}
@@ -115,6 +111,7 @@ class FailFast : public Gathering<Runtime> {
       }
       this->children_.remove(child);
       if (std::addressof(child) == culprit_) {
+        kept_.reset(culprit_);
         return;
       }
     }
@@ -181,7 +178,9 @@ class FailFast : public Gathering<Runtime> {
       Child<Runtime>& here = *std::exchange(child, child->next);
       if (here.listed && here.over) {
         this->children_.remove(here);
-        if (std::addressof(here) != culprit_) {
+        if (std::addressof(here) == culprit_) {
+          kept_.reset(culprit_);
+        } else {
           dismissed.push_back(here);
         }
       }
@@ -196,6 +195,7 @@ class FailFast : public Gathering<Runtime> {
   bool cancelled_ TOTO_GUARDED_BY(mutex_) = false;
   bool cancel_due_ TOTO_GUARDED_BY(mutex_) = false;  // canceller_ is on its way, and counts
   Child<Runtime>* culprit_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  std::unique_ptr<Child<Runtime>> kept_ TOTO_GUARDED_BY(mutex_);  // the culprit, once it has left the list
   std::size_t visitors_ TOTO_GUARDED_BY(mutex_) = 0;
   Home<Runtime> cancel_home_;
   Canceller canceller_;
