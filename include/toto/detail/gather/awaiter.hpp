@@ -23,7 +23,7 @@ template <class Kind, class Runtime, class Children>
 class GatheredBlock final : public Kind::template Gathering<Runtime> {
  public:
   template <class... As>
-  explicit GatheredBlock(As&... awaitables) : children_(std::type_identity<Runtime>(), awaitables...) {
+  explicit GatheredBlock(As&... awaitables) : children_(awaitables...) {
     children_.for_each([this](auto& child) { this->add(child); });
   }
 

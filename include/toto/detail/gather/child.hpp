@@ -140,23 +140,35 @@ Task<AwaitResult<A>> await_moved(A awaitable) {
   }
 }
 
-/// The child of an argument: a handle's task, a Task, a Task that awaits anything else. `Default` is the runtime where
-/// the argument tells none.
-template <class Default, class T, class Runtime>
-HandleChild<T, Runtime> make_child(TaskHandle<T, Runtime>& handle) {
-  return HandleChild<T, Runtime>(handle);
+/// What the child of an argument is made from: a handle, which it empties, a Task, or a Task that awaits anything else.
+template <class T, class Runtime>
+TaskHandle<T, Runtime>& give(TaskHandle<T, Runtime>& handle) noexcept {
+  return handle;
 }
-template <class Default, class T>
-TaskChild<T, Default> make_child(Task<T>& task) {
-  return TaskChild<T, Default>(std::move(task));
+template <class T>
+Task<T>&& give(Task<T>& task) noexcept {
+  return std::move(task);
 }
-template <class Default, class A>
+template <class A>
   requires(!IsHandle<A>::value && !IsTask<A>::value)
-TaskChild<AwaitResult<A>, Default> make_child(A& awaitable) {
-  return TaskChild<AwaitResult<A>, Default>(detail::await_moved<A>(std::move(awaitable)));
+Task<AwaitResult<A>> give(A& awaitable) {
+  return detail::await_moved<A>(std::move(awaitable));
 }
+
+/// The child of what give() gives. `Default` is the runtime of a Task.
+template <class Default, class Given>
+struct ChildFrom;
+template <class Default, class T, class Runtime>
+struct ChildFrom<Default, TaskHandle<T, Runtime>> {
+  using Type = HandleChild<T, Runtime>;
+};
+template <class Default, class T>
+struct ChildFrom<Default, Task<T>> {
+  using Type = TaskChild<T, Default>;
+};
 template <class Default, class A>
-using ChildOf = decltype(detail::make_child<Default>(std::declval<std::remove_reference_t<A>&>()));
+using ChildOf = typename ChildFrom<
+    Default, std::remove_reference_t<decltype(detail::give(std::declval<std::remove_reference_t<A>&>()))>>::Type;
 
 /// The runtime of the first handle; StdRuntime if there is none.
 template <class... As>

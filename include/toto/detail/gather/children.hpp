@@ -53,9 +53,8 @@ struct AnyOf {
 template <class... Cs>
 class TupleOfChildren {
  public:
-  template <class Default, class... As>
-  explicit TupleOfChildren(std::type_identity<Default>, As&... awaitables)
-      : children_{detail::make_child<Default>(awaitables)...} {}  // braces: from left to right
+  template <class... As>
+  explicit TupleOfChildren(As&... awaitables) : children_{detail::give(awaitables)...} {}
 
   template <class Function>
   void for_each(Function function) {
@@ -97,13 +96,13 @@ class TupleOfChildren {
 template <class Child>
 class VectorOfChildren {
  public:
-  template <class Default, class Range>
-  VectorOfChildren(std::type_identity<Default>, Range& awaitables) {
+  template <class Range>
+  explicit VectorOfChildren(Range& awaitables) {
     if constexpr (requires { std::ranges::size(awaitables); }) {
       children_.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
     }
     for (auto&& awaitable : awaitables) {
-      children_.push_back(detail::make_child<Default>(awaitable));
+      children_.emplace_back(detail::give(awaitable));
     }
   }
 
