@@ -30,8 +30,8 @@ struct WhenAll {
 /// each to its first suspension. Anything else that can be awaited and moved, as sleep_for or another when_all, is
 /// awaited like a task. Named ones are consumed like moved ones. If the awaiting coroutine is destroyed, handles are
 /// dropped and tasks destroyed.
-/// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice. When awaited, also
-/// std::bad_alloc: the handles are consumed by then, and are dropped: their tasks run.
+/// Throws: at once, NoState for a handle or task that is empty, which includes the same one twice, and std::bad_alloc;
+/// then handles that are consumed already are dropped: their tasks run.
 /// Resumes on: where the coroutine was running.
 template <class... As>
   requires(detail::Gatherable<As> && ...)

@@ -6,7 +6,6 @@
 #define TOTO_WHEN_ANY_HPP
 
 #include <cstddef>
-#include <iterator>
 #include <stdexcept>
 
 #include "detail/gather/awaiter.hpp"
@@ -26,6 +25,12 @@ struct WhenAny {
   template <class Runtime>
   using Gathering = FirstOf<Runtime>;
 
+  template <class Runtime>
+  static void check(const FirstOf<Runtime>& gathering) {
+    if (gathering.empty()) {
+      throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
+    }
+  }
   template <class Runtime, class Children>
   static auto take(FirstOf<Runtime>& gathering, Children& children) {
     return children.template take_one<WhenAnyResult>(gathering.decide());
@@ -59,9 +64,6 @@ void when_any() = delete;
 /// Throws: std::invalid_argument, at once, if it is empty.
 template <detail::GatherableRange Range>
 auto when_any(Range&& awaitables) {
-  if (std::ranges::begin(awaitables) == std::ranges::end(awaitables)) {
-    throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
-  }
   return detail::gather_range<detail::WhenAny, Range>(awaitables);
 }
 

@@ -18,13 +18,17 @@
 
 namespace toto::inline v0_1::detail {
 
-/// `Kind` is a combinator: it names the Gathering, and has take(gathering, children), which gives the result.
+/// `Kind` is a combinator: it names the Gathering, has take(gathering, children), which gives the result, and may have
+/// check(gathering), which throws.
 template <class Kind, class Runtime, class Children>
 class GatheredBlock final : public Kind::template Gathering<Runtime> {
  public:
   template <class... As>
   explicit GatheredBlock(As&... awaitables) : children_(awaitables...) {
     children_.for_each([this](auto& child) { this->add(child); });
+    if constexpr (requires { Kind::check(*this); }) {
+      Kind::check(*this);
+    }
   }
 
   auto take() { return Kind::take(*this, children_); }
@@ -86,14 +90,14 @@ template <class Kind, class... As>
 auto gather(std::remove_reference_t<As>&... awaitables) {
   using Runtime = typename RuntimeOf<std::remove_reference_t<As>...>::Type;
   return Gathered<Kind, Runtime, TupleOfChildren<ChildOf<Runtime, As>...>, (is_unstored<As>() || ...)>(std::in_place,
-                                                                                                    awaitables...);
+                                                                                                       awaitables...);
 }
 template <class Kind, class Range>
 auto gather_range(std::remove_reference_t<Range>& awaitables) {
   using Element = std::remove_reference_t<std::iter_reference_t<IteratorOf<Range>>>;
   using Runtime = typename RuntimeOf<Element>::Type;
   return Gathered<Kind, Runtime, VectorOfChildren<ChildOf<Runtime, Element>>, kDestroyedTwice<Range>>(std::in_place,
-                                                                                                  awaitables);
+                                                                                                      awaitables);
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -117,9 +117,7 @@ class TaskChild final : public Child<Runtime> {
     child.gathering_->over(child, nullptr, nullptr);
   }
 
-  std::exception_ptr failure() const noexcept override {
-    return task_.valid() ? TaskAccess::failure(task_) : nullptr;
-  }
+  std::exception_ptr failure() const noexcept override { return task_.valid() ? TaskAccess::failure(task_) : nullptr; }
 
   Task<T> task_;
   typename Runtime::template Atomic<Word> word_{Word::idle};

@@ -34,7 +34,7 @@ class FailFast : public Gathering<Runtime> {
     Gathering<Runtime>::arm(coroutine);
     cancel_home_ = Home<Runtime>::current(nullptr);
   }
-  bool ready() const noexcept { return this->children_.empty(); }
+  bool ready() const noexcept { return this->empty(); }
   /// A Task does not begin after a failure. False: the coroutine waits, and may be gone.
   /// Throws: what starting a Task throws.
   bool start() {

@@ -93,7 +93,7 @@ class Child : public Observer<Runtime> {
 
   virtual std::exception_ptr failure() const noexcept = 0;
 
-  TaskStateBase<Runtime>* state_;             // of a handle's task; null for a Task
+  TaskStateBase<Runtime>* state_;            // of a handle's task; null for a Task
   Gathering<Runtime>* gathering_ = nullptr;  // once started
 
  private:
@@ -112,6 +112,7 @@ class Gathering : public Join<Runtime> {
 
   /// Before it is awaited.
   void add(Child<Runtime>& child) noexcept { children_.push_back(child); }
+  bool empty() const noexcept { return children_.empty(); }
 
   /// `child` is over. On the thread where it ended; runs no user code. After this *this may be gone.
   virtual void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept = 0;

@@ -65,7 +65,8 @@ inline constexpr bool kDestroyedTwice = false;
 /// To be awaited, once: what gives up its awaiter. `kTemporary`: what it is made from may have been a temporary that the
 /// compiler would destroy twice.
 template <class Awaiter, bool kTemporary>
-class [[nodiscard("co_await it: otherwise nothing is started, and nothing waited for")]] Awaitable {
+class [[nodiscard(
+    "nothing happens unless this is awaited: tasks do not start, and handles are not waited for")]] Awaitable {
  public:
   static constexpr bool kMustBeStored = kTemporary;
 
