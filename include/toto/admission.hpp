@@ -26,7 +26,7 @@ template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
  public:
   explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
-      : Join<Runtime>(1, 1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
+      : Join<Runtime>(1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
   bool tell_locked() noexcept override {
     this->retain();  // the coroutine may go as soon as the mutex is free
@@ -116,8 +116,9 @@ template <class Runtime>
 class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
  public:
   explicit AdmissionAwaiter(Ref<QueueCore<Runtime>> core) noexcept : core_(std::move(core)) {}
-  AdmissionAwaiter(const AdmissionAwaiter&) = delete;
-  AdmissionAwaiter& operator=(const AdmissionAwaiter&) = delete;
+  /// Before it is awaited.
+  AdmissionAwaiter(AdmissionAwaiter&& other) noexcept : core_(other.core_) {}
+  AdmissionAwaiter& operator=(AdmissionAwaiter&&) = delete;
   ~AdmissionAwaiter() { leave(); }
 
   bool await_ready() {

@@ -53,7 +53,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/gather/children.hpp"
+#include "detail/gather/child.hpp"
 #include "detail/ground/linked_list.hpp"
 #include "detail/ground/lock.hpp"
 #include "detail/ground/ref.hpp"
@@ -389,7 +389,7 @@ inline namespace TOTO_DETAIL_ASIO {
 template <class Handle, class Token>
   requires(detail::IsHandle<std::remove_cvref_t<Handle>>::value)
 auto async_get(Handle&& handle, Token&& token) {
-  constexpr bool kTemporary = detail::kUnstored<std::remove_cvref_t<Handle>> && !std::is_lvalue_reference_v<Handle>;
+  constexpr bool kTemporary = detail::is_unstored<Handle>();
   using Result = decltype(detail::start_asio_get(handle, std::forward<Token>(token)));
   static_assert(!kTemporary || std::is_void_v<Result>, TOTO_STORE_THE_HANDLE_FIRST);
   return detail::start_asio_get(handle, std::forward<Token>(token));

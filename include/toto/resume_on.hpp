@@ -25,7 +25,7 @@ namespace detail {
 template <class Runtime>
 class Move final : public Join<Runtime> {
  public:
-  explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, 1, std::move(home)) {}
+  Move() noexcept : Join<Runtime>(1) {}
 
  protected:
   ~Move() override = default;
@@ -35,8 +35,9 @@ template <class Runtime>
 class [[nodiscard("co_await it: the coroutine continues on the executor then")]] MoveAwaiter {
  public:
   explicit MoveAwaiter(BasicExecutorRef<Runtime> executor) noexcept : executor_(std::move(executor)) {}
-  MoveAwaiter(const MoveAwaiter&) = delete;
-  MoveAwaiter& operator=(const MoveAwaiter&) = delete;
+  /// Before it is awaited.
+  MoveAwaiter(MoveAwaiter&& other) noexcept : executor_(other.executor_) {}
+  MoveAwaiter& operator=(MoveAwaiter&&) = delete;
   ~MoveAwaiter() {
     if (move_ != nullptr) {
       move_->abandon();
@@ -48,10 +49,10 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
-    auto* const move = new Move<Runtime>(Home<Runtime>(core()));
+    auto* const move = new Move<Runtime>();
     move_ = move;
     journey_.begin(coroutine);
-    move->arm(coroutine);
+    move->arm(coroutine, Home<Runtime>(core()));
     static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }

@@ -21,8 +21,9 @@ template <class Runtime>
 class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepAwaiter {
  public:
   explicit SleepAwaiter(Duration length) noexcept : length_(length) {}
-  SleepAwaiter(const SleepAwaiter&) = delete;
-  SleepAwaiter& operator=(const SleepAwaiter&) = delete;
+  /// Before it is awaited.
+  SleepAwaiter(SleepAwaiter&& other) noexcept : length_(other.length_) {}
+  SleepAwaiter& operator=(SleepAwaiter&&) = delete;
   ~SleepAwaiter() {
     if (home_) {
       detail::remove_timer(*home_, timer_);

@@ -288,6 +288,7 @@ class [[nodiscard(
     "a Task does nothing until it is awaited or spawned; give a queue the function that returns it")]] UnstoredTask
     : public Task<T> {
  public:
+  static constexpr bool kMustBeStored = true;
   explicit UnstoredTask(Task<T>&& task) noexcept : Task<T>(std::move(task)) {}
 
   auto operator co_await() & noexcept { return static_cast<Task<T>&>(*this).operator co_await(); }

@@ -7,12 +7,11 @@
 #define TOTO_TASK_GROUP_HPP
 
 #include <coroutine>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
-#include "detail/gather/scope.hpp"
-#include "detail/gather/shared_children.hpp"
-#include "detail/ground/annotations.hpp"
+#include "detail/gather/fail_fast.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "runtime.hpp"
@@ -45,10 +44,9 @@ class BasicTaskGroup {
   /// coroutine is destroyed instead.
   /// Throws: NoState for a task that is empty, or runs already; std::bad_alloc.
   void spawn(Task<> task) {
-    using Node = detail::TaskNode<void, Runtime>;
-    const auto node = detail::Ref<Node>::adopt(new Node(std::move(task)));
+    auto child = std::make_unique<detail::TaskChild<void, Runtime>>(std::move(task));
     if (!scope_->cancelled()) {
-      start(*node);
+      scope_->spawn(std::move(child));
     }
   }
 
@@ -61,14 +59,14 @@ class BasicTaskGroup {
     static_assert(kAdds, "toto: a group adds tasks to a queue or to a view of one: group.add(queue, fn, args...)");
     if constexpr (kAdds) {
       using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
-      using Node = detail::HandleNode<typename Handle::value_type, Runtime>;
       if (scope_->cancelled()) {
         return;
       }
-      const auto node = detail::Ref<Node>::adopt(new Node());  // first: once the task is added, nothing may fail
+      // First: once the task is added, nothing may fail.
+      auto child = std::make_unique<detail::HandleChild<typename Handle::value_type, Runtime>>();
       auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
-      node->adopt(handle);
-      start(*node);
+      child->adopt(handle);
+      scope_->spawn(std::move(child));
     }
   }
 
@@ -87,22 +85,6 @@ class BasicTaskGroup {
 
   explicit BasicTaskGroup(detail::GroupScope<Runtime>& scope) noexcept : scope_(&scope) {}
 
-  template <class Node>
-  void start(Node& node) {
-    scope_->expect();  // the caller is part of the group: it cannot run out now
-    const bool open = scope_->enter(node);
-    try {
-      node.start(*scope_);
-    } catch (...) {
-      scope_->leave(node);
-      scope_->child_over(nullptr, nullptr);
-      throw;
-    }
-    if (!open) {
-      node.cancel();
-    }
-  }
-
   detail::GroupScope<Runtime>* scope_;
 };
 using TaskGroup = BasicTaskGroup<StdRuntime>;
@@ -116,14 +98,44 @@ struct GroupAccess {
   }
 };
 
-/// The body is its first child.
+/// Its body is its first child, and belongs to the awaiter; the others belong to the list.
 template <class Runtime>
-class GroupScope final : public Scope<Runtime> {
+class GroupScope final : public FailFast<Runtime> {
  public:
   /// Throws: std::bad_alloc.
-  GroupScope() : Scope<Runtime>(1) {}
+  GroupScope() = default;
 
   typename Runtime::StopToken stop_token() const noexcept { return stop_.get_token(); }
+
+  /// The caller is part of the group, which cannot be over now.
+  /// Throws: what starting a Task throws.
+  template <class ChildT>
+  void spawn(std::unique_ptr<ChildT> owned) {
+    ChildT& child = *owned.release();
+    if (!this->enlist(child)) {
+      child.cancel();
+    }
+    try {
+      this->start_one(child);
+    } catch (...) {
+      this->dismiss(child);
+      throw;
+    }
+  }
+
+  /// False: the coroutine waits, and may be gone.
+  /// Throws: what starting a Task throws.
+  bool start(Child<Runtime>& body) {
+    this->retain();
+    try {
+      this->start_one(body);
+    } catch (...) {
+      this->block();
+      static_cast<void>(this->goes_on());
+      throw;
+    }
+    return this->goes_on();
+  }
 
   /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,
   /// which may use what is about to be destroyed. The body stays until then, and counts no more.
@@ -131,6 +143,8 @@ class GroupScope final : public Scope<Runtime> {
   template <class Body>
   void settle(Body& body) noexcept {
     const bool open = this->block();
+    this->cancel();
+    this->dispense_with_canceller();
     this->forsake();
     body.give_up();
     QueueCore<Runtime>::run_local_here();
@@ -139,10 +153,8 @@ class GroupScope final : public Scope<Runtime> {
     }
   }
 
- protected:
-  ~GroupScope() override = default;
-
  private:
+  ~GroupScope() override = default;
   void stop() noexcept override { stop_.request_stop(); }
   void wake_blocked() noexcept override { parker_.unpark(); }
 
@@ -154,13 +166,12 @@ class GroupScope final : public Scope<Runtime> {
 template <class Runtime, class R>
 class GroupAwaiter {
  public:
-  GroupAwaiter(GroupScope<Runtime>& scope, Task<R>&& body)
-      : scope_(scope), body_(Ref<TaskNode<R, Runtime>>::adopt(new TaskNode<R, Runtime>(std::move(body)))) {}
+  GroupAwaiter(GroupScope<Runtime>& scope, Task<R>&& body) : scope_(scope), body_(std::move(body)) {}
   GroupAwaiter(const GroupAwaiter&) = delete;
   GroupAwaiter& operator=(const GroupAwaiter&) = delete;
   ~GroupAwaiter() {
     if (waiting_) {
-      scope_.settle(*body_);
+      scope_.settle(body_);
     }
   }
 
@@ -169,45 +180,26 @@ class GroupAwaiter {
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     waiting_ = true;
     scope_.arm(coroutine);
-    body_->start(scope_);
-    return !scope_.started();  // after false, *this may be gone
+    return !scope_.start(body_);  // after true, *this may be gone
   }
   /// Throws: the first failure.
   R await_resume() {
     waiting_ = false;
     scope_.rethrow_failure();
-    return body_->take();
+    return body_.take();
   }
 
  private:
   GroupScope<Runtime>& scope_;
-  Ref<TaskNode<R, Runtime>> body_;
+  TaskChild<R, Runtime> body_;
   bool waiting_ = false;
 };
-
-TOTO_COROUTINES_BEGIN
 
 /// What the body throws before it gives its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
   co_return co_await detail::invoke(body, group);
 }
-
-/// What the Task gives that the body returns, checked in words.
-template <class Body, class Group>
-struct GroupBody {
-  static constexpr auto returned() {
-    if constexpr (std::is_invocable_v<Body, Group>) {
-      return std::type_identity<std::invoke_result_t<Body, Group>>();
-    } else {
-      return std::type_identity<void>();
-    }
-  }
-  using Returned = typename decltype(returned())::type;
-  static_assert(IsTask<Returned>::value,
-                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
-  using Result = typename TaskResult<Returned>::Type;
-};
 
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
@@ -216,8 +208,6 @@ Task<R> run_group(Body body) {
   GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }
-
-TOTO_COROUTINES_END
 
 }  // namespace detail
 
@@ -233,7 +223,10 @@ TOTO_COROUTINES_END
 /// Resumes on: where the coroutine was running; there tasks are cancelled, too.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
-  using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;
+  using Returned = std::invoke_result_t<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>;
+  static_assert(detail::IsTask<Returned>::value,
+                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
+  using R = typename Returned::value_type;
   if constexpr (detail::kDestroyedTwice<Body>) {
     return detail::UnstoredTask<R>(detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body)));
   } else {

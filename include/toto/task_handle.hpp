@@ -108,26 +108,6 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   Journey journey_;
 };
 
-/// What resume_on(), resume_inline() and timeout() give: to be awaited, once.
-template <class Awaiter, bool kTemporary>
-class [[nodiscard("nothing happens unless this is awaited")]] HandleAwaitable {
- public:
-  /// What it is made from may have been a temporary that the compiler would destroy twice.
-  static constexpr bool kMustBeStored = kTemporary;
-
-  explicit HandleAwaitable(Awaiter awaiter) noexcept : awaiter_(std::move(awaiter)) {}
-
-  Awaiter operator co_await() & noexcept { return std::move(awaiter_); }
-  template <class Self = HandleAwaitable>
-  Awaiter operator co_await() && noexcept {
-    static_assert(!kTemporary || !std::is_same_v<Self, HandleAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
-    return std::move(awaiter_);
-  }
-
- private:
-  Awaiter awaiter_;
-};
-
 }  // namespace detail
 
 /// The result of one task that was given to a queue. Move-only; the task is running or queued already.
@@ -247,14 +227,14 @@ class [[nodiscard(
   template <bool kTemporary>
   auto relocate(Whereto whereto) noexcept {
     using Awaiter = detail::MovingHandleAwaiter<T, Runtime>;
-    return detail::HandleAwaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(whereto)));
+    return detail::Awaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(whereto)));
   }
 
   template <bool kTemporary>
   auto limited(Duration limit) {
     detail::check_not_nan(limit, "limit");
     using Awaiter = detail::TimeoutAwaiter<T, Runtime>;
-    return detail::HandleAwaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), limit));
+    return detail::Awaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), limit));
   }
 
  private:
@@ -279,6 +259,7 @@ class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] UnstoredHandle
     : public TaskHandle<T, Runtime> {
  public:
+  static constexpr bool kMustBeStored = true;
   using TaskHandle<T, Runtime>::TaskHandle;
 
   auto operator co_await() & noexcept { return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await(); }

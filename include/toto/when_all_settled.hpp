@@ -6,14 +6,11 @@
 #define TOTO_WHEN_ALL_SETTLED_HPP
 
 #include <exception>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
-#include <vector>
 
-#include "detail/ground/ranges.hpp"
-#include "when_all.hpp"
+#include "detail/gather/awaiter.hpp"
 
 namespace toto::inline v0_1 {
 
@@ -75,36 +72,23 @@ class Settled {
 
 namespace detail {
 
-template <class Child>
-Settled<typename Child::Result> settle(Child& child) {
-  return Settled<typename Child::Result>(std::in_place,
-                                         [&]() -> decltype(auto) { return detail::take_element(child); });
-}
+struct TakeSettled {
+  template <class Child>
+  using Type = Settled<typename Child::Result>;
 
-template <class... Children>
-class SettlingTuple : public TupleOfChildren<Children...> {
- public:
-  using TupleOfChildren<Children...>::TupleOfChildren;
-
-  auto take() {
-    return std::apply(
-        [](auto&... child) { return std::tuple<Settled<typename Children::Result>...>{detail::settle(child)...}; },
-        this->children_);
+  template <class Child>
+  Type<Child> operator()(Child& child) const {
+    return Type<Child>(std::in_place, [&] { return TakeElement()(child); });
   }
 };
 
-template <class Child>
-class SettlingVector : public VectorOfChildren<Child> {
- public:
-  using VectorOfChildren<Child>::VectorOfChildren;
+struct WhenAllSettled {
+  template <class Runtime>
+  using Gathering = AllOf<Runtime>;
 
-  auto take() {
-    std::vector<Settled<typename Child::Result>> results;
-    results.reserve(this->children_.size());
-    for (Child& child : this->children_) {
-      results.push_back(detail::settle(child));
-    }
-    return results;
+  template <class Runtime, class Children>
+  static auto take(AllOf<Runtime>&, Children& children) {
+    return children.take_all(TakeSettled());
   }
 };
 
@@ -114,32 +98,20 @@ class SettlingVector : public VectorOfChildren<Child> {
 /// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running.
 template <class... As>
-  requires(detail::kIsChild<As> && ...)
+  requires(detail::Gatherable<As> && ...)
 auto when_all_settled(As&&... awaitables) {
-  using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
-  using Children = detail::SettlingTuple<typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>...>;
-  constexpr bool kTemporary = ((detail::kUnstored<std::remove_cvref_t<As>> && !std::is_lvalue_reference_v<As>) || ...);
-  return detail::WhenAll<Runtime, Children, kTemporary>(Children{
-      typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>(detail::as_child(awaitables))...});
+  return detail::gather<detail::WhenAllSettled, As...>(awaitables...);
 }
 
-/// The same for a range of handles or of tasks, which are consumed: gives a vector of Settled, also for void.
-template <detail::RangeOfChildren Range>
+/// The same for a range, which is consumed: gives a vector of Settled, also for void.
+template <detail::GatherableRange Range>
 auto when_all_settled(Range&& awaitables) {
-  using A = detail::ElementOf<Range>;
-  using Runtime = typename detail::RuntimeOf<A>::Type;
-  using Child = typename detail::ChildOf<A>::template Type<Runtime>;
-  using Children = detail::SettlingVector<Child>;
-  return detail::WhenAll<Runtime, Children, detail::kDestroyedTwice<Range>>(
-      Children(detail::children_of<Child>(awaitables)));
+  return detail::gather_range<detail::WhenAllSettled, Range>(awaitables);
 }
 
-/// Anything else is refused in words.
 template <class... As>
-  requires(!detail::Gatherable<As...>)
-auto when_all_settled(As&&... /*awaitables*/) {
-  return detail::refuse_children<As...>();
-}
+void when_all_settled(As&&...) =
+    delete;  // when_all, when_any and the like take handles and Tasks (see Gatherable), no others
 
 }  // namespace toto::inline v0_1
 

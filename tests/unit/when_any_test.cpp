@@ -4,7 +4,10 @@
 
 #include <toto/tasks.hpp>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <coroutine>
 #include <exception>
 #include <functional>
 #include <list>
@@ -23,6 +26,7 @@
 #include "support/lifetime_counter.hpp"
 
 using namespace toto_tests;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -77,6 +81,16 @@ auto number_behind(Gate& gate, int number, bool fails = false) {
     return number;
   };
 }
+
+/// Somebody else's awaitable, which can be moved.
+struct Foreign {
+  std::unique_ptr<int> value;
+  static bool await_ready() noexcept { return true; }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  std::unique_ptr<int> await_resume() noexcept { return std::move(value); }
+};
+static_assert(CanWaitForAny<Foreign> && CanWaitForAny<Foreign&> && !CanWaitForAny<const Foreign&>);
+static_assert(!CanWaitForAny<const toto::TaskHandle<>&> && !CanWaitForAny<const std::vector<toto::TaskHandle<>>&>);
 
 }  // namespace
 
@@ -454,4 +468,86 @@ TEST_CASE("a coroutine destroyed in when_all_or_cancel leaves nothing behind", "
     queue.wait_idle();
   }
   CHECK(results.alive() == 0);
+}
+
+TEST_CASE("what a combinator takes may be anything that can be awaited and moved", "[when_any][when_all][I4]") {
+  Gate go;
+  toto::TaskQueue queue(2);
+  toto::InstancePool<int> pool(5);
+  toto::EventLoop loop;
+  const auto number = [](int n) { return n; };
+  SECTION("a limit of time") {
+    auto slow = queue.yield_task(number_behind(go, 1));
+    const auto any = loop.run_sync(toto::when_any(slow, toto::sleep_for(1ms)));
+    CHECK(any.index == 1);
+  }
+  SECTION("by name, and stored before it is awaited") {
+    auto sleep = toto::sleep_for(1ms);
+    auto lease = pool.lease();
+    auto inner = toto::when_all(queue.yield_task(number, 1), queue.yield_task(number, 2));
+    auto all = toto::when_all(sleep, lease, inner, queue.yield_task(number, 3), queue.admission(),
+                              toto::resume_on(loop), queue.yield_task(number, 4).timeout(1h));
+    const auto results = loop.run_sync(all);
+    CHECK(*std::get<1>(results) == 5);
+    CHECK(std::get<2>(results) == std::tuple(1, 2));
+    CHECK(std::get<3>(results) == 3);
+    CHECK(std::get<4>(results).valid());
+    CHECK(std::get<6>(results) == 4);
+  }
+  SECTION("what others have written") {
+    Foreign named{std::make_unique<int>(6)};
+    auto [first, second] = loop.run_sync(toto::when_all_or_cancel(named, Foreign{std::make_unique<int>(7)}));
+    CHECK(*first == 6);
+    CHECK(*second == 7);
+    CHECK(named.value == nullptr);
+  }
+  SECTION("a range of it, whose failures are kept apart") {
+    std::vector<decltype(toto::when_any(std::declval<toto::TaskHandle<int>>(), toto::sleep_for(1h)))> races;
+    for (int i = 0; i < 3; ++i) {
+      auto task = i == 1 ? queue.yield_task([]() -> int { throw 1; }) : queue.yield_task(number, i);
+      task.wait();
+      races.push_back(toto::when_any(std::move(task), toto::sleep_for(1h)));
+    }
+    const auto settled = loop.run_sync(toto::when_all_settled(races));
+    REQUIRE(settled.size() == 3);
+    CHECK(std::get<0>(settled[2].value().result) == 2);
+    CHECK_THROWS_AS(settled[1].value(), int);
+  }
+  go.open();
+}
+
+TEST_CASE("results that can only be copied come out of every combinator", "[when_any][when_all][I4]") {
+  struct CopyOnly {
+    int value = 3;
+    CopyOnly() = default;
+    CopyOnly(const CopyOnly&) = default;
+    CopyOnly& operator=(const CopyOnly&) = default;
+  };
+  toto::TaskQueue queue;
+  const auto give = [] { return CopyOnly(); };
+  std::vector<toto::TaskHandle<CopyOnly>> handles;
+  handles.push_back(queue.yield_task(give));
+  CHECK(toto::sync_wait(toto::when_all(handles)).at(0).value == 3);
+  CHECK(std::get<0>(toto::sync_wait(toto::when_all(queue.yield_task(give)))).value == 3);
+  CHECK(toto::sync_wait(toto::when_any(queue.yield_task(give))).result.value == 3);
+}
+
+TEST_CASE("when_all that waits for the first of many to end last resumes its coroutine once", "[when_all][I6]") {
+  constexpr std::size_t kTasks = 50;
+  std::array<Gate, kTasks> gates;
+  toto::TaskQueue queue(kTasks);
+  std::vector<toto::TaskHandle<int>> handles;
+  for (std::size_t i = 0; i < kTasks; ++i) {
+    handles.push_back(queue.yield_task(number_behind(gates[i], static_cast<int>(i))));
+  }
+  toto::EventLoop loop;
+  loop.post([&] {  // the coroutine waits: each that ends is the one that is watched
+    for (std::size_t i = kTasks; i-- > 0;) {
+      gates[i].open();
+      eventually([&] { return queue.stats().completed == kTasks - i; });
+    }
+  });
+  const std::vector<int> results = loop.run_sync(toto::when_all(handles));
+  CHECK(results.size() == kTasks);
+  CHECK(results.back() == static_cast<int>(kTasks) - 1);
 }

@@ -20,6 +20,8 @@ class LinkedList {
   std::size_t size() const noexcept { return size_; }
   /// Null if the list is empty; the rest follows by `next`.
   Node* front() const noexcept { return first_; }
+  /// The same from the other end, by `previous`.
+  Node* back() const noexcept { return last_; }
 
   void push_back(Node& node) noexcept {
     node.next = nullptr;

@@ -61,6 +61,29 @@ template <class T>
 inline constexpr bool kDestroyedTwice = false;
 #endif
 
+/// To be awaited, once: what gives up its awaiter. `kTemporary`: what it is made from may have been a temporary that the
+/// compiler would destroy twice.
+template <class Awaiter, bool kTemporary>
+class [[nodiscard(
+    "nothing happens unless this is awaited: tasks do not start, and handles are not waited for")]] Awaitable {
+ public:
+  static constexpr bool kMustBeStored = kTemporary;
+
+  template <class... Args>
+  explicit Awaitable(std::in_place_t, Args&&... args) : awaiter_(std::in_place, std::forward<Args>(args)...) {}
+  explicit Awaitable(Awaiter&& awaiter) noexcept : awaiter_(std::move(awaiter)) {}
+
+  Awaiter operator co_await() & noexcept { return std::move(awaiter_); }
+  template <class Self = Awaitable>
+  Awaiter operator co_await() && noexcept {
+    static_assert(!kTemporary || !std::is_same_v<Self, Awaitable>, TOTO_STORE_THE_HANDLE_FIRST);
+    return std::move(awaiter_);
+  }
+
+ private:
+  Awaiter awaiter_;
+};
+
 /// Holds an object in a class that has a constructor, which is what saves it from being destroyed twice.
 template <class T>
 class Named {

@@ -280,8 +280,9 @@ template <class T, class Runtime>
 class [[nodiscard("co_await it: calling lease alone takes no instance")]] LeaseAwaiter {
  public:
   LeaseAwaiter(Ref<PoolCore<Runtime>> pool, CallSite where) noexcept : pool_(std::move(pool)), where_(where) {}
-  LeaseAwaiter(const LeaseAwaiter&) = delete;
-  LeaseAwaiter& operator=(const LeaseAwaiter&) = delete;
+  /// Before it is awaited.
+  LeaseAwaiter(LeaseAwaiter&& other) noexcept : pool_(other.pool_), where_(other.where_) {}
+  LeaseAwaiter& operator=(LeaseAwaiter&&) = delete;
   ~LeaseAwaiter() { let_go(); }
 
   bool await_ready() {

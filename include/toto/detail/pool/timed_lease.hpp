@@ -22,6 +22,9 @@ class [[nodiscard("co_await it: calling lease_for alone takes no instance")]] Ti
  public:
   TimedLeaseAwaiter(Ref<PoolCore<Runtime>> pool, Duration limit, CallSite where) noexcept
       : LeaseAwaiter<T, Runtime>(std::move(pool), where), limit_(limit) {}
+  TimedLeaseAwaiter(TimedLeaseAwaiter&& other) noexcept
+      : LeaseAwaiter<T, Runtime>(std::move(other)), limit_(other.limit_) {}
+  TimedLeaseAwaiter& operator=(TimedLeaseAwaiter&&) = delete;
   ~TimedLeaseAwaiter() { stop_timer(); }
 
   bool await_ready() {

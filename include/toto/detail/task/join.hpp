@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Join: counts the children a coroutine waits for, and continues it once, after as many as it needs. It is shared by
-// the awaiting coroutine, which may be destroyed meanwhile, and by every child that is not over. Read next:
-// children.hpp.
+// Join: counts the children a coroutine waits for, and resumes it once, when all are over. It is shared by the awaiting
+// coroutine, which may be destroyed meanwhile, and by the children that are not over. Read next:
+// ../gather/gathering.hpp.
 
 #ifndef TOTO_DETAIL_TASK_JOIN_HPP
 #define TOTO_DETAIL_TASK_JOIN_HPP
@@ -26,23 +26,17 @@ class Join : public RefCounted<Runtime> {
  public:
   using Worker = detail::Worker<Runtime>;
 
-  /// The coroutine goes on after `needed` of its `children`, which is at most their number. Its home is that of the
-  /// calling thread, unless another is given.
-  Join(std::size_t children, std::size_t needed, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept
-      : remaining_(static_cast<std::ptrdiff_t>(children) + 1),
-        hold_(static_cast<std::ptrdiff_t>(children - needed) + 1),
-        home_(std::move(home)) {
-    node_.join = this;
-  }
+  explicit Join(std::size_t children = 0) noexcept : remaining_(children + 1) { node_.join = this; }
 
   /// The coroutine is to go on ahead of what waits at its home. Before started().
   void hurry() noexcept { ahead_ = true; }
 
-  /// Says who waits. Before started().
+  /// Says who waits, and where it lives: where the calling thread is, unless a home is given. Before started().
   template <class Promise>
-  void arm(std::coroutine_handle<Promise> coroutine) noexcept {
+  void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept {
     coroutine_ = coroutine;
     traveller_ = detail::traveller_in(coroutine);
+    home_ = std::move(home);
   }
 
   /// The promise of the coroutine that waits, or null. Before started().
@@ -53,35 +47,40 @@ class Join : public RefCounted<Runtime> {
     remaining_.fetch_add(1, std::memory_order_relaxed);  // nothing to order: it cannot run out meanwhile
   }
 
-  /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task.
-  void child_over(Worker* worker, QueueCore<Runtime>* queue) noexcept {
-    // acq_rel: the one that makes it run out sees what every child before has written. Below 0: one that was not
-    // needed.
-    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      queue_ = Ref<QueueCore<Runtime>>::share(queue);
-      resume(worker, queue);
+  /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task. True: it was the last. If not,
+  /// *this may be gone.
+  bool child_over(Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    // acq_rel: the one that makes it run out sees what every child before has written.
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+      return false;
     }
+    queue_ = Ref<QueueCore<Runtime>>::share(queue);
+    resume(worker, queue);
+    return true;
   }
 
-  /// All children have been started, and `over` of them were over and have not been counted. True: no need to wait, the
+  /// All children have been started, but for `over` that are over and have not been counted. True: no need to wait, the
   /// coroutine goes on by itself. After false, the coroutine may be gone.
   bool started(std::size_t over = 0) noexcept {
-    // What is held is so much that children cannot make it run out before.
-    const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(over) + hold_;
-    if (remaining_.fetch_sub(step, std::memory_order_acq_rel) > step) {
+    // One more than the children: they cannot make it run out before.
+    if (remaining_.fetch_sub(over + 1, std::memory_order_acq_rel) != over + 1) {
       return false;
     }
     word_.store(Word::done, std::memory_order_relaxed);
     return true;
   }
 
-  /// The coroutine is being destroyed, or has been resumed.
-  void abandon() noexcept {
+  /// The coroutine is being destroyed, or has been resumed. It still is an owner.
+  void leave() noexcept {
     // Sees what the children that are over have written. Pairs with child_over().
     static_cast<void>(remaining_.load(std::memory_order_acquire));
     Word seen = word_.load(std::memory_order_acquire);
-    while (seen != Word::done && !move(seen, Word::abandoned)) {
+    while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {
     }
+  }
+  /// The same, and the end of its ownership.
+  void abandon() noexcept {
+    leave();
     this->release();
   }
 
@@ -92,7 +91,7 @@ class Join : public RefCounted<Runtime> {
   bool block() noexcept {
     Word seen = word_.load(std::memory_order_acquire);
     while (seen != Word::done) {
-      const Word next = seen == Word::waiting ? Word::blocked : Word::abandoned;
+      const Word next = seen == Word::posted || seen == Word::abandoned ? Word::abandoned : Word::blocked;
       if (move(seen, next)) {
         return next == Word::blocked;
       }
@@ -154,9 +153,8 @@ class Join : public RefCounted<Runtime> {
     }
   }
 
-  typename Runtime::template Atomic<std::ptrdiff_t> remaining_;
+  typename Runtime::template Atomic<std::size_t> remaining_;
   typename Runtime::template Atomic<Word> word_{Word::waiting};
-  const std::ptrdiff_t hold_;
   std::coroutine_handle<> coroutine_;
   const Traveller* traveller_ = nullptr;
   Home<Runtime> home_;

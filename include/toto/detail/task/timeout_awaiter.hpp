@@ -29,7 +29,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
  public:
   using State = TaskStateBase<Runtime>;
 
-  TimedWait(State& state, Duration limit) noexcept : Join<Runtime>(1, 1), state_(state) {
+  TimedWait(State& state, Duration limit) noexcept : Join<Runtime>(1), state_(state) {
     this->deadline = limit.after(Runtime::Clock::now());
     this->run = [](Continuation& node, Turn) noexcept { static_cast<TimedWait&>(node).expire(); };
   }

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+//
+// AllOf and FirstOf: gatherings that wait for all of their children, and for one. Read next: fail_fast.hpp.
+
+#ifndef TOTO_DETAIL_GATHER_ALL_OR_FIRST_HPP
+#define TOTO_DETAIL_GATHER_ALL_OR_FIRST_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+#include "../ground/lock.hpp"
+#include "gathering.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Handles' tasks are watched one at a time, from the last to the first: those of one queue mostly end in the order of
+/// adding, so that nearly all are over when the last is, and have cost nothing beyond their own ends. They count as
+/// one; Tasks count one by one.
+template <class Runtime>
+class AllOf : public Gathering<Runtime> {
+ public:
+  bool ready() const noexcept {
+    const Child<Runtime>* child = this->children_.back();
+    while (child != nullptr && child->ready()) {
+      child = child->previous;
+    }
+    return child == nullptr;
+  }
+  /// False: the coroutine waits, and may be gone.
+  /// Throws: what starting a Task throws.
+  bool start() {
+    this->retain();
+    for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next) {
+      if (child->is_task()) {
+        this->start_one(*child);
+      }
+    }
+    this->expect();
+    {
+      const Lock lock(mutex_);
+      unseen_ = this->children_.back();
+    }
+    if (!watch_next()) {
+      this->count(nullptr, nullptr);
+    }
+    return this->goes_on();
+  }
+  /// The coroutine is being destroyed.
+  void forsake() noexcept {
+    {
+      const Lock lock(mutex_);
+      unseen_ = nullptr;
+    }
+    for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next) {
+      child->forsake();
+      child->lose();
+    }
+  }
+
+  void over(Child<Runtime>&, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept final {
+    if (queue == nullptr || !watch_next()) {
+      this->count(worker, queue);
+    }
+  }
+
+ protected:
+  ~AllOf() override = default;
+
+ private:
+  /// False: no handle's task is left to be watched. After true, *this may be gone.
+  bool watch_next() noexcept {
+    const Lock lock(mutex_);
+    while (unseen_ != nullptr) {
+      Child<Runtime>& child = *unseen_;
+      unseen_ = child.previous;
+      if (!child.is_task() && child.watch(*this)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  typename Runtime::Mutex mutex_;  // keeps watch_next() and forsake() apart
+  Child<Runtime>* unseen_ TOTO_GUARDED_BY(mutex_) = nullptr;
+};
+
+/// The first alone counts. Each child owns the gathering until it is over.
+template <class Runtime>
+class FirstOf : public Gathering<Runtime> {
+ public:
+  /// The coroutine takes the losers out before they begin: some may stand in front of it, where it lives.
+  FirstOf() noexcept : Gathering<Runtime>(1) { this->hurry(); }
+
+  /// A handle that is ready has won, before any Task is started.
+  bool ready() noexcept {
+    if (first_ready() == nullptr) {
+      return false;
+    }
+    first_.store(first_ready(), std::memory_order_relaxed);  // one that has ended before that is seen now
+    return true;
+  }
+  bool start() {
+    for (Child<Runtime>* child = this->children_.front(); child != nullptr && first() == nullptr; child = child->next) {
+      this->retain();
+      try {
+        child->start(*this);
+      } catch (...) {
+        this->release();
+        throw;
+      }
+    }
+    return goes_on();
+  }
+  bool goes_on() noexcept { return this->started(); }
+  void forsake() noexcept {
+    for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next) {
+      child->forsake();
+      child->lose();
+    }
+  }
+
+  /// Cancels the others, and lets go of them. Returns the place of the first.
+  std::size_t decide() noexcept {
+    const Child<Runtime>* const winner = first();
+    // The last first: one that stops at once shall not let the next one begin.
+    for (Child<Runtime>* child = this->children_.back(); child != nullptr; child = child->previous) {
+      if (child != winner) {
+        child->cancel();
+      }
+    }
+    std::size_t place = 0;
+    std::size_t place_of_winner = 0;
+    for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next, ++place) {
+      if (child != winner) {
+        child->lose();
+      } else {
+        place_of_winner = place;
+      }
+    }
+    return place_of_winner;
+  }
+
+  void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept final {
+    Child<Runtime>* nobody = nullptr;
+    // Release: pairs with first().
+    if (first_.compare_exchange_strong(nobody, std::addressof(child), std::memory_order_release,
+                                       std::memory_order_relaxed)) {
+      this->child_over(worker, queue);
+    }
+    this->release();
+  }
+  void forgotten() noexcept final { this->release(); }
+
+ protected:
+  ~FirstOf() override = default;
+
+ private:
+  Child<Runtime>* first() const noexcept { return first_.load(std::memory_order_acquire); }
+  Child<Runtime>* first_ready() const noexcept {
+    Child<Runtime>* child = this->children_.front();
+    while (child != nullptr && !child->ready()) {
+      child = child->next;
+    }
+    return child;
+  }
+
+  typename Runtime::template Atomic<Child<Runtime>*> first_{nullptr};
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GATHER_ALL_OR_FIRST_HPP

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+//
+// What can be gathered: handles, Tasks, and anything else that can be awaited, which becomes a Task that does so. Read
+// next: children.hpp.
+
+#ifndef TOTO_DETAIL_GATHER_CHILD_HPP
+#define TOTO_DETAIL_GATHER_CHILD_HPP
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include "../../errors.hpp"
+#include "../../task.hpp"
+#include "../../task_handle.hpp"
+#include "../ground/ranges.hpp"
+#include "../task/awaitable.hpp"
+#include "gathering.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class T, class Runtime>
+class HandleChild final : public Child<Runtime> {
+ public:
+  using Result = T;
+
+  /// Throws: NoState.
+  explicit HandleChild(TaskHandle<T, Runtime>& handle) : HandleChild() { adopt(handle); }
+  HandleChild() noexcept : Child<Runtime>(nullptr) {}
+
+  /// Throws: NoState.
+  void adopt(TaskHandle<T, Runtime>& handle) {
+    this->state_ = HandleAccess::take(handle);
+    if (this->state_ == nullptr) {
+      throw NoState("toto: one of the handles has no task: default-constructed, moved from, or its result taken");
+    }
+  }
+
+  T take() {
+    TaskState<T, Runtime>& ended = *state();
+    this->state_ = nullptr;
+    return ended.consume_resumed();
+  }
+  void rethrow() override { static_cast<void>(state()->take()); }
+
+ private:
+  TaskState<T, Runtime>* state() const noexcept { return static_cast<TaskState<T, Runtime>*>(this->state_); }
+  std::exception_ptr failure() const noexcept override { return state()->failure(); }
+};
+
+/// Nothing can stop it, except that its frame is destroyed.
+template <class T, class Runtime>
+class TaskChild final : public Child<Runtime> {
+ public:
+  using Result = T;
+
+  /// Throws: NoState.
+  explicit TaskChild(Task<T>&& task) : Child<Runtime>(nullptr), task_(std::move(task)) {
+    if (!task_.valid()) {
+      throw NoState("toto: one of the tasks is empty: default-constructed or moved from");
+    }
+  }
+  TaskChild(TaskChild&& other) noexcept : Child<Runtime>(nullptr), task_(std::move(other.task_)) {}
+  TaskChild& operator=(TaskChild&&) = delete;
+  ~TaskChild() override = default;
+
+  void start(Gathering<Runtime>& gathering) override {
+    this->gathering_ = &gathering;
+    word_.store(Word::begun, std::memory_order_relaxed);
+    try {
+      TaskAccess::start(task_, &TaskChild::task_ended, this, gathering.starter());  // after this *this may be gone
+    } catch (...) {
+      word_.store(Word::idle, std::memory_order_relaxed);
+      throw;
+    }
+  }
+  T take() { return TaskAccess::take(task_); }
+  void rethrow() override { static_cast<void>(TaskAccess::take(task_)); }
+
+  void lose() noexcept override {
+    if (!end(Word::lost)) {
+      task_ = Task<T>();
+    }
+  }
+  void forsake() noexcept override {
+    if (end(Word::over)) {
+      task_ = Task<T>();
+      this->gathering_->over(*this, nullptr, nullptr);
+    }
+  }
+  /// The same, but its frame stays until this goes.
+  void give_up() noexcept {
+    if (end(Word::over)) {
+      this->gathering_->over(*this, nullptr, nullptr);
+    }
+  }
+
+ private:
+  /// idle -> begun -> over | lost.
+  enum class Word : std::uint8_t { idle, begun, over, lost };
+
+  /// acq_rel: pairs with itself. Of the task's end and its loss, whichever comes second destroys the frame. False: that
+  /// is the caller, or it has not begun.
+  bool end(Word how) noexcept {
+    Word seen = Word::begun;
+    return word_.compare_exchange_strong(seen, how, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  /// It is still on the calling thread's stack.
+  static void task_ended(void* context) noexcept {
+    auto& child = *static_cast<TaskChild*>(context);
+    if (!child.end(Word::over)) {
+      child.task_ = Task<T>();  // it has lost
+    }
+    child.gathering_->over(child, nullptr, nullptr);
+  }
+
+  std::exception_ptr failure() const noexcept override { return task_.valid() ? TaskAccess::failure(task_) : nullptr; }
+
+  Task<T> task_;
+  typename Runtime::template Atomic<Word> word_{Word::idle};
+};
+
+/// What can be gathered: it is emptied, or moved.
+template <class A, class Value = std::remove_reference_t<A>>
+concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Value> && kCanBeAwaited<Value>;
+template <class R>
+concept GatherableRange = InputRange<R> && Gatherable<std::iter_reference_t<IteratorOf<R>>>;
+
+template <class A>
+Task<AwaitResult<A>> await_moved(A awaitable) {
+  if constexpr (requires { awaitable.await_ready(); }) {
+    co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to
+  } else {
+    co_return co_await detail::as_stored(awaitable);
+  }
+}
+
+/// What the child of an argument is made from: a handle, which it empties, a Task, or a Task that awaits anything else.
+template <class T, class Runtime>
+TaskHandle<T, Runtime>& give(TaskHandle<T, Runtime>& handle) noexcept {
+  return handle;
+}
+template <class T>
+Task<T>&& give(Task<T>& task) noexcept {
+  return std::move(task);
+}
+template <class A>
+  requires(!IsHandle<A>::value && !IsTask<A>::value)
+Task<AwaitResult<A>> give(A& awaitable) {
+  return detail::await_moved<A>(std::move(awaitable));
+}
+
+/// The child of what give() gives. `Default` is the runtime of a Task.
+template <class Default, class Given>
+struct ChildFrom;
+template <class Default, class T, class Runtime>
+struct ChildFrom<Default, TaskHandle<T, Runtime>> {
+  using Type = HandleChild<T, Runtime>;
+};
+template <class Default, class T>
+struct ChildFrom<Default, Task<T>> {
+  using Type = TaskChild<T, Default>;
+};
+template <class Default, class A>
+using ChildOf = typename ChildFrom<
+    Default, std::remove_reference_t<decltype(detail::give(std::declval<std::remove_reference_t<A>&>()))>>::Type;
+
+/// The runtime of the first handle; StdRuntime if there is none.
+template <class... As>
+struct RuntimeOf {
+  using Type = StdRuntime;
+};
+template <class A, class... As>
+struct RuntimeOf<A, As...> : RuntimeOf<As...> {};
+template <class T, class Runtime, class... As>
+struct RuntimeOf<TaskHandle<T, Runtime>, As...> {
+  using Type = Runtime;
+};
+template <class T, class Runtime, class... As>
+struct RuntimeOf<UnstoredHandle<T, Runtime>, As...> {
+  using Type = Runtime;
+};
+
+/// A temporary that the compiler would destroy twice, or what was made from one; see temporaries.hpp.
+template <class A>
+consteval bool is_unstored() {
+  if constexpr (std::is_lvalue_reference_v<A>) {
+    return false;
+  } else if constexpr (requires { std::remove_reference_t<A>::kMustBeStored; }) {
+    return std::remove_reference_t<A>::kMustBeStored;
+  } else {
+    return kDestroyedTwice<A>;
+  }
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GATHER_CHILD_HPP

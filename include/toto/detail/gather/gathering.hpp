@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// The room `gather`: several awaited as one. A Gathering is the join of a combinator or a group; each of what it waits
+// for is a Child, which tells it once that it is over. May use the rooms ground, executor, queue, task and loop. Read
+// next: child.hpp (what can be gathered), all_or_first.hpp and fail_fast.hpp (what is waited for), awaiter.hpp (how a
+// combinator is made of these), ../../task_group.hpp.
+
+#ifndef TOTO_DETAIL_GATHER_GATHERING_HPP
+#define TOTO_DETAIL_GATHER_GATHERING_HPP
+
+#include <exception>
+#include <utility>
+
+#include "../../errors.hpp"
+#include "../ground/linked_list.hpp"
+#include "../task/join.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class Gathering;
+
+/// One of several that are awaited: a handle's task, which runs already, or a Task, which its gathering starts. It lives
+/// in one block with its gathering, or belongs to a group's list.
+template <class Runtime>
+class Child : public Observer<Runtime> {
+ public:
+  Child(Child&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Child& operator=(Child&&) = delete;
+  virtual ~Child() { Child::lose(); }
+
+  bool is_task() const noexcept { return state_ == nullptr; }
+  bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
+  /// It will tell `gathering` when it is over: from now on it may do so.
+  /// Throws: what starting a Task throws; then it will not tell.
+  virtual void start(Gathering<Runtime>& gathering) {
+    if (!watch(gathering)) {
+      gathering.over(*this, nullptr, &state_->core());
+    }
+  }
+  /// The same for a handle's task. False: it is over already, and does not tell.
+  bool watch(Gathering<Runtime>& gathering) noexcept {
+    gathering_ = &gathering;
+    return !state_->ready() && state_->observe(*this);
+  }
+
+  /// A task that has not begun never will; a running one is asked to stop. Thread-safe, also when it is over.
+  void cancel() noexcept {
+    if (state_ != nullptr) {
+      state_->cancel();
+    }
+  }
+  /// Nobody will ask for its result, which is destroyed when it ends; so is the frame of a Task, which runs on until
+  /// then.
+  virtual void lose() noexcept {
+    if (state_ != nullptr) {
+      std::exchange(state_, nullptr)->drop();
+    }
+  }
+  /// The coroutine is being destroyed: a Task that has begun is destroyed with it, and tells.
+  virtual void forsake() noexcept {}
+
+  /// It ended with an exception, or was cancelled. Over, and nobody has taken the result.
+  bool failed() const noexcept {
+    return state_ != nullptr ? state_->outcome() != Outcome::value : failure() != nullptr;
+  }
+  /// That exception is a TaskCancelled.
+  bool was_cancelled() const noexcept {
+    const std::exception_ptr thrown = failure();
+    try {
+      if (thrown) {
+        std::rethrow_exception(thrown);
+      }
+    } catch (const TaskCancelled&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+    return true;  // only the library's own reason is kept as a code
+  }
+  /// Throws: that exception.
+  virtual void rethrow() = 0;
+
+  // In the list of its gathering.
+  Child* next = nullptr;
+  Child* previous = nullptr;
+  /// Of a group's child, guarded by its mutex: it belongs to the list; it is over.
+  bool listed = false;
+  bool over = false;
+
+ protected:
+  explicit Child(TaskStateBase<Runtime>* state) noexcept : state_(state) {}
+
+  virtual std::exception_ptr failure() const noexcept = 0;
+
+  TaskStateBase<Runtime>* state_;            // of a handle's task; null for a Task
+  Gathering<Runtime>* gathering_ = nullptr;  // once started
+
+ private:
+  void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept final {
+    gathering_->over(*this, worker, &queue);
+  }
+  void forgotten() noexcept final { gathering_->forgotten(); }
+};
+
+/// A join of children that own it together, once it has been started: the last one that is over gives that back, so
+/// that none pays for a reference.
+template <class Runtime>
+class Gathering : public Join<Runtime> {
+ public:
+  using Join<Runtime>::Join;
+
+  /// Before it is awaited.
+  void add(Child<Runtime>& child) noexcept { children_.push_back(child); }
+  bool empty() const noexcept { return children_.empty(); }
+
+  /// `child` is over. On the thread where it ended; runs no user code. After this *this may be gone.
+  virtual void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept = 0;
+  /// Instead of over(): the coroutine has let go of a handle's task.
+  virtual void forgotten() noexcept { count(nullptr, nullptr); }
+
+  /// All have been started. False: the coroutine waits, and may be gone.
+  bool goes_on() noexcept {
+    if (!this->started()) {
+      return false;
+    }
+    this->release();
+    return true;
+  }
+
+ protected:
+  ~Gathering() override = default;
+
+  /// One more counts, and is started. After this it may be gone.
+  /// Throws: what starting a Task throws; it does not count then.
+  void start_one(Child<Runtime>& child) {
+    this->expect();
+    try {
+      child.start(*this);
+    } catch (...) {
+      count(nullptr, nullptr);
+      throw;
+    }
+  }
+  void count(Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept {
+    if (this->child_over(worker, queue)) {
+      this->release();
+    }
+  }
+
+  LinkedList<Child<Runtime>> children_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GATHER_GATHERING_HPP
