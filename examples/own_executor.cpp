@@ -18,8 +18,6 @@
 /// The main loop of an imaginary GUI toolkit: runs messages on the thread that calls run().
 class Window {
  public:
-  ~Window() { const std::lock_guard lock(mutex_); }  // no thread is inside post() any more
-
   template <class Message>
   void post(Message message) noexcept {
     const std::lock_guard lock(mutex_);
