@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Coroutines can continue on an event loop of your own, a GUI's for example: anything with `post(function)
-// noexcept` is an executor, and resume_on() names the one to continue on. It must outlive the coroutines that
-// come back to it, and every call of its post().
+// noexcept` is an executor, and resume_on() names the one to continue on. It ends after the queues and loops whose
+// work comes back to it.
 
 #include <condition_variable>
 #include <functional>
