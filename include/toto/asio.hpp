@@ -89,7 +89,7 @@ namespace toto::inline v0_1 {
 namespace detail {
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Somebody waits for a task in Asio's way. Owned by the list of its context, by the task until it is over, and by the
+/// A wait for a task in Asio's way. Owned by the list of its context, by the task until it has ended, and by the
 /// handler's cancellation slot.
 template <class Runtime>
 class AsioWait : public RefCounted<Runtime> {
@@ -98,9 +98,9 @@ class AsioWait : public RefCounted<Runtime> {
   AsioWait* next = nullptr;
   AsioWait* previous = nullptr;
 
-  /// The task is over: hands the wait to the executor of the handler, as one more owner.
+  /// The task has ended: passes the wait to the handler's executor, as one more owner.
   virtual void post() noexcept = 0;
-  /// Destroys the handler without calling it, and lets go of the task.
+  /// Destroys the handler without calling it, and drops the task.
   virtual void abandon() noexcept = 0;
 };
 
@@ -141,7 +141,7 @@ class AsioWaits : public RefCounted<Runtime> {
     }
   }
   /// The context is being destroyed.
-  /// Blocks: until nobody posts to it any more.
+  /// Blocks: until no thread is posting to it.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
@@ -171,7 +171,8 @@ class AsioContext final : public net::execution_context::service {
 
   explicit AsioContext(net::execution_context& context)
       : net::execution_context::service(context), waits_(Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>)) {
-    // Services end in the opposite order of their making. That of strands has to end after this one, which posts to it.
+    // Services are destroyed in reverse order of construction. That of strands must outlive this one, which posts to
+    // it.
     static_cast<void>(net::strand<JustContext>(JustContext{&context}));
   }
   ~AsioContext() override {
@@ -324,7 +325,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   std::optional<Work> work_;
   Ref<AsioWaits<Runtime>> waits_;
   std::optional<Handler> handler_;
-  /// Null: nobody waits for it any more. A canceller may be at it on another thread while the handler is called.
+  /// Null: no one waits for it any more. A canceller may use it on another thread while the handler is called.
   TaskState<T, Runtime>* state_ = nullptr;
 };
 

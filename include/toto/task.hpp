@@ -31,7 +31,7 @@ struct IsTask : std::false_type {};
 template <class T>
 struct IsTask<Task<T>> : std::true_type {};
 
-/// What a callable that returns T gives in the end: for a Task<U>, what the coroutine gives.
+/// The result of a callable that returns T: for a Task<U>, that of the coroutine.
 template <class T>
 struct TaskResult {
   using Type = T;
@@ -92,7 +92,7 @@ class TaskPromiseBase : public Jumper, public Traveller {
   };
   static FinalAwaiter final_suspend() noexcept { return {}; }
 
-  /// Somebody awaits or runs the coroutine already.
+  /// The coroutine is being awaited or run already.
   bool started() const noexcept { return ended_ != nullptr || awaiter_.coroutine; }
 
   void on_end(Ended ended, void* context) noexcept {
@@ -305,7 +305,7 @@ struct TaskResult<UnstoredTask<T>> {
   using Type = T;
 };
 
-/// For whoever runs a task that nobody awaits: queues, loops, sync_wait.
+/// For what runs a Task that no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
   /// frame is to be destroyed later. `starter`: the coroutine that starts it, if that is known.
@@ -315,7 +315,7 @@ struct TaskAccess {
     task.coroutine_.promise().begin_where(starter);
     resume(task, ended, context);
   }
-  /// The same for whoever has to know whether it is away.
+  /// The same for an owner that needs to know whether it is away.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
     check_startable(task);

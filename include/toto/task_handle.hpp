@@ -50,7 +50,7 @@ struct Whereto {
   }
 };
 
-/// Awaits one task. Owns the task's state from the co_await on; destroyed while suspended, it lets go of the task.
+/// Awaits one task. Owns the task's state from the co_await on; if it is destroyed while suspended, it drops the task.
 template <class T, class Runtime>
 class HandleAwaiter {
  public:

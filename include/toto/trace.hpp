@@ -207,7 +207,7 @@ class TraceWriter final : public QueueObserver {
   std::map<std::uint64_t, std::unique_ptr<Log>> logs_ TOTO_GUARDED_BY(mutex_);  // by the number of the thread
   std::map<std::string, std::unique_ptr<Name>, std::less<>> names_ TOTO_GUARDED_BY(mutex_);
   std::vector<Track> tracks_ TOTO_GUARDED_BY(mutex_);  // the first is number 1
-  /// Tracks of workers that have ended, by name: the next one of that name goes on there.
+  /// Tracks of workers that have ended, by name: the next worker of that name continues there.
   std::multimap<std::string, std::uint32_t, std::less<>> free_tracks_ TOTO_GUARDED_BY(mutex_);
   detail::TraceChunks held_ TOTO_GUARDED_BY(mutex_);
 };
@@ -328,9 +328,9 @@ inline void TraceWriter::thread_ended(std::string_view queue, std::size_t number
   held_.push(thread.log->take());
   logs_.erase(thread.number);
   thread.writer = 0;
-  try {  // last: who goes on there is held after this
+  try {  // last: what the next worker records is held after this
     free_tracks_.emplace(std::string(queue) + '-' + std::to_string(number), track);
-  } catch (...) {  // then nobody does
+  } catch (...) {  // the next worker gets a new track
   }
 }
 
