@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Coroutines can continue on an event loop of your own, a GUI's for example: anything with `post(function)
-// noexcept` is an executor, and resume_on() names the one to continue on. It must outlive the coroutines that
-// come back to it, and every call of its post().
+// noexcept` is an executor, and resume_on() names the one to continue on. It ends after the queues and loops whose
+// work comes back to it.
 
 #include <condition_variable>
 #include <functional>
@@ -18,8 +18,6 @@
 /// The main loop of an imaginary GUI toolkit: runs messages on the thread that calls run().
 class Window {
  public:
-  ~Window() { const std::lock_guard lock(mutex_); }  // no thread is inside post() any more
-
   template <class Message>
   void post(Message message) noexcept {
     const std::lock_guard lock(mutex_);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// async_get: waits for a task as Asio's own operations are waited for, with any completion token. Opt-in: tasks.hpp does
-// not include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or newer).
+// async_get: waits for a task the way Asio's own operations are waited for, with any completion token. Opt-in:
+// tasks.hpp does not include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or
+// newer).
 
 #ifndef TOTO_ASIO_HPP
 #define TOTO_ASIO_HPP
 
 #ifdef TOTO_BOOST_ASIO
 #if !__has_include(<boost/asio/version.hpp>)
-#error "toto/asio.hpp: TOTO_BOOST_ASIO is defined, but there is no Boost.Asio; without it, Asio is used"
+#error "toto/asio.hpp: TOTO_BOOST_ASIO is defined, but Boost.Asio was not found; without the macro, Asio is used"
 #endif
 #include <boost/asio/version.hpp>
 #if BOOST_ASIO_VERSION < 101900
@@ -27,7 +28,7 @@
 #include <boost/asio/system_executor.hpp>
 #else
 #if !__has_include(<asio/version.hpp>)
-#error "toto/asio.hpp: there is no Asio; for Boost.Asio, define TOTO_BOOST_ASIO for all that includes this header"
+#error "toto/asio.hpp: Asio was not found; to use Boost.Asio, define TOTO_BOOST_ASIO wherever this header is included"
 #endif
 #include <asio/version.hpp>
 #if ASIO_VERSION < 101900
@@ -72,8 +73,8 @@ namespace net = boost::asio;
 inline constexpr std::string_view kOtherAsio = "asio::";
 }  // namespace toto::inline v0_1::detail::inline boost_asio
 #define TOTO_DETAIL_OTHER_ASIO                                                                                  \
-  "toto: this token is Asio's, but with TOTO_BOOST_ASIO async_get is for Boost.Asio: give one of boost::asio, " \
-  "or do not define it"
+  "toto: this token is Asio's, but with TOTO_BOOST_ASIO async_get is for Boost.Asio: pass one of boost::asio, " \
+  "or do not define the macro"
 #else
 #define TOTO_DETAIL_ASIO standalone_asio
 namespace toto::inline v0_1::detail::inline standalone_asio {
@@ -89,7 +90,7 @@ namespace toto::inline v0_1 {
 namespace detail {
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Somebody waits for a task in Asio's way. Owned by the list of its context, by the task until it is over, and by the
+/// A wait for a task in Asio's way. Owned by the list of its context, by the task until it has ended, and by the
 /// handler's cancellation slot.
 template <class Runtime>
 class AsioWait : public RefCounted<Runtime> {
@@ -98,9 +99,9 @@ class AsioWait : public RefCounted<Runtime> {
   AsioWait* next = nullptr;
   AsioWait* previous = nullptr;
 
-  /// The task is over: hands the wait to the executor of the handler, as one more owner.
+  /// The task has ended: passes the wait to the handler's executor, as one more owner.
   virtual void post() noexcept = 0;
-  /// Destroys the handler without calling it, and lets go of the task.
+  /// Destroys the handler without calling it, and drops the task.
   virtual void abandon() noexcept = 0;
 };
 
@@ -141,7 +142,7 @@ class AsioWaits : public RefCounted<Runtime> {
     }
   }
   /// The context is being destroyed.
-  /// Blocks: until nobody posts to it any more.
+  /// Blocks: until no thread is posting to it.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
@@ -171,7 +172,8 @@ class AsioContext final : public net::execution_context::service {
 
   explicit AsioContext(net::execution_context& context)
       : net::execution_context::service(context), waits_(Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>)) {
-    // Services end in the opposite order of their making. That of strands has to end after this one, which posts to it.
+    // Services are destroyed in reverse order of construction. That of strands must outlive this one, which posts to
+    // it.
     static_cast<void>(net::strand<JustContext>(JustContext{&context}));
   }
   ~AsioContext() override {
@@ -324,7 +326,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   std::optional<Work> work_;
   Ref<AsioWaits<Runtime>> waits_;
   std::optional<Handler> handler_;
-  /// Null: nobody waits for it any more. A canceller may be at it on another thread while the handler is called.
+  /// Null: no one waits for it any more. A canceller may use it on another thread while the handler is called.
   TaskState<T, Runtime>* state_ = nullptr;
 };
 
@@ -371,21 +373,22 @@ auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
 
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Waits for a task as Asio's operations are waited for: `co_await toto::async_get(handle, asio::use_awaitable)`. The
-/// completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is what
-/// TaskHandle::get() would throw; T is default-constructed then. Takes the task out of the handle at once.
+/// Waits for a task the way Asio's operations are waited for: `co_await toto::async_get(handle, asio::use_awaitable)`.
+/// The completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is
+/// what TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
 ///
 /// The handler is called on its associated executor (without one, on Asio's system_executor), never within this call.
-/// Until then that executor has outstanding work: an io_context keeps running. If its execution context is destroyed
-/// before, so is the handler, and the task runs on as if the handle had been dropped.
-/// Its cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if
-/// the task has not begun. The handler is called all the same, and told how the task has ended. So Asio's cancel_after()
-/// ends the wait when the task has ended: one that runs has to look at its StopToken.
-/// The handler's associated allocator is not used: the task's end is posted, and memory released, on other threads.
-/// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations, and then the task
-/// runs on. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
-/// when the handler is to be posted, the process ends (std::terminate), since nobody could be told.
-/// Thread safety: the slot is used as Asio asks for: by one thread at a time, and not while the context is destroyed.
+/// Until then that executor has outstanding work, so an io_context keeps running. If its execution context is destroyed
+/// first, so is the handler, and the task runs as if the handle had been dropped. Its cancellation slot cancels the
+/// task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the task has not begun. The handler
+/// is still called, with the outcome of the task. So with Asio's cancel_after() the wait ends when the task has ended:
+/// a running one has to check its StopToken. The handler's associated allocator is not used: the task's end is posted,
+/// and memory released, on other threads.
+/// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations; the task then still
+/// runs. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
+/// when the handler is posted, the process ends (std::terminate), since there is no one to report it to.
+/// Thread safety: the slot must be used as Asio requires: by one thread at a time, and not while the context is being
+/// destroyed.
 template <class Handle, class Token>
   requires(detail::IsHandle<std::remove_cvref_t<Handle>>::value)
 auto async_get(Handle&& handle, Token&& token) {

@@ -13,18 +13,18 @@
 
 namespace toto::inline v0_1 {
 
-/// A line of source code. As a defaulted parameter, `CallSite where = CallSite::current()`, it is the caller's.
-/// Trivially copyable; the name lives as long as the program.
+/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's. Trivially
+/// copyable; the name lives as long as the program.
 struct CallSite {
   const char* file = "";
-  unsigned line = 0;  ///< 0: not known
+  unsigned line = 0;  ///< 0: unknown
 
   static constexpr CallSite current(const char* file = __builtin_FILE(),
                                     unsigned line = static_cast<unsigned>(__builtin_LINE())) noexcept {
     return {file, line};
   }
 
-  /// "src/main.cpp:12", or "" if it is not known.
+  /// Returns "src/main.cpp:12", or "" if it is unknown.
   std::string text() const { return line == 0 ? std::string() : detail::join({file, ":", detail::Digits(line)}); }
 };
 

@@ -16,9 +16,9 @@
 
 namespace toto::inline v0_1 {
 
-/// A length of time in nanoseconds that saturates: anything too long to count is never().
+/// A length of time in nanoseconds that saturates: anything too long to represent is never().
 ///
-/// A floating-point NaN is kept, so that whoever takes the duration can refuse it by name.
+/// A floating-point NaN is kept, so that the function it is passed to can refuse it by name.
 /// Thread safety: a value.
 class Duration {
  public:
@@ -30,19 +30,20 @@ class Duration {
   constexpr Duration(std::chrono::duration<Rep, Period> length) noexcept  // NOLINT(google-explicit-constructor)
       : count_(to_nanoseconds<Rep, Period>(length.count())) {}
 
-  /// Longer than any wait: hours::max() and infinity give this too.
+  /// Longer than any wait; hours::max() and infinity convert to this, too.
   static constexpr Duration never() noexcept { return Duration(kMax); }
 
   constexpr bool is_nan() const noexcept { return count_ == kNan; }
   constexpr bool is_never() const noexcept { return count_ == kMax; }
   constexpr bool is_negative() const noexcept { return count_ < 0 && !is_nan(); }
 
-  /// NaN gives zero.
+  /// Returns the length; zero for NaN.
   constexpr std::chrono::nanoseconds nanoseconds() const noexcept {
     return std::chrono::nanoseconds(is_nan() ? 0 : count_);
   }
 
-  /// `from` plus this length, or TimePoint::max() if that is never or cannot be represented.
+  /// Returns `from` plus this length; TimePoint::max() if this is never(); max() or min() if the sum cannot be
+  /// represented.
   template <class TimePoint>
   constexpr TimePoint after(TimePoint from) const noexcept {
     if (is_never()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What toto throws. Every type derives from toto::Error; wrong arguments are std::invalid_argument, and a thread that
-// cannot be started is the std::system_error the system gave.
+// What toto throws. Every type derives from toto::Error. Wrong arguments are reported as std::invalid_argument, and a
+// thread that cannot be started as the system's std::system_error.
 
 #ifndef TOTO_ERRORS_HPP
 #define TOTO_ERRORS_HPP
@@ -18,7 +18,8 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A task was added to a queue that has closed. The text names the queue.
+/// A task was added to a queue that has closed, or a coroutine asked for room in it, or moved to it by schedule() when
+/// it had ended. The text names the queue.
 struct QueueClosed : Error {
   using Error::Error;
 };
@@ -28,7 +29,8 @@ struct QueueFull : Error {
   using Error::Error;
 };
 
-/// The task will never run, or its thread was unwound by force. One that was asked to stop and did gives its result.
+/// The task will never run, or its thread was unwound by force. A task that was asked to stop while running still has a
+/// result.
 struct TaskCancelled : Error {
   using Error::Error;
 };
@@ -38,12 +40,12 @@ struct TimedOut : Error {
   using Error::Error;
 };
 
-/// An instance of a pool that has closed is wanted.
+/// An instance of a closed pool was requested.
 struct PoolClosed : Error {
   using Error::Error;
 };
 
-/// An AwaitableInstance over a weak_ptr whose object has died.
+/// The object of an AwaitableInstance over a weak_ptr has been destroyed.
 struct InstanceGone : Error {
   using Error::Error;
 };
@@ -53,7 +55,7 @@ struct NoState : Error {
   using Error::Error;
 };
 
-/// This blocking wait could never end. The text says who waits for whom.
+/// This blocking wait could never end. The text says who waits for what.
 struct DeadlockError : Error {
   using Error::Error;
 };

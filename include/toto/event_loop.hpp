@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// EventLoop: one thread that runs coroutines, posted functions and timers, in order. Coroutines that suspend on it come
-// back to it. It has the part that Tornado's IOLoop has in the seed; a program with a loop of its own uses ExecutorRef
-// instead. Read next: sync_wait.hpp.
+// EventLoop: runs coroutines, posted functions and timers on one thread, in order. Coroutines that suspend on it come
+// back to it. It is what Tornado's IOLoop is in the seed; a program that has a loop already uses ExecutorRef instead.
+// Read next: sync_wait.hpp.
 
 #ifndef TOTO_EVENT_LOOP_HPP
 #define TOTO_EVENT_LOOP_HPP
@@ -24,16 +24,16 @@
 
 namespace toto::inline v0_1 {
 
-/// A loop for one thread, which is whichever calls run() or run_sync().
+/// A loop for one thread: the one that calls run() or run_sync().
 ///
 /// Lifetime: the destructor destroys the coroutines that the loop has started and that wait on it, and drops posted
-/// functions. One that is away, on a queue or another executor to which it has moved, is not touched: it runs on without
-/// a home, and frees itself at its end. Any other coroutine that would come back continues as if it had no home: on the
-/// worker that finishes what it waits for, on a worker of that queue if its task is over already, or, after sleep_for
-/// and where there is no such queue or it has ended, on the thread of the timers. The destructor resumes it itself only
-/// where that thread cannot be started, and after a queue's call() whose queue has ended.
-/// In what the loop runs, the destructor returns at once, and run() does the rest before it returns. On another thread it
-/// makes run() return, and blocks until it has.
+/// functions. A coroutine that is away, on a queue or another executor to which it has moved, is not touched: it
+/// continues without a home, and frees itself when it ends. Any other coroutine that would come back continues as if it
+/// had no home: on the worker that finishes what it waits for; on a worker of that queue if its task has ended already;
+/// or, after sleep_for and where there is no such queue or it has ended, on the timer thread. The destructor resumes it
+/// itself only if that thread cannot be started, and after a queue's call() whose queue has ended.
+/// In something that the loop runs, the destructor returns at once, and run() does the rest before it returns. On
+/// another thread it makes run() return, and blocks until it has.
 /// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
 /// time.
 template <class Runtime = StdRuntime>
@@ -47,19 +47,20 @@ class BasicEventLoop {
   /// Runs what is posted, due and spawned until stop(), or until nothing is left: no posted function, no timer, no
   /// spawned coroutine that has not ended. May be called again.
   /// Blocks: until then.
-  /// Throws: what a posted function or a spawned coroutine threw; what else is there waits for the next run().
+  /// Throws: what a posted function or a spawned coroutine threw; everything else waits for the next run().
   /// std::logic_error if the loop is running already.
   void run() { core_->run_all(); }
 
-  /// Makes run() return after what it is doing now; what is posted stays until it runs again. A request made while
-  /// the loop does not run is kept for the next run(), which returns at once, or the next run_sync(), which throws
-  /// Error. It ends one run. Thread-safe.
+  /// Makes run() return after what it is doing now; what is posted stays until the loop runs again. A request made
+  /// while the loop is not running is kept for the next run(), which returns at once, or the next run_sync(), which
+  /// throws Error. It ends one run. Thread-safe.
   void stop() noexcept { core_->stop(); }
 
-  /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
+  /// Runs the loop until `awaitable` is done, and returns its result or throws what it threw.
   /// Blocks: until then.
-  /// Throws: also toto::Error if the loop is stopped or destroyed first: the awaitable has begun then, and what awaits it
-  /// here is destroyed, unless it is away; and what run() throws. If the loop is running already, nothing has begun.
+  /// Throws: also toto::Error if the loop is stopped or destroyed first: in that case the awaitable has begun, and what
+  /// awaits it here is destroyed, unless it is away; and what run() throws. If the loop is running already, nothing has
+  /// begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     using A = std::remove_cvref_t<Awaitable>;
@@ -70,8 +71,8 @@ class BasicEventLoop {
     }
   }
 
-  /// Calls `fn()` on the loop's thread, behind what is posted already. If it returns a Task, that is run to its end as
-  /// if it had been spawned, and `fn` is kept until then; so it is with call_later and the timers. Thread-safe.
+  /// Calls `fn()` on the loop's thread, behind what is posted already. If it returns a Task, that runs to its end as if
+  /// it had been spawned, and `fn` is kept until then; call_later and the timers do the same. Thread-safe.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
@@ -80,22 +81,23 @@ class BasicEventLoop {
     core_->post_function(std::forward<F>(fn));
   }
 
-  /// Calls `fn()` on the loop's thread after `delay`, 0 or more. Thread-safe.
+  /// Calls `fn()` on the loop's thread after `delay`, which is 0 or more. Thread-safe.
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc.
   template <class F>
   void call_later(Duration delay, F&& fn) {
     post_after(delay, std::forward<F>(fn)).detach();
   }
 
-  /// The same with a timer that can stop it, and does so when it is destroyed: from any thread.
+  /// The same, but returns a timer that can stop the call, from any thread, and does so when it is destroyed.
   template <class F>
   BasicTimer<Runtime> post_after(Duration delay, F&& fn) {
     detail::check_duration(delay, "delay");
     return start(delay, Duration::never(), std::forward<F>(fn));
   }
 
-  /// The same after each `period`, above 0, until the timer is stopped or destroyed. Times that pass while the loop is
-  /// busy or does not run, or while the Task of a call has not ended, are left out, and the following are kept.
+  /// The same after each `period`, which is positive, until the timer is stopped or destroyed. Ticks that pass while
+  /// the loop is busy or not running, or while the Task of a call has not ended, are skipped; later ticks stay on
+  /// schedule.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
     detail::check_period(period);
@@ -107,17 +109,17 @@ class BasicEventLoop {
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   void spawn(Task<> task) {
     if (!task.valid()) {
-      throw std::invalid_argument("toto: task is empty; give a Task that a coroutine has returned");
+      throw std::invalid_argument("toto: task is empty; pass a Task that a coroutine has returned");
     }
     core_->spawn(std::move(task));
   }
 
-  /// Where coroutines continue: `std::move(handle).resume_on(loop)`.
+  /// Returns this loop as a place to continue on: `std::move(handle).resume_on(loop)`.
   BasicExecutorRef<Runtime> executor() noexcept {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The loop that is running on the calling thread, or null.
+  /// Returns the loop that is running on the calling thread, or null.
   static BasicEventLoop* current() noexcept {
     auto* const executor = detail::ThreadContext<Runtime>::current().executor;
     return executor == nullptr ? nullptr : static_cast<BasicEventLoop*>(executor->event_loop());
@@ -129,7 +131,7 @@ class BasicEventLoop {
   template <class F>
   static consteval void require_callable() {
     static_assert(std::is_invocable_v<std::decay_t<F>&>,
-                  "toto: a loop calls fn without arguments: let a lambda capture them");
+                  "toto: a loop calls fn without arguments; capture them in a lambda");
   }
 
   template <class F>

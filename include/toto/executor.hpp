@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ExecutorRef: a shared reference to anything coroutines can continue on: a queue, a loop, or an executor of the user's
-// own, such as a GUI toolkit's event thread. Read next: task_queue.hpp, event_loop.hpp.
+// ExecutorRef: a shared reference to anything coroutines can continue on: a queue, a loop, or a user's own executor,
+// such as a GUI toolkit's event loop. Read next: task_queue.hpp, event_loop.hpp.
 
 #ifndef TOTO_EXECUTOR_HPP
 #define TOTO_EXECUTOR_HPP
@@ -30,12 +30,12 @@ struct ExecutorAccess;
 
 }  // namespace detail
 
-/// What a user's own executor is given to run: call it once, on the executor's thread, with no arguments. Copyable, so
-/// that it fits into a std::function; only the first call of all copies does something.
+/// What is posted to a user's own executor: call it once, on the executor's thread, without arguments. Copyable, so
+/// that it fits into a std::function; of all copies, only the first call has an effect.
 template <class Runtime>
 class BasicResumption {
  public:
-  /// Continues one coroutine that waits for this executor. Does nothing if that coroutine was destroyed meanwhile.
+  /// Resumes one coroutine that waits for this executor. Does nothing if that coroutine was destroyed meanwhile.
   void operator()() const noexcept { run_(*core_, ticket_); }
 
  private:
@@ -54,7 +54,7 @@ class BasicResumption {
 };
 using Resumption = BasicResumption<StdRuntime>;
 
-/// Anything that can be handed a callable to run later on a thread of its own, and does not fail at it.
+/// Anything with a `noexcept` `post(callable)` that later runs the callable on its own thread.
 template <class E, class Runtime = StdRuntime>
 concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption) {
   { executor.post(std::move(resumption)) } noexcept;
@@ -134,10 +134,10 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 
 /// A shared reference to an executor: where an awaiting coroutine continues.
 ///
-/// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine continues
-/// as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues whose tasks are
-/// waited for, or their wait_idle(): from then on nobody is in its post() any more.
+/// It never dangles for the library's own queues and loops: if one has ended, the coroutine continues as if it had no
+/// home.
+/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues and loops whose
+/// tasks are awaited, or their wait_idle(): once those have ended, no thread is in its post().
 /// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
 template <class Runtime>
 class BasicExecutorRef {
@@ -153,17 +153,17 @@ class BasicExecutorRef {
   BasicExecutorRef(Executor& executor) noexcept  // NOLINT(google-explicit-constructor)
       : BasicExecutorRef(executor.executor()) {}
 
-  /// From a user's own executor, which has `void post(Callable) noexcept`.
+  /// From a user's own executor, which has a member `void post(Callable) noexcept`.
   /// Throws: std::bad_alloc.
   template <UserExecutor<Runtime> Executor>
   BasicExecutorRef(Executor& executor)  // NOLINT(google-explicit-constructor)
       : core_(detail::Ref<Core>::adopt(new detail::UserExecutorCore<Runtime, Executor>(executor))) {}
 
   template <detail::ExecutorWhosePostMayThrow<Runtime> Executor>
-  BasicExecutorRef(Executor& executor) = delete;  // post() has to be noexcept: there is nobody to tell that it failed
+  BasicExecutorRef(Executor& executor) = delete;  // post() must be noexcept: there is no one it could report to
 
   explicit operator bool() const noexcept { return static_cast<bool>(core_); }
-  /// Whether both are the same executor, or both none.
+  /// Whether both refer to the same executor, or both to none.
   friend bool operator==(const BasicExecutorRef& a, const BasicExecutorRef& b) noexcept {
     return detail::is_same<Runtime>(a.core_.get(), b.core_.get());
   }
@@ -193,8 +193,8 @@ struct ExecutorAccess {
 
 }  // namespace detail
 
-/// The executor this thread is running on: a queue's worker's queue, a running loop, a user's executor that is
-/// continuing a coroutine; empty elsewhere.
+/// Returns the executor this thread is running on: its queue on a worker, a running loop, or a user's executor that is
+/// resuming a coroutine; empty elsewhere.
 template <class Runtime = StdRuntime>
 BasicExecutorRef<Runtime> current_executor() noexcept {
   return detail::ExecutorAccess::make(
@@ -202,22 +202,22 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
 }
 
 // given: struct Window { void post(toto::Resumption) noexcept {} void run() {} } window;
-/// Says that this thread runs on an executor of the program's own, as long as the scope exists: what suspends meanwhile
-/// comes back to it. For the thread that runs a toolkit's event loop:
+/// While it exists, this thread runs on a user's own executor: coroutines that suspend meanwhile come back to it. For
+/// the thread that runs a toolkit's event loop:
 ///
 ///     toto::ExecutorScope here(window);
 ///     window.run();
 ///
-/// Without it only what toto resumes there counts as running on the executor, and not what the toolkit calls.
-/// Lifetime: a local variable of a function, not of a coroutine; scopes of one thread end in the reverse order. The
-/// executor outlives it. Not for a thread of a queue.
+/// Without it, only what toto resumes there counts as running on the executor, not what the toolkit calls.
+/// Lifetime: must be a local variable of a function, not of a coroutine; scopes of one thread end in reverse order. The
+/// executor must outlive it. Not for a thread of a queue.
 template <class Runtime>
 class BasicExecutorScope {
  public:
-  /// Throws nothing itself; the reference to an executor of the program's own may (std::bad_alloc).
+  /// Throws nothing itself; making the reference to a user's own executor may throw std::bad_alloc.
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::ExecutorAccess::core(executor_).get()) {}
-  /// Blocks: while the thread of the timers is in the executor's post().
+  /// Blocks: while the timer thread is in the executor's post().
   ~BasicExecutorScope() { detail::wait_until_posted<Runtime>(); }
   BasicExecutorScope(const BasicExecutorScope&) = delete;
   BasicExecutorScope& operator=(const BasicExecutorScope&) = delete;

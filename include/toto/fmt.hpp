@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Prints toto's numbers, lengths of time and errors with {fmt}, version 9 or newer: fmt::print("{}\n", queue.stats()).
-// Opt-in: tasks.hpp does not include it. Each takes the format options of a text: "{:>20}". What dump() gives is a text
-// already.
+// Prints toto's statistics, durations and errors with {fmt}, version 9 or newer: fmt::print("{}\n", queue.stats()).
+// Opt-in: tasks.hpp does not include it. Each takes the format options of a string: "{:>20}". What dump() returns is a
+// string already.
 
 #ifndef TOTO_FMT_HPP
 #define TOTO_FMT_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueObserver: is told what becomes of the tasks and threads of a queue, for traces, metrics and watchdogs. A queue
-// without one pays nothing for it. Read next: trace.hpp, which writes what it is told to a file.
+// QueueObserver: notified of task and thread events of a queue, for traces, metrics and watchdogs. A queue without one
+// pays nothing for it. Read next: trace.hpp, which writes the events to a file.
 
 #ifndef TOTO_OBSERVER_HPP
 #define TOTO_OBSERVER_HPP
@@ -17,7 +17,7 @@ namespace toto::inline v0_1 {
 /// A task as an observer sees it. The texts are valid during the call.
 struct TaskEvent {
   std::string_view queue;  ///< the name of its queue
-  std::uint64_t task = 0;  ///< a number that no other task of the process has
+  std::uint64_t task = 0;  ///< a number that is unique in the process
   std::string_view what;   ///< the type of the callable, as the compiler writes it
   std::size_t thread = 0;  ///< the number of the worker on which it happens, from 1; 0: on another thread
 };
@@ -31,12 +31,11 @@ inline std::string_view text_of(TaskEnd end) noexcept {
 }
 }  // namespace detail
 
-/// Override what is of interest.
+/// Override the events you are interested in.
 ///
-/// Each member is called on the thread on which it happens, without any lock of the library; it may be called by
-/// several threads at a time, and delays what it is told of. It must not throw, destroy the queue or wait for its
-/// tasks.
-/// Lifetime: has to outlive every queue that was made with it; and if a task destroys its own queue, the last
+/// Each member is called on the thread on which the event happens, without any lock of the library, possibly by several
+/// threads at a time, and takes that thread's time. It must not throw, destroy the queue or wait for its tasks.
+/// Lifetime: must outlive every queue that was made with it and, if a task destroys its own queue, the last
 /// thread_ended().
 class QueueObserver {
  public:
@@ -44,18 +43,18 @@ class QueueObserver {
   virtual void task_queued(const TaskEvent& /*event*/) noexcept {}
   /// A worker begins to run it.
   virtual void task_started(const TaskEvent& /*event*/) noexcept {}
-  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has come to its end. It
-  /// may be over already. Not for plain tasks.
+  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has ended. It may be
+  /// finished already. Not for plain tasks.
   virtual void task_suspended(const TaskEvent& /*event*/) noexcept {}
-  /// It is over, and its captures are gone. A coroutine task is over when the coroutine has ended.
+  /// It has ended, and its captures are destroyed. A coroutine task ends with its coroutine.
   virtual void task_finished(const TaskEvent& /*event*/, TaskEnd /*end*/) noexcept {}
-  /// The coroutine that awaited the task goes on, on this thread.
+  /// The coroutine that awaited the task resumes, on this thread.
   virtual void awaiter_resumed(const TaskEvent& /*event*/) noexcept {}
-  /// A thread of the queue begins. The number is the worker's, from 1; it is used again after the thread has ended.
+  /// A thread of the queue begins. The number is the worker's, from 1; it is reused after the thread has ended.
   virtual void thread_started(std::string_view /*queue*/, std::size_t /*number*/) noexcept {}
-  /// It is about to end.
+  /// The thread is about to end.
   virtual void thread_ended(std::string_view /*queue*/, std::size_t /*number*/) noexcept {}
-  /// The watchdog: tasks are queued, and none has begun for as long as QueueOptions::watchdog says.
+  /// The watchdog: tasks are queued, and none has begun for the time given by QueueOptions::watchdog.
   virtual void queue_starving(std::string_view /*queue*/, std::size_t /*queued*/, Duration /*since*/) noexcept {}
 
  protected:

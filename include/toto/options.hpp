@@ -23,49 +23,49 @@ enum class Pending {
   cancel,  ///< complete them with TaskCancelled
 };
 
-/// What adding a task to a queue does that holds max_queued tasks.
+/// What adding a task does if the queue holds max_queued tasks already.
 enum class Overflow {
-  block,           ///< waits for room; a thread of the queue itself never waits: its tasks go beyond the bound
+  block,           ///< waits for room; a thread of the queue itself never waits: its tasks exceed the bound
   reject,          ///< throws QueueFull
   discard_oldest,  ///< of the tasks of the lowest priority, completes the one that has waited longest with
-                   ///< TaskCancelled (ageing does not count); one that waits in a view with a bound only if there is no
-                   ///< other; if all room is booked by Admissions, the task goes beyond the bound
+                   ///< TaskCancelled (ageing does not count); one that waits in a view with a limit only if there is no
+                   ///< other; if all room is reserved by Admissions, the new task exceeds the bound
 };
 
 /// What a TaskQueue is made of: `TaskQueue queue({.thread_count = 4, .name = "db"});`
 struct QueueOptions {
-  /// The most tasks that run at a time, 1 to 1,000,000. No thread is started before it is needed.
+  /// How many tasks may run at a time, 1 to 1,000,000. No thread is started before it is needed.
   std::size_t thread_count = 1;
-  /// A thread without work for this long ends. 0: at once. Duration::never(): not at all.
+  /// A thread that has had no work for this long ends. 0: at once. Duration::never(): not at all.
   Duration idle_timeout = std::chrono::seconds(60);
   /// Not empty. Copied by the queue's constructor.
   std::string_view name = "TaskQueue";
-  /// The most tasks that wait for a thread, 1 or more. Continuations of coroutines do not count.
+  /// How many tasks may wait for a thread, 1 or more. Continuations of coroutines do not count.
   std::size_t max_queued = (std::numeric_limits<std::size_t>::max)();
   /// What adding to a full queue does.
   Overflow overflow = Overflow::block;
-  /// A task that has waited this long counts as one level more urgent, after twice this long as two, and so on; above
-  /// 0. With it, continuations go before tasks of priority 0 rather than in line with them. Duration::never(): a task
-  /// keeps its priority, and less urgent ones wait as long as there are others.
+  /// A task that has waited this long counts as one level more urgent, after twice this long as two, and so on; must be
+  /// positive. With it, continuations go ahead of tasks of priority 0 rather than in line with them. Duration::never():
+  /// a task keeps its priority, and less urgent ones wait as long as there are others.
   Duration ageing = Duration::never();
-  /// Is told what becomes of tasks and threads; null: nobody. Has to outlive the queue.
+  /// Notified of task and thread events; may be null. Must outlive the queue.
   QueueObserver* observer = nullptr;
-  /// If tasks are queued and none has begun for this long, the observer is told, or, without one, a line goes to
-  /// stderr; again after each further such time. Duration::never(): nobody looks.
+  /// If tasks are queued and none has begun for this long, the observer is notified, or, without one, a line goes to
+  /// stderr; again after each further such time. Must be positive. Duration::never(): no watchdog.
   Duration watchdog = Duration::never();
-  /// Keeps a list of all tasks that are not over, with their names and ages, for dump(). Costs an allocation and three
-  /// visits to the queue's lock for each task.
+  /// Keeps a list of all tasks that have not ended, with their names and ages, for dump(). For each task, costs an
+  /// allocation and takes the queue's lock three more times.
   bool track_tasks = false;
-  /// The queue's threads block asynchronous signals, so that handlers never run on them and no system call of a task is
-  /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of whoever added the
-  /// task for which it was started, as a std::thread would. POSIX only.
+  /// The queue's threads block asynchronous signals, so handlers never run on them and no system call of a task is
+  /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of the thread that
+  /// added the task for which it was started, as a std::thread would. POSIX only.
   bool block_signals = false;
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 
-/// What is particular about a task: `queue.with({.priority = 1}).add_task(fn)`.
+/// How a task is queued: `queue.with({.priority = 1}).add_task(fn)`.
 struct TaskOptions {
-  /// -8 to 7. More urgent tasks begin before less urgent ones; those of one priority in the order of adding.
+  /// -8 to 7. More urgent tasks, with a higher number, begin first; those of one priority in the order of adding.
   int priority = 0;
   /// If the task has not begun within this time, it never will: it completes with TaskCancelled.
   Duration start_by = Duration::never();
@@ -78,32 +78,33 @@ inline constexpr std::size_t kMostThreads = 1'000'000;
 
 inline void check_not_nan(Duration value, const char* parameter) {
   if (value.is_nan()) {
-    refuse_argument({"toto: ", parameter, " is NaN; give a length of time of 0 or more"});
+    refuse_argument({"toto: ", parameter, " is NaN; it must be a number"});
   }
 }
 
 inline void check_duration(Duration value, const char* parameter) {
   check_not_nan(value, parameter);
   if (value.is_negative()) {
-    refuse_argument({"toto: ", parameter, " is negative (", Digits(value.nanoseconds().count()),
-                     " ns); give a length of time of 0 or more"});
+    refuse_argument(
+        {"toto: ", parameter, " is negative (", Digits(value.nanoseconds().count()), " ns); it must be 0 or more"});
   }
 }
 
 inline void check_name(std::string_view value, const char* parameter) {
   if (value.empty()) {
-    refuse_argument({"toto: ", parameter, " is empty (\"\"); give the queue a name"});
+    refuse_argument({"toto: ", parameter, " is empty (\"\"); pass a name"});
   }
 }
 
 TOTO_COLD inline void check_threads(std::size_t value, const char* parameter) {
   if (value == 0 || value > kMostThreads) {
-    refuse_argument({"toto: ", parameter, " is ", Digits(value), "; give a number from 1 to ", Digits(kMostThreads)});
+    refuse_argument({"toto: ", parameter, " is ", Digits(value), "; it must be from 1 to ", Digits(kMostThreads)});
   }
 }
 
 TOTO_COLD inline void refuse_pending(Pending value) {
-  refuse_argument({"toto: pending is ", Digits(static_cast<int>(value)), "; give Pending::run or Pending::cancel"});
+  refuse_argument(
+      {"toto: pending is ", Digits(static_cast<int>(value)), "; it must be Pending::run or Pending::cancel"});
 }
 inline void check_pending(Pending value) {
   if (value != Pending::run && value != Pending::cancel) {
@@ -116,25 +117,25 @@ TOTO_COLD inline void check_options(const QueueOptions& options) {
   check_duration(options.idle_timeout, "idle_timeout");
   check_name(options.name, "name");
   if (options.max_queued == 0) {
-    refuse_argument({"toto: max_queued is 0; give the number of tasks that may wait, 1 or more"});
+    refuse_argument({"toto: max_queued is 0; it must be 1 or more"});
   }
   if (options.overflow < Overflow::block || options.overflow > Overflow::discard_oldest) {
     refuse_argument({"toto: overflow is ", Digits(static_cast<int>(options.overflow)),
-                     "; give Overflow::block, reject or discard_oldest"});
+                     "; it must be Overflow::block, reject or discard_oldest"});
   }
   check_duration(options.ageing, "ageing");
   if (options.ageing == Duration()) {
-    refuse_argument({"toto: ageing is 0; give a length of time above 0, or Duration::never()"});
+    refuse_argument({"toto: ageing is 0; it must be positive, or Duration::never()"});
   }
   check_duration(options.watchdog, "watchdog");
   if (options.watchdog == Duration()) {
-    refuse_argument({"toto: watchdog is 0; give a length of time above 0, or Duration::never()"});
+    refuse_argument({"toto: watchdog is 0; it must be positive, or Duration::never()"});
   }
 }
 
 inline void check_options(const TaskOptions& options) {
   if (options.priority < -8 || options.priority > 7) {
-    refuse_argument({"toto: priority is ", Digits(options.priority), "; give one from -8 to 7"});
+    refuse_argument({"toto: priority is ", Digits(options.priority), "; it must be from -8 to 7"});
   }
   check_duration(options.start_by, "start_by");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How a pool is set up, PoolOptions, and what it tells about itself, PoolStats. Read next: instance_pool.hpp.
+// PoolOptions: how a pool is set up. PoolStats: counts of its instances. Read next: instance_pool.hpp.
 
 #ifndef TOTO_POOL_OPTIONS_HPP
 #define TOTO_POOL_OPTIONS_HPP
@@ -21,27 +21,27 @@ struct PoolOptions {
   /// name that exists already is used as it is; otherwise it is made when it is first needed, with one thread for each
   /// instance the pool may have.
   std::string_view default_queue = "pool";
-  /// An instance that nobody has used for this long is destroyed, in the default queue, and its successor is made when
-  /// it is needed. Such a pool lends the instance that was used last, so that the others can rest. 0: as soon as it
-  /// comes back. Duration::never(): instances stay. Pools with a factory only.
+  /// An instance that has not been used for this long is destroyed, on the default queue, and another one is made when
+  /// it is needed. Such a pool lends the most recently used instance, so that the others can expire. 0: as soon as it
+  /// comes back. Duration::never(): instances stay. Only for pools with a factory.
   Duration idle_timeout = Duration::never();
-  /// How many instances idle_timeout leaves alone. None is made before it is needed, nor to replace a discarded one.
+  /// How many instances idle_timeout leaves. None is made in advance, or to replace a discarded one.
   std::size_t min_instances = 0;
 };
 static_assert(std::is_trivially_destructible_v<PoolOptions>);
 
-/// One moment of a pool, taken under its lock: free + leased == instances + changing, and made == instances + discarded
+/// A pool at one moment, taken under its lock: free + leased == instances + changing, and made == instances + discarded
 /// + rejected + retired + closed.
 struct PoolStats {
-  std::size_t capacity = 0;   ///< the most instances there can be
-  std::size_t instances = 0;  ///< that exist now
+  std::size_t capacity = 0;   ///< how many instances there can be
+  std::size_t instances = 0;  ///< how many exist now
   std::size_t free = 0;       ///< of these: not leased
-  std::size_t leased = 0;     ///< instances in somebody's hands, and places for one, which are `changing`
+  std::size_t leased = 0;     ///< instances that someone holds, and places for one, which are `changing`
   std::size_t changing = 0;   ///< places whose instance is being made, or destroyed to make room for another
   std::size_t waiting = 0;    ///< threads, coroutines and transactions that wait for an instance
 
-  std::uint64_t leases = 0;     ///< how often an instance was handed out, to be validated first or not
-  std::uint64_t made = 0;       ///< instances there ever were, those given to the constructor included
+  std::uint64_t leases = 0;     ///< how often an instance was handed out, validated first or not
+  std::uint64_t made = 0;       ///< all instances there have been, those given to the constructor included
   std::uint64_t discarded = 0;  ///< by Lease::discard()
   std::uint64_t rejected = 0;   ///< by the hooks validate and on_return
   std::uint64_t retired = 0;    ///< after idle_timeout

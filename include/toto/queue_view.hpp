@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueView: a way into a queue for tasks of one kind: what queue.limited() and queue.with() give. Read next:
+// QueueView: a way into a queue for tasks of one kind: what queue.limited() and queue.with() return. Read next:
 // task_queue.hpp.
 
 #ifndef TOTO_QUEUE_VIEW_HPP
@@ -25,15 +25,15 @@ struct ViewAccess;
 
 // given: toto::TaskQueue queue; toto::StopToken token;
 // given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
-/// Adds tasks to a queue with a bound of its own, a priority, a deadline or a stop token.
+/// Adds tasks to a queue with a limit of its own, a priority, a deadline or a stop token.
 ///
 ///   auto reports = queue.limited(2, "reports");      // at most two of them run at a time, on the queue's threads
 ///   auto serial = queue.limited(1, "log");           // one after another, in the order of adding
-///   queue.with({.priority = 3}).add_task(answer);    // before what is less urgent
+///   queue.with({.priority = 3}).add_task(answer);    // ahead of what is less urgent
 ///   queue.with(token).add_task(search);              // cancelled with the token
 ///
-/// Copies share the bound. A task that waits for its turn holds no thread.
-/// Lifetime: may outlive the queue, which takes no more tasks then.
+/// Copies share the limit. A task that waits for its turn holds no thread.
+/// Lifetime: may outlive the queue, which then accepts no more tasks.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime = StdRuntime>
 class QueueView {
@@ -78,8 +78,8 @@ class QueueView {
     return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
   }
 
-  /// The same view for tasks with these options, or with a token that cancels them: what is queued is taken out, what
-  /// is running is asked to stop if it takes a StopToken.
+  /// Returns the same view for tasks with these options, or with a token that cancels them: queued tasks are taken out
+  /// of the queue, running ones are asked to stop if they take a StopToken.
   /// Throws: std::invalid_argument naming the option; std::bad_alloc.
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);
@@ -96,9 +96,9 @@ class QueueView {
     return view;
   }
 
-  /// The name that limited() was given, or the queue's.
+  /// Returns the name given to limited(), or the queue's.
   std::string_view name() const noexcept { return lane_ ? std::string_view(lane_->name) : core_->name(); }
-  /// The number that limited() was given, or the queue's thread_count.
+  /// Returns the number given to limited(), or the queue's thread_count.
   std::size_t thread_count() const noexcept { return lane_ ? lane_->limit : core_->thread_count(); }
 
  private:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// resume_on(executor): moves a coroutine onto a queue, a loop or an executor of the program's own. Read next:
-// executor.hpp.
+// resume_on(executor): moves a coroutine to a queue, a loop or a user's own executor. Read next: executor.hpp.
 
 #ifndef TOTO_RESUME_ON_HPP
 #define TOTO_RESUME_ON_HPP
@@ -68,8 +67,8 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
 
 }  // namespace detail
 
-/// To be awaited: the coroutine continues on `executor`, behind what waits there; without suspending, if it runs there
-/// already. An executor that has ended, or an empty reference, moves it nowhere: it goes on where it is.
+/// Awaitable: the coroutine continues on `executor`, behind what waits there; without suspending, if it runs there
+/// already. If the executor has ended, or the reference is empty, it continues where it is.
 /// Throws: std::bad_alloc, when awaited.
 template <class Runtime = StdRuntime>
 [[nodiscard("co_await it: the coroutine continues on the executor then")]] auto resume_on(

@@ -67,20 +67,20 @@ namespace toto::inline v0_1 {
 /// The runtime policy for real programs: a thin, inlined layer over the standard library.
 ///
 /// A runtime policy is a class with the members of this one. The library uses nothing else that waits, orders memory or
-/// reads time.
+/// reads a clock.
 struct StdRuntime {
-  /// True where a freed block may be kept and handed out again without the allocator seeing it. Not under
-  /// AddressSanitizer, which then could not tell a use after free.
+  /// True if a freed block may be kept and reused without the allocator seeing it. Not under AddressSanitizer, which
+  /// could not detect a use after free then.
 #if defined(TOTO_DETAIL_ASAN)
   static constexpr bool recycles_memory = false;
 #else
   static constexpr bool recycles_memory = true;
 #endif
-  /// True where looking again before going to sleep may pay: for about a microsecond, or, where that has paid before,
-  /// for some ten to fifty.
+  /// True if it may pay to look again before going to sleep: for about a microsecond, or, where that has paid before,
+  /// for ten to fifty.
   static constexpr bool spins = true;
 
-  /// True where the process can fork.
+  /// True if the process can fork.
 #if defined(TOTO_DETAIL_POSIX)
   static constexpr bool forks = true;
 #else
@@ -113,9 +113,9 @@ struct StdRuntime {
   };
 
   /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
-  /// it. One thread parks; any number may unpark. Both ways of parking may also return for no reason, so the caller
-  /// looks again, whatever park_until() returns; time_point::max() means no deadline. The parker may be destroyed as
-  /// soon as the woken thread has taken the token.
+  /// it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so the caller checks
+  /// again, whatever park_until() returns; time_point::max() means no deadline. The parker may be destroyed as soon as
+  /// the woken thread has taken the token.
   ///
   /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before
   /// 2.41 can lose a signal among several (glibc bug 25847).
@@ -153,17 +153,17 @@ struct StdRuntime {
   };
 #endif
 
-  /// A joinable thread. The destructor requires that it was joined, detached or moved from.
+  /// A joinable thread. It must have been joined, detached or moved from when it is destroyed.
   class Thread {
    public:
     Thread() noexcept = default;
 
-    /// Starts `body`, a callable without arguments. The name is cut to what the system shows (15 characters on Linux)
-    /// by the caller. With `block_signals` the thread blocks asynchronous signals from its first instant. Otherwise it
+    /// Starts `body`, a callable without arguments. The caller truncates the name to what the system shows (15
+    /// characters on Linux). With `block_signals`, the thread blocks asynchronous signals from the start. Otherwise it
     /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that it
     /// would have without.
     ///
-    /// Throws: std::system_error if the system has no thread to give.
+    /// Throws: std::system_error if the system cannot start a thread.
     template <class Body>
     Thread(std::string name, Body body, bool block_signals = false)
         : thread_(start(std::move(name), std::move(body), block_signals)) {}
@@ -265,10 +265,9 @@ struct StdRuntime {
     std::thread thread_;
   };
 
-  /// One T for each thread and Tag. T has a constexpr default constructor, and no destructor: see at_thread_end().
-  /// Behind a function that is never inlined:
-  /// compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may wake up on another
-  /// thread (LLVM issues 47179 and 63022).
+  /// One T for each thread and Tag. T has a constexpr default constructor, and no destructor: see at_thread_end(). It
+  /// is behind a function that is never inlined, because compilers otherwise keep the address of a thread-local across
+  /// a suspension, and the coroutine may resume on another thread (LLVM issues 47179 and 63022).
   template <class T, class Tag>
   class Local {
    public:
@@ -280,7 +279,7 @@ struct StdRuntime {
     }
   };
 
-  /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use it.
+  /// The one T of this process, made when it is first used and never destroyed: threads that outlive main may use it.
   template <class T>
   static T& global() {
     static T* const object = new T;
@@ -301,16 +300,16 @@ struct StdRuntime {
   using NoStopState = detail::NoStopState;
 #endif
 
-  /// A named place in the library's code. Nothing here; a switch or a fault under a simulator.
+  /// A named place in the library's code. Does nothing here; under a simulator, a possible switch or fault.
   static void point(const char* /*name*/) noexcept {}
 
-  /// Tells the processor that this thread only looks at a flag.
+  /// Hints to the processor that this thread is polling a flag.
   static void relax() noexcept { detail::relax(); }
 
   static unsigned processors() noexcept { return detail::processors(); }
 
   /// Runs `drain` when the process exits normally, or when the shared library that this code is in is unloaded.
-  /// Out of line: libraries that share this function share the drain, too, which is that of the one it is in.
+  /// Out of line: libraries that share this function share the drain, too, which belongs to the one it is in.
   TOTO_COLD static void at_exit(void (*drain)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     static_cast<void>(thread_ends());  // what was registered first is called last: the drains still need it
@@ -318,8 +317,8 @@ struct StdRuntime {
     register_end(drain);
   }
 
-  /// In a function given to at_exit(): the process goes on without this code, which must not have threads any more when
-  /// the function returns.
+  /// In a function passed to at_exit(): whether the process continues without this code, in which case no thread may be
+  /// running it when the function returns.
   static bool unloading() noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     int posted = 1;
@@ -332,11 +331,11 @@ struct StdRuntime {
 #endif
   }
 
-  /// Calls `end` when the calling thread ends; a thread has one such function. False: it will not be called.
+  /// Calls `end` when the calling thread ends; a thread has one such function. Returns false if it will not be called.
   ///
-  /// Where libraries can be unloaded, not by a thread-local with a destructor. The first of those in each thread waits
-  /// for the loader's lock, which is held by whoever loads or unloads a library and may wait for that thread; and it
-  /// keeps the library from being unloaded for as long as the thread lives.
+  /// Where libraries can be unloaded, this does not use a thread-local with a destructor. The first of those in each
+  /// thread waits for the loader's lock, which is held by whoever loads or unloads a library and may wait for that
+  /// thread; and it keeps the library loaded for as long as the thread lives.
   TOTO_COLD static bool at_thread_end(void (*end)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     const ThreadEnds& ends = thread_ends();
@@ -356,8 +355,8 @@ struct StdRuntime {
 #endif
   }
 
-  /// Whether `object` is a local variable of a function that the calling thread is in, and not in the frame of a
-  /// coroutine, which another thread may continue. False where the system does not tell. Slow the first time.
+  /// Returns whether `object` is a local variable of a function that the calling thread is in, and not in the frame of
+  /// a coroutine, which may resume on another thread. False where the system does not say. Slow the first time.
   static bool on_this_stack(const void* object) noexcept {
 #if defined(TOTO_DETAIL_ASAN)  // AddressSanitizer keeps locals on the heap, to find uses after return
     if (void* const fake = __asan_get_current_fake_stack()) {
@@ -456,9 +455,11 @@ struct StdRuntime {
   };
 };
 
-/// Asks a running task to stop: std::stop_token where the standard library has it, else one of the same shape.
+/// Through which a running task is asked to stop: std::stop_token where the standard library has it, otherwise a class
+/// of the same shape.
 using StopToken = StdRuntime::StopToken;
-/// What a StopToken listens to: std::stop_source where the standard library has it.
+/// What a StopToken belongs to: std::stop_source where the standard library has it, otherwise a class of the same
+/// shape.
 using StopSource = StdRuntime::StopSource;
 
 }  // namespace toto::inline v0_1

@@ -35,7 +35,7 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     ExecutorCore<Runtime>* const executor = ThreadContext<Runtime>::current().executor;
     if (executor == nullptr) {
-      throw std::logic_error("toto: sleep_for needs a loop or a queue to come back to; await it on one");
+      throw std::logic_error("toto: sleep_for has no loop, queue or executor to resume on; await it on one");
     }
     timer_.coroutine = coroutine;
     timer_.run = &SleepAwaiter::wake;
@@ -74,10 +74,10 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
 
 }  // namespace detail
 
-/// To be awaited on a loop, a queue or an executor of the program's own: continues there after `length`, at once for 0.
-/// Holds no thread meanwhile; all timers but those of loops share one thread for the whole process.
-/// Throws: std::invalid_argument for a negative length or NaN; when awaited, std::logic_error where there is none of
-/// them, std::bad_alloc, std::system_error.
+/// Awaitable on a loop, a queue or a user's own executor: continues there after `length`, at once for 0. Holds no
+/// thread meanwhile; all timers except those of loops share one thread per process.
+/// Throws: std::invalid_argument for a negative length or NaN; when awaited, std::logic_error if there is no loop,
+/// queue or executor, std::bad_alloc, std::system_error.
 template <class Runtime = StdRuntime>
 [[nodiscard("co_await it: calling sleep_for alone does not wait")]] auto sleep_for(Duration length) {
   detail::check_duration(length, "length");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue tells about itself: QueueStats, a consistent count of its tasks, and TaskInfo, what an error hook learns
-// about the task that failed.
+// QueueStats: consistent counts of a queue's tasks and threads. TaskInfo: what an error handler learns about the task
+// that failed.
 
 #ifndef TOTO_STATS_HPP
 #define TOTO_STATS_HPP
@@ -13,26 +13,26 @@
 
 namespace toto::inline v0_1 {
 
-/// One moment of a queue, taken under its lock: submitted == completed + failed + cancelled + queued + running +
+/// A queue at one moment, taken under its lock: submitted == completed + failed + cancelled + queued + running +
 /// suspended.
 struct QueueStats {
   std::uint64_t submitted = 0;  ///< tasks accepted since the queue was made
   std::uint64_t completed = 0;  ///< ended with a value
   std::uint64_t failed = 0;     ///< ended with an exception
-  std::uint64_t cancelled = 0;  ///< taken out before they began
+  std::uint64_t cancelled = 0;  ///< cancelled before they began
   std::uint64_t queued = 0;     ///< waiting for a thread
   std::uint64_t running = 0;    ///< on a thread now
   std::uint64_t suspended = 0;  ///< coroutine tasks that wait for something and hold no thread
 
-  std::uint64_t continuations = 0;  ///< coroutines waiting to go on here; they are not tasks
-  std::uint64_t threads = 0;        ///< live, busy or idle
+  std::uint64_t continuations = 0;  ///< coroutines waiting to resume here; they are not tasks
+  std::uint64_t threads = 0;        ///< alive, busy or idle
   std::uint64_t idle = 0;           ///< of these, waiting for work
   std::uint64_t threads_started = 0;
 
   friend bool operator==(const QueueStats&, const QueueStats&) = default;
 };
 
-/// The task an error hook is told about.
+/// The failed task, as an error handler sees it.
 struct TaskInfo {
   /// The name of the queue the task ran on. Valid during the call.
   std::string_view queue;

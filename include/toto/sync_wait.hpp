@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// sync_wait(a): the way from a thread without a loop into coroutines and back.
+// sync_wait(a): awaits on a thread that has no loop, and blocks it meanwhile.
 
 #ifndef TOTO_SYNC_WAIT_HPP
 #define TOTO_SYNC_WAIT_HPP
@@ -9,9 +9,9 @@
 
 namespace toto::inline v0_1 {
 
-/// Awaits `awaitable` on a private loop on the calling thread, and gives its result or throws what it threw.
+/// Awaits `awaitable` on a private loop on the calling thread, and returns its result or throws what it threw.
 /// Blocks: until it is done.
-/// Throws: also DeadlockError as TaskHandle::get(), if `awaitable` is a handle.
+/// Throws: also DeadlockError, as TaskHandle::get(), if `awaitable` is a handle.
 /// Resumes on: the calling thread.
 template <class Runtime = StdRuntime, class Awaitable>
 detail::AwaitResult<Awaitable> sync_wait(Awaitable&& awaitable) {

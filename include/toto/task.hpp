@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Task<T>: the return type of toto's own coroutines. It is lazy: nothing happens until it is awaited, spawned or given
-// to a queue. Any other coroutine type can await the library's handles too; Task is there so that nobody has to write
-// one. After Lewis Baker's cppcoro::task.
+// Task<T>: the return type of toto's own coroutines. It is lazy: nothing happens until it is awaited or spawned, or a
+// queue runs the function that returns it. Other coroutine types can await the library's handles too; Task exists so
+// that you need not write one. After Lewis Baker's cppcoro::task.
 
 #ifndef TOTO_TASK_HPP
 #define TOTO_TASK_HPP
@@ -31,7 +31,7 @@ struct IsTask : std::false_type {};
 template <class T>
 struct IsTask<Task<T>> : std::true_type {};
 
-/// What a callable that returns T gives in the end: for a Task<U>, what the coroutine gives.
+/// The result of a callable that returns T: for a Task<U>, that of the coroutine.
 template <class T>
 struct TaskResult {
   using Type = T;
@@ -41,9 +41,10 @@ struct TaskResult<Task<T>> {
   using Type = ResultOf<T>;
 };
 
-// Clang makes a jump of a handle that await_suspend returns, whatever its options are (musttail). Elsewhere that depends
-// on options which no macro tells of, and a loop that awaits Tasks would pile up stack frames: there a Trampoline does
-// it. The promise is the same for both: a program may be made of files that different compilers have compiled.
+// Clang makes a jump of a handle that await_suspend returns, whatever its options are (musttail). Elsewhere that
+// depends on options which no macro tells of, and a loop that awaits Tasks would pile up stack frames: there a
+// Trampoline does it. The promise is the same for both: a program may be made of files that different compilers have
+// compiled.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;
 #else
@@ -91,7 +92,7 @@ class TaskPromiseBase : public Jumper, public Traveller {
   };
   static FinalAwaiter final_suspend() noexcept { return {}; }
 
-  /// Somebody awaits or runs the coroutine already.
+  /// The coroutine is being awaited or run already.
   bool started() const noexcept { return ended_ != nullptr || awaiter_.coroutine; }
 
   void on_end(Ended ended, void* context) noexcept {
@@ -198,14 +199,14 @@ struct TaskAccess;
 
 }  // namespace detail
 
-/// A coroutine that starts when it is awaited, and has one awaiter, which it continues when it ends.
+/// A coroutine that starts when it is awaited, and resumes its one awaiter when it ends.
 ///
 /// Awaiting takes no stack, whatever the compiler's options are: loops and recursion may go as far as memory does. (A
-/// chain whose innermost Task has waited takes some as it ends, where the compiler does not jump; destroying a chain that
-/// has not ended always does.)
+/// chain whose innermost Task has waited takes some as it ends, where the compiler does not jump; destroying a chain
+/// that has not ended always does. docs/semantics.md has numbers.)
 ///
-/// T may be void, a reference or a move-only type. A Task is moved, not copied; destroying one that has not ended
-/// destroys the coroutine.
+/// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Move-only; destroying a
+/// Task that has not ended destroys the coroutine.
 /// Resumes on: the thread on which the coroutine ends; every suspension inside it comes back to where it was.
 /// Thread safety: One thread at a time.
 template <class T>
@@ -216,7 +217,7 @@ class [[nodiscard(
   using value_type = T;
   static_assert(detail::require_result<T>());
 
-  /// An empty task, to assign to. Awaiting it throws NoState.
+  /// An empty Task, to assign to. Awaiting it throws NoState.
   Task() noexcept = default;
   Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
@@ -230,11 +231,11 @@ class [[nodiscard(
     }
   }
 
-  /// False for an empty or moved-from task.
+  /// Returns false for an empty or moved-from Task.
   bool valid() const noexcept { return static_cast<bool>(coroutine_); }
 
-  /// Starts the coroutine and gives its result, or throws what it threw.
-  /// Throws: NoState if the task is empty, or was awaited before.
+  /// Starts the coroutine and returns its result, or throws what it threw.
+  /// Throws: also NoState if the Task is empty, or was awaited or run before.
   auto operator co_await() noexcept { return Awaiter{coroutine_}; }
 
  private:
@@ -251,7 +252,7 @@ class [[nodiscard(
         throw NoState("toto: this Task is empty: it was default-constructed or moved from");
       }
       if (coroutine_.promise().started() && !coroutine_.done()) {
-        throw NoState("toto: this Task is being awaited, or run, already: it has one awaiter");
+        throw NoState("toto: this Task is being awaited or run already; it can have only one awaiter");
       }
       return coroutine_.done();
     }
@@ -305,7 +306,7 @@ struct TaskResult<UnstoredTask<T>> {
   using Type = T;
 };
 
-/// For whoever runs a task that nobody awaits: queues, loops, sync_wait.
+/// For what runs a Task that no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
   /// frame is to be destroyed later. `starter`: the coroutine that starts it, if that is known.
@@ -315,7 +316,7 @@ struct TaskAccess {
     task.coroutine_.promise().begin_where(starter);
     resume(task, ended, context);
   }
-  /// The same for whoever has to know whether it is away.
+  /// The same for an owner that needs to know whether it is away.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
     check_startable(task);
@@ -345,7 +346,7 @@ struct TaskAccess {
       throw NoState("toto: this Task is empty: it was default-constructed or moved from");
     }
     if (task.coroutine_.promise().started() || task.coroutine_.done()) {
-      throw NoState("toto: this Task has run already, or is running: it runs once");
+      throw NoState("toto: this Task is running or has run already; it runs only once");
     }
   }
   template <class T>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskHandle<T>: what yield_task returns, the eager result of one task. It is awaited from a coroutine, or waited for
-// by a thread, or dropped; the task runs in any case. Read next: task_queue.hpp.
+// TaskHandle<T>: what yield_task returns, the eager result of one task. A coroutine can await it, a thread can block on
+// it, or it can be dropped; the task runs in any case. Read next: task_queue.hpp.
 
 #ifndef TOTO_TASK_HANDLE_HPP
 #define TOTO_TASK_HANDLE_HPP
@@ -51,7 +51,7 @@ struct Whereto {
   }
 };
 
-/// Awaits one task. Owns the task's state from the co_await on; destroyed while suspended, it lets go of the task.
+/// Awaits one task. Owns the task's state from the co_await on; if it is destroyed while suspended, it drops the task.
 template <class T, class Runtime>
 class HandleAwaiter {
  public:
@@ -110,10 +110,11 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
 
 }  // namespace detail
 
-/// The result of one task that was given to a queue. Move-only; the task is running or queued already.
+/// The result of one task that was added to a queue. Move-only; the task is running or queued already.
 ///
-/// Dropping the handle detaches it: the task runs, its result is destroyed, and a failure goes to the queue's on_error.
-/// A handle may outlive its queue. A destructor of T that throws ends the program.
+/// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
+/// detaches the task: it still runs, its result is destroyed, and a failure goes to the queue's on_error. A handle may
+/// outlive its queue. A destructor of T that throws ends the program.
 /// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against the task;
 /// not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
@@ -123,7 +124,7 @@ class [[nodiscard(
   using value_type = T;
   static_assert(detail::require_result<T>());
 
-  /// A handle without a task.
+  /// An empty handle, to assign to.
   TaskHandle() noexcept = default;
   TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   TaskHandle& operator=(TaskHandle&& other) noexcept {
@@ -137,45 +138,46 @@ class [[nodiscard(
     }
   }
 
-  /// Gives the task's result, or throws what it threw. Takes the task out of the handle: one consumer.
+  /// Returns the task's result, or throws what it threw. Takes the task out of the handle: one consumer.
   ///
-  /// Does not suspend if the task is over. Otherwise the coroutine is resumed once.
-  /// Throws: what the task threw; TaskCancelled; NoState if there is no task any more.
-  /// Resumes on: the loop or queue on which the coroutine was running (on the very worker that finished the task if it
-  /// is the same queue); without one, on that worker, or, if no worker finished it, on one of the task's queue.
+  /// Does not suspend if the task has ended. Otherwise the coroutine is resumed once.
+  /// Throws: what the task threw; TaskCancelled; NoState if the handle is empty.
+  /// Resumes on: the home of the coroutine (on the very worker that finished the task, if that belongs to the same
+  /// queue); without one, on that worker, or, if no worker finished the task, on one of the task's queue.
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {}); }
 
-  /// To be awaited instead: the coroutine continues on `executor`, also if the task is over already.
+  /// Await this instead: the coroutine continues on `executor`, even if the task has ended already.
   auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(on(std::move(executor))); }
   void resume_on(BasicExecutorRef<Runtime> executor) & = delete;  // say std::move(handle).resume_on(...)
 
-  /// To be awaited instead: the coroutine continues on the worker that finishes the task, without a hop.
+  /// Await this instead: the coroutine continues on the worker that finishes the task, without a hop.
   auto resume_inline() && { return relocate<false>(inline_()); }
   void resume_inline() & = delete;  // say std::move(handle).resume_inline()
 
-  /// To be awaited instead: waits for `limit` at the most. After that a task that has not begun is cancelled; one that
-  /// runs goes on without anybody who waits for it.
+  /// Await this instead: waits for at most `limit`. After that, a task that has not begun is cancelled; a running one
+  /// is detached and continues.
   /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
-  /// Resumes on: as co_await. The captures of a task that is cancelled are destroyed on the thread of the timers.
+  /// Resumes on: as co_await. The captures of a task that is cancelled are destroyed on the timer thread.
   auto(timeout)(Duration limit) && { return limited<false>(limit); }  // in brackets: <curses.h> has such a macro
   void(timeout)(Duration limit) & = delete;                           // say std::move(handle).timeout(...)
 
-  /// Waits for the task and gives its result. The handle has no task afterwards.
+  /// Waits for the task and returns its result, which is moved out, or copied if it refuses to be moved. The handle is
+  /// empty afterwards.
   ///
-  /// Blocks: until the task is over.
+  /// Blocks: until the task has ended.
   /// Throws: what the task threw; TaskCancelled; NoState; DeadlockError, on a worker or on a thread that holds
-  /// instances of a pool, if the task could never end because it needs this thread (the handle keeps its task then).
+  /// instances of a pool, if the task could never end because it needs this thread; the handle then keeps its task.
   T get() {
     wait();
     return std::exchange(state_, nullptr)->consume();
   }
 
-  /// Blocks: until the task is over.
+  /// Blocks: until the task has ended.
   /// Throws: NoState, DeadlockError (see get).
   void wait() const { state().wait_until((TimePoint::max)()); }
 
-  /// True if the task is over, false after `limit`; 0 or less only looks.
-  /// Blocks: for `limit` at the most.
+  /// Returns true if the task has ended, false after `limit`; 0 or less only looks.
+  /// Blocks: for at most `limit`.
   /// Throws: NoState; std::invalid_argument for NaN.
   bool wait_for(Duration limit) const {
     detail::check_not_nan(limit, "limit");
@@ -185,8 +187,8 @@ class [[nodiscard(
     return state().wait_until(limit.after(Runtime::Clock::now()));
   }
 
-  /// The same with a point in time, of any clock and counted in any unit; one that cannot be represented is never. A
-  /// clock other than the steady one is read once, now.
+  /// The same with a point in time, of any clock and in any unit; one that cannot be represented means never. A clock
+  /// other than the steady one is read once, now.
   template <class Clock, class Length>
   bool wait_until(std::chrono::time_point<Clock, Length> deadline) const {
     if constexpr (std::is_same_v<std::chrono::time_point<Clock, Length>, TimePoint>) {
@@ -198,17 +200,18 @@ class [[nodiscard(
     }
   }
 
-  /// Whether the task is over. False without a task.
+  /// Returns whether the task has ended. False for an empty handle.
   bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
 
-  /// Whether there is a task: its result was neither taken nor moved away.
+  /// Returns whether the handle has a task: neither was its result taken, nor the handle moved from.
   bool valid() const noexcept { return state_ != nullptr; }
 
-  /// True: the task will never run; its captures are destroyed, and whoever waits for it gets TaskCancelled. False: it
-  /// was asked to stop through its StopToken, if it took one, and its result still arrives; or it is over.
+  /// Cancels the task. True: it will never run; its captures are destroyed, and whoever waits for it gets
+  /// TaskCancelled. False: it is running, is asked to stop through its StopToken if it takes one, and its result still
+  /// arrives; or it has ended.
   bool cancel() noexcept { return state_ != nullptr && state_->cancel(); }
 
-  /// The same as destroying the handle, but says so.
+  /// Detaches the task; it still runs. The same as destroying the handle, but explicit.
   void detach() && noexcept { *this = TaskHandle(); }
   void detach() & = delete;  // say std::move(handle).detach()
 

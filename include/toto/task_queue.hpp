@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskQueue: runs tasks on a bounded set of threads that start when there is work and vanish when idle. This file is
+// TaskQueue: runs tasks on a bounded set of threads that start when there is work and end when idle. This file is
 // the interface; how it works is in detail/queue/queue_core.hpp and docs/design.md. Read next: task_handle.hpp,
 // event_loop.hpp.
 
@@ -45,23 +45,23 @@ struct QueueAccess;
 
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
-/// No thread exists before the first task. A thread without work for idle_timeout ends; an idle thread is reused before
-/// a new one is started. A task that was accepted is always run.
+/// No thread exists before the first task. A thread that has had no work for idle_timeout ends; an idle thread is
+/// reused before a new one is started. An accepted task always runs, unless it is cancelled.
 /// Lifetime: the destructor closes the queue, runs everything accepted, and joins the threads.
 /// Thread safety: Thread-safe, except with construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
 class BasicTaskQueue {
  public:
-  /// A queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that were without work
-  /// for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
+  /// Makes a queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that have had no
+  /// work for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
       : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name},
                         {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin})) {}
 
-  /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});` A watchdog needs the thread of
-  /// the timers, which is started, or std::system_error thrown.
+  /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});`
+  /// Throws: also std::system_error if there is a watchdog and the timer thread cannot be started.
   explicit BasicTaskQueue(const QueueOptions& options)
       : core_(make_core(this, options,
                         {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin,
@@ -76,7 +76,7 @@ class BasicTaskQueue {
 
   /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own tasks: waits
   /// for the other threads only; what is left then runs on the present thread, after the task.
-  /// Blocks: until the tasks have ended, suspended coroutine tasks among them.
+  /// Blocks: until all tasks have ended, suspended coroutine tasks included.
   ~BasicTaskQueue() {
     detail::QueueEnd(*core_).close();
     detail::QueueEnd(*core_).finish();
@@ -85,8 +85,8 @@ class BasicTaskQueue {
 
   // Named queues.
 
-  /// The queue of that name, shared by the whole process; made now if there is none. The arguments after the name are
-  /// used only then. It lives until the process ends, when it is closed and drained.
+  /// Returns the queue of that name, which the whole process shares, and makes it if there is none; only then are the
+  /// arguments after the name used. It lives until the process ends, when it is closed and drained.
   /// Throws: std::invalid_argument, std::bad_alloc.
   static BasicTaskQueue& instance(std::string_view name, std::size_t thread_count = 1,
                                   Duration idle_timeout = std::chrono::seconds(60)) {
@@ -101,7 +101,7 @@ class BasicTaskQueue {
     return Registry::instance().find_or_make(options);
   }
 
-  /// The named queue, or null.
+  /// Returns the named queue, or null.
   static BasicTaskQueue* find(std::string_view name) noexcept {
     try {
       return Registry::instance().find(name);
@@ -111,17 +111,17 @@ class BasicTaskQueue {
   }
 
   /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
-  /// time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending; the next one
-  /// starts it again. To be called before a shared library that uses queues is unloaded.
-  /// Blocks: for `limit` at the most. Not for the queue whose task calls this, which counts as busy.
+  /// time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending; the next
+  /// timer starts it again. Call it before a shared library that uses queues is unloaded.
+  /// Blocks: for at most `limit`. Not for the queue whose task calls this, which counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
     detail::check_duration(limit, "limit");
     return Registry::instance().shutdown(limit);
   }
 
-  /// How long the end of the process waits for the named queues: 10 seconds unless set. If a shared library with its
-  /// own registry is unloaded, that waits until they are done, however long it takes.
+  /// Sets how long the end of the process waits for the named queues: 10 seconds unless set. Unloading a shared library
+  /// with its own registry waits until they are done, however long that takes.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static void set_exit_limit(Duration limit) {
     detail::check_duration(limit, "limit");
@@ -132,12 +132,12 @@ class BasicTaskQueue {
 
   /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the arguments are
   /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
-  /// call. What it returns is dropped, unless it is a Task, which is run to its end. An exception goes to on_error.
+  /// call. The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
-  /// thread. A coroutine on an event loop has to await admission() instead: room may be booked by another one that
-  /// needs the loop's thread to use it, and this would wait for that for ever.
+  /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another one that
+  /// needs the loop's thread to use it, and this would wait for that one forever.
   /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
-  /// std::bad_alloc; std::system_error if no thread lives and none can be started. Then nothing was queued.
+  /// std::bad_alloc; std::system_error if no thread is alive and none can be started. In each case nothing was queued.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
@@ -154,26 +154,25 @@ class BasicTaskQueue {
     }
   }
 
-  /// The same if there is room now: false if max_queued tasks wait, or others wait for room, and then `fn` and the
-  /// arguments are untouched.
-  /// Never waits, whatever the queue's Overflow.
+  /// The same if there is room now. Returns false, and leaves `fn` and the arguments untouched, if max_queued tasks
+  /// wait or others wait for room. Never waits, whatever the queue's Overflow.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) {
     return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same, if there is room within `limit`. A thread of this queue does not wait.
-  /// Blocks: for `limit` at the most.
+  /// The same if there is room within `limit`. A thread of this queue does not wait.
+  /// Blocks: for at most `limit`.
   /// Throws: as add_task, but not QueueFull; std::invalid_argument for NaN.
   template <class F, class... Args>
   bool try_add_task_for(Duration limit, F&& fn, Args&&... args) {
     return view().try_add_task_for(limit, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same as add_task, and gives a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
-  /// coroutine gives in the end. The task runs whether or not the handle is awaited.
+  /// The same as add_task, but returns a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
+  /// coroutine returns in the end. The task runs whether or not the handle is awaited.
   ///
-  /// A callable that cannot be called with the arguments alone is given a StopToken in front of them.
+  /// A callable that takes a StopToken in front of the arguments, and cannot be called with these alone, is given one.
   /// Blocks: as add_task.
   /// Throws: as add_task.
   template <class F, class... Args>
@@ -184,13 +183,13 @@ class BasicTaskQueue {
         *core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// To be awaited: calls `fn(args...)` on the queue and gives its result. Callable, arguments and result live in the
-  /// awaiting coroutine's frame: nothing is allocated, but for a callable that takes a StopToken, and nothing happens
-  /// until this is awaited, in place.
+  /// Awaitable: calls `fn(args...)` on the queue and returns its result. Callable, arguments and result live in the
+  /// awaiting coroutine's frame, so nothing is allocated, unless the callable takes a StopToken. Nothing happens until
+  /// it is awaited; it cannot be moved.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or asks it to stop and waits for its
-  /// end if it is running: the task itself must not destroy it.
-  /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or, if it is running, asks it to
+  /// stop and waits until it has ended. So the task itself must not destroy the coroutine.
+  /// Lifetime: the queue must exist when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw, and
   /// NoState the second time.
@@ -204,9 +203,9 @@ class BasicTaskQueue {
                                                                              std::forward<Args>(args)...);
   }
 
-  /// Adds `fn()` after `delay`. The timer can stop it before, and does so when it is destroyed. It is no task until
-  /// then: neither closing nor wait_idle waits for it. An `fn` that cannot be called without arguments is given a
-  /// StopToken, which the timer stops.
+  /// Adds `fn()` after `delay`. The timer can stop it before that, and does so when it is destroyed. It is not a task
+  /// before: neither closing nor wait_idle waits for it. An `fn` that takes a StopToken, and cannot be called without,
+  /// is given one; the timer stops it.
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
@@ -214,8 +213,7 @@ class BasicTaskQueue {
   }
 
   /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never
-  /// overlap: one whose time comes while the one before waits or runs is left out, and the following keep to their
-  /// times.
+  /// overlap: if the previous one is still queued or running, that tick is skipped; later ticks stay on schedule.
   /// Throws: std::invalid_argument for a period of 0 or less or NaN, or a null callable; std::bad_alloc;
   /// std::system_error.
   template <class F>
@@ -225,9 +223,8 @@ class BasicTaskQueue {
 
   // Views and room.
 
-  /// A way into this queue for up to `limit` tasks at a time (1 to 1,000,000), on this queue's threads. The others wait
-  /// for their turn, in order, and hold no thread; limited(1) is a serial queue. They count as queued tasks of this
-  /// queue.
+  /// Returns a view whose tasks run on this queue's threads, at most `limit` at a time (1 to 1,000,000). The others
+  /// wait in order, hold no thread, and count as queued tasks of this queue. limited(1) is a serial queue.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   QueueView<Runtime> limited(std::size_t limit, std::string_view name) {
     detail::check_threads(limit, "limit");
@@ -236,32 +233,33 @@ class BasicTaskQueue {
         *core_, detail::Ref<detail::Lane<Runtime>>::adopt(new detail::Lane<Runtime>(limit, std::string(name))));
   }
 
-  /// A way into this queue for tasks with a priority or a deadline, or with a token that cancels them.
+  /// Returns a view for tasks with a priority or a deadline, or with a token that cancels them.
   /// Throws: std::invalid_argument naming the option; std::bad_alloc.
   QueueView<Runtime> with(const TaskOptions& options) { return view().with(options); }
   QueueView<Runtime> with(typename Runtime::StopToken token) { return view().with(std::move(token)); }
 
-  /// To be awaited: room for one task in a bounded queue, without holding a thread meanwhile. The Admission adds it.
+  /// Awaitable: reserves room for one task in a bounded queue, and holds no thread while it waits. The Admission adds
+  /// the task.
   /// Throws, when awaited: QueueClosed, std::bad_alloc.
-  /// Resumes on: the loop or queue on which the coroutine was running; without one, a worker of this queue.
-  [[nodiscard("co_await it: there is no room before")]] auto admission() noexcept {
+  /// Resumes on: the home of the coroutine; without one, a worker of this queue.
+  [[nodiscard("co_await it: no room is reserved before that")]] auto admission() noexcept {
     return detail::AdmissionAwaiter<Runtime>(core_);
   }
 
-  /// To be awaited: the coroutine continues on this queue, behind what is queued now. Allocates nothing.
+  /// Awaitable: the coroutine continues on this queue, behind what is queued now. Allocates nothing.
   /// Throws, when awaited: QueueClosed if the queue has ended; std::bad_alloc; std::system_error.
   [[nodiscard("co_await it: the coroutine continues on the queue then")]] auto schedule() noexcept {
     return detail::ScheduleAwaiter<Runtime>(*core_);
   }
 
-  /// Starts one thread now, if fewer than thread_count live. There is no need to: adding starts threads.
+  /// Starts one thread now, if fewer than thread_count are alive. Optional: adding tasks starts threads.
   /// Throws: QueueClosed, std::system_error, std::bad_alloc.
   void run() { detail::start_one_worker(*core_); }
 
   // Ending.
 
-  /// Refuses new tasks from now on; what was accepted still runs, or, with Pending::cancel, what has not begun
-  /// completes with TaskCancelled. Continuations of coroutines are not refused. Does not block; may be repeated.
+  /// Refuses new tasks from now on. What was accepted still runs; with Pending::cancel, what has not begun completes
+  /// with TaskCancelled instead. Continuations of coroutines are not refused. Does not block; may be called again.
   /// Throws: std::invalid_argument for a value that is neither.
   void close(Pending pending = Pending::run) {
     detail::check_pending(pending);
@@ -271,10 +269,11 @@ class BasicTaskQueue {
     }
   }
 
-  /// Completes every task that has not begun with TaskCancelled; returns how many.
+  /// Completes every task that has not begun with TaskCancelled; returns their number.
   std::size_t cancel_queued() { return detail::QueueEnd(*core_).cancel_queued(); }
 
-  /// Blocks: until nothing is queued, running or suspended. Threads may still be idle then.
+  /// Waits until nothing is queued, running or suspended. Idle threads may be left.
+  /// Blocks: until then.
   /// Throws: DeadlockError on a thread of this queue, which would wait for itself, and where TaskHandle::get() does.
   void wait_idle() { wait_idle_until((TimePoint::max)(), "wait_idle()"); }
 
@@ -287,14 +286,15 @@ class BasicTaskQueue {
 
   // Observing.
 
-  /// Live threads plus queued tasks and continuations (the seed's len()). Snapshot: may be stale on return.
+  /// Returns the number of live threads plus queued tasks and continuations (the seed's len()). Snapshot: may be stale
+  /// on return.
   std::size_t size() const { return detail::size_of(*core_); }
 
-  /// Counts that agree with each other. Snapshot: may be stale on return.
+  /// Returns counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return detail::stats_of(*core_); }
 
-  /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with
-  /// QueueOptions::track_tasks, each task that is not over and what it has been doing for how long.
+  /// Returns the same in words: counts, idle workers, what workers wait for, who waits for room; with
+  /// QueueOptions::track_tasks, also each task that has not ended, its state, and for how long it has been in it.
   /// Snapshot: may be stale on return.
   /// Throws: std::bad_alloc.
   std::string dump() const { return detail::dump_of(*core_); }
@@ -302,29 +302,29 @@ class BasicTaskQueue {
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets what is told of exceptions that nobody will see, as `hook(std::exception_ptr, const TaskInfo&)`: from add_task, from
-  /// dropped handles, from destructors of captures; not of the library's own TaskCancelled, QueueClosed and TimedOut.
-  /// Called on the thread where the task ended, or that dropped the handle, by several at a time. What the hook throws
-  /// is ignored. Without one, a line goes to stderr; nullptr, or a null callable, restores that. It lives as long as
-  /// the queue, or a handle that may still have to tell it.
-  /// Throws: std::bad_alloc; what copying or moving the hook throws. Then the former one stays.
+  /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
+  /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,
+  /// const TaskInfo&)`, on the thread where the task ended or that dropped the handle, possibly on several at a time.
+  /// What it throws is ignored. Without a handler, a line goes to stderr; nullptr, or a null callable, restores that.
+  /// Lifetime: the handler lives as long as the queue, or a handle that may still report to it.
+  /// Throws: std::bad_alloc; what copying or moving the hook throws. Then the previous one stays.
   template <class Hook>
     requires std::is_invocable_v<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>
   void on_error(Hook&& hook) {
     using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
     static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
-                  "toto: the hook returns a Task, which nobody would run; let it add the coroutine to a queue");
+                  "toto: the hook returns a Task, which no one would run; let it add the coroutine to a queue");
     core_->on_error(detail::make_error_hook<Runtime>(std::forward<Hook>(hook)));
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
-  /// Where coroutines continue: `std::move(handle).resume_on(queue)`.
+  /// Returns this queue as a place to continue on: `std::move(handle).resume_on(queue)`.
   BasicExecutorRef<Runtime> executor() noexcept {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The queue whose thread the calling thread is, or null; its destructor may be waiting. Null in what is left of a queue
-  /// that one of its own tasks has destroyed.
+  /// Returns the queue to which the calling thread belongs, or null; its destructor may be waiting. Null in what is
+  /// left of a queue that one of its own tasks has destroyed.
   static BasicTaskQueue* current() noexcept {
     const auto* const worker = detail::ThreadContext<Runtime>::current().worker;
     return worker == nullptr ? nullptr

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// toto: a task queue for C++20 coroutines. An event loop, or any coroutine, hands short blocking jobs to a
-// bounded set of threads that vanish when idle, and awaits the result back where it was.
+// toto: a task queue for C++20 coroutines. It runs blocking code on a bounded set of threads, which end when they are
+// idle, and lets coroutines co_await the results, back where they were.
 //
 //   #include <cstdio>
 //   #include <toto/tasks.hpp>
@@ -19,14 +19,14 @@
 //     loop.run();
 //   }
 //
-// Words: a task is a callable you add to a queue; a worker is one of the queue's threads; a handle is the
-// result of a task to come; a coroutine's home is the loop or queue it runs on, to which it comes back after
-// each co_await; an executor is anything a coroutine can continue on; a continuation is a coroutine on its
-// way back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it
-// is given back; a task group is a scope that nothing started in it outlives.
+// Words: a task is a callable you add to a queue; a worker is one of the queue's threads; a handle stands for the
+// result of one task; a coroutine's home is the loop, queue or executor on which it runs and to which it comes back
+// after each co_await; an executor is anything a coroutine can continue on; a continuation is a coroutine on its way
+// back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it is
+// returned; a task group is a scope that outlives everything started in it.
 //
-// Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, where the work
-// is done.
+// Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, where the
+// work is done.
 
 #ifndef TOTO_TASKS_HPP
 #define TOTO_TASKS_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// BasicTimer: what add_task_after, add_task_every, post_after and post_every return; stops what is to come. Read next:
-// task_queue.hpp, event_loop.hpp.
+// BasicTimer: what add_task_after, add_task_every, post_after and post_every return; stops the calls to come. Read
+// next: task_queue.hpp, event_loop.hpp.
 
 #ifndef TOTO_TIMER_HPP
 #define TOTO_TIMER_HPP
@@ -30,14 +30,14 @@ class StoppableTimer : public RefCounted<Runtime> {
 
 }  // namespace detail
 
-/// A task that will be added to a queue later, or a function that a loop will call, once or every so often. Destroying
-/// the timer stops it.
+/// A task that will be added to a queue later, or a function that a loop will call later, once or periodically.
+/// Destroying the timer stops it.
 ///
 /// Thread safety: One thread at a time.
 template <class Runtime = StdRuntime>
 class [[nodiscard("destroying the timer stops it; keep it, or say std::move(timer).detach()")]] BasicTimer {
  public:
-  /// A timer of nothing.
+  /// An empty timer, to assign to.
   BasicTimer() noexcept = default;
   BasicTimer(BasicTimer&&) noexcept = default;
   BasicTimer& operator=(BasicTimer&& other) noexcept {
@@ -49,19 +49,19 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   }
   ~BasicTimer() { stop(); }
 
-  /// No call begins from its return on; one that is queued is taken out, one that is running goes on, and sees the
-  /// request if it has taken a StopToken. May be called in the task or function itself.
+  /// Stops the timer: once this has returned, no call begins. A queued call is taken out of its queue; a running one
+  /// continues, and sees the request if it takes a StopToken. May be called in the task or function itself.
   void stop() noexcept {
     if (const auto timer = std::move(timer_)) {  // a stop callback may come here again
       timer->stop();
     }
   }
 
-  /// Lets it come without anybody who could stop it.
+  /// Detaches the timer: it still fires, but can no longer be stopped.
   void detach() && noexcept { timer_ = {}; }
 
-  /// Whether a call may still begin: false after stop(), once the only one has begun, when the queue is closed and none
-  /// is queued, and once a token that the view had has stopped it.
+  /// Returns whether a call may still begin: false after stop(), once the only one has begun, when the queue is closed
+  /// and none is queued, and once the view's token has stopped it.
   bool active() const noexcept { return timer_ && !timer_->stopped(); }
 
  private:
@@ -87,7 +87,7 @@ struct TimerAccess {
 inline void check_period(Duration period) {
   check_duration(period, "period");
   if (period == Duration()) {
-    throw std::invalid_argument("toto: period is 0; give a length of time above 0");
+    throw std::invalid_argument("toto: period is 0; it must be positive");
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TraceWriter: writes what queues do to a file that https://ui.perfetto.dev and chrome://tracing show: which task ran
-// when and on which thread, where it was added, where its awaiter went on. Opt-in: tasks.hpp does not include it. Read
+// when and on which thread, where it was added, where its awaiter resumed. Opt-in: tasks.hpp does not include it. Read
 // next: detail/insight/trace_log.hpp, detail/insight/trace_text.hpp.
 
 #ifndef TOTO_TRACE_HPP
@@ -33,8 +33,8 @@
 namespace toto::inline v0_1 {
 
 struct TraceOptions {
-  /// Bytes of events that are kept in memory before they are written. When they are full, the thread that filled them
-  /// writes them, and its task waits for that. 0: after about 250 events of a thread.
+  /// How many bytes of events are kept in memory before they are written. When they are full, the thread that filled
+  /// them writes them, and its task waits for that. 0: after about 250 events of a thread.
   std::size_t buffer = std::size_t{64} << 20;
 };
 static_assert(std::is_trivially_destructible_v<TraceOptions>);
@@ -44,15 +44,16 @@ static_assert(std::is_trivially_destructible_v<TraceOptions>);
 ///   toto::TraceWriter trace("work.json");
 ///   toto::TaskQueue queue({.thread_count = 4, .name = "work", .observer = &trace});
 ///
-/// It shows, for each thread that had to do with an observed queue: the tasks that ran there, by the type of the
-/// callable, until they ended or, coroutines, suspended; marks where tasks were added, cancelled or awaited; arrows
-/// from where a task was added to where it ran to where its awaiter went on; and how many tasks were queued in each
-/// queue. Queues of one name share that number. A coroutine task has a track of its own from its start to its end.
+/// It shows, for each thread that has used an observed queue: the tasks that ran there, by the type of the callable,
+/// until they ended or, if they are coroutines, suspended; marks where tasks were added, cancelled or awaited; arrows
+/// from where a task was added to where it ran to where its awaiter resumed; and how many tasks were queued in each
+/// queue. Queues with the same name share that number. A coroutine task has a track of its own from its start to its
+/// end.
 ///
-/// An event costs a look at the clock and a copy of 56 bytes under a lock that nobody else wants; text is made later.
-/// Each thread that has added a task costs 14 kB as long as the writer lives, each live worker the same.
-/// Lifetime: as that of any observer; with named queues, a static object that is made before the first of them. Not to
-/// be used in the child of a fork.
+/// An event costs a look at the clock and a copy of 56 bytes under a lock that is not contended; text is made later.
+/// Each thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
+/// Lifetime: as that of any observer; with named queues, a static object that is made before the first of them. Must
+/// not be used in the child of a fork.
 /// Thread safety: Thread-safe, except with construction and destruction.
 class TraceWriter final : public QueueObserver {
  public:
@@ -69,11 +70,12 @@ class TraceWriter final : public QueueObserver {
     stream_ = &own_stream_;
   }
 
-  /// The stream has to outlive the writer, is used by one thread at a time, and must not itself use an observed queue.
+  /// Writes to a stream, which must outlive the writer, is used by one thread at a time, and must not itself use an
+  /// observed queue.
   /// Throws: std::bad_alloc.
   explicit TraceWriter(std::ostream& stream, TraceOptions options = {}) : TraceWriter(&stream, options) {}
 
-  /// As close(), but what fails is not told.
+  /// As close(), but errors are ignored.
   ~TraceWriter() {
     try {
       close();
@@ -83,23 +85,24 @@ class TraceWriter final : public QueueObserver {
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
 
-  /// What the calling thread is called in the trace: "thread 1" and so on otherwise, and workers by queue and number.
+  /// Names the calling thread in the trace. By default it is "thread 1" and so on; workers are named by queue and
+  /// number.
   /// Throws: std::bad_alloc.
   void name_thread(std::string_view name);
 
-  /// Writes everything recorded so far; viewers accept the file as it is then. Arrows to coroutines that have not yet
-  /// gone on are left out.
+  /// Writes everything recorded so far; viewers accept the file in that state. Arrows to coroutines that have not
+  /// resumed yet are missing.
   /// Blocks: while writing.
-  /// Throws: std::system_error if it could not be written; std::bad_alloc, and then what is left is written at the next
-  /// try.
+  /// Throws: std::system_error if it could not be written; std::bad_alloc, in which case the rest is written at the
+  /// next attempt.
   void flush();
 
-  /// The same, and ends the trace. What happens later is not recorded: best after the queues have ended.
+  /// The same, and ends the trace. What happens later is not recorded, so call it after the queues have ended.
   /// Blocks: while writing.
   /// Throws: as flush().
   void close();
 
-  /// Events that could not be recorded, for want of memory. Snapshot: may be stale on return.
+  /// Returns the number of events that were lost because memory ran out. Snapshot: may be stale on return.
   std::uint64_t lost() const noexcept {
     return lost_.load(std::memory_order_relaxed);  // a number that orders nothing
   }
@@ -204,7 +207,7 @@ class TraceWriter final : public QueueObserver {
   std::map<std::uint64_t, std::unique_ptr<Log>> logs_ TOTO_GUARDED_BY(mutex_);  // by the number of the thread
   std::map<std::string, std::unique_ptr<Name>, std::less<>> names_ TOTO_GUARDED_BY(mutex_);
   std::vector<Track> tracks_ TOTO_GUARDED_BY(mutex_);  // the first is number 1
-  /// Tracks of workers that have ended, by name: the next one of that name goes on there.
+  /// Tracks of workers that have ended, by name: the next worker of that name continues there.
   std::multimap<std::string, std::uint32_t, std::less<>> free_tracks_ TOTO_GUARDED_BY(mutex_);
   detail::TraceChunks held_ TOTO_GUARDED_BY(mutex_);
 };
@@ -325,9 +328,9 @@ inline void TraceWriter::thread_ended(std::string_view queue, std::size_t number
   held_.push(thread.log->take());
   logs_.erase(thread.number);
   thread.writer = 0;
-  try {  // last: who goes on there is held after this
+  try {  // last: what the next worker records is held after this
     free_tracks_.emplace(std::string(queue) + '-' + std::to_string(number), track);
-  } catch (...) {  // then nobody does
+  } catch (...) {  // the next worker gets a new track
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// expect: the hook returns a Task, which nobody would run
+// expect: the hook returns a Task, which no one would run
 
 #include <toto/tasks.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What to ask of a simulation and what it answers: SimulationOptions and SimulationResult, and the strategies by which
-// schedules are chosen. Read next: simulation.hpp.
+// SimulationOptions: what to simulate. SimulationResult: what came of it. And the strategies by which schedules are
+// chosen. Read next: simulation.hpp.
 
 #ifndef TOTO_TESTING_OPTIONS_HPP
 #define TOTO_TESTING_OPTIONS_HPP
@@ -21,9 +21,9 @@ namespace toto::inline v0_1::testing {
 
 /// Every schedule with at most `deviations` deviations, depth first.
 ///
-/// A deviation is a preemption, that is a switch away from a thread that could go on, or a choice of the environment
+/// A deviation is a preemption, that is a switch away from a thread that could continue, or a choice of the environment
 /// other than the usual one: a timed wait that expires although a thread can run, a spurious wake-up, a thread that
-/// does not start, an allocation that fails. Which thread goes next when the running one waits, yields or ends is no
+/// does not start, an allocation that fails. Which thread runs next when the running one waits, yields or ends is not a
 /// deviation: all are tried.
 struct Exhaustive {
   unsigned deviations = 2;
@@ -39,28 +39,28 @@ struct Pct {
 /// Every option at every decision with the same probability.
 struct Random {};
 
-/// The one schedule that SimulationResult::choices describes; with otherwise the same options, the identical run.
+/// The one schedule that SimulationResult::choices describes; if the other options are the same, the identical run.
 struct Replay {
   std::string_view choices;
 };
 
-/// One schedule that bytes of any length and content choose, so that a fuzzer can: each lets byte / 8 decisions take
-/// their usual option, and the one after them the option byte % 8, modulo their number. After the last byte all take
-/// the usual one.
+/// One schedule chosen by bytes of any length and content, for fuzzers: each byte lets byte / 8 decisions take their
+/// usual option, and the next one the option byte % 8, modulo the number of options. After the last byte all take the
+/// usual one.
 struct Bytes {
   std::string_view bytes;
 };
 
 using Strategy = std::variant<Exhaustive, Pct, Random, Replay, Bytes>;
 
-/// When virtual time passes. It never does by itself: a timed wait that expires sets it to its deadline.
+/// When virtual time passes. It never passes by itself: a timed wait that expires sets it to its deadline.
 enum class Time {
   strict,  ///< only when no thread can run; then the earliest deadline is next
   eager,   ///< as strict, and any timed wait may expire at any decision
 };
 
-/// Starts of SimRuntime::Thread that fail by plan. Counted from 1 within a schedule; threads that Simulation::spawn()
-/// starts do not count.
+/// Which starts of SimRuntime::Thread fail. Counted from 1 within a schedule; threads started by Simulation::spawn() do
+/// not count.
 struct StartFaults {
   static constexpr std::size_t never = (std::numeric_limits<std::size_t>::max)();
 
@@ -74,23 +74,23 @@ struct StartFaults {
   }
 };
 
-/// What to simulate. The texts need to live as long as the call of simulate().
+/// What to simulate. The strings must outlive the call of simulate().
 struct SimulationOptions {
   std::string_view name = "simulation";  ///< for the report
   Strategy strategy = Exhaustive{};      ///< how schedules are chosen
   Time time = Time::strict;              ///< when virtual time passes
-  std::size_t schedules = 1'000'000;     ///< how many to run at most
+  std::size_t schedules = 1'000'000;     ///< how many to run, at most
   std::uint64_t seed = 1;                ///< of Pct and Random
   std::size_t max_steps = 20'000;        ///< a schedule with more operations is a livelock
-  StartFaults start_faults = {};         ///< thread starts that fail by plan
+  StartFaults start_faults = {};         ///< which thread starts fail
   unsigned failing_starts = 0;           ///< thread starts that the environment may choose to fail, in one schedule
   unsigned failing_allocations = 0;      ///< the same for calls of allocation_should_fail()
-  unsigned spurious_wakeups = 0;         ///< the same for waits on a parker that end for no reason
+  unsigned spurious_wakeups = 0;         ///< the same for waits on a parker that end spuriously
   unsigned weak_failures = 0;            ///< the same for compare_exchange_weak
 };
 static_assert(std::is_trivially_destructible_v<SimulationOptions>);
 
-/// What came of it. True if nothing failed.
+/// The result of simulate(). True if nothing failed.
 struct SimulationResult {
   std::string name;           ///< SimulationOptions::name
   std::size_t schedules = 0;  ///< how many were run, the failed one included

@@ -47,7 +47,7 @@
 
 namespace toto::inline v0_1::testing {
 
-/// A check that is made after every operation, until this object is destroyed. Declare it behind what it looks at.
+/// A check that runs after every operation, until this object is destroyed. Declare it after what it looks at.
 class [[nodiscard("the check ends with this object")]] StepCheck {
  public:
   StepCheck(StepCheck&& other) noexcept : observers_(std::exchange(other.observers_, nullptr)), id_(other.id_) {}
@@ -66,9 +66,9 @@ class [[nodiscard("the check ends with this object")]] StepCheck {
   std::size_t id_;
 };
 
-/// While it lives, the environment refuses the simulated thread that made it nothing: no thread, no memory, no weak
+/// While it exists, nothing fails for the simulated thread that made it: no thread start, no allocation, no weak
 /// exchange. For the scenario's own preparations.
-class [[nodiscard("faults are back when this object goes")]] NoFaults {
+class [[nodiscard("faults resume when this object is destroyed")]] NoFaults {
  public:
   NoFaults() noexcept : scheduler_(detail::Scheduler::current()) { count(1); }
   ~NoFaults() { count(-1); }
@@ -87,24 +87,25 @@ class [[nodiscard("faults are back when this object goes")]] NoFaults {
 
 /// One schedule, as the scenario sees it. Lives as long as the schedule, detached threads included.
 ///
-/// A failure abandons the schedule on the spot: no destructor runs, and what its threads had allocated stays allocated.
+/// A failure abandons the schedule immediately: no destructor runs, and what its threads have allocated is leaked.
 /// simulate() then returns.
-/// Thread safety: from simulated threads of this schedule, Thread-safe.
+/// Thread safety: Thread-safe for simulated threads of this schedule.
 class Simulation {
  public:
   explicit Simulation(detail::Scheduler& scheduler) noexcept : scheduler_(scheduler) {}
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// Starts a simulated thread. It is joined by join_all(), or when the scenario returns: call join_all() before
-  /// anything goes that the thread refers to.
+  /// Starts a simulated thread. It is joined by join_all(), or when the scenario returns; call join_all() before
+  /// anything that the thread refers to is destroyed.
   template <class Body>
   void spawn(std::string name, Body body) {
     const std::uint32_t thread = start(std::move(name), std::move(body));
     scheduler_.step({.operation = detail::Operation::start, .object = thread});
   }
 
-  /// Blocks: until the threads that were spawned so far have ended. Not from one of those.
+  /// Joins the threads spawned so far. Not to be called on one of them.
+  /// Blocks: until they have ended.
   void join_all() {
     if (unfinished_ != 0) {
       scheduler_.block({.kind = detail::Wait::Kind::spawned, .word = &unfinished_}, "join all");
@@ -114,8 +115,8 @@ class Simulation {
     }
   }
 
-  /// Starts a thread for each pair of a name and a callable, and joins them. Fewer schedules than with as many spawn():
-  /// the main thread takes no part.
+  /// Starts a thread for each pair of a name and a callable, and joins them. There are fewer schedules than with as
+  /// many calls of spawn(), because the main thread takes no part.
   void run_threads(std::initializer_list<std::pair<std::string_view, std::function<void()>>> threads) {
     for (const auto& [name, body] : threads) {
       const detail::Scheduler::Quiet quiet(scheduler_);
@@ -132,28 +133,29 @@ class Simulation {
   }
   [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
 
-  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so that `look` may lock
-  /// and read whatever it likes. While it runs no other thread does, and what it does is no operation.
+  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so `look` may lock and
+  /// read whatever it likes. While it runs, no other thread does, and what it does is not an operation.
   StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
 
-  /// The same after each operation. `look` must not lock a mutex that may be held; try_lock() tells.
+  /// The same after each operation. `look` must not lock a mutex that may be held; use try_lock().
   StepCheck on_every_step(std::function<void()> look) { return observe(std::move(look), true); }
 
-  /// Blocks: for that long, in virtual time.
+  /// Sleeps.
+  /// Blocks: for `length`, in virtual time.
   void sleep_for(Duration length) { detail::sleep_until(scheduler_, length.after(scheduler_.now())); }
 
-  /// Virtual time since the start of the schedule.
+  /// Returns the virtual time since the start of the schedule.
   Duration elapsed() const noexcept { return scheduler_.now() - detail::origin; }
 
-  /// How many SimRuntime::Threads with a name that begins like this are alive.
+  /// Returns how many SimRuntime::Threads with a name that begins like this are alive.
   std::size_t threads_alive(std::string_view name = {}) const { return count_threads(name, true); }
   /// The same for those that were started in this schedule, whether alive or not.
   std::size_t threads_started(std::string_view name = {}) const { return count_threads(name, false); }
 
-  /// From now on the nth call of allocation_should_fail() says yes, counted from 1, those under NoFaults not counted;
+  /// From now on the nth call of allocation_should_fail() returns true, counted from 1, without those under NoFaults;
   /// 0: none.
   void fail_allocation(std::size_t nth) noexcept { scheduler_.fail_allocation(nth); }
-  /// How many calls of allocation_should_fail() there were in this schedule.
+  /// Returns how often allocation_should_fail() was called in this schedule.
   std::size_t allocations() const noexcept { return scheduler_.allocations(); }
 
  private:
@@ -190,7 +192,7 @@ class Simulation {
   std::uint32_t unfinished_ = 0;  ///< spawned, and the body has not returned
 };
 
-/// Fails the present schedule unless the condition holds. For code that has no Simulation at hand.
+/// Fails the current schedule unless the condition holds. For code that has no reference to the Simulation.
 ///
 /// Throws: std::logic_error with that text outside a simulation.
 inline void(require)(bool condition, std::string_view text) {  // in brackets: <AssertMacros.h> has such a macro
@@ -203,14 +205,14 @@ inline void(require)(bool condition, std::string_view text) {  // in brackets: <
   throw std::logic_error(std::string(text));
 }
 
-/// For callables that a scenario hands over: they must not be called, moved or destroyed under a lock.
+/// For callables that a scenario passes on: they must not be called, moved or destroyed under a lock.
 inline void assert_no_lock_held() {
   (require)(SimRuntime::locks_held() == 0, "user code runs under a lock");
 }
 
-/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does for the allocation that
-/// Simulation::fail_allocation() named, and where the environment chooses to, up to
-/// SimulationOptions::failing_allocations times in a schedule; never outside a simulation, nor within the simulator.
+/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does so for the allocation named
+/// by Simulation::fail_allocation(), and where the environment chooses to, up to SimulationOptions::failing_allocations
+/// times in a schedule; never outside a simulation or within the simulator itself.
 ///
 /// Thread safety: Thread-safe.
 inline bool allocation_should_fail() noexcept {
@@ -251,15 +253,16 @@ inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
 
 }  // namespace detail
 
-/// Runs the scenario under one schedule after the other, until one fails, none is left, or there were enough.
+/// Runs the scenario under one schedule after another, until one fails, none is left, or SimulationOptions::schedules
+/// have been run.
 ///
-/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever go on (deadlock); it does
-/// not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or used
-/// after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the same
-/// choices. The scenario has to make anew whatever it uses: nothing may survive from one schedule to the next.
+/// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever continue (deadlock); it
+/// does not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or
+/// used after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the same
+/// choices. The scenario must create everything it uses: nothing may survive from one schedule to the next.
 ///
 /// The scenario runs as the main simulated thread. When it has returned, the threads it spawned are joined, the
-/// functions given to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.
+/// functions passed to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.
 ///
 /// Blocks: until done; it runs on the calling thread alone.
 /// Throws: std::invalid_argument if Replay::choices is malformed; std::logic_error within a simulation.
