@@ -10,7 +10,6 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,51 +18,20 @@
 
 #include "call_site.hpp"
 #include "detail/ground/invoke.hpp"
-#include "detail/ground/ranges.hpp"
-#include "detail/pool/lease_awaiter.hpp"
-#include "detail/pool/pool_blocking.hpp"
 #include "detail/pool/pool_core.hpp"
-#include "detail/pool/pool_hooks.hpp"
+#include "detail/pool/pool_lease.hpp"
 #include "detail/pool/pool_sources.hpp"
 #include "detail/pool/pool_transaction.hpp"
-#include "detail/pool/timed_lease.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
-#include "options.hpp"
 #include "pool_options.hpp"
+#include "queue_choice.hpp"
 #include "runtime.hpp"
-#include "task_handle.hpp"
-#include "task_queue.hpp"
 
 namespace toto::inline v0_1 {
 
 template <class T, class Runtime = StdRuntime>
 class InstancePool;
-
-/// The queue that a transaction is to run in: a queue, its name, or, without either, the pool's default queue.
-template <class Runtime = StdRuntime>
-class QueueChoice {
- public:
-  QueueChoice() noexcept = default;
-  QueueChoice(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
-      : queue_(&detail::QueueAccess::core(queue)) {}
-  /// A name that is not empty. A queue of that name is made, with one thread for each instance, if there is none.
-  template <std::convertible_to<std::string_view> Name>
-  QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
-    detail::check_name(name_, "queue");
-  }
-
- private:
-  template <class T, class R>
-  friend class InstancePool;
-
-  detail::QueueCore<Runtime>& in(detail::PoolCore<Runtime>& pool) const {
-    return queue_ != nullptr ? *queue_ : name_.empty() ? pool.default_queue() : pool.queue_named(name_);
-  }
-
-  detail::QueueCore<Runtime>* queue_ = nullptr;
-  std::string_view name_;
-};
 
 namespace detail {
 
@@ -89,21 +57,19 @@ class PooledCalls {
   /// Calls `std::invoke(fn, instance, args...)` in the queue; see InstancePool::await_transaction.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
-    auto* const state =
-        detail::make_transaction<T>(*queue_, pool_, CallSite(), std::forward<F>(fn), std::forward<Args>(args)...);
-    state->begin(*pool_, false);
-    return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F, Args...>::Type>(state);
+    using Handle = detail::TransactionHandle<T, Runtime, F, Args...>;
+    return detail::submit_transaction<T, Handle>(*queue_, pool_, CallSite(), std::forward<F>(fn),
+                                                 std::forward<Args>(args)...);
   }
 
  private:
   friend InstancePool<T, Runtime>;
-  using Core = detail::PoolCore<Runtime>;
   using Queue = detail::QueueCore<Runtime>;
 
-  PooledCalls(detail::Ref<Core> pool, Queue& queue) noexcept
+  PooledCalls(detail::Ref<detail::PoolCore<Runtime>> pool, Queue& queue) noexcept
       : pool_(std::move(pool)), queue_(detail::Ref<Queue>::share(&queue)) {}
 
-  detail::Ref<Core> pool_;
+  detail::Ref<detail::PoolCore<Runtime>> pool_;
   detail::Ref<Queue> queue_;
 };
 
@@ -143,13 +109,13 @@ class InstancePool {
   template <class Source>
     requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
   explicit InstancePool(Source&& source, const PoolOptions& options = {})
-      : InstancePool(given<Source>(checked(options), std::forward<Source>(source)), nullptr, 0, options) {}
+      : InstancePool(given<Source>(checked(options), std::forward<Source>(source)), {}, 0, options) {}
 
   /// The same for a list: `InstancePool pool({&one, &other});`
   template <class Element>
     requires(!detail::Iterable<Element>)
   InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
-      : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), nullptr, 0, options) {}
+      : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), {}, 0, options) {}
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
   /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on the
@@ -179,7 +145,7 @@ class InstancePool {
   void validate(F&& check) {
     static_assert(std::is_invocable_r_v<bool, std::decay_t<F>&, T&>,
                   "toto: validate takes a callable that is given an instance and says whether it is good");
-    core_->set_validate(check_of(std::forward<F>(check)));
+    core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
   }
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
@@ -192,7 +158,7 @@ class InstancePool {
         detail::ReturnHook<std::decay_t<F>&, T>,
         "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or "
         "whether the instance is good");
-    core_->set_on_return(check_of(std::forward<F>(hook)));
+    core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
   }
 
   // On the calling thread.
@@ -205,7 +171,7 @@ class InstancePool {
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
     detail::check_callable(fn);
-    const Held instance(core_, Held::Kind::call, CallSite());
+    const Held instance(core_, "call", CallSite());
     return detail::invoke(std::forward<F>(fn), *instance, std::forward<Args>(args)...);
   }
 
@@ -213,7 +179,7 @@ class InstancePool {
   template <class F>
   auto transaction(F&& fn, CallSite where = CallSite::current()) -> detail::BlockingResult<F, T&> {
     detail::check_callable(fn);
-    const Held instance(core_, Held::Kind::transaction, where);
+    const Held instance(core_, "transaction", where);
     return detail::invoke(std::forward<F>(fn), *instance);
   }
 
@@ -222,8 +188,7 @@ class InstancePool {
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
     const detail::Ref<Core> core = core_;
-    Instance* const taken = Held::take(*core, here(where), TimePoint::max());
-    return Lease<T, Runtime>(detail::LeaseKey(), core, *taken, detail::LeaseKind::blocking);
+    return Lease<T, Runtime>(detail::LeaseKey(), core, *Held::take(*core, here(where)), true);
   }
 
   /// The same if there is an instance now, or room to make one; otherwise empty.
@@ -239,13 +204,12 @@ class InstancePool {
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
     const detail::Ref<Core> core = core_;
-    const Claim claim = here(where);
-    Instance* const taken = Held::take(*core, claim, limit.after(claim.since));
-    if (taken == nullptr) {
-      return std::nullopt;
+    Request request = here(where);
+    request.deadline = limit.after(request.claim.since);
+    if (auto* const taken = Held::take(*core, request)) {
+      return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKey(), core, *taken, true);
     }
-    return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKey(), core, *taken,
-                                            detail::LeaseKind::blocking);
+    return std::nullopt;
   }
 
   // In coroutines.
@@ -257,7 +221,7 @@ class InstancePool {
   /// std::bad_alloc.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
-    return detail::LeaseAwaiter<T, Runtime>(core_, where);
+    return detail::LeaseAwaiter<T, Runtime, detail::LeaseWait<Runtime>>(core_, where);
   }
 
   /// The same, but waits no longer than `limit`; 0 or less does not wait. What the factory takes is not limited.
@@ -267,7 +231,8 @@ class InstancePool {
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
-    return detail::TimedLeaseAwaiter<T, Runtime>(core_, limit, where);
+    using Wait = detail::LimitedWait<Runtime, detail::LeaseWait<Runtime>>;
+    return detail::LeaseAwaiter<T, Runtime, Wait>(core_, where, limit);
   }
 
   // In a queue.
@@ -288,24 +253,23 @@ class InstancePool {
   [[nodiscard(
       "dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
       "async_transaction")]] auto
-  await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) ->
-      typename detail::TransactionHandle<T, Runtime, F>::Type {
-    auto* const state = detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn));
-    state->begin(*core_, false);
-    return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F>::Type>(state);
+  await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current())
+      -> detail::TransactionHandle<T, Runtime, F> {
+    using Handle = detail::TransactionHandle<T, Runtime, F>;
+    return detail::submit_transaction<T, Handle>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
   /// The same without a handle; if it has waited, it joins its queue beyond the bound, too. What it throws, and what
   /// keeps it from joining its queue later, goes to that queue's on_error.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
-    detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn))->begin(*core_, true);
+    detail::submit_transaction<T, void>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
   /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`. A call that has waited for its
   /// instance joins the queue beyond the bound.
   PooledCalls<T, Runtime> await(QueueChoice<Runtime> queue = {}) {
-    return PooledCalls<T, Runtime>(core_, queue.in(*core_));
+    return PooledCalls<T, Runtime>(core_, queue_of(queue));
   }
 
   // Ending and observing.
@@ -316,7 +280,7 @@ class InstancePool {
 
   /// How many instances there are; with a factory, how many were made and not discarded.
   /// Thread safety: Snapshot: may be stale on return.
-  std::size_t size() const { return core_->size(); }
+  std::size_t size() const { return core_->stats().instances; }
 
   /// Counts that agree with each other.
   /// Thread safety: Snapshot: may be stale on return.
@@ -329,15 +293,14 @@ class InstancePool {
 
  private:
   using Core = detail::PoolCore<Runtime>;
-  using Instance = detail::PooledInstance<Runtime>;
   using Held = detail::HeldInstance<T, Runtime>;
-  using Claim = detail::Claim<Runtime>;
-  using TimePoint = typename Runtime::Clock::time_point;
+  using Request = detail::PermitRequest<Runtime>;
 
-  InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory, std::size_t max,
+  InstancePool(typename Core::Instances instances, detail::InstanceFactory<Runtime> factory, std::size_t max,
                const PoolOptions& options) {
-    detail::check_options(options, factory != nullptr, max);
-    const std::size_t capacity = factory == nullptr ? instances.size() : max;
+    const bool makes = static_cast<bool>(factory.make);
+    detail::check_options(options, makes, max);
+    const std::size_t capacity = makes ? max : instances.size();
     core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
   }
 
@@ -348,10 +311,8 @@ class InstancePool {
 
   template <class Source>
   static typename Core::Instances given(const PoolOptions& /*checked before anything is moved*/, Source&& source) {
-    if constexpr (detail::RangeOfInstances<Source, T>) {
+    if constexpr (detail::RangeOfInstances<Source, T> || detail::OneInstance<std::remove_cvref_t<Source>, T>) {
       return detail::make_places<T, Runtime>(std::forward<Source>(source));
-    } else if constexpr (detail::OneInstance<std::remove_cvref_t<Source>, T>) {
-      return detail::make_one_place<T, Runtime>(std::forward<Source>(source));
     } else {
       constexpr bool kFactory = std::invocable<std::decay_t<Source>&>;
       static_assert(!kFactory,
@@ -363,13 +324,12 @@ class InstancePool {
     }
   }
 
-  template <class F>
-  static std::unique_ptr<detail::InstanceCheck> check_of(F&& check) {
-    detail::check_callable(check);
-    return std::make_unique<detail::CallableCheck<T, std::decay_t<F>>>(std::forward<F>(check));
+  static Request here(CallSite where) noexcept { return {detail::Claim<Runtime>::here("lease taken", where)}; }
+  detail::QueueCore<Runtime>& queue_of(const QueueChoice<Runtime>& choice) const {
+    return choice.core([this](std::string_view name) -> detail::QueueCore<Runtime>& {
+      return name.empty() ? core_->default_queue() : core_->queue_named(name);
+    });
   }
-
-  static Claim here(CallSite where) noexcept { return Claim::here(Claim::Kind::lease, where); }
 
   detail::Ref<Core> core_;
 };

@@ -5,7 +5,6 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
-#include <type_traits>
 #include <utility>
 
 #include "detail/ground/ref.hpp"
@@ -21,10 +20,6 @@ namespace detail {
 struct LeaseKey {
   explicit LeaseKey() = default;
 };
-
-/// Whether the lease was taken by a blocking call: then it is known to end on the thread that took it, until it is
-/// moved.
-enum class LeaseKind { blocking, awaited };
 
 }  // namespace detail
 
@@ -68,13 +63,15 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
   /// The instance.
   /// Throws: NoState if there is none: moved from, released or discarded.
-  T* operator->() const { return &**this; }
-  T& operator*() const {
+  T* operator->() const {
     require();
-    return *static_cast<T*>(instance_->object);
+    return get_instance();
   }
+  T& operator*() const& { return *operator->(); }
+  T& operator*() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); *lease
   /// The instance, or null.
-  T* get() const noexcept { return instance_ == nullptr ? nullptr : static_cast<T*>(instance_->object); }
+  T* get() const& noexcept { return instance_ == nullptr ? nullptr : get_instance(); }
+  T* get() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); lease.get()
   /// Whether there is an instance.
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
@@ -93,22 +90,23 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// Throws: NoState if there is none.
   void discard() {
     require();
-    pool_->discard(*std::exchange(instance_, nullptr), detail::Loss::discarded);
+    pool_->discard(*std::exchange(instance_, nullptr), &PoolStats::discarded);
     pool_ = {};
   }
 
-  /// For the pool only.
+  /// For the pool only. `blocking`: by a blocking call: then it ends on the thread that took it, until it is moved.
   Lease(detail::LeaseKey, detail::Ref<detail::PoolCore<Runtime>> pool, detail::PooledInstance<Runtime>& instance,
-        detail::LeaseKind kind) noexcept
+        bool blocking) noexcept
       : pool_(std::move(pool)), instance_(&instance) {
     pool_->lend(instance);
     // Not in the frame of a coroutine, or on the heap, where another thread may end it.
-    if (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this)) {
+    if (blocking && Runtime::on_this_stack(this)) {
       instance.bind();
     }
   }
 
  private:
+  T* get_instance() const noexcept { return static_cast<T*>(instance_->object); }
   void require() const {
     if (instance_ == nullptr) {
       throw NoState("toto: this Lease holds no instance: it was moved from, released or discarded");

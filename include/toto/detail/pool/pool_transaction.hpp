@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A transaction in a queue: a task that has its instance before it joins the queue, and keeps it until its captures are
-// gone. Without an instance it waits in the pool's line, where it is in nobody's way. Read next: ../instance_pool.hpp.
+// Calls with an instance. HeldInstance: on the calling thread. TransactionState: as a task in a queue, which has its
+// instance before it joins the queue, and keeps it until its captures are gone; without an instance it waits in the
+// pool's line, where it is in nobody's way. Read next: ../../instance_pool.hpp.
 
 #ifndef TOTO_DETAIL_POOL_POOL_TRANSACTION_HPP
 #define TOTO_DETAIL_POOL_POOL_TRANSACTION_HPP
@@ -12,11 +13,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "../../call_site.hpp"
 #include "../../task_handle.hpp"
-#include "../ground/invoke.hpp"
-#include "../ground/temporaries.hpp"
-#include "../ground/text.hpp"
+#include "../task/call_on.hpp"
 #include "../task/call_state.hpp"
 #include "../task/supervisor.hpp"
 #include "pool_core.hpp"
@@ -27,78 +25,108 @@ namespace toto::inline v0_1::detail {
 /// gone back to the pool.
 template <class R>
 struct PooledValue {
-  static_assert(std::is_void_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
+  static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
                 "toto: fn returns a reference, and what it refers to cannot be copied; the instance goes back to "
                 "the pool when fn returns, so return a value, or use pool.instance()");
   using Type = std::remove_cvref_t<R>;
 };
-template <>
-struct PooledValue<void> {
-  using Type = void;
+
+/// What a blocking call gives, checked in words.
+template <class F, class... Args>
+struct BlockingCall {
+  static_assert(std::is_invocable_v<F, Args...>,
+                "toto: fn cannot be called with an instance of the pool and these arguments");
+  using Returned = typename std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>,
+                                               std::type_identity<void>>::type;
+  static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
+                "toto: fn returns a Task, which would go on when the instance is back in the pool; use "
+                "pool.await_transaction(fn), which keeps the instance until the coroutine has ended");
+  using Type = typename PooledValue<Returned>::Type;
 };
 template <class F, class... Args>
-using PooledResult = typename PooledValue<std::invoke_result_t<F, Args...>>::Type;
+using BlockingResult = typename BlockingCall<F, Args...>::Type;
 
-/// A place in the pool's line whose owner does not move: the base of a transaction's state.
-template <class Runtime>
-class PoolSlot : public PoolWaiter<Runtime> {
+/// An instance in the hands of a function that is running.
+template <class T, class Runtime>
+class HeldInstance {
  public:
-  PoolSlot(Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who) noexcept
-      : PoolWaiter<Runtime>(who), pool_(std::move(pool)) {
-    this->claim.transaction = this;
+  HeldInstance(Ref<PoolCore<Runtime>> pool, const char* how, CallSite where)
+      : pool_(std::move(pool)), instance_(take(*pool_, {Claim<Runtime>::here(how, where)})) {
+    instance_->bind();
+    pool_->lend(*instance_);
+  }
+  HeldInstance(const HeldInstance&) = delete;
+  HeldInstance& operator=(const HeldInstance&) = delete;
+  ~HeldInstance() { pool_->take_back(*instance_); }
+
+  T& operator*() const noexcept { return *static_cast<T*>(instance_->object); }
+
+  /// An instance that can be used. Null: not before the deadline.
+  static PooledInstance<Runtime>* take(PoolCore<Runtime>& pool, const PermitRequest<Runtime>& request) {
+    Permit<Runtime>* taken = pool.take(request);
+    while (taken != nullptr && !pool.ready(*taken) && !pool.make_ready(*taken)) {
+      taken = pool.take(request, true);
+    }
+    return static_cast<PooledInstance<Runtime>*>(taken);
   }
 
-  bool tell_locked() noexcept final { return false; }
+ private:
+  const Ref<PoolCore<Runtime>> pool_;
+  PooledInstance<Runtime>* const instance_;
+};
 
-  /// The instance that prepare() has got ready for use.
-  /// Throws: why there is none.
-  PooledInstance<Runtime>& prepared() {
+/// A transaction's place in the pool's line, and the instance that it has: the base of its state.
+template <class Runtime>
+class PoolSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingTask<Runtime> {
+ public:
+  using Instance = PooledInstance<Runtime>;
+
+  PoolSlot(Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who) noexcept
+      : LineWaiter<PermitRequest<Runtime>>({who}), pool_(std::move(pool)) {
+    this->request.claim.task = this;
+  }
+
+  bool told_locked() noexcept final { return false; }
+
+  /// The instance, which is used from now on.
+  /// Throws: why it could not be made.
+  Instance& use() {
     if (failure_) {
       std::rethrow_exception(std::exchange(failure_, nullptr));
     }
     used_ = true;
-    return *this->instance;
+    return static_cast<Instance&>(*this->request.permit);
   }
   void give_back() noexcept {
-    if (this->instance != nullptr) {
-      PooledInstance<Runtime>& back = *std::exchange(this->instance, nullptr);
-      if (used_) {
-        pool_->take_back(back, has_failed());
-      } else {
-        pool_->give_back(back);
-      }
+    if (this->request.permit != nullptr) {
+      Instance& back = static_cast<Instance&>(*std::exchange(this->request.permit, nullptr));
+      used_ ? pool_->take_back(back, has_failed()) : pool_->give_back(back);
     }
   }
 
  protected:
   ~PoolSlot() = default;
 
-  /// Before the transaction is run: makes or validates its instance. False: that was no good, and there is no factory;
-  /// it waits for another before everybody else, and may be gone.
+  /// Before the transaction is run. False: its instance was no good; it waits for another, and may be gone.
   /// Throws: a forced unwind (pthread_exit), and nothing else; the transaction has no instance then.
-  bool prepare() {
-    if (!pool_->needs_preparing(*this->instance)) {
-      return true;
-    }
-    const Ref<PoolCore<Runtime>> pool = pool_;  // this may be gone before the pool's mutex is free
-    try {
-      PooledInstance<Runtime>* taken = std::exchange(this->instance, nullptr);
-      while (!pool->prepare(*taken)) {
-        taken = pool->take_another(*this);
-        if (taken == nullptr) {
+  bool make_ready() {
+    if (!pool_->ready(*this->request.permit)) {
+      const Ref<PoolCore<Runtime>> pool = pool_;  // this may be gone before the pool's mutex is free
+      try {
+        Instance* const ready = pool->make_ready_for(*this, std::exchange(this->request.permit, nullptr));
+        if (ready == nullptr) {
           return false;
         }
-      }
-      this->instance = taken;
-    } catch (...) {
-      failure_ = std::current_exception();
-      if (!failure_) {
-        throw;
+        this->request.permit = ready;
+      } catch (...) {
+        failure_ = std::current_exception();
+        if (!failure_) {
+          throw;
+        }
       }
     }
     return true;
   }
-
   /// Whether what was done with the instance has ended by an exception.
   virtual bool has_failed() const noexcept = 0;
 
@@ -109,73 +137,51 @@ class PoolSlot : public PoolWaiter<Runtime> {
   bool used_ = false;
 };
 
-/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token in front (of a member
-/// function's arguments) if it cannot be called without. Gives the instance back when it is destroyed, after everything
-/// else.
+/// The callable of a transaction's task: calls `fn(instance, args...)`, with a stop token if it cannot be called
+/// without. Gives the instance back when it is destroyed, after everything else.
 template <class T, class Runtime, class F, class... Args>
 class Transaction {
  public:
   using Token = typename Runtime::StopToken;
-  template <class Fn>
-  static constexpr bool kTokenBehind =
-      std::is_member_function_pointer_v<Fn> && !std::is_invocable_v<Fn, T&, Args...> &&
-      !std::is_invocable_v<Fn, Token, T&, Args...> && std::is_invocable_v<Fn, T&, Token, Args...>;
 
   template <class Fn, class... As>
   explicit Transaction(PoolSlot<Runtime>& slot, Fn&& fn, As&&... args)
-      : slot_{&slot}, call_(std::forward<Fn>(fn), std::forward<As>(args)...) {}
+      : back_{slot}, call_(std::forward<Fn>(fn), std::forward<As>(args)...) {}
 
-  template <class Fn = F>
-    requires std::is_invocable_v<Fn, T&, Args...>
-  PooledResult<Fn, T&, Args...> operator()() {
+  auto operator()()
+    requires CallableOn<Token, F, T, Args...>
+  {
     return call();
   }
-  template <class Fn = F>
-    requires(!std::is_invocable_v<Fn, T&, Args...> && std::is_invocable_v<Fn, Token, T&, Args...>)
-  PooledResult<Fn, Token, T&, Args...> operator()(Token token) {
+  auto operator()(Token token)
+    requires(!CallableOn<Token, F, T, Args...> && CallableOn<Token, F, T, Token, Args...>)
+  {
     return call(std::move(token));
-  }
-  /// A member function: its first argument is the token.
-  template <class Fn = F>
-    requires(kTokenBehind<Fn>)
-  PooledResult<Fn, T&, Token, Args...> operator()(Token token) {
-    PooledInstance<Runtime>& instance = slot_.slot->prepared();
-    return apply(instance, *static_cast<T*>(instance.object), std::move(token));
   }
 
  private:
-  struct Slot {
-    PoolSlot<Runtime>* slot;
-    explicit Slot(PoolSlot<Runtime>* of_state) noexcept : slot(of_state) {}
-    Slot(Slot&& other) noexcept : slot(std::exchange(other.slot, nullptr)) {}
-    Slot& operator=(Slot&&) = delete;
-    ~Slot() {
-      if (slot != nullptr) {
-        slot->give_back();
-      }
-    }
+  struct Back {
+    PoolSlot<Runtime>& slot;
+    ~Back() { slot.give_back(); }
   };
 
   template <class... Tokens>
-  decltype(auto) call(Tokens... token) {
-    PooledInstance<Runtime>& instance = slot_.slot->prepared();
-    return apply(instance, std::move(token)..., *static_cast<T*>(instance.object));
-  }
-  /// `first`: the object, and the token where it belongs.
-  template <class... First>
-  decltype(auto) apply(PooledInstance<Runtime>& instance, First&&... first) {
+  auto call(Tokens... token) {
+    using Returned = decltype(detail::call_on<Token, F, T>(std::declval<F>(), std::declval<T&>(), std::move(token)...,
+                                                           std::declval<Args>()...));
+    PooledInstance<Runtime>& instance = back_.slot.use();
+    if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
+      instance.bind();  // fn runs in this very frame
+    }
     return std::apply(
-        [&](F& fn, Args&... args) -> decltype(auto) {
-          using Returned = std::invoke_result_t<F, First..., Args...>;
-          if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
-            instance.bind();  // fn runs in this very frame
-          }
-          return detail::invoke(std::move(fn), std::forward<First>(first)..., std::move(args)...);
+        [&](F& fn, Args&... args) -> typename PooledValue<Returned>::Type {
+          return detail::call_on<Token, F, T>(std::move(fn), *static_cast<T*>(instance.object), std::move(token)...,
+                                              std::move(args)...);
         },
         call_);
   }
 
-  Slot slot_;  // the last to be destroyed
+  const Back back_;  // the last to be destroyed
   std::tuple<F, Args...> call_;
 };
 
@@ -184,45 +190,38 @@ using TransactionOf = Transaction<T, Runtime, Stored<F>, Stored<Args>...>;
 
 /// How the handle of a transaction is typed; see HandleFor.
 template <class T, class Runtime, class F, class... Args>
-struct TransactionHandle {
-  using Result = typename CallTraits<Runtime, TransactionOf<T, Runtime, F, Args...>>::Result;
-  using Type = HandleFrom<Result, Runtime, F, Args...>;
-};
+using TransactionHandle =
+    HandleFrom<typename CallTraits<Runtime, TransactionOf<T, Runtime, F, Args...>>::Result, Runtime, F, Args...>;
 
 /// The state of a transaction. While it waits in the pool it owns a reference to its queue's core, as it does when it
 /// is queued.
 template <class Runtime, class Call, class F>
 class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Runtime, StateFor<Runtime, Call>, F> {
  public:
+  using Slot = PoolSlot<Runtime>;
   using Base = FollowedState<Runtime, StateFor<Runtime, Call>, F>;
   using Queue = QueueCore<Runtime>;
-  using Instance = PooledInstance<Runtime>;
 
   template <class... As>
   TransactionState(Queue& queue, Ref<PoolCore<Runtime>> pool, const Claim<Runtime>& who, As&&... call)
-      : PoolSlot<Runtime>(std::move(pool), who),
-        Base(queue, Call(static_cast<PoolSlot<Runtime>&>(*this), std::forward<As>(call)...)) {}
+      : Slot(std::move(pool), who), Base(queue, static_cast<Slot&>(*this), std::forward<As>(call)...) {}
 
   /// Takes an instance and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may
   /// be gone.
   /// Throws: PoolClosed, what adding a task throws; the state was freed then.
-  void begin(PoolCore<Runtime>& pool, bool forgotten) {
+  void begin(bool forgotten) {
     if (forgotten) {
       forgotten_ = true;
       this->let_go();
     }
     try {
-      Instance* taken = pool.try_take(this->claim);
-      if (taken == nullptr) {
-        Ref<Queue> queue = Ref<Queue>::share(&this->core());
-        taken = pool.take_or_wait(*this);
-        if (taken == nullptr) {
-          queue.leak();  // to the state, which has got it by now
-          return;
-        }
+      Ref<Queue> queue = Ref<Queue>::share(&this->core());
+      if (Permit<Runtime>* const taken = this->pool_->take_or_wait(*this)) {
+        this->request.permit = taken;
+        this->add_followed();
+      } else {
+        queue.leak();  // to the state, which has got it by now
       }
-      this->instance = taken;
-      this->add_followed();
     } catch (...) {
       destroy();  // gives the instance back
       throw;
@@ -232,7 +231,7 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
   void run_on(Worker<Runtime>& worker) override {
     bool ready = false;
     try {
-      ready = this->prepare();  // if false, this may be gone after this line
+      ready = this->make_ready();  // if false, this may be gone after this line
     } catch (...) {
       worker.count(Tally::kBegun);
       worker.count(Tally::kFailed);
@@ -247,34 +246,29 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
     }
   }
 
-  Instance* proceed() noexcept override {
+  bool proceed() noexcept override {
     Ref<Queue> queue = Ref<Queue>::adopt(&this->core());  // the one it has waited with
+    const bool granted = this->request.permit != nullptr;
     std::exception_ptr failure;
     try {
+      if (!granted) {
+        this->pool_->refuse();
+      }
       if (SupervisorBase<Runtime>* const supervisor = this->supervisor()) {
         supervisor->announce();
       }
       // Whoever gives an instance back neither waits for room nor runs this.
       queue->add_beyond_bound(*this);  // this may be gone after this line
-      return nullptr;
+      return true;
     } catch (...) {
       failure = std::current_exception();
     }
     queue.leak();
-    Instance* const unused = std::exchange(this->instance, nullptr);
-    this->pool_->forget_transaction(*unused);
-    fail(std::move(failure));
-    return unused;
-  }
-
-  void refuse() noexcept override {
-    std::exception_ptr failure;
-    try {
-      throw this->pool_->closed_error();
-    } catch (...) {  // that, or no memory for it
-      failure = std::current_exception();
+    if (granted) {
+      this->pool_->forget_task(*std::exchange(this->request.permit, nullptr));
     }
     fail(std::move(failure));
+    return false;
   }
 
   void destroy() noexcept override {
@@ -285,19 +279,17 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
  private:
   ~TransactionState() = default;
 
-  bool may_end_with_instance(const WaitGraph<Runtime>& graph) override {
+  bool may_give_back(const WaitGraph<Runtime>& graph) override {
     return Base::may_end(graph) || this->core().refuses(*this);
   }
   bool may_end(const WaitGraph<Runtime>& graph) override {
-    return (this->pool_->may_serve(*this, graph) && may_end_with_instance(graph)) || this->ready();
+    return (this->pool_->may_serve(*this, graph) && may_give_back(graph)) || this->ready();
   }
   std::string blocking_details() const override {
     const std::string held = this->pool_->holders_before(*this);
     return held.empty() ? std::string() : join({", which waits for an instance of a pool", held});
   }
-
   bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }
-
   bool withdraw() noexcept override {
     if (!this->pool_->withdraw(*this)) {
       return false;
@@ -324,19 +316,23 @@ class TransactionState final : public PoolSlot<Runtime>, public FollowedState<Ru
   bool forgotten_ = false;
 };
 
-/// Makes the state of a transaction.
-/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable.
-template <class T, class Runtime, class F, class... Args>
-auto* make_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& pool, CallSite where, F&& fn,
-                       Args&&... args) {
+/// Makes and begins a transaction. `Handle`: void for none.
+/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable; what begin() throws.
+template <class T, class Handle, class Runtime, class F, class... Args>
+Handle submit_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& pool, CallSite where, F&& fn,
+                          Args&&... args) {
   using Call = TransactionOf<T, Runtime, F, Args...>;
   static_assert(CallTraits<Runtime, Call>::kValid,
                 "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
                 "moved as std::thread does it: use std::ref to pass a reference");
-  using State = TransactionState<Runtime, Call, Stored<F>>;
-  check_callable(fn);
-  return construct_state<State, Runtime>(queue, pool, Claim<Runtime>::in_queue(queue.name(), where),
-                                         std::forward<F>(fn), std::forward<Args>(args)...);
+  detail::check_callable(fn);
+  auto* const state = construct_state<TransactionState<Runtime, Call, Stored<F>>, Runtime>(
+      queue, pool, Claim<Runtime>::in_queue("transaction in a queue, added", queue.name(), where), std::forward<F>(fn),
+      std::forward<Args>(args)...);
+  state->begin(std::is_void_v<Handle>);
+  if constexpr (!std::is_void_v<Handle>) {
+    return HandleAccess::make<Handle>(state);
+  }
 }
 
 }  // namespace toto::inline v0_1::detail

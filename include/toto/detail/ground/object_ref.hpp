@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+//
+// Owned: which object something stands for that is given to the library: a smart pointer, or the object itself.
+// ObjectRef: how such an object is kept: by reference, as an owner, or as an observer of somebody else's.
+
+#ifndef TOTO_DETAIL_GROUND_OBJECT_REF_HPP
+#define TOTO_DETAIL_GROUND_OBJECT_REF_HPP
+
+#include <memory>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "../../errors.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// The object that a U stands for: what it owns, or itself.
+template <class U>
+struct Owned {
+  using Type = U;
+};
+template <class T>
+struct Owned<std::shared_ptr<T>> {
+  using Type = T;
+};
+template <class T, class Deleter>
+struct Owned<std::unique_ptr<T, Deleter>> {
+  using Type = T;
+};
+
+/// The same for what an ObjectRef is made from: also of an observer, and an object may be constant.
+template <class Source>
+struct Referred : Owned<Source> {};
+template <class T>
+struct Referred<std::weak_ptr<T>> {
+  using Type = T;
+};
+template <class Source>
+struct Referred<const Source> {
+  using Object = typename Referred<Source>::Type;
+  using Type = std::conditional_t<std::is_same_v<Object, Source>, const Source, Object>;
+};
+
+template <class T>
+class ObjectRef {
+ public:
+  /// Throws: std::invalid_argument for a null pointer; std::bad_alloc; what moving the object throws.
+  template <class Source>
+  static ObjectRef from(Source&& source) {
+    ObjectRef ref;
+    if constexpr (!std::is_same_v<std::remove_cvref_t<Source>, T> && requires { source.lock(); } &&
+                  std::is_convertible_v<Source, std::weak_ptr<T>>) {
+      ref.observed_ = std::forward<Source>(source);
+    } else if constexpr (std::is_convertible_v<Source, std::shared_ptr<T>>) {
+      ref.object_ = std::forward<Source>(source);
+      if (ref.object_ == nullptr) {
+        throw std::invalid_argument("toto: instance is null; give an object to call");
+      }
+    } else if constexpr (std::is_lvalue_reference_v<Source> &&
+                         std::is_convertible_v<std::remove_reference_t<Source>*, T*>) {
+      ref.object_ = std::shared_ptr<T>(std::shared_ptr<void>(), std::addressof(source));  // owns nothing
+    } else {
+      constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
+      static_assert(kValue,
+                    "toto: an AwaitableInstance<T> is made of a T, of a std::shared_ptr or std::unique_ptr that owns "
+                    "one, or of a std::weak_ptr");
+      if constexpr (kValue) {
+        ref.object_ = std::make_shared<T>(std::forward<Source>(source));
+      }
+    }
+    return ref;
+  }
+
+  /// The object, which lives as long as this; if it was observed, from now on.
+  /// Throws: InstanceGone.
+  T& get() {
+    if (object_ == nullptr) {
+      object_ = observed_.lock();
+      if (object_ == nullptr) {
+        throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
+      }
+    }
+    return *object_;
+  }
+
+ private:
+  std::shared_ptr<T> object_;  // owned, or referred to
+  std::weak_ptr<T> observed_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_OBJECT_REF_HPP
