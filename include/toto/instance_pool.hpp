@@ -19,9 +19,8 @@
 #include "call_site.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/pool/pool_core.hpp"
-#include "detail/pool/pool_lease.hpp"
 #include "detail/pool/pool_sources.hpp"
-#include "detail/pool/pool_transaction.hpp"
+#include "detail/pool/pool_use.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
 #include "pool_options.hpp"
@@ -109,13 +108,13 @@ class InstancePool {
   template <class Source>
     requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
   explicit InstancePool(Source&& source, const PoolOptions& options = {})
-      : InstancePool(given<Source>(checked(options), std::forward<Source>(source)), {}, 0, options) {}
+      : InstancePool(detail::make_places<T, Runtime>(std::forward<Source>(source), options), {}, 0, options) {}
 
   /// The same for a list: `InstancePool pool({&one, &other});`
   template <class Element>
     requires(!detail::Iterable<Element>)
   InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
-      : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), {}, 0, options) {}
+      : InstancePool(detail::make_places<T, Runtime>(instances, options), {}, 0, options) {}
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
   /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on the
@@ -188,7 +187,7 @@ class InstancePool {
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
     const detail::Ref<Core> core = core_;
-    return Lease<T, Runtime>(detail::LeaseKey(), core, *Held::take(*core, here(where)), true);
+    return Lease<T, Runtime>(detail::LeaseKey(), core, *core->take_instance(here(where)), true);
   }
 
   /// The same if there is an instance now, or room to make one; otherwise empty.
@@ -206,7 +205,7 @@ class InstancePool {
     const detail::Ref<Core> core = core_;
     Request request = here(where);
     request.deadline = limit.after(request.claim.since);
-    if (auto* const taken = Held::take(*core, request)) {
+    if (auto* const taken = core->take_instance(request)) {
       return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKey(), core, *taken, true);
     }
     return std::nullopt;
@@ -221,7 +220,7 @@ class InstancePool {
   /// std::bad_alloc.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
-    return detail::LeaseAwaiter<T, Runtime, detail::LeaseWait<Runtime>>(core_, where);
+    return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(core_, where);
   }
 
   /// The same, but waits no longer than `limit`; 0 or less does not wait. What the factory takes is not limited.
@@ -231,8 +230,7 @@ class InstancePool {
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
-    using Wait = detail::LimitedWait<Runtime, detail::LeaseWait<Runtime>>;
-    return detail::LeaseAwaiter<T, Runtime, Wait>(core_, where, limit);
+    return detail::LeaseAwaiter<T, Runtime, detail::LimitedWait<Runtime>>(core_, where, limit);
   }
 
   // In a queue.
@@ -298,30 +296,8 @@ class InstancePool {
 
   InstancePool(typename Core::Instances instances, detail::InstanceFactory<Runtime> factory, std::size_t max,
                const PoolOptions& options) {
-    const bool makes = static_cast<bool>(factory.make);
-    detail::check_options(options, makes, max);
-    const std::size_t capacity = makes ? max : instances.size();
-    core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
-  }
-
-  static PoolOptions checked(const PoolOptions& options) {
-    detail::check_options(options, false, 0);
-    return options;
-  }
-
-  template <class Source>
-  static typename Core::Instances given(const PoolOptions& /*checked before anything is moved*/, Source&& source) {
-    if constexpr (detail::RangeOfInstances<Source, T> || detail::OneInstance<std::remove_cvref_t<Source>, T>) {
-      return detail::make_places<T, Runtime>(std::forward<Source>(source));
-    } else {
-      constexpr bool kFactory = std::invocable<std::decay_t<Source>&>;
-      static_assert(!kFactory,
-                    "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
-      static_assert(kFactory,
-                    "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of "
-                    "one of these; or of a factory and the number of instances it may make");
-      return {};
-    }
+    detail::check_options(options, max);
+    core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), max, options));
   }
 
   static Request here(CallSite where) noexcept { return {detail::Claim<Runtime>::here("lease taken", where)}; }

@@ -31,9 +31,8 @@ struct LeaseKey {
 ///
 /// Move-only.
 /// Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
-/// Thread safety: One thread at a time. It may end on another thread than the one that took it; a lease that another
-/// thread is to end while its taker may wait for the same pool has to be moved there (see InstancePool::instance,
-/// DeadlockError).
+/// Thread safety: One thread at a time. It may end on another thread than the one that took it; move it there if its
+/// taker may wait for the same pool meanwhile (see InstancePool::instance, DeadlockError).
 template <class T, class Runtime = StdRuntime>
 class [[nodiscard("an instance goes back to its pool when its lease is dropped")]] Lease {
  public:
@@ -53,8 +52,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
     std::swap(instance_, moved.instance_);
     return *this;
   }
-  /// Gives the instance back, as release() does. Never waits for room in a queue: a transaction that gets the instance
-  /// joins its queue beyond the bound, and does not run here.
+  /// Gives the instance back, as release() does.
   ~Lease() {
     if (instance_ != nullptr) {
       pool_->take_back(*instance_);
@@ -76,7 +74,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
   /// Gives the instance back now: to whoever has waited longest, or to the end of the free ones. Never waits for room
-  /// in a queue; see ~Lease.
+  /// in a queue: a transaction that gets the instance joins its queue beyond the bound, and does not run here.
   /// Throws: NoState if there is none.
   void release() {
     require();

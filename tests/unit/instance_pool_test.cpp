@@ -72,7 +72,7 @@ TEST_CASE("two leases at the same time are two instances", "[instance_pool][Q1]"
   REQUIRE(first.get() == &one);
   REQUIRE(second.get() == &other);
   first.release();
-  REQUIRE(pool.instance().get() == &one);
+  REQUIRE(pool.instance().operator->() == &one);
 }
 
 TEST_CASE("several calls through a lease are on one instance", "[instance_pool][Q1]") {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // Owned: which object something stands for that is given to the library: a smart pointer, or the object itself.
-// ObjectRef: how such an object is kept: by reference, as an owner, or as an observer of somebody else's.
+// ObjectRef: how such an object is kept that is shared: by reference, as an owner, or as an observer of somebody
+// else's. ObjectRoom: room for one, or for what owns or points to it.
 
 #ifndef TOTO_DETAIL_GROUND_OBJECT_REF_HPP
 #define TOTO_DETAIL_GROUND_OBJECT_REF_HPP
 
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -87,6 +89,39 @@ class ObjectRef {
  private:
   std::shared_ptr<T> object_;  // owned, or referred to
   std::weak_ptr<T> observed_;
+};
+
+/// `Owner` is T, T* (not owned), or a smart pointer to one. Room that is not empty has to be emptied before its end.
+template <class T, class Owner>
+class ObjectRoom {
+ public:
+  ObjectRoom() noexcept {}
+  ObjectRoom(const ObjectRoom&) = delete;
+  ObjectRoom& operator=(const ObjectRoom&) = delete;
+  ~ObjectRoom() {}  // NOLINT(modernize-use-equals-default): there is a union
+
+  /// Constructs the owner in place from what `make()` returns. Returns: the object; null if the owner is: then the room
+  /// stays empty.
+  template <class Make>
+  T* fill(Make&& make) {
+    ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());
+    T* object = nullptr;
+    if constexpr (std::is_same_v<Owner, std::remove_cv_t<T>>) {
+      object = std::addressof(owner_);
+    } else {
+      object = std::to_address(owner_);
+    }
+    if (object == nullptr) {
+      empty();
+    }
+    return object;
+  }
+  void empty() noexcept { owner_.~Owner(); }
+
+ private:
+  union {
+    Owner owner_;
+  };
 };
 
 }  // namespace toto::inline v0_1::detail

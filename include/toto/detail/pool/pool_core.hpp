@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool
-// for as long as a lease or a waiter refers to it. Its instances are permits: who waits for one, who holds one, and
-// who is next is known to ../task/permits.hpp; here is where they come from, and where they go.
+// for as long as a lease or a waiter refers to it. Who waits for an instance, who has one and who is next, is known to
+// ../task/permits.hpp: an instance is a permit. Here is where instances come from, and where they go.
 //
-// A vacant place is handed out like an instance: whoever gets it makes the instance in it, by the factory, on its own
-// time and without the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the
-// place goes to the next. In the same way whoever gets an instance validates it, and an instance that retires is in the
-// hands of whoever destroys it.
+// A vacant place is handed out like an instance: whoever gets it makes the instance in it, on its own time and without
+// the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the place goes to
+// the next. In the same way whoever gets an instance validates it, and one that retires is leased to whoever destroys
+// it.
 //
 // Invariants (docs/design.md, "Pools", tells why it is built like this):
 //  P1  A place is in exactly one of free_, where it has an instance, and held_, or is being deleted. Who holds one is
@@ -68,7 +68,7 @@ class PoolCoreBase : public Permits<Runtime> {
 };
 
 template <class Runtime>
-class PoolCore final : public PoolCoreBase<Runtime> {
+class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> {
  public:
   using Base = PoolCoreBase<Runtime>;
   using typename Permits<Runtime>::Claim;
@@ -77,22 +77,20 @@ class PoolCore final : public PoolCoreBase<Runtime> {
   using typename Permits<Runtime>::Permit;
   using typename Permits<Runtime>::Request;
   using typename Permits<Runtime>::TimePoint;
-  using typename Permits<Runtime>::Waiter;
   using Instance = PooledInstance<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
   using Loss = std::uint64_t PoolStats::*;  // why there is an instance less: where that is counted
 
-  /// A pool of these instances, one at least; or, with a factory, of up to `capacity`.
-  PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t capacity, const PoolOptions& options)
+  /// A pool of these instances, one at least; or, with a factory, of up to `max`.
+  PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
       : Base("no instance of the pool", "an instance of a pool"),
         default_name_(options.default_queue),
-        threads_(capacity),
+        threads_(factory.make ? max : instances.size()),
         idle_timeout_(options.idle_timeout),
         min_instances_(options.min_instances),
         factory_(std::move(factory)) {
-    counts_.capacity = capacity;
+    counts_.capacity = threads_;
     counts_.made = counts_.instances = instances.size();
-    watch_.pool = this;
     this->watch_forks();  // may throw: before anything is owned by hand
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
@@ -103,27 +101,21 @@ class PoolCore final : public PoolCoreBase<Runtime> {
 
   bool ready(const Permit& taken) const noexcept override { return instance(taken).object != nullptr && !validate_; }
   /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and
-  /// makes another. False: there is no factory, and the place is gone.
-  /// Throws: what the factory throws; the caller does not hold the place any more then.
-  bool make_ready(Permit& taken);
-  /// The same for a waiter; what is no good is exchanged for another. Null: it waits for that before everybody else.
-  Instance* make_ready_for(Waiter& waiter, Permit* taken) {
-    while (taken != nullptr && !this->ready(*taken) && !make_ready(*taken)) {
-      taken = this->take_or_wait(waiter, true);
-    }
-    return static_cast<Instance*>(taken);
-  }
+  /// makes another. False: there is no factory.
+  /// Throws: what the factory throws.
+  bool make_ready(Permit& permit) override;
+  Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
   /// From now on it is used, on this thread to begin with.
   void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
   // Giving back. Thread-safe.
 
-  /// What was used: asks on_return first. `failed`: the use has ended by an exception.
-  void take_back(Instance& returned, bool failed) noexcept {
-    if (!on_return_ || approves(on_return_, returned, failed)) {
+  /// Asks on_return first.
+  void take_back(Permit& returned, bool failed) noexcept override {
+    if (!on_return_ || approves(on_return_, instance(returned), failed)) {
       give_back(returned);
     } else {
-      discard(returned, &PoolStats::rejected);
+      discard(instance(returned), &PoolStats::rejected);
     }
   }
   void take_back(Instance& returned) noexcept {
@@ -165,10 +157,6 @@ class PoolCore final : public PoolCoreBase<Runtime> {
   using Base::line_;
   using Base::mutex_;
 
-  struct Watch : TimerNode<Runtime> {
-    PoolCore* pool = nullptr;
-  };
-
   ~PoolCore() override {
     this->ignore_forks();
     destroy_all(free_);
@@ -206,7 +194,7 @@ class PoolCore final : public PoolCoreBase<Runtime> {
   }
   void forget_lost_locked() noexcept override TOTO_REQUIRES(mutex_) {
     watching_ = false;  // neither the timer is there, nor the thread that may have been at it
-    watch_.place = Watch::kNotWaiting;
+    this->place = this->kNotWaiting;
   }
   void lose_locked(Loss why, std::size_t instances = 1) noexcept TOTO_REQUIRES(mutex_) {
     counts_.instances -= instances;
@@ -219,8 +207,28 @@ class PoolCore final : public PoolCoreBase<Runtime> {
     }
     std::swap(which, check);  // the old one, if there was one, is the caller's to destroy
   }
-  static bool approves(const InstanceCheck& check, Instance& instance, bool failed);
-  PoolStats stats_locked() const TOTO_REQUIRES(mutex_);
+  /// A check that throws does not approve.
+  /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
+  static bool approves(const InstanceCheck& check, Instance& held, bool failed) {
+    const typename Instance::Here bound(held);  // a check that waits for an instance here is told if none can come
+    try {
+      return check(held.object, failed);
+    } catch (...) {
+      if (!std::current_exception()) {
+        throw;
+      }
+      return false;
+    }
+  }
+  PoolStats stats_locked() const TOTO_REQUIRES(mutex_) {
+    PoolStats stats = counts_;
+    stats.free = free_.size();
+    stats.leased = held_.size();
+    stats.changing = stats.free + stats.leased - stats.instances;
+    stats.waiting = line_.size();
+    stats.leases = this->handed_out_;
+    return stats;
+  }
 
   bool retires() const noexcept { return !idle_timeout_.is_never(); }
   /// When the instance that has been free longest retires.
@@ -234,11 +242,15 @@ class PoolCore final : public PoolCoreBase<Runtime> {
       return false;
     }
     watching_ = true;
-    watch_.deadline = due_locked();
+    this->deadline = due_locked();
     return true;
   }
   void do_start_watch() noexcept override;
-  void do_stop_watch() noexcept override { TimerService<Runtime>::instance().disarm(watch_, *this); }
+  void do_stop_watch() noexcept override { TimerService<Runtime>::instance().disarm(*this, *this); }
+  template <bool kInQueue>
+  static void look(Continuation& node, Turn) noexcept {
+    static_cast<PoolCore&>(node).look_after_idle(kInQueue);
+  }
   void look_after_idle(bool in_queue) noexcept;
 
   const std::string default_name_;
@@ -254,8 +266,7 @@ class PoolCore final : public PoolCoreBase<Runtime> {
 
   LinkedList<Permit> free_ TOTO_GUARDED_BY(mutex_);  // the longest free first
   PoolStats counts_ TOTO_GUARDED_BY(mutex_);         // but for what the lists tell
-  bool watching_ TOTO_GUARDED_BY(mutex_) = false;
-  Watch watch_;  // belongs to whom P5 speaks of
+  bool watching_ TOTO_GUARDED_BY(mutex_) = false;    // the timer, a base class, belongs to whom P5 speaks of
 };
 
 template <class Runtime>
@@ -263,14 +274,14 @@ void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
   bool watch = false;
   bool surplus = false;  // of a closed pool, or a vacant place that nobody is after
   this->hand_on(returned, [&]() TOTO_REQUIRES(mutex_) {
-    Instance& place = instance(returned);
-    surplus = closed_ || place.object == nullptr;
+    Instance& back = instance(returned);
+    surplus = closed_ || back.object == nullptr;
     if (surplus) {
-      lose_locked(&PoolStats::closed, place.object != nullptr ? 1 : 0);
+      lose_locked(&PoolStats::closed, back.object != nullptr ? 1 : 0);
       return;
     }
-    place.free_since = retires() ? Clock::now() : TimePoint();
-    free_.push_back(place);
+    back.free_since = retires() ? Clock::now() : TimePoint();
+    free_.push_back(back);
     watch = watch_locked();
   });
   if (watch) {
@@ -301,48 +312,33 @@ void PoolCore<Runtime>::close() noexcept {
   Line::tell(refused);
 }
 
-/// A check that throws does not approve.
-/// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
 template <class Runtime>
-bool PoolCore<Runtime>::approves(const InstanceCheck& check, Instance& instance, bool failed) {
-  const typename Instance::Here bound(instance);  // a check that waits for an instance here is told if none can come
-  try {
-    return check(instance.object, failed);
-  } catch (...) {
-    if (!std::current_exception()) {
-      throw;
-    }
-    return false;
-  }
-}
-
-template <class Runtime>
-bool PoolCore<Runtime>::make_ready(Permit& taken) {
-  Instance& place = instance(taken);
-  if (place.object != nullptr) {
+bool PoolCore<Runtime>::make_ready(Permit& permit) {
+  Instance& taken = instance(permit);
+  if (taken.object != nullptr) {
     bool valid = false;
     try {
-      valid = !validate_ || approves(validate_, place, false);
+      valid = !validate_ || approves(validate_, taken, false);
     } catch (...) {  // a forced unwind: nobody knows
-      discard(place, &PoolStats::rejected);
+      discard(taken, &PoolStats::rejected);
       throw;
     }
     if (valid) {
       return true;
     }
     if (!factory_.make) {
-      discard(place, &PoolStats::rejected);
+      discard(taken, &PoolStats::rejected);
       return false;
     }
-    place.clear();
+    taken.clear();
     const Lock lock(mutex_);
     lose_locked(&PoolStats::rejected);
   }
   try {
-    const typename Instance::Here bound(place);
-    factory_.make(place);  // not validated: a factory whose instances are never good would be asked for ever
+    const typename Instance::Here bound(taken);
+    factory_.make(taken);  // not validated: a factory whose instances are never good would be asked for ever
   } catch (...) {
-    give_back(place);
+    give_back(taken);
     throw;
   }
   const Lock lock(mutex_);
@@ -376,17 +372,6 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
 }
 
 template <class Runtime>
-PoolStats PoolCore<Runtime>::stats_locked() const {
-  PoolStats stats = counts_;
-  stats.free = free_.size();
-  stats.leased = held_.size();
-  stats.changing = stats.free + stats.leased - stats.instances;
-  stats.waiting = line_.size();
-  stats.leases = this->handed_out_;
-  return stats;
-}
-
-template <class Runtime>
 std::string PoolCore<Runtime>::dump() const {
   const Lock lock(mutex_);
   const PoolStats stats = stats_locked();
@@ -399,10 +384,10 @@ std::string PoolCore<Runtime>::dump() const {
 /// Leaves it to a timer to come when the instance that has been free longest has been so for long enough.
 template <class Runtime>
 void PoolCore<Runtime>::do_start_watch() noexcept {
-  watch_.run = [](Continuation& node, Turn) noexcept { static_cast<Watch&>(node).pool->look_after_idle(false); };
+  this->run = &look<false>;
   bool too_late = false;
   try {
-    TimerService<Runtime>::instance().arm(watch_, *this);
+    TimerService<Runtime>::instance().arm(*this, *this);
     const Lock lock(mutex_);
     too_late = closed_;
   } catch (...) {  // no memory, no thread: the next instance that comes back tries again
@@ -443,10 +428,10 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       idle->clear();
       give_back(*idle);
     } else if (due) {
-      watch_.run = [](Continuation& node, Turn) noexcept { static_cast<Watch&>(node).pool->look_after_idle(true); };
+      this->run = &look<true>;
       this->retain();  // for the continuation
       try {
-        if (default_queue().post(watch_)) {
+        if (default_queue().post(*this)) {
           return;
         }
       } catch (...) {  // no memory for the queue

@@ -5,10 +5,7 @@
 #ifndef TOTO_DETAIL_POOL_POOL_PLACE_HPP
 #define TOTO_DETAIL_POOL_POOL_PLACE_HPP
 
-#include <memory>
-#include <new>
-#include <type_traits>
-
+#include "../ground/object_ref.hpp"
 #include "../task/permits.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -30,43 +27,26 @@ class PooledInstance : public Permit<Runtime> {
   typename Runtime::Clock::time_point free_since{};
 };
 
-/// `Owner` is T, T* (not owned), or a smart pointer to one.
 template <class T, class Owner, class Runtime>
 class OwnedInstance final : public PooledInstance<Runtime> {
  public:
-  OwnedInstance() noexcept {}
   ~OwnedInstance() override {
     if (this->object != nullptr) {
-      owner_.~Owner();
+      clear();
     }
   }
-
-  /// Constructs the owner in place from what `make()` returns; what that points to may be null: then the place stays
-  /// vacant.
+  /// What `make()` returns owns the instance; if it is null, the place stays vacant.
   template <class Make>
-  void emplace(Make&& make) {
-    ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());
-    T* instance = nullptr;
-    if constexpr (std::is_same_v<Owner, std::remove_cv_t<T>>) {
-      instance = std::addressof(owner_);
-    } else {
-      instance = std::to_address(owner_);
-    }
-    if (instance == nullptr) {
-      owner_.~Owner();
-    }
-    this->object = const_cast<void*>(static_cast<const volatile void*>(instance));
+  void fill(Make&& make) {
+    this->object = const_cast<void*>(static_cast<const volatile void*>(room_.fill(make)));
   }
-
   void clear() noexcept override {
     this->object = nullptr;
-    owner_.~Owner();
+    room_.empty();
   }
 
  private:
-  union {
-    Owner owner_;
-  };
+  ObjectRoom<T, Owner> room_;
 };
 
 }  // namespace toto::inline v0_1::detail

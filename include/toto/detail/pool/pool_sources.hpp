@@ -58,28 +58,21 @@ template <class Source, class T>
 concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
                            requires { requires OneInstance<ElementOf<Source>, T>; };
 
-/// A function, a pointer to one, a std::function or its like, or a lambda: a callable that nobody would lend, unless T
-/// says so.
-template <class F>
-inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || is_closure<F>();
-template <template <class> class Function, class Signature>
-  requires std::is_function_v<Signature>
-inline constexpr bool kBareCallable<Function<Signature>> = true;
-
 /// Such a callable makes something: it is meant as a factory.
 template <class Source>
 concept BareFactory = std::is_invocable_v<std::decay_t<Source>&> && kBareCallable<std::decay_t<Source>> &&
                       !std::is_void_v<std::invoke_result_t<std::decay_t<Source>&>>;
 
+/// `max`: of instances that a factory makes; 0: there is none.
 /// Throws: std::invalid_argument naming the parameter.
-inline void check_options(const PoolOptions& options, bool factory, std::size_t max) {
+inline void check_options(const PoolOptions& options, std::size_t max) {
   check_name(options.default_queue, "default_queue");
   check_duration(options.idle_timeout, "idle_timeout");
-  if (!factory && !options.idle_timeout.is_never()) {
+  if (max == 0 && !options.idle_timeout.is_never()) {
     refuse_argument({"toto: idle_timeout is ", Digits(options.idle_timeout.nanoseconds().count()),
                      " ns, but without a factory instances cannot be made again; give the pool a factory"});
   }
-  if (!factory && options.min_instances > max) {
+  if (max == 0 && options.min_instances > 0) {
     refuse_argument({"toto: min_instances is ", Digits(options.min_instances),
                      ", but without a factory no instance retires; leave it at 0"});
   }
@@ -89,15 +82,12 @@ inline void check_options(const PoolOptions& options, bool factory, std::size_t 
   }
 }
 
-template <class Runtime>
-using Places = std::vector<std::unique_ptr<PooledInstance<Runtime>>>;
-
 /// Copies or moves one instance, or an owner of one, into a place.
 template <class T, class Owner, class Runtime, class Source>
 void fill(OwnedInstance<T, Owner, Runtime>& place, Source&& source) {
   static_assert(std::is_constructible_v<Owner, Source>,
                 "toto: these instances cannot be copied: move them, or the range of them, into the pool");
-  place.emplace([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
+  place.fill([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
 }
 
 /// Looks at all instances before one is moved. Returns how many there are.
@@ -112,71 +102,76 @@ std::size_t check_instances(Range& range) {
       return a.instance != b.instance ? (a.instance < b.instance ? -1 : 1) : (a.index < b.index ? -1 : 1);
     }
   };
-  std::vector<Element> elements;  // up to the first null
+  std::vector<Element> elements;
   std::size_t count = 0;
-  bool null = false;
   for (auto&& element : range) {
-    ++count;
     if constexpr (kPoints<ElementOf<Range>, T>) {
-      null = null || std::to_address(element) == nullptr;
-      if (!null) {
-        const volatile T* const instance = std::to_address(element);
-        elements.push_back({reinterpret_cast<std::uintptr_t>(instance), count - 1});
-      }
+      elements.push_back({reinterpret_cast<std::uintptr_t>(std::to_address(element)), count});
     }
+    ++count;
   }
   if (count == 0) {
     refuse_argument({"toto: instances is empty; a pool needs one instance or more"});
   }
-  std::size_t twin = elements.size();  // the first that is there twice
-  std::size_t first = 0;
-  if (twin > 1) {
+  std::size_t wrong = count;  // the first one that is null or there twice
+  std::size_t twin = 0;
+  if (!elements.empty()) {
     std::qsort(elements.data(), elements.size(), sizeof(Element), &Element::compare);
   }
-  for (std::size_t i = 1; i < elements.size(); ++i) {
-    if (elements[i].instance == elements[i - 1].instance && elements[i].index < twin) {
-      twin = elements[i].index;
-      first = elements[i - 1].index;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const bool twice = i > 0 && elements[i].instance == elements[i - 1].instance;
+    if ((twice || elements[i].instance == 0) && elements[i].index < wrong) {
+      wrong = elements[i].index;
+      twin = elements[i - (twice ? 1 : 0)].index;
     }
   }
-  if (twin < elements.size()) {
-    refuse_argument({"toto: instances[", Digits(twin), "] is the same instance as instances[", Digits(first),
+  if (twin < wrong && wrong < count) {
+    refuse_argument({"toto: instances[", Digits(wrong), "] is the same instance as instances[", Digits(twin),
                      "]; two holders would use it at a time"});
   }
-  if (null) {
-    refuse_argument({"toto: instances[", Digits(twin), "] is null; give the pool an instance"});
+  if (wrong < count) {
+    refuse_argument({"toto: instances[", Digits(wrong), "] is null; give the pool an instance"});
   }
   return count;
 }
 
 /// The places of one instance, or of a range of them.
-/// Throws: std::invalid_argument if there is none, one is null, or one is there twice, or std::bad_alloc: then nothing
-/// was moved; what copying or moving an instance throws.
+/// Throws: std::invalid_argument if an option is wrong, there is no instance, one is null, or one is there twice, or
+/// std::bad_alloc: then nothing was moved; what copying or moving an instance throws.
 template <class T, class Runtime, class Source>
-Places<Runtime> make_places(Source&& source) {
+std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& source, const PoolOptions& options) {
+  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places;
+  check_options(options, 0);
   if constexpr (!RangeOfInstances<Source, T>) {
     using Owner = std::remove_cvref_t<Source>;
-    if constexpr (kPoints<Owner, T>) {
-      if (std::to_address(source) == nullptr) {
-        refuse_argument({"toto: instance is null; give the pool an instance"});
+    constexpr bool kFactory = std::is_invocable_v<std::decay_t<Source>&>;
+    static_assert(OneInstance<Owner, T> || !kFactory,
+                  "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
+    static_assert(OneInstance<Owner, T> || kFactory,
+                  "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of one "
+                  "of these; or of a factory and the number of instances it may make");
+    if constexpr (OneInstance<Owner, T>) {
+      if constexpr (kPoints<Owner, T>) {
+        if (std::to_address(source) == nullptr) {
+          refuse_argument({"toto: instance is null; give the pool an instance"});
+        }
       }
+      auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
+      places.resize(1);
+      detail::fill(*place, std::forward<Source>(source));
+      places.front() = std::move(place);
     }
-    auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
-    Places<Runtime> places(1);
-    detail::fill(*place, std::forward<Source>(source));
-    places.front() = std::move(place);
-    return places;
   } else if constexpr (!ForwardRange<Source>) {  // can be read once, or computes its elements
     std::vector<ElementOf<Source>> elements;
     for (auto&& element : source) {
       elements.push_back(std::forward<decltype(element)>(element));
     }
-    return detail::make_places<T, Runtime>(std::move(elements));
+    return detail::make_places<T, Runtime>(std::move(elements), options);
   } else {
     using Place = OwnedInstance<T, ElementOf<Source>, Runtime>;
     // The elements of a container that is given away are given away too; not so those that a view looks at.
     constexpr bool kMoves = !std::is_lvalue_reference_v<Source> && OwningRange<std::remove_cvref_t<Source>>;
-    Places<Runtime> places(detail::check_instances<T>(source));
+    places.resize(detail::check_instances<T>(source));
     for (auto& place : places) {
       place = std::make_unique<Place>();
     }
@@ -188,8 +183,8 @@ Places<Runtime> make_places(Source&& source) {
         detail::fill(static_cast<Place&>(**place++), std::forward<decltype(element)>(element));
       }
     }
-    return places;
   }
+  return places;
 }
 
 /// Throws: std::invalid_argument naming the parameter; std::bad_alloc; what copying or moving the factory throws.
@@ -208,7 +203,7 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
   }
   return {AnyFunction<void(PooledInstance<Runtime>&)>(
               [function = std::decay_t<F>(std::forward<F>(factory))](PooledInstance<Runtime>& vacant) mutable {
-                static_cast<Place&>(vacant).emplace(function);
+                static_cast<Place&>(vacant).fill(function);
                 if (vacant.object == nullptr) {
                   throw std::invalid_argument("toto: the pool's factory gave a null pointer instead of an instance");
                 }

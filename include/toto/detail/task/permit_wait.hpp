@@ -2,7 +2,7 @@
 //
 // How a coroutine waits for a permit. PermitWait: its place in line, in a block that it shares with the line: the
 // permit is granted under the mutex, the coroutine is sent home without it, and may be destroyed in between.
-// LimitedWait: the same with a timer. PermitAwaiter: what is awaited. Read next: join.hpp, ../pool/pool_lease.hpp.
+// LimitedWait: the same with a timer. PermitAwaiter: what is awaited. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
 #define TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
@@ -18,9 +18,10 @@
 namespace toto::inline v0_1::detail {
 
 /// The coroutine owns a reference, until it leaves, and whoever is to send it home another: the line, while it stands
-/// there.
+/// there, or the queue in which its permit is made ready. It is that task itself, so that granting a permit never
+/// allocates.
 template <class Runtime>
-class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime>> {
+class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime>>, private QueuedTask<Runtime> {
  public:
   using Owner = Permits<Runtime>;
   using Permit = detail::Permit<Runtime>;
@@ -46,21 +47,37 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
       if (taken == nullptr) {
         taken = owner_->take_or_wait(*this);
       }
-      if (taken == nullptr || (!owner_->ready(*taken) && make_ready(*taken))) {
+      if (taken != nullptr && !owner_->ready(*taken)) {
+        unready_ = taken;
+        queue_->add_beyond_bound(*this);
         return true;
       }
     } catch (...) {
       this->release();
       throw;
     }
-    this->release();
-    return false;
+    if (taken != nullptr) {
+      this->release();
+    }
+    return taken == nullptr;
   }
 
-  bool told_locked() noexcept override { return false; }
-  bool proceed() noexcept override {
-    come_home();
-    return true;
+  bool told_locked() noexcept final {
+    if (this->request.permit != nullptr && !owner_->ready(*this->request.permit)) {
+      unready_ = std::exchange(this->request.permit, nullptr);  // out of the coroutine's reach
+    }
+    return false;
+  }
+  bool proceed() noexcept final {
+    try {
+      if (unready_ != nullptr) {
+        queue_->add_beyond_bound(*this);  // this may be gone after this line
+        return true;
+      }
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+    return come_home(failure_ == nullptr);
   }
   bool survives_fork() const noexcept final { return true; }
 
@@ -85,35 +102,83 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   }
 
  protected:
-  ~PermitWait() override = default;
-
-  /// Has the permit made ready, after which come_home() follows. False: it is not needed.
-  /// Throws: why that is impossible; the caller still has the permit.
-  virtual bool make_ready(Permit&) { return false; }
-  /// Sends the coroutine home, if it is still there. After this the block may be gone.
-  void come_home() noexcept {
-    this->child_over(nullptr, queue_.get());
-    this->release();
+  ~PermitWait() override {
+    if (this->request.permit != nullptr) {  // made ready for a coroutine that was gone
+      owner_->give_back(*this->request.permit);
+    }
   }
+
   void expire() noexcept {
     if (owner_->expire(*this, failure_)) {
       come_home();
     }
   }
 
+ private:
+  /// Sends the coroutine home, if it is still there. After this the block may be gone.
+  bool come_home(bool result = true) noexcept {
+    this->child_over(nullptr, queue_.get());
+    this->release();
+    return result;
+  }
+
+  void run_on(Worker<Runtime>& worker) final {
+    QueueCore<Runtime>& queue = worker.core;
+    bool over = true;
+    worker.count(Tally::kBegun);
+    try {
+      Permit* const ready = owner_->get_ready(*this, std::exchange(unready_, nullptr));
+      over = ready != nullptr;  // if not, it waits again, and may be gone
+      if (over) {
+        owner_->grant(*this, *ready);
+      }
+      worker.count(Tally::kCompleted);
+    } catch (...) {
+      failure_ = std::current_exception();
+      worker.count(Tally::kFailed);
+      if (!failure_) {  // a forced unwind (pthread_exit): the thread is ending
+        come_home();
+        queue.return_reference();
+        throw;
+      }
+    }
+    if (over) {
+      come_home();
+    }
+    queue.return_reference();
+  }
+
+  void discard() noexcept final {
+    const Ref<Owner> owner = owner_;
+    const Ref<QueueCore<Runtime>> queue = queue_;
+    Permit& unused = *std::exchange(unready_, nullptr);
+    try {
+      throw TaskCancelled(join(
+          {"toto: queue '", queue->name(), "' was to make ready ", owner->words(), ", but the task was cancelled"}));
+    } catch (...) {  // that, or no memory for it
+      failure_ = std::current_exception();
+    }
+    come_home();
+    owner->give_back(unused);
+    queue->return_reference();
+  }
+  bool ready() const noexcept final { return false; }
+
   const Ref<Owner> owner_;
   const Ref<QueueCore<Runtime>> queue_;
   std::exception_ptr failure_;
+  Permit* unready_ = nullptr;
 };
 
 /// The time of the request is limited.
-template <class Runtime, class Wait>
-class LimitedWait final : public Wait {
+template <class Runtime>
+class LimitedWait final : public PermitWait<Runtime> {
  public:
+  using Wait = PermitWait<Runtime>;
   using Wait::Wait;
 
   /// Throws: also what arming a timer throws.
-  bool begin(typename Wait::Permit*& taken) {
+  bool begin(Permit<Runtime>*& taken) {
     const auto deadline = this->request.deadline;
     if (deadline != Runtime::Clock::time_point::max() && deadline > Runtime::Clock::now()) {
       timer_.wait = this;

@@ -69,9 +69,15 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return take_locked(claim);
   }
-  /// Waits, as a thread; `again`: before everybody else. Null: not before the request's deadline.
-  /// Throws: DeadlockError, std::bad_alloc.
-  Permit* take(const Request& request, bool again = false);
+  /// Waits, as a thread, for one that is ready. Null: not before the request's deadline.
+  /// Throws: DeadlockError, std::bad_alloc; what make_ready() throws.
+  Permit* take(const Request& request) {
+    Permit* taken = take_unready(request, false);
+    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+      taken = take_unready(request, true);
+    }
+    return taken;
+  }
   /// Null: the waiter stands in line; what becomes of it may have happened already.
   /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
   Permit* take_or_wait(Waiter& waiter, bool again = false) {
@@ -93,7 +99,16 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return std::exchange(waiter.request.permit, nullptr);
   }
-  /// Has got it ready by itself.
+  /// Gets ready what it has taken; what is no good is exchanged for another. Null: it waits for that before everybody
+  /// else.
+  /// Throws: what make_ready() throws.
+  Permit* get_ready(Waiter& waiter, Permit* taken) {
+    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+      taken = take_or_wait(waiter, true);
+    }
+    return taken;
+  }
+  /// Has got it ready.
   void grant(Waiter& waiter, Permit& permit) noexcept {
     const Lock lock(mutex_);
     waiter.request.permit = &permit;
@@ -136,8 +151,13 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   /// To whoever has waited longest, or to where it is when nobody has it.
   virtual void give_back(Permit& permit) noexcept = 0;
+  /// The same after it was used. `failed`: the use has ended by an exception.
+  virtual void take_back(Permit& permit, bool failed) noexcept = 0;
   /// Whether it can be used as it is.
-  virtual bool ready(const Permit&) const noexcept { return true; }
+  virtual bool ready(const Permit& permit) const noexcept = 0;
+  /// Makes it so. False: it was no good, and the caller does not hold it any more.
+  /// Throws: why that is impossible; then, too, the caller does not.
+  virtual bool make_ready(Permit& permit) = 0;
 
   // The rest.
 
@@ -154,6 +174,8 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     held.holder.task = nullptr;
   }
+  /// "an instance of a pool"
+  const char* words() const noexcept { return one_; }
   /// Whether somebody who waits may get a permit; also true if he does not wait any more. See Awaited.
   bool may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const;
   /// Who holds the permits: ", held: lease taken at ..."; empty if this waiter does not wait.
@@ -216,6 +238,9 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Waiter& waiter;
   };
 
+  /// `again`: before everybody else.
+  Permit* take_unready(const Request& request, bool again);
+
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {  // what other threads had stays theirs: nobody knows in what state it is
@@ -234,7 +259,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 };
 
 template <class Runtime>
-Permit<Runtime>* Permits<Runtime>::take(const Request& request, bool again) {
+Permit<Runtime>* Permits<Runtime>::take_unready(const Request& request, bool again) {
   LineThread<Runtime, Request> self(request);
   const AwaitedPermit awaited(*this, self);
   BlockedThread<Runtime> blocked;
