@@ -18,15 +18,7 @@
 
 namespace toto::inline v0_1 {
 
-template <class T, class Runtime = StdRuntime>
-class AwaitableInstance;
-
 namespace detail {
-
-template <class T>
-inline constexpr bool kIsAwaitableInstance = false;
-template <class T, class Runtime>
-inline constexpr bool kIsAwaitableInstance<AwaitableInstance<T, Runtime>> = true;
 
 /// One call of a wrapper, as it is given to the queue, with its share of the object.
 template <class T, class Runtime, class F>
@@ -55,7 +47,7 @@ struct InstanceCall {
 /// whatever thread that is. One made from a weak_ptr owns it during each call, and throws InstanceGone in calls that
 /// come too late. A method's returned reference is the caller's to use with care: the object must still live.
 /// Thread safety: Thread-safe, except with assignment and destruction.
-template <class T, class Runtime>
+template <class T, class Runtime = StdRuntime>
 class AwaitableInstance {
  public:
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
@@ -64,7 +56,7 @@ class AwaitableInstance {
   /// Throws: std::invalid_argument for a null instance, an empty name, or a queue with Overflow::caller_runs, which
   /// could not keep the order; std::bad_alloc.
   template <class Instance>
-    requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
+    requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
   explicit AwaitableInstance(Instance&& instance, QueueChoice<Runtime> queue = "pool")
       : object_(detail::ObjectRef<T>::from(std::forward<Instance>(instance))),
         core_(detail::Ref<Core>::share(&queue.core([](std::string_view name) -> Core& {
@@ -110,7 +102,7 @@ class AwaitableInstance {
 };
 
 template <class Instance>
-  requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
+  requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
 AwaitableInstance(Instance&&) -> AwaitableInstance<typename detail::Referred<std::remove_reference_t<Instance>>::Type>;
 template <class Instance>
 AwaitableInstance(Instance&&, std::string_view)

@@ -19,7 +19,7 @@
 #include "call_site.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/pool/pool_core.hpp"
-#include "detail/pool/pool_sources.hpp"
+#include "detail/pool/pool_instance.hpp"
 #include "detail/pool/pool_use.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
@@ -32,22 +32,12 @@ namespace toto::inline v0_1 {
 template <class T, class Runtime = StdRuntime>
 class InstancePool;
 
-namespace detail {
-
-template <class T>
-inline constexpr bool kIsPool = false;
-template <class T, class Runtime>
-inline constexpr bool kIsPool<InstancePool<T, Runtime>> = true;
-
-}  // namespace detail
-
 /// What pool.await() gives: calls methods of a pool's instances in a task queue.
 ///
 ///   auto awaitable = pool.await();
 ///   const int value = co_await awaitable(&Counter::increment);
 ///
-/// Each call takes the instance that has been free for the longest time; calls overlap as far as there are instances,
-/// and begin in the order in which they were made. Copies are equal.
+/// Calls begin in the order in which they were made, and overlap as far as there are instances. Copies are equal.
 /// Lifetime: may outlive the pool, which is closed then, and the queue, which takes no more tasks then.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
@@ -83,13 +73,12 @@ class PooledCalls {
 ///   }
 ///   const int rows = co_await pool.await_transaction([](Connection& c) { return c.count(); });
 ///
-/// Instances are lent in turn, the one that has been free longest first. Whoever finds none waits in line, and an
-/// instance that comes back goes to whoever has waited longest, be it a thread, a coroutine or a transaction; nobody
-/// overtakes. An instance comes back when the call has returned or thrown.
+/// Instances are lent in turn, the one that has been free longest first. If none is free, threads, coroutines and
+/// transactions wait in one line, first come, first served.
 ///
-/// Blocks: calls that say so wait for an instance. One that could never get one throws DeadlockError: if those that
-/// hold them all, in frames of transaction() and of calls through the pool, by leases that they have taken by a
-/// blocking call and never moved, or as transactions in a queue, need the calling thread to go on.
+/// Blocks: calls that say so wait for an instance. They throw DeadlockError if every instance is held by something that
+/// cannot finish without the calling thread: a frame of transaction() or of a call through the pool, a lease that was
+/// taken by a blocking call and never moved, a transaction in a queue.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
 /// Instances given as T* have to outlive all that.
 /// Thread safety: Thread-safe, except with construction and destruction.
@@ -99,14 +88,12 @@ class InstancePool {
   using value_type = T;
 
   /// A pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied in; a
-  /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a range that is moved are
-  /// moved.
-  ///
-  /// Deduction: a range is a collection of instances, and a lambda, function or std::function that needs no argument is
-  /// a factory, for which the number is missing; name T to make a pool of one range, or of one lambda.
+  /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a moved range are moved.
+  /// Name T to make a pool of one range or of one lambda: a range is taken for a collection, and a callable without
+  /// arguments for a factory.
   /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
   template <class Source>
-    requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
+    requires(!detail::kIsA<std::remove_cvref_t<Source>, toto::InstancePool>)
   explicit InstancePool(Source&& source, const PoolOptions& options = {})
       : InstancePool(detail::make_places<T, Runtime>(std::forward<Source>(source), options), {}, 0, options) {}
 
@@ -118,8 +105,8 @@ class InstancePool {
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
   /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on the
-  /// thread that needs the instance: the blocked one, or the transaction's; for a coroutine that awaits lease(), in the
-  /// pool's default queue. What it throws goes to whoever needed the instance.
+  /// thread that needs the instance; for a coroutine that awaits lease(), in the pool's default queue. What it throws
+  /// goes to whoever needed the instance.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   template <class F>
     requires std::invocable<std::decay_t<F>&>
@@ -135,10 +122,9 @@ class InstancePool {
   // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
   // different instances, and live as long as leases of the pool.
 
-  /// `good = check(instance)` is asked before an instance is handed out that was in the pool, where the factory would
-  /// be called. An instance that is not good, or for which it throws, is destroyed: the taker gets one that is newly
-  /// made, which is not asked about; without a factory another one, for which it waits, if it has to, before everybody
-  /// else.
+  /// `check(instance)` says, before an instance of the pool is handed out, whether it is good; on the thread on which
+  /// the factory would be called. If not, or if it throws, the instance is destroyed, and the taker gets a new one,
+  /// which is not checked; without a factory, another one, for which it waits before everybody else.
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
@@ -148,8 +134,8 @@ class InstancePool {
   }
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
-  /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
-  /// instance is destroyed, as by Lease::discard(), which does not call it. A hook may return nothing.
+  /// that gives it back. `failed`: its use ended by an exception. The hook may return nothing; if it returns false or
+  /// throws, the instance is destroyed, as by Lease::discard(), which does not call it.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
@@ -170,24 +156,23 @@ class InstancePool {
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
     detail::check_callable(fn);
-    const Held instance(core_, "call", CallSite());
-    return detail::invoke(std::forward<F>(fn), *instance, std::forward<Args>(args)...);
+    const Lease<T, Runtime> held = take(detail::LeaseKind::frame, "call", CallSite());
+    return detail::invoke(std::forward<F>(fn), *held, std::forward<Args>(args)...);
   }
 
   /// The same for `fn(instance)`: several uses of one instance.
   template <class F>
   auto transaction(F&& fn, CallSite where = CallSite::current()) -> detail::BlockingResult<F, T&> {
     detail::check_callable(fn);
-    const Held instance(core_, "transaction", where);
-    return detail::invoke(std::forward<F>(fn), *instance);
+    const Lease<T, Runtime> held = take(detail::LeaseKind::frame, "transaction", where);
+    return detail::invoke(std::forward<F>(fn), *held);
   }
 
   /// Takes an instance until the lease ends.
   /// Blocks: until there is an instance.
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
-    const detail::Ref<Core> core = core_;
-    return Lease<T, Runtime>(detail::LeaseKey(), core, *core->take_instance(here(where)), true);
+    return take(detail::LeaseKind::blocking, "lease taken", where);
   }
 
   /// The same if there is an instance now, or room to make one; otherwise empty.
@@ -203,19 +188,19 @@ class InstancePool {
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
     const detail::Ref<Core> core = core_;
-    Request request = here(where);
+    detail::PermitRequest<Runtime> request{detail::Claim<Runtime>::here("lease taken", where)};
     request.deadline = limit.after(request.claim.since);
     if (auto* const taken = core->take_instance(request)) {
-      return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKey(), core, *taken, true);
+      return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKind::blocking, core, *taken);
     }
     return std::nullopt;
   }
 
   // In coroutines.
 
-  /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A
-  /// coroutine that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to
-  /// be made, that joins the pool's default queue beyond the bound.
+  /// Awaited, gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A coroutine
+  /// that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to be made,
+  /// that joins the pool's default queue beyond the bound.
   /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
   /// std::bad_alloc.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
@@ -235,16 +220,14 @@ class InstancePool {
 
   // In a queue.
 
-  /// Runs `fn(instance)` in the queue and gives a handle to its result, which is a value. The callable is copied or
-  /// moved as std::thread does it; one that cannot be called with an instance alone is given a StopToken in front of
-  /// it.
+  /// Runs `fn(instance)` in the queue and returns a handle to its result, a value. The callable is copied or moved as
+  /// std::thread does it; if it cannot be called with an instance alone, it gets a StopToken in front.
   ///
-  /// The transaction takes its instance before it takes a thread. If there is none, it waits in the pool's line: until
-  /// it gets one it is not in the queue, and counts there neither for size() nor for wait_idle(). If the queue takes no
-  /// tasks by then, the handle completes with that error. An `fn` that returns a Task<R> keeps its instance until that
-  /// coroutine has ended. The instance is back, or with the next one, before the handle is ready. Cancelling a
-  /// transaction that waits takes it out of the line. One that has waited joins its queue beyond the bound, whatever
-  /// the queue's overflow: whoever gives the instance back neither waits for room nor runs `fn`.
+  /// The transaction takes its instance before it takes a thread. If there is none it waits in the pool's line, and is
+  /// not yet in the queue, its size() or wait_idle(). Then it joins the queue beyond the bound, whatever the overflow:
+  /// whoever gives the instance back neither waits for room nor runs `fn`. If the queue takes no tasks by then, the
+  /// handle completes with that error. Cancelling it takes it out of the line. An `fn` that returns a Task<R> keeps its
+  /// instance until that coroutine has ended. The instance is back, or with the next one, before the handle is ready.
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
   /// std::system_error if no thread lives and none can be started. Then there is no transaction.
   template <class F>
@@ -257,15 +240,13 @@ class InstancePool {
     return detail::submit_transaction<T, Handle>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// The same without a handle; if it has waited, it joins its queue beyond the bound, too. What it throws, and what
-  /// keeps it from joining its queue later, goes to that queue's on_error.
+  /// The same without a handle. What it throws, and what keeps it from joining its queue, goes to its on_error.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
     detail::submit_transaction<T, void>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`. A call that has waited for its
-  /// instance joins the queue beyond the bound.
+  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`; see await_transaction.
   PooledCalls<T, Runtime> await(QueueChoice<Runtime> queue = {}) {
     return PooledCalls<T, Runtime>(core_, queue_of(queue));
   }
@@ -273,7 +254,7 @@ class InstancePool {
   // Ending and observing.
 
   /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now, leased
-  /// ones when they come back. Transactions that have an instance run. Does not block; may be repeated.
+  /// ones when they come back; transactions that have one run. Does not block; may be repeated.
   void close() noexcept { core_->close(); }
 
   /// How many instances there are; with a factory, how many were made and not discarded.
@@ -291,8 +272,6 @@ class InstancePool {
 
  private:
   using Core = detail::PoolCore<Runtime>;
-  using Held = detail::HeldInstance<T, Runtime>;
-  using Request = detail::PermitRequest<Runtime>;
 
   InstancePool(typename Core::Instances instances, detail::InstanceFactory<Runtime> factory, std::size_t max,
                const PoolOptions& options) {
@@ -300,10 +279,13 @@ class InstancePool {
     core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), max, options));
   }
 
-  static Request here(CallSite where) noexcept { return {detail::Claim<Runtime>::here("lease taken", where)}; }
+  Lease<T, Runtime> take(detail::LeaseKind kind, const char* how, CallSite where) {
+    const detail::Ref<Core> core = core_;  // the pool may be destroyed meanwhile
+    return Lease<T, Runtime>(kind, core, *core->take_instance({detail::Claim<Runtime>::here(how, where)}));
+  }
   detail::QueueCore<Runtime>& queue_of(const QueueChoice<Runtime>& choice) const {
     return choice.core([this](std::string_view name) -> detail::QueueCore<Runtime>& {
-      return name.empty() ? core_->default_queue() : core_->queue_named(name);
+      return name.empty() ? core_->fallback() : core_->queue_named(name);
     });
   }
 

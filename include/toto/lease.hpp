@@ -16,10 +16,9 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// Only the library can name one.
-struct LeaseKey {
-  explicit LeaseKey() = default;
-};
+/// Only the library can name one. How an instance was taken: for a frame of the library's own, by a blocking call, or
+/// by a coroutine.
+enum class LeaseKind { frame, blocking, awaited };
 
 }  // namespace detail
 
@@ -92,13 +91,13 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
     pool_ = {};
   }
 
-  /// For the pool only. `blocking`: by a blocking call: then it ends on the thread that took it, until it is moved.
-  Lease(detail::LeaseKey, detail::Ref<detail::PoolCore<Runtime>> pool, detail::PooledInstance<Runtime>& instance,
-        bool blocking) noexcept
+  /// For the pool only.
+  Lease(detail::LeaseKind kind, detail::Ref<detail::PoolCore<Runtime>> pool,
+        detail::PooledInstance<Runtime>& instance) noexcept
       : pool_(std::move(pool)), instance_(&instance) {
     pool_->lend(instance);
-    // Not in the frame of a coroutine, or on the heap, where another thread may end it.
-    if (blocking && Runtime::on_this_stack(this)) {
+    // It ends on the thread that took it, until it is moved; unless it is in the frame of a coroutine, or on the heap.
+    if (kind == detail::LeaseKind::frame || (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this))) {
       instance.bind();
     }
   }

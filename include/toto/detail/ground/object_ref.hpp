@@ -17,6 +17,12 @@
 
 namespace toto::inline v0_1::detail {
 
+/// X is a C of something.
+template <class X, template <class, class> class C>
+inline constexpr bool kIsA = false;
+template <class T, class Runtime, template <class, class> class C>
+inline constexpr bool kIsA<C<T, Runtime>, C> = true;
+
 /// The object that a U stands for: what it owns, or itself.
 template <class U>
 struct Owned {

@@ -10,12 +10,7 @@
 // it.
 //
 // Invariants (docs/design.md, "Pools", tells why it is built like this):
-//  P1  A place is in exactly one of free_, where it has an instance, and held_, or is being deleted. Who holds one is
-//      the only one to touch the instance, and gives the place back, once.
-//  P2  While somebody waits, nothing is free and no place can be added: a newcomer never overtakes. Only who was served
-//      with an instance that is no good, and finds no other, waits before everybody else.
-//  P3  A waiter that leaves line_ gets exactly one place, or is told that the pool has closed, or has left by itself,
-//      without either. Which of these is decided under the mutex.
+//  P1 to P3 are those of ../task/permits.hpp: a permit is a place, and a free one has an instance in it.
 //  P4  Nothing of the user's is called, moved or destroyed under the mutex.
 //  P5  While watching_, exactly one timer, continuation or thread looks after the idle instances, and owns a reference.
 //      While not, there is nothing to retire; or there was no memory or thread to do it, and the next return tries
@@ -37,22 +32,10 @@
 #include "../../pool_options.hpp"
 #include "../../task_queue.hpp"
 #include "../executor/timer.hpp"
-#include "../ground/any_function.hpp"
 #include "../task/permits.hpp"
-#include "pool_place.hpp"
+#include "pool_instance.hpp"
 
 namespace toto::inline v0_1::detail {
-
-/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the
-/// user's factory throws. A new place is vacant, and of the type that `make` needs.
-template <class Runtime>
-struct InstanceFactory {
-  AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
-  PooledInstance<Runtime>* (*new_place)() = nullptr;
-};
-
-/// Whether an instance is good. `failed`: its holder ended by an exception. Called as a factory is.
-using InstanceCheck = AnyFunction<bool(void* object, bool failed)>;
 
 /// What needs a queue to be made, or the timers: called through this base, it is compiled where pools are made, and not
 /// where they are used. See QueueCoreBase.
@@ -83,7 +66,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
 
   /// A pool of these instances, one at least; or, with a factory, of up to `max`.
   PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
-      : Base("no instance of the pool", "an instance of a pool"),
+      : Base("no instance of the pool", "an instance of a pool", !options.idle_timeout.is_never()),
         default_name_(options.default_queue),
         threads_(factory.make ? max : instances.size()),
         idle_timeout_(options.idle_timeout),
@@ -99,7 +82,9 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
 
   // With a place in hand, without the mutex.
 
-  bool ready(const Permit& taken) const noexcept override { return instance(taken).object != nullptr && !validate_; }
+  bool ready(const Permit& taken) const noexcept override {
+    return static_cast<const Instance&>(taken).object != nullptr && !validate_;
+  }
   /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and
   /// makes another. False: there is no factory.
   /// Throws: what the factory throws.
@@ -132,16 +117,40 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   void set_validate(InstanceCheck check) { set(validate_, check, "validate"); }
   void set_on_return(InstanceCheck check) { set(on_return_, check, "on_return"); }
   /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come back.
-  void close() noexcept;
+  void close() noexcept {
+    LinkedList<Permit> unused;
+    typename Line::Waiters refused;
+    bool watching = false;
+    {
+      const Lock lock(mutex_);
+      closed_ = true;
+      lose_locked(&PoolStats::closed, free_.size());
+      std::swap(unused, free_);
+      refused = line_.close();
+      watching = watching_;
+    }
+    if (watching) {
+      base().do_stop_watch();
+    }
+    destroy_all(unused);
+    Line::tell(refused);
+  }
   PoolStats stats() const {
     const Lock lock(mutex_);
     return stats_locked();
   }
-  std::string dump() const;
+  std::string dump() const {
+    const Lock lock(mutex_);
+    const PoolStats stats = stats_locked();
+    return join({"pool (default queue '", default_name_, "'): ", Digits(stats.instances), " instance(s) of at most ",
+                 Digits(stats.capacity), ", ", Digits(stats.free), " free, ", Digits(stats.leased), " leased, ",
+                 Digits(stats.waiting), " waiting", closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
+                 this->waiters_locked("\n  waiting: "), "\n"});
+  }
   /// The named queue; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
-  QueueCore<Runtime>& default_queue() {
+  QueueCore<Runtime>& fallback() override {                                      // the default queue
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
     if (queue == nullptr) {
       queue = &queue_named(default_name_);
@@ -149,10 +158,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     }
     return *queue;
   }
-  QueueCore<Runtime>& fallback() override { return default_queue(); }
 
  private:
   using Base::closed_;
+  using Base::free_;
   using Base::held_;
   using Base::line_;
   using Base::mutex_;
@@ -163,7 +172,6 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
   Base& base() noexcept { return *this; }
   static Instance& instance(Permit& permit) noexcept { return static_cast<Instance&>(permit); }
-  static const Instance& instance(const Permit& permit) noexcept { return static_cast<const Instance&>(permit); }
   static void destroy_all(LinkedList<Permit>& permits) noexcept {
     while (!permits.empty()) {
       delete &instance(permits.pop_front());
@@ -173,20 +181,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     return QueueAccess::core(BasicTaskQueue<Runtime>::instance(QueueOptions{.thread_count = threads_, .name = name}));
   }
 
-  Permit* take_locked(const Claim& claim) override TOTO_REQUIRES(mutex_) {
-    if (closed_) {
-      refuse_locked();
-    }
-    Permit* found = nullptr;
-    if (!free_.empty()) {  // in turn; but if instances retire, one does the work for which one is enough
-      found = retires() ? &free_.pop_back() : &free_.pop_front();
-    } else if (held_.size() < counts_.capacity) {
-      found = factory_.new_place();
-    }
-    if (found != nullptr) {
-      this->hold_locked(*found, claim);
-    }
-    return found;
+  Permit* add_locked() override TOTO_REQUIRES(mutex_) {
+    return held_.size() < counts_.capacity ? factory_.new_place() : nullptr;
   }
   [[noreturn]] void refuse_locked() const override TOTO_REQUIRES(mutex_) {
     throw PoolClosed(counts_.capacity == 0 ? "toto: every instance of the pool was discarded, and there is no factory"
@@ -230,6 +226,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     return stats;
   }
 
+  /// Then one instance does the work for which one is enough, rather than all in turn.
   bool retires() const noexcept { return !idle_timeout_.is_never(); }
   /// When the instance that has been free longest retires.
   TimePoint due_locked() const noexcept TOTO_REQUIRES(mutex_) {
@@ -264,9 +261,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   InstanceCheck validate_;
   InstanceCheck on_return_;
 
-  LinkedList<Permit> free_ TOTO_GUARDED_BY(mutex_);  // the longest free first
-  PoolStats counts_ TOTO_GUARDED_BY(mutex_);         // but for what the lists tell
-  bool watching_ TOTO_GUARDED_BY(mutex_) = false;    // the timer, a base class, belongs to whom P5 speaks of
+  PoolStats counts_ TOTO_GUARDED_BY(mutex_);       // but for what the lists tell
+  bool watching_ TOTO_GUARDED_BY(mutex_) = false;  // the timer, a base class, belongs to whom P5 speaks of
 };
 
 template <class Runtime>
@@ -290,26 +286,6 @@ void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
   if (surplus) {
     delete &instance(returned);
   }
-}
-
-template <class Runtime>
-void PoolCore<Runtime>::close() noexcept {
-  LinkedList<Permit> unused;
-  typename Line::Waiters refused;
-  bool watching = false;
-  {
-    const Lock lock(mutex_);
-    closed_ = true;
-    lose_locked(&PoolStats::closed, free_.size());
-    std::swap(unused, free_);
-    refused = line_.close();
-    watching = watching_;
-  }
-  if (watching) {
-    base().do_stop_watch();
-  }
-  destroy_all(unused);
-  Line::tell(refused);
 }
 
 template <class Runtime>
@@ -371,16 +347,6 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
   Line::tell(refused);
 }
 
-template <class Runtime>
-std::string PoolCore<Runtime>::dump() const {
-  const Lock lock(mutex_);
-  const PoolStats stats = stats_locked();
-  return join({"pool (default queue '", default_name_, "'): ", Digits(stats.instances), " instance(s) of at most ",
-               Digits(stats.capacity), ", ", Digits(stats.free), " free, ", Digits(stats.leased), " leased, ",
-               Digits(stats.waiting), " waiting", closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
-               this->waiters_locked("\n  waiting: "), "\n"});
-}
-
 /// Leaves it to a timer to come when the instance that has been free longest has been so for long enough.
 template <class Runtime>
 void PoolCore<Runtime>::do_start_watch() noexcept {
@@ -417,8 +383,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
         later = watch_locked();
       } else if (in_queue) {
         idle = &instance(free_.pop_front());
-        idle->holder = claim;
-        held_.push_back(*idle);
+        this->hold_locked(*idle, claim);
         lose_locked(&PoolStats::retired);
       }
     }
@@ -431,7 +396,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       this->run = &look<true>;
       this->retain();  // for the continuation
       try {
-        if (default_queue().post(*this)) {
+        if (fallback().post(*this)) {
           return;
         }
       } catch (...) {  // no memory for the queue

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How an instance is used: by a call on the calling thread (HeldInstance), by a coroutine (LeaseAwaiter), by a task in
-// a queue (Transaction). Read next: ../../instance_pool.hpp.
+// How an instance is used: what a call on the calling thread gives (BlockingResult), by a coroutine (LeaseAwaiter), by a
+// task in a queue (Transaction). Read next: ../../instance_pool.hpp.
 
 #ifndef TOTO_DETAIL_POOL_POOL_USE_HPP
 #define TOTO_DETAIL_POOL_POOL_USE_HPP
@@ -31,10 +31,9 @@ struct PooledValue {
 /// What a blocking call gives, checked in words.
 template <class F, class... Args>
 struct BlockingCall {
-  static_assert(std::is_invocable_v<F, Args...>,
-                "toto: fn cannot be called with an instance of the pool and these arguments");
-  using Returned = typename std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>,
-                                               std::type_identity<void>>::type;
+  static constexpr bool kValid = std::is_invocable_v<F, Args...>;
+  static_assert(kValid, "toto: fn cannot be called with an instance of the pool and these arguments");
+  using Returned = typename std::conditional_t<kValid, std::invoke_result<F, Args...>, std::type_identity<void>>::type;
   static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
                 "toto: fn returns a Task, which would go on when the instance is back in the pool; use "
                 "pool.await_transaction(fn), which keeps the instance until the coroutine has ended");
@@ -42,26 +41,6 @@ struct BlockingCall {
 };
 template <class F, class... Args>
 using BlockingResult = typename BlockingCall<F, Args...>::Type;
-
-/// An instance in the hands of a function that is running.
-template <class T, class Runtime>
-class HeldInstance {
- public:
-  HeldInstance(Ref<PoolCore<Runtime>> pool, const char* how, CallSite where)
-      : pool_(std::move(pool)), instance_(*pool_->take_instance({Claim<Runtime>::here(how, where)})) {
-    instance_.bind();
-    pool_->lend(instance_);
-  }
-  HeldInstance(const HeldInstance&) = delete;
-  HeldInstance& operator=(const HeldInstance&) = delete;
-  ~HeldInstance() { pool_->take_back(instance_); }
-
-  T& operator*() const noexcept { return *static_cast<T*>(instance_.object); }
-
- private:
-  const Ref<PoolCore<Runtime>> pool_;
-  PooledInstance<Runtime>& instance_;
-};
 
 /// What `co_await pool.lease()` awaits.
 template <class T, class Runtime, class Wait>
@@ -72,7 +51,7 @@ class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : p
         pool_(std::move(pool)) {}
 
   Lease<T, Runtime> await_resume() {
-    return Lease<T, Runtime>(LeaseKey(), pool_, static_cast<PooledInstance<Runtime>&>(this->take()), false);
+    return Lease<T, Runtime>(LeaseKind::awaited, pool_, static_cast<PooledInstance<Runtime>&>(this->take()));
   }
 
  private:

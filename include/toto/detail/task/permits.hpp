@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // Permits: hands out permits, each to one holder at a time, to threads and whatever else stands in line, first come,
-// first served; and knows who holds them. An InstancePool is that, and what becomes of its instances. What a permit is,
-// where it is when nobody has it, and what the errors say is left to the class that derives from this. Read next:
-// ../line/permit_line.hpp, permit_wait.hpp, ../pool/pool_core.hpp.
+// first served; and knows who holds them. What a permit is, where it comes from and what the errors say is left to the
+// class that derives from this: an InstancePool's PoolCore. Read next: ../line/permit_line.hpp, permit_wait.hpp,
+// permit_task.hpp, ../pool/pool_core.hpp.
+//
+// Invariants (docs/design.md argues them; tests cite them as [inv.P1]):
+//  P1  A permit is in exactly one of free_ and held_, or is being deleted. Who holds one is the only one to use it, and
+//      gives it back, once.
+//  P2  While somebody waits, nothing is free and no permit can be added: a newcomer never overtakes. Only who was
+//      served with one that is no good, and finds no other, waits before everybody else.
+//  P3  A waiter that leaves line_ gets exactly one permit, or is refused, or has left by itself, without either. Which
+//      of these is decided under the mutex.
 
 #ifndef TOTO_DETAIL_TASK_PERMITS_HPP
 #define TOTO_DETAIL_TASK_PERMITS_HPP
@@ -62,7 +70,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   using Line = PermitLine<Request>;
   using Waiter = LineWaiter<Request>;
 
-  // Taking. What is returned may not be ready(). Each throws what take_locked() throws.
+  // Taking. What is returned may not be ready(). Each throws why no permit can be had at all, and std::bad_alloc.
 
   /// Null: there is none now.
   Permit* try_take(const Claim& claim) {
@@ -185,30 +193,43 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
 
  protected:
-  /// What a permit is called where there is none, and where somebody waits for one. Literals.
-  Permits(const char* none, const char* one) : ForkAware<Runtime>(ForkRank::pools), none_(none), one_(one) {
+  /// What a permit is called where there is none, and where somebody waits for one; literals. `newest_first`: which of
+  /// those that are free is handed out.
+  Permits(const char* none, const char* one, bool newest_first)
+      : ForkAware<Runtime>(ForkRank::pools), none_(none), one_(one), newest_first_(newest_first) {
     ThreadNumbers<Runtime>::instance();
   }
   ~Permits() override = default;
   using ForkAware<Runtime>::ignore_forks;
   using ForkAware<Runtime>::watch_forks;
 
-  /// Null: none can be had without waiting.
-  /// Throws: why none can be had at all; std::bad_alloc.
-  virtual Permit* take_locked(const Claim& claim) TOTO_REQUIRES(mutex_) = 0;
+  /// A permit that was not there before, or null.
+  /// Throws: std::bad_alloc.
+  virtual Permit* add_locked() TOTO_REQUIRES(mutex_) = 0;
   [[noreturn]] virtual void refuse_locked() const TOTO_REQUIRES(mutex_) = 0;
-  virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) {}
+  virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) = 0;
 
+  /// Null: none can be had without waiting.
+  Permit* take_locked(const Claim& claim) TOTO_REQUIRES(mutex_) {
+    if (closed_) {
+      refuse_locked();
+    }
+    Permit* const found = free_.empty() ? add_locked() : newest_first_ ? &free_.pop_back() : &free_.pop_front();
+    if (found != nullptr) {
+      hold_locked(*found, claim);
+      ++handed_out_;
+    }
+    return found;
+  }
   void hold_locked(Permit& permit, const Claim& claim) noexcept TOTO_REQUIRES(mutex_) {
     permit.holder = claim;
     held_.push_back(permit);
-    ++handed_out_;
   }
   void let_go_locked(Permit& permit) noexcept TOTO_REQUIRES(mutex_) {
     permit.unbind();
     held_.remove(permit);
   }
-  /// To whoever has waited longest; if nobody waits, or all is over, puts it away, under the mutex.
+  /// To whoever has waited longest; if nobody waits, or it has closed, puts it away, under the mutex.
   template <class PutAway>
   void hand_on(Permit& permit, PutAway put_away_locked) noexcept;
 
@@ -222,6 +243,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
 
   mutable typename Runtime::Mutex mutex_;
+  LinkedList<Permit> free_ TOTO_GUARDED_BY(mutex_);  // the longest free first
   LinkedList<Permit> held_ TOTO_GUARDED_BY(mutex_);  // the longest held first
   Line line_ TOTO_GUARDED_BY(mutex_);
   bool closed_ TOTO_GUARDED_BY(mutex_) = false;
@@ -256,6 +278,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   const char* const none_;
   const char* const one_;
+  const bool newest_first_;
 };
 
 template <class Runtime>
@@ -304,6 +327,7 @@ void Permits<Runtime>::hand_on(Permit& permit, PutAway put_away_locked) noexcept
         request.permit = &permit;
         request.claim.since = Clock::now();
         hold_locked(permit, request.claim);
+        ++handed_out_;
         next = line_.grant();
       }
     }

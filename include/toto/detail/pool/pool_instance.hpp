@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// From what a pool is made: which type of instance a constructor's argument stands for, and how it gets into its place.
-// Read next: ../../instance_pool.hpp.
+// PooledInstance: a place in a pool, with the instance in it, if there is one now. Below that, how the constructors of a
+// pool get instances into places: which type of instance an argument stands for, make_places(), make_factory(); and
+// make_check(), for its hooks. Read next: pool_core.hpp.
 
-#ifndef TOTO_DETAIL_POOL_POOL_SOURCES_HPP
-#define TOTO_DETAIL_POOL_POOL_SOURCES_HPP
+#ifndef TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
+#define TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
 
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <type_traits>
@@ -17,14 +16,73 @@
 
 #include "../../options.hpp"
 #include "../../pool_options.hpp"
+#include "../ground/any_function.hpp"
 #include "../ground/check_callable.hpp"
 #include "../ground/object_ref.hpp"
 #include "../ground/ranges.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"
-#include "pool_core.hpp"
+#include "../ground/twins.hpp"
+#include "../task/permits.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// It is in exactly one of its pool's lists; whoever holds it uses `object`, alone.
+template <class Runtime>
+class PooledInstance : public Permit<Runtime> {
+ public:
+  virtual ~PooledInstance() = default;
+
+  /// Destroys the instance; the place is vacant then.
+  virtual void clear() noexcept = 0;
+
+  /// The instance; null: the place is vacant.
+  void* object = nullptr;
+  /// How many exceptions were under way on the thread that lent it. Used by the holder; pools with on_return only.
+  int exceptions = 0;
+  /// In a pool that retires, while it is free. Guarded by the pool's mutex.
+  typename Runtime::Clock::time_point free_since{};
+};
+
+template <class T, class Owner, class Runtime>
+class OwnedInstance final : public PooledInstance<Runtime> {
+ public:
+  ~OwnedInstance() override {
+    if (this->object != nullptr) {
+      clear();
+    }
+  }
+  /// What `make()` returns owns the instance; if it is null, the place stays vacant.
+  template <class Make>
+  void fill(Make&& make) {
+    this->object = const_cast<void*>(static_cast<const volatile void*>(room_.fill(make)));
+  }
+  /// A copy of `source`, or what was moved from it, is or owns the instance.
+  template <class Source>
+  void fill_from(Source&& source) {
+    static_assert(std::is_constructible_v<Owner, Source>,
+                  "toto: these instances cannot be copied: move them, or the range of them, into the pool");
+    fill([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
+  }
+  void clear() noexcept override {
+    this->object = nullptr;
+    room_.empty();
+  }
+
+ private:
+  ObjectRoom<T, Owner> room_;
+};
+
+/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the
+/// user's factory throws. A new place is vacant, and of the type that `make` needs.
+template <class Runtime>
+struct InstanceFactory {
+  AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
+  PooledInstance<Runtime>* (*new_place)() = nullptr;
+};
+
+/// Whether an instance is good. `failed`: its holder ended by an exception. Called as a factory is.
+using InstanceCheck = AnyFunction<bool(void* object, bool failed)>;
 
 /// The instance that a U stands for: what it owns or points to, or itself.
 template <class U>
@@ -82,54 +140,26 @@ inline void check_options(const PoolOptions& options, std::size_t max) {
   }
 }
 
-/// Copies or moves one instance, or an owner of one, into a place.
-template <class T, class Owner, class Runtime, class Source>
-void fill(OwnedInstance<T, Owner, Runtime>& place, Source&& source) {
-  static_assert(std::is_constructible_v<Owner, Source>,
-                "toto: these instances cannot be copied: move them, or the range of them, into the pool");
-  place.fill([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
-}
-
 /// Looks at all instances before one is moved. Returns how many there are.
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
-  struct Element {
-    std::uintptr_t instance;
-    std::size_t index;
-    static int compare(const void* one, const void* other) noexcept {
-      const auto& a = *static_cast<const Element*>(one);
-      const auto& b = *static_cast<const Element*>(other);
-      return a.instance != b.instance ? (a.instance < b.instance ? -1 : 1) : (a.index < b.index ? -1 : 1);
-    }
-  };
-  std::vector<Element> elements;
   std::size_t count = 0;
+  Pointers pointers;
   for (auto&& element : range) {
     if constexpr (kPoints<ElementOf<Range>, T>) {
-      elements.push_back({reinterpret_cast<std::uintptr_t>(std::to_address(element)), count});
+      pointers.add(std::to_address(element));
     }
     ++count;
   }
   if (count == 0) {
     refuse_argument({"toto: instances is empty; a pool needs one instance or more"});
   }
-  std::size_t wrong = count;  // the first one that is null or there twice
-  std::size_t twin = 0;
-  if (!elements.empty()) {
-    std::qsort(elements.data(), elements.size(), sizeof(Element), &Element::compare);
-  }
-  for (std::size_t i = 0; i < elements.size(); ++i) {
-    const bool twice = i > 0 && elements[i].instance == elements[i - 1].instance;
-    if ((twice || elements[i].instance == 0) && elements[i].index < wrong) {
-      wrong = elements[i].index;
-      twin = elements[i - (twice ? 1 : 0)].index;
-    }
-  }
-  if (twin < wrong && wrong < count) {
+  const auto [wrong, twin] = pointers.first_wrong();
+  if (twin < wrong) {
     refuse_argument({"toto: instances[", Digits(wrong), "] is the same instance as instances[", Digits(twin),
                      "]; two holders would use it at a time"});
   }
-  if (wrong < count) {
+  if (kPoints<ElementOf<Range>, T> && wrong < count) {
     refuse_argument({"toto: instances[", Digits(wrong), "] is null; give the pool an instance"});
   }
   return count;
@@ -158,7 +188,7 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
       }
       auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
       places.resize(1);
-      detail::fill(*place, std::forward<Source>(source));
+      place->fill_from(std::forward<Source>(source));
       places.front() = std::move(place);
     }
   } else if constexpr (!ForwardRange<Source>) {  // can be read once, or computes its elements
@@ -177,11 +207,8 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
     }
     auto place = places.begin();
     for (auto&& element : source) {
-      if constexpr (kMoves) {
-        detail::fill(static_cast<Place&>(**place++), std::move(element));
-      } else {
-        detail::fill(static_cast<Place&>(**place++), std::forward<decltype(element)>(element));
-      }
+      using Given = std::conditional_t<kMoves, std::remove_reference_t<decltype(element)>&&, decltype(element)>;
+      static_cast<Place&>(**place++).fill_from(static_cast<Given>(element));
     }
   }
   return places;
@@ -226,22 +253,14 @@ template <class T, class F>
 InstanceCheck make_check(F&& hook) {
   detail::check_callable(hook);
   return InstanceCheck([hook = std::decay_t<F>(std::forward<F>(hook))](void* object, bool failed) mutable {
-    const auto ask = [&](auto... told) -> bool {
-      if constexpr (std::is_void_v<decltype(detail::invoke(hook, *static_cast<T*>(object), told...))>) {
-        detail::invoke(hook, *static_cast<T*>(object), told...);
-        return true;
-      } else {
-        return static_cast<bool>(detail::invoke(hook, *static_cast<T*>(object), told...));
-      }
-    };
     if constexpr (std::is_invocable_v<std::decay_t<F>&, T&, bool>) {
-      return ask(failed);
+      return detail::invoke_check(hook, *static_cast<T*>(object), failed);
     } else {
-      return ask();
+      return detail::invoke_check(hook, *static_cast<T*>(object));
     }
   });
 }
 
 }  // namespace toto::inline v0_1::detail
 
-#endif  // TOTO_DETAIL_POOL_POOL_SOURCES_HPP
+#endif  // TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
