@@ -54,19 +54,16 @@ template <class Runtime>
 class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> {
  public:
   using Base = PoolCoreBase<Runtime>;
-  using typename Permits<Runtime>::Claim;
-  using typename Permits<Runtime>::Clock;
-  using typename Permits<Runtime>::Line;
-  using typename Permits<Runtime>::Permit;
-  using typename Permits<Runtime>::Request;
-  using typename Permits<Runtime>::TimePoint;
+  using typename Base::Claim, typename Base::Clock, typename Base::TimePoint;
+  using typename Base::Line, typename Base::Permit, typename Base::Request;
   using Instance = PooledInstance<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
   using Loss = std::uint64_t PoolStats::*;  // why there is an instance less: where that is counted
 
   /// A pool of these instances, one at least; or, with a factory, of up to `max`.
   PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
-      : Base("no instance of the pool", "an instance of a pool", !options.idle_timeout.is_never()),
+      : Base("no instance of the pool", "an instance of a pool",
+             !options.idle_timeout.is_never()),  // in turn, all would be busy, and none would retire
         default_name_(options.default_queue),
         threads_(factory.make ? max : instances.size()),
         idle_timeout_(options.idle_timeout),
@@ -150,7 +147,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   /// The named queue; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
-  QueueCore<Runtime>& fallback() override {                                      // the default queue
+  /// The default queue.
+  QueueCore<Runtime>& fallback() override {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
     if (queue == nullptr) {
       queue = &queue_named(default_name_);
@@ -160,11 +158,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
 
  private:
-  using Base::closed_;
-  using Base::free_;
-  using Base::held_;
-  using Base::line_;
-  using Base::mutex_;
+  using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
 
   ~PoolCore() override {
     this->ignore_forks();
@@ -226,7 +220,6 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     return stats;
   }
 
-  /// Then one instance does the work for which one is enough, rather than all in turn.
   bool retires() const noexcept { return !idle_timeout_.is_never(); }
   /// When the instance that has been free longest retires.
   TimePoint due_locked() const noexcept TOTO_REQUIRES(mutex_) {
@@ -244,10 +237,6 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
   void do_start_watch() noexcept override;
   void do_stop_watch() noexcept override { TimerService<Runtime>::instance().disarm(*this, *this); }
-  template <bool kInQueue>
-  static void look(Continuation& node, Turn) noexcept {
-    static_cast<PoolCore&>(node).look_after_idle(kInQueue);
-  }
   void look_after_idle(bool in_queue) noexcept;
 
   const std::string default_name_;
@@ -350,7 +339,7 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
 /// Leaves it to a timer to come when the instance that has been free longest has been so for long enough.
 template <class Runtime>
 void PoolCore<Runtime>::do_start_watch() noexcept {
-  this->run = &look<false>;
+  this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
   bool too_late = false;
   try {
     TimerService<Runtime>::instance().arm(*this, *this);
@@ -393,7 +382,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       idle->clear();
       give_back(*idle);
     } else if (due) {
-      this->run = &look<true>;
+      this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(true); };
       this->retain();  // for the continuation
       try {
         if (fallback().post(*this)) {
