@@ -71,7 +71,8 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   bool proceed() noexcept final {
     try {
       if (unready_ != nullptr) {
-        queue_->add_beyond_bound(*this);  // this may be gone after this line
+        const Ref<QueueCore<Runtime>> queue = queue_;
+        queue->add_beyond_bound(*this);  // this may be gone after this line
         return true;
       }
     } catch (...) {
@@ -123,14 +124,15 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   }
 
   void run_on(Worker<Runtime>& worker) final {
+    const Ref<Owner> owner = owner_;
     QueueCore<Runtime>& queue = worker.core;
     bool over = true;
     worker.count(Tally::kBegun);
     try {
-      Permit* const ready = owner_->get_ready(*this, std::exchange(unready_, nullptr));
-      over = ready != nullptr;  // if not, it waits again, and may be gone
+      Permit* const ready = owner->get_ready(*this, std::exchange(unready_, nullptr));
+      over = ready != nullptr;  // if not, it waits again, and may be gone before the mutex is free
       if (over) {
-        owner_->grant(*this, *ready);
+        owner->grant(*this, *ready);
       }
       worker.count(Tally::kCompleted);
     } catch (...) {
