@@ -32,11 +32,7 @@ namespace toto::inline v0_1 {
 template <class T, class Runtime = StdRuntime>
 class InstancePool;
 
-/// What pool.await() gives: calls methods of a pool's instances in a task queue.
-///
-///   auto awaitable = pool.await();
-///   const int value = co_await awaitable(&Counter::increment);
-///
+/// What pool.await() gives: calls methods of a pool's instances in a task queue, `co_await calls(&Counter::increment)`.
 /// Calls begin in the order in which they were made, and overlap as far as there are instances. Copies are equal.
 /// Lifetime: may outlive the pool, which is closed then, and the queue, which takes no more tasks then.
 /// Thread safety: Thread-safe, except with assignment and destruction.
@@ -205,7 +201,7 @@ class InstancePool {
   /// std::bad_alloc.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
-    return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(core_, where);
+    return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(*core_, where);
   }
 
   /// The same, but waits no longer than `limit`; 0 or less does not wait. What the factory takes is not limited.
@@ -215,7 +211,7 @@ class InstancePool {
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
-    return detail::LeaseAwaiter<T, Runtime, detail::LimitedWait<Runtime>>(core_, where, limit);
+    return detail::LeaseAwaiter<T, Runtime, detail::LimitedWait<Runtime>>(*core_, where, limit);
   }
 
   // In a queue.
@@ -251,23 +247,18 @@ class InstancePool {
     return PooledCalls<T, Runtime>(core_, queue_of(queue));
   }
 
-  // Ending and observing.
+  // Ending and observing. What is observed may be stale on return.
 
   /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now, leased
   /// ones when they come back; transactions that have one run. Does not block; may be repeated.
   void close() noexcept { core_->close(); }
 
   /// How many instances there are; with a factory, how many were made and not discarded.
-  /// Thread safety: Snapshot: may be stale on return.
   std::size_t size() const { return core_->stats().instances; }
-
   /// Counts that agree with each other.
-  /// Thread safety: Snapshot: may be stale on return.
   PoolStats stats() const { return core_->stats(); }
-
   /// A text of several lines: who holds the instances, since when, from which source line, and who waits.
   /// Throws: std::bad_alloc.
-  /// Thread safety: Snapshot: may be stale on return.
   std::string dump() const { return core_->dump(); }
 
  private:

@@ -37,6 +37,23 @@ struct Owned<std::unique_ptr<T, Deleter>> {
   using Type = T;
 };
 
+/// The same for what may also point to an object that it does not own.
+template <class U>
+struct PointedTo : Owned<U> {};
+template <class U>
+struct PointedTo<U*> {
+  using Type = U;
+};
+
+/// A U owns or points to a T, rather than being one.
+template <class U, class T>
+inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
+
+/// A U is a T, or owns or points to one.
+template <class U, class T>
+concept OneObject = !kPoints<U, T> || (!std::is_same_v<U, typename PointedTo<U>::Type> &&
+                                       std::is_convertible_v<typename PointedTo<U>::Type*, T*>);
+
 /// The same for what an ObjectRef is made from: also of an observer, and an object may be constant.
 template <class Source>
 struct Referred : Owned<Source> {};

@@ -84,14 +84,6 @@ struct InstanceFactory {
 /// Whether an instance is good. `failed`: its holder ended by an exception. Called as a factory is.
 using InstanceCheck = AnyFunction<bool(void* object, bool failed)>;
 
-/// The instance that a U stands for: what it owns or points to, or itself.
-template <class U>
-struct PointedTo : Owned<U> {};
-template <class U>
-struct PointedTo<U*> {
-  using Type = U;
-};
-
 /// The type of the instances in a pool made from a Source: of a range, its elements.
 template <class Source>
 struct PooledIn : PointedTo<std::remove_cvref_t<Source>> {};
@@ -102,19 +94,10 @@ struct PooledIn<Source> : PointedTo<ElementOf<Source>> {};
 template <class F>
 using MadeBy = typename PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type;
 
-/// Owns or points to an instance, rather than being one.
-template <class U, class T>
-inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
-
-/// A U is an instance of type T, or owns or points to one.
-template <class U, class T>
-concept OneInstance = !kPoints<U, T> || (!std::is_same_v<U, typename PointedTo<U>::Type> &&
-                                         std::is_convertible_v<typename PointedTo<U>::Type*, T*>);
-
 /// A range of instances or owners, unless it is itself an instance.
 template <class Source, class T>
-concept RangeOfInstances = !OneInstance<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
-                           requires { requires OneInstance<ElementOf<Source>, T>; };
+concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
+                           requires { requires OneObject<ElementOf<Source>, T>; };
 
 /// Such a callable makes something: it is meant as a factory.
 template <class Source>
@@ -130,13 +113,11 @@ inline void check_options(const PoolOptions& options, std::size_t max) {
     refuse_argument({"toto: idle_timeout is ", Digits(options.idle_timeout.nanoseconds().count()),
                      " ns, but without a factory instances cannot be made again; give the pool a factory"});
   }
-  if (max == 0 && options.min_instances > 0) {
-    refuse_argument({"toto: min_instances is ", Digits(options.min_instances),
-                     ", but without a factory no instance retires; leave it at 0"});
-  }
   if (options.min_instances > max) {
     refuse_argument(
-        {"toto: min_instances is ", Digits(options.min_instances), "; give at most max, which is ", Digits(max)});
+        {"toto: min_instances is ", Digits(options.min_instances),
+         max == 0 ? ", but without a factory no instance retires; leave it at " : "; give at most max, which is ",
+         Digits(max)});
   }
 }
 
@@ -175,12 +156,12 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
   if constexpr (!RangeOfInstances<Source, T>) {
     using Owner = std::remove_cvref_t<Source>;
     constexpr bool kFactory = std::is_invocable_v<std::decay_t<Source>&>;
-    static_assert(OneInstance<Owner, T> || !kFactory,
+    static_assert(OneObject<Owner, T> || !kFactory,
                   "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
-    static_assert(OneInstance<Owner, T> || kFactory,
+    static_assert(OneObject<Owner, T> || kFactory,
                   "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of one "
                   "of these; or of a factory and the number of instances it may make");
-    if constexpr (OneInstance<Owner, T>) {
+    if constexpr (OneObject<Owner, T>) {
       if constexpr (kPoints<Owner, T>) {
         if (std::to_address(source) == nullptr) {
           refuse_argument({"toto: instance is null; give the pool an instance"});
@@ -220,7 +201,7 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
   constexpr std::size_t kMost = 1'000'000;
   using Owner = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
   using Place = OwnedInstance<T, Owner, Runtime>;
-  static_assert(OneInstance<Owner, T> && !std::is_pointer_v<Owner>,
+  static_assert(OneObject<Owner, T> && !std::is_pointer_v<Owner>,
                 "toto: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>");
   if (detail::is_null(factory)) {
     refuse_argument({"toto: factory is null; give a callable that makes an instance"});

@@ -46,16 +46,14 @@ using BlockingResult = typename BlockingCall<F, Args...>::Type;
 template <class T, class Runtime, class Wait>
 class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime, Wait> {
  public:
-  LeaseAwaiter(Ref<PoolCore<Runtime>> pool, CallSite where, Duration limit = Duration::never()) noexcept
-      : PermitAwaiter<Runtime, Wait>(Ref<Permits<Runtime>>::share(pool.get()), "lease awaited", where, limit),
-        pool_(std::move(pool)) {}
+  LeaseAwaiter(PoolCore<Runtime>& pool, CallSite where, Duration limit = Duration::never()) noexcept
+      : PermitAwaiter<Runtime, Wait>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
 
   Lease<T, Runtime> await_resume() {
-    return Lease<T, Runtime>(LeaseKind::awaited, pool_, static_cast<PooledInstance<Runtime>&>(this->take()));
+    auto& pool = static_cast<PoolCore<Runtime>&>(this->owner());
+    auto& taken = static_cast<PooledInstance<Runtime>&>(this->take());
+    return Lease<T, Runtime>(LeaseKind::awaited, Ref<PoolCore<Runtime>>::share(&pool), taken);
   }
-
- private:
-  const Ref<PoolCore<Runtime>> pool_;
 };
 
 /// Calls `fn(instance, args...)` in a transaction's task; see call_on().

@@ -249,6 +249,7 @@ class PermitAwaiter {
       : owner_(std::move(owner)), how_(how), where_(where), limit_(limit) {}
   ~PermitAwaiter() { let_go(); }
 
+  Permits<Runtime>& owner() const noexcept { return *owner_; }
   /// Throws: why there is none.
   Permit& take() { return permit_ != nullptr ? *std::exchange(permit_, nullptr) : wait_->get(); }
 

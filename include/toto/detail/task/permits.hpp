@@ -157,15 +157,17 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // With a permit in hand, without the mutex.
 
-  /// To whoever has waited longest, or to where it is when nobody has it.
-  virtual void give_back(Permit& permit) noexcept = 0;
+  /// To whoever has waited longest, or to the end of the free ones.
+  virtual void give_back(Permit& permit) noexcept {
+    hand_on(permit, [&]() TOTO_REQUIRES(mutex_) { free_.push_back(permit); });
+  }
   /// The same after it was used. `failed`: the use has ended by an exception.
-  virtual void take_back(Permit& permit, bool failed) noexcept = 0;
+  virtual void take_back(Permit& permit, [[maybe_unused]] bool failed) noexcept { give_back(permit); }
   /// Whether it can be used as it is.
-  virtual bool ready(const Permit& permit) const noexcept = 0;
+  virtual bool ready(const Permit&) const noexcept { return true; }
   /// Makes it so. False: it was no good, and the caller does not hold it any more.
   /// Throws: why that is impossible; then, too, the caller does not.
-  virtual bool make_ready(Permit& permit) = 0;
+  virtual bool make_ready(Permit&) { return true; }
 
   // The rest.
 
@@ -205,9 +207,9 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   /// A permit that was not there before, or null.
   /// Throws: std::bad_alloc.
-  virtual Permit* add_locked() TOTO_REQUIRES(mutex_) = 0;
+  virtual Permit* add_locked() TOTO_REQUIRES(mutex_) { return nullptr; }
   [[noreturn]] virtual void refuse_locked() const TOTO_REQUIRES(mutex_) = 0;
-  virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) = 0;
+  virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) {}
 
   /// Null: none can be had without waiting.
   Permit* take_locked(const Claim& claim) TOTO_REQUIRES(mutex_) {
