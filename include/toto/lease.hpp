@@ -14,22 +14,13 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-
-/// Only the library can name one. How an instance was taken: for a frame of the library's own, by a blocking call, or
-/// by a coroutine.
-enum class LeaseKind { frame, blocking, awaited };
-
-}  // namespace detail
-
 /// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
 ///
 ///   auto connection = pool.instance();
 ///   connection->execute("begin");
 ///   connection->execute("commit");
 ///
-/// Move-only.
-/// Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
+/// Lifetime: move-only; a lease may outlive its pool; the instance is destroyed when it comes back then.
 /// Thread safety: One thread at a time. It may end on another thread than the one that took it; move it there if its
 /// taker may wait for the same pool meanwhile (see InstancePool::instance, DeadlockError).
 template <class T, class Runtime = StdRuntime>

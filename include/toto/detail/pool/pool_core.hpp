@@ -45,8 +45,6 @@ class PoolCoreBase : public Permits<Runtime> {
   virtual QueueCore<Runtime>& do_queue_named(std::string_view name) = 0;
   virtual void do_start_watch() noexcept = 0;
   virtual void do_stop_watch() noexcept = 0;
-
- protected:
   using Permits<Runtime>::Permits;
 };
 

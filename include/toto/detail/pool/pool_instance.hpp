@@ -73,6 +73,9 @@ class OwnedInstance final : public PooledInstance<Runtime> {
   ObjectRoom<T, Owner> room_;
 };
 
+/// How an instance was taken: for a frame of the library's own, by a blocking call, by a coroutine.
+enum class LeaseKind { frame, blocking, awaited };
+
 /// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the
 /// user's factory throws. A new place is vacant, and of the type that `make` needs.
 template <class Runtime>
