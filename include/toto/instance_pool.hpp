@@ -49,24 +49,19 @@ class PooledCalls {
 
  private:
   friend InstancePool<T, Runtime>;
-  using Queue = detail::QueueCore<Runtime>;
-
-  PooledCalls(detail::Ref<detail::PoolCore<Runtime>> pool, Queue& queue) noexcept
-      : pool_(std::move(pool)), queue_(detail::Ref<Queue>::share(&queue)) {}
+  PooledCalls(detail::Ref<detail::PoolCore<Runtime>> pool, detail::QueueCore<Runtime>& queue) noexcept
+      : pool_(std::move(pool)), queue_(detail::Ref<detail::QueueCore<Runtime>>::share(&queue)) {}
 
   detail::Ref<detail::PoolCore<Runtime>> pool_;
-  detail::Ref<Queue> queue_;
+  detail::Ref<detail::QueueCore<Runtime>> queue_;
 };
 
 /// A pool of instances, each of which is used by one holder at a time.
 ///
 ///   toto::InstancePool pool(connections);                 // a vector of unique_ptr<Connection>, moved in
 ///   pool(&Connection::ping);                              // one call on one instance
-///   {
-///     auto connection = pool.instance();                  // several calls on the same one
-///     connection->execute("begin");
-///     connection->execute("commit");
-///   }
+///   auto connection = pool.instance();                    // several calls on the same one, until the lease ends
+///   connection->execute("begin");
 ///   const int rows = co_await pool.await_transaction([](Connection& c) { return c.count(); });
 ///
 /// Instances are lent in turn, the one that has been free longest first. If none is free, threads, coroutines and
@@ -137,8 +132,8 @@ class InstancePool {
   void on_return(F&& hook) {
     static_assert(
         detail::ReturnHook<std::decay_t<F>&, T>,
-        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or "
-        "whether the instance is good");
+        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, "
+        "or whether the instance is good");
     core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
   }
 
@@ -147,8 +142,7 @@ class InstancePool {
   /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that throws.
   /// Returns: the result, by value.
   /// Blocks: until there is an instance.
-  /// Throws: what the call throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory
-  /// throws.
+  /// Throws: what the call or the factory throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
     detail::check_callable(fn);
@@ -177,8 +171,7 @@ class InstancePool {
     return instance_for(Duration(), where);
   }
 
-  /// The same; empty if there is no instance within `limit`. What the factory takes is not limited. dump() tells who
-  /// holds the instances.
+  /// The same; empty if there is no instance within `limit`, which does not limit the factory. dump() names the holders.
   /// Blocks: for `limit` at the most; 0 or less only looks.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
@@ -197,8 +190,7 @@ class InstancePool {
   /// Awaited, gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A coroutine
   /// that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to be made,
   /// that joins the pool's default queue beyond the bound.
-  /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
-  /// std::bad_alloc.
+  /// Throws, when awaited: PoolClosed; std::bad_alloc; what the factory throws, or adding a task, if one is to be made.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(*core_, where);
@@ -227,9 +219,7 @@ class InstancePool {
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
   /// std::system_error if no thread lives and none can be started. Then there is no transaction.
   template <class F>
-  [[nodiscard(
-      "dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
-      "async_transaction")]] auto
+  [[nodiscard("dropping it detaches the transaction; say std::move(handle).detach(), or use async_transaction")]] auto
   await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current())
       -> detail::TransactionHandle<T, Runtime, F> {
     using Handle = detail::TransactionHandle<T, Runtime, F>;

@@ -68,13 +68,11 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// Throws: NoState if there is none.
   void release() {
     require();
-    pool_->take_back(*std::exchange(instance_, nullptr));
-    pool_ = {};
+    const Lease ended(std::move(*this));
   }
 
-  /// The instance is broken: destroys it here and now (one the pool does not own is only forgotten) instead of giving
-  /// it back. A pool with a factory makes another when it needs one. Without one the pool is smaller from now on, and
-  /// after its last instance it is closed: whoever waits or comes gets PoolClosed.
+  /// The instance is broken: destroys it here and now, instead of giving it back; one the pool does not own is only
+  /// forgotten. Without a factory the pool is smaller from now on, and after its last instance it is closed.
   /// Throws: NoState if there is none.
   void discard() {
     require();

@@ -6,8 +6,7 @@
 //
 // A vacant place is handed out like an instance: whoever gets it makes the instance in it, on its own time and without
 // the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the place goes to
-// the next. In the same way whoever gets an instance validates it, and one that retires is leased to whoever destroys
-// it.
+// the next. In the same way whoever gets an instance validates it, or destroys it if it is to retire.
 //
 // Invariants (docs/design.md, "Pools", tells why it is built like this):
 //  P1 to P3 are those of ../task/permits.hpp: a permit is a place, and a free one has an instance in it.
@@ -37,8 +36,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What needs a queue to be made, or the timers: called through this base, it is compiled where pools are made, and not
-/// where they are used. See QueueCoreBase.
+/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. See QueueCoreBase.
 template <class Runtime>
 class PoolCoreBase : public Permits<Runtime> {
  public:
@@ -76,10 +74,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
 
   // With a place in hand, without the mutex.
-
-  bool ready(const Permit& taken) const noexcept override {
-    return static_cast<const Instance&>(taken).object != nullptr && !validate_;
-  }
+  bool ready(Permit& it) const noexcept override { return instance(it).object != nullptr && !validate_; }
   /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and
   /// makes another. False: there is no factory.
   /// Throws: what the factory throws.
@@ -89,14 +84,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
   // Giving back. Thread-safe.
-
   /// Asks on_return first.
   void take_back(Permit& returned, bool failed) noexcept override {
-    if (!on_return_ || approves(on_return_, instance(returned), failed)) {
-      give_back(returned);
-    } else {
-      discard(instance(returned), &PoolStats::rejected);
-    }
+    const bool good = !on_return_ || approves(on_return_, instance(returned), failed);
+    good ? give_back(returned) : discard(instance(returned), &PoolStats::rejected);
   }
   void take_back(Instance& returned) noexcept {
     take_back(returned, on_return_ && std::uncaught_exceptions() > returned.exceptions);
@@ -107,8 +98,6 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   void discard(Instance& broken, Loss why) noexcept;
 
   // The rest. Thread-safe.
-
-  /// Throws: std::logic_error if an instance was taken already.
   void set_validate(InstanceCheck check) { set(validate_, check, "validate"); }
   void set_on_return(InstanceCheck check) { set(on_return_, check, "on_return"); }
   /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come back.
@@ -163,7 +152,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     destroy_all(free_);
   }
   Base& base() noexcept { return *this; }
-  static Instance& instance(Permit& permit) noexcept { return static_cast<Instance&>(permit); }
+  static Instance& instance(Permit& it) noexcept { return static_cast<Instance&>(it); }
   static void destroy_all(LinkedList<Permit>& permits) noexcept {
     while (!permits.empty()) {
       delete &instance(permits.pop_front());
@@ -188,6 +177,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     counts_.instances -= instances;
     counts_.*why += instances;
   }
+  /// Throws: std::logic_error if an instance was taken already.
   void set(InstanceCheck& which, InstanceCheck& check, const char* name) {
     const Lock lock(mutex_);
     if (this->handed_out_ != 0) {

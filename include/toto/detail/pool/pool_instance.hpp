@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// PooledInstance: a place in a pool, with the instance in it, if there is one now. Below that, how the constructors of a
-// pool get instances into places: which type of instance an argument stands for, make_places(), make_factory(); and
-// make_check(), for its hooks. Read next: pool_core.hpp.
+// PooledInstance: a place in a pool, with the instance in it, if there is one now. Below that: which type of instance a
+// constructor's argument stands for, make_places(), make_factory(), make_check(). Read next: pool_core.hpp.
 
 #ifndef TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
 #define TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
@@ -76,8 +75,8 @@ class OwnedInstance final : public PooledInstance<Runtime> {
 /// How an instance was taken: for a frame of the library's own, by a blocking call, by a coroutine.
 enum class LeaseKind { frame, blocking, awaited };
 
-/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the
-/// user's factory throws. A new place is vacant, and of the type that `make` needs.
+/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the user's
+/// factory throws. A new place is of the type that `make` needs.
 template <class Runtime>
 struct InstanceFactory {
   AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
@@ -107,8 +106,7 @@ template <class Source>
 concept BareFactory = std::is_invocable_v<std::decay_t<Source>&> && kBareCallable<std::decay_t<Source>> &&
                       !std::is_void_v<std::invoke_result_t<std::decay_t<Source>&>>;
 
-/// `max`: of instances that a factory makes; 0: there is none.
-/// Throws: std::invalid_argument naming the parameter.
+/// `max`: 0: there is no factory. Throws: std::invalid_argument naming the parameter.
 inline void check_options(const PoolOptions& options, std::size_t max) {
   check_name(options.default_queue, "default_queue");
   check_duration(options.idle_timeout, "idle_timeout");
@@ -124,7 +122,7 @@ inline void check_options(const PoolOptions& options, std::size_t max) {
   }
 }
 
-/// Looks at all instances before one is moved. Returns how many there are.
+/// Looks at all instances, and counts them, before one is moved.
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
   std::size_t count = 0;
@@ -222,14 +220,13 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
           []() -> PooledInstance<Runtime>* { return new Place; }};
 }
 
-/// What a hook may return: nothing, which is no objection, or whether the instance is good.
-template <class R>
-concept Verdict = std::is_void_v<R> || std::is_convertible_v<R, bool>;
+/// Returns nothing, which is no objection, or whether the instance is good.
+template <class F, class... Args>
+concept Verdict = std::is_void_v<std::invoke_result_t<F, Args...>> || std::is_invocable_r_v<bool, F, Args...>;
 
 /// What may be told of an instance of type T that comes back.
 template <class F, class T>
-concept ReturnHook = requires { requires Verdict<std::invoke_result_t<F, T&, bool>>; } ||
-                     requires { requires Verdict<std::invoke_result_t<F, T&>>; };
+concept ReturnHook = Verdict<F, T&, bool> || Verdict<F, T&>;
 
 /// `hook` is called with a T&, or with that and `failed`.
 /// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.

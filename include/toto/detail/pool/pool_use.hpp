@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How an instance is used: what a call on the calling thread gives (BlockingResult), by a coroutine (LeaseAwaiter), by a
-// task in a queue (Transaction). Read next: ../../instance_pool.hpp.
+// How instances are used: BlockingResult, LeaseAwaiter, Transaction. Read next: ../../instance_pool.hpp.
 
 #ifndef TOTO_DETAIL_POOL_POOL_USE_HPP
 #define TOTO_DETAIL_POOL_POOL_USE_HPP
@@ -18,8 +17,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What a call with an instance gives: a value, because what a reference refers to may be part of an instance that has
-/// gone back to the pool.
+/// What a call with an instance gives: a value. What a reference refers to may be part of an instance that is back.
 template <class R>
 struct PooledValue {
   static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
@@ -85,7 +83,6 @@ class OnInstance {
 template <class T, class Runtime, class F, class... Args>
 using Transaction = PermitCall<Runtime, OnInstance<T, Runtime, Stored<F>>, Stored<Args>...>;
 
-/// How the handle of a transaction is typed; see HandleFor.
 template <class T, class Runtime, class F, class... Args>
 using TransactionHandle =
     HandleFrom<typename CallTraits<Runtime, Transaction<T, Runtime, F, Args...>>::Result, Runtime, F, Args...>;

@@ -164,7 +164,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// The same after it was used. `failed`: the use has ended by an exception.
   virtual void take_back(Permit& permit, [[maybe_unused]] bool failed) noexcept { give_back(permit); }
   /// Whether it can be used as it is.
-  virtual bool ready(const Permit&) const noexcept { return true; }
+  virtual bool ready(Permit&) const noexcept { return true; }
   /// Makes it so. False: it was no good, and the caller does not hold it any more.
   /// Throws: why that is impossible; then, too, the caller does not.
   virtual bool make_ready(Permit&) { return true; }
