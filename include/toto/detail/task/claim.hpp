@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "../../call_site.hpp"
+#include "../executor/executor_core.hpp"
 #include "../ground/linked_list.hpp"
 #include "../ground/seconds_text.hpp"
 #include "../ground/text.hpp"
