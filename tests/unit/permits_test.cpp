@@ -5,6 +5,7 @@
 #include "toto/detail/task/permits.hpp"
 
 #include <array>
+#include <exception>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,7 +57,9 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
     watch_forks();
   }
   ~Semaphore() override { ignore_forks(); }
-  [[noreturn]] void refuse_locked() const override { throw toto::PoolClosed("the semaphore is closed"); }
+  std::exception_ptr refusal_locked() const override {
+    return std::make_exception_ptr(toto::PoolClosed("the semaphore is closed"));
+  }
 
   std::array<One, 2> permits_;
 };

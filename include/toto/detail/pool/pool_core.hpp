@@ -131,10 +131,9 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                  Digits(stats.waiting), " waiting", closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
                  this->waiters_locked("\n  waiting: "), "\n"});
   }
-  /// The named queue; if it has to be made, with a thread for each instance.
+  /// The named queue, or the default one; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
-  /// The default queue.
   QueueCore<Runtime>& fallback() override {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
     if (queue == nullptr) {
@@ -165,9 +164,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   Permit* add_locked() override TOTO_REQUIRES(mutex_) {
     return held_.size() < counts_.capacity ? factory_.new_place() : nullptr;
   }
-  [[noreturn]] void refuse_locked() const override TOTO_REQUIRES(mutex_) {
-    throw PoolClosed(counts_.capacity == 0 ? "toto: every instance of the pool was discarded, and there is no factory"
-                                           : "toto: the pool is closed and hands out no more instances");
+  std::exception_ptr refusal_locked() const override TOTO_REQUIRES(mutex_) {
+    return std::make_exception_ptr(
+        PoolClosed(counts_.capacity == 0 ? "toto: every instance of the pool was discarded, and there is no factory"
+                                         : "toto: the pool is closed and hands out no more instances"));
   }
   void forget_lost_locked() noexcept override TOTO_REQUIRES(mutex_) {
     watching_ = false;  // neither the timer is there, nor the thread that may have been at it

@@ -169,7 +169,7 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
     std::exception_ptr failure;
     try {
       if (granted == nullptr) {
-        this->owner_->refuse();
+        std::rethrow_exception(this->owner_->refusal());
       }
       if (SupervisorBase<Runtime>* const supervisor = this->supervisor()) {
         supervisor->announce();

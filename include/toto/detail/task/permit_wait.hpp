@@ -87,10 +87,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   Permit& get() {
     Permit* const granted = owner_->use(*this);
     if (granted == nullptr) {
-      if (failure_) {
-        std::rethrow_exception(std::exchange(failure_, nullptr));
-      }
-      owner_->refuse();
+      std::rethrow_exception(failure_ ? std::exchange(failure_, nullptr) : owner_->refusal());
     }
     return *granted;
   }

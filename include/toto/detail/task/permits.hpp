@@ -171,10 +171,11 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // The rest.
 
-  /// Throws why nobody gets a permit any more.
-  [[noreturn]] void refuse() const {
+  /// Why nobody gets a permit any more.
+  /// Throws: std::bad_alloc.
+  std::exception_ptr refusal() const {
     const Lock lock(mutex_);
-    refuse_locked();
+    return refusal_locked();
   }
   /// Where a coroutine goes on that has no home, or none any more.
   /// Throws: std::bad_alloc.
@@ -208,13 +209,13 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// A permit that was not there before, or null.
   /// Throws: std::bad_alloc.
   virtual Permit* add_locked() TOTO_REQUIRES(mutex_) { return nullptr; }
-  [[noreturn]] virtual void refuse_locked() const TOTO_REQUIRES(mutex_) = 0;
+  virtual std::exception_ptr refusal_locked() const TOTO_REQUIRES(mutex_) = 0;
   virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) {}
 
   /// Null: none can be had without waiting.
   Permit* take_locked(const Claim& claim) TOTO_REQUIRES(mutex_) {
     if (closed_) {
-      refuse_locked();
+      std::rethrow_exception(refusal_locked());
     }
     Permit* const found = free_.empty() ? add_locked() : newest_first_ ? &free_.pop_back() : &free_.pop_front();
     if (found != nullptr) {
@@ -308,7 +309,7 @@ Permit<Runtime>* Permits<Runtime>::take_unready(const Request& request, bool aga
   if (taken == nullptr && self.wait(mutex_, line_, request.deadline, look, again)) {
     taken = self.request.permit;
     if (taken == nullptr) {
-      refuse_locked();
+      std::rethrow_exception(refusal_locked());
     }
   }
   return taken;
