@@ -44,8 +44,8 @@ struct InstanceCall {
 /// one object are two orders. A waiting call holds no thread.
 /// Lifetime: a wrapper made from a reference needs the object to outlive every call. One made from an owner (a value,
 /// shared_ptr, unique_ptr) shares it with every accepted call; the object is destroyed with the last of them, on
-/// whatever thread that is. One made from a weak_ptr owns it during each call, and throws InstanceGone in calls that
-/// come too late. A method's returned reference is the caller's to use with care: the object must still live.
+/// whatever thread that is, and must not throw then. One made from a weak_ptr owns it during each call, and throws
+/// InstanceGone in calls that come too late. A method's returned reference is the caller's to use with care: the object must still live.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
 class AwaitableInstance {

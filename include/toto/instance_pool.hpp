@@ -56,9 +56,11 @@ class PooledCalls {
   detail::Ref<detail::QueueCore<Runtime>> queue_;
 };
 
+// given: struct Connection { void ping() {} void execute(const char*) {} int count() { return 0; } };
+// given: std::vector<std::unique_ptr<Connection>> connections;
 /// A pool of instances, each of which is used by one holder at a time.
 ///
-///   toto::InstancePool pool(connections);                 // a vector of unique_ptr<Connection>, moved in
+///   toto::InstancePool pool(std::move(connections));      // from a std::vector<std::unique_ptr<Connection>>
 ///   pool(&Connection::ping);                              // one call on one instance
 ///   auto connection = pool.instance();                    // several calls on the same one, until the lease ends
 ///   connection->execute("begin");
@@ -71,7 +73,7 @@ class PooledCalls {
 /// cannot finish without the calling thread: a frame of transaction() or of a call through the pool, a lease that was
 /// taken by a blocking call and never moved, a transaction in a queue.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
-/// Instances given as T* have to outlive all that.
+/// Instances given as T* have to outlive all that. A destructor of T that throws ends the program.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
@@ -126,7 +128,7 @@ class InstancePool {
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
   /// that gives it back. `failed`: its use ended by an exception. The hook may return nothing; if it returns false or
-  /// throws, the instance is destroyed, as by Lease::discard(), which does not call it.
+  /// throws, the instance is destroyed, and counts as rejected. Lease::discard() does not call it.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
@@ -138,7 +140,6 @@ class InstancePool {
   }
 
   // On the calling thread.
-
   /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that throws.
   /// Returns: the result, by value.
   /// Blocks: until there is an instance.
@@ -186,7 +187,6 @@ class InstancePool {
   }
 
   // In coroutines.
-
   /// Awaited, gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A coroutine
   /// that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to be made,
   /// that joins the pool's default queue beyond the bound.
@@ -207,7 +207,6 @@ class InstancePool {
   }
 
   // In a queue.
-
   /// Runs `fn(instance)` in the queue and returns a handle to its result, a value. The callable is copied or moved as
   /// std::thread does it; if it cannot be called with an instance alone, it gets a StopToken in front.
   ///
@@ -238,7 +237,6 @@ class InstancePool {
   }
 
   // Ending and observing. What is observed may be stale on return.
-
   /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now, leased
   /// ones when they come back; transactions that have one run. Does not block; may be repeated.
   void close() noexcept { core_->close(); }

@@ -14,11 +14,12 @@
 
 namespace toto::inline v0_1 {
 
+// given: struct Connection { void execute(const char*) {} };
+// given: toto::InstancePool<Connection> pool([] { return std::make_unique<Connection>(); }, 4);
 /// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
 ///
 ///   auto connection = pool.instance();
 ///   connection->execute("begin");
-///   connection->execute("commit");
 ///
 /// Lifetime: move-only; a lease may outlive its pool; the instance is destroyed when it comes back then.
 /// Thread safety: One thread at a time. It may end on another thread than the one that took it; move it there if its

@@ -2,7 +2,7 @@
 //
 // A coroutine in a blocking transaction would go on when its instance is back in the pool.
 // covers: [Q14]
-// expect: fn returns a Task, which would go on when the instance is back in the pool
+// expect: fn returns a Task, which would run on without the instance
 // expect: await_transaction
 
 #include <toto/tasks.hpp>

@@ -2,7 +2,7 @@
 //
 // A reference to what cannot be copied would be all that is left of an instance that has gone back.
 // covers: [Q14]
-// expect: the instance goes back to the pool when fn returns, so return a value
+// expect: the instance goes back to the pool when fn returns: return a value
 
 #include <toto/tasks.hpp>
 

@@ -96,7 +96,7 @@ struct PooledIn<Source> : PointedTo<ElementOf<Source>> {};
 template <class F>
 using MadeBy = typename PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type;
 
-/// A range of instances or owners, unless it is itself an instance.
+/// Unless it is itself an instance.
 template <class Source, class T>
 concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
                            requires { requires OneObject<ElementOf<Source>, T>; };
@@ -160,8 +160,8 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
     static_assert(OneObject<Owner, T> || !kFactory,
                   "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
     static_assert(OneObject<Owner, T> || kFactory,
-                  "toto: a pool is made of a T, a T*, a std::unique_ptr<T>, a std::shared_ptr<T>, or of a range of one "
-                  "of these; or of a factory and the number of instances it may make");
+                  "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, "
+                  "or of a factory and the number it may make");
     if constexpr (OneObject<Owner, T>) {
       if constexpr (kPoints<Owner, T>) {
         if (std::to_address(source) == nullptr) {

@@ -21,8 +21,8 @@ namespace toto::inline v0_1::detail {
 template <class R>
 struct PooledValue {
   static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
-                "toto: fn returns a reference, and what it refers to cannot be copied; the instance goes back to "
-                "the pool when fn returns, so return a value, or use pool.instance()");
+                "toto: fn returns a reference to what cannot be copied, and the instance goes back to the pool when fn "
+                "returns: return a value, or use pool.instance()");
   using Type = std::remove_cvref_t<R>;
 };
 
@@ -33,8 +33,8 @@ struct BlockingCall {
   static_assert(kValid, "toto: fn cannot be called with an instance of the pool and these arguments");
   using Returned = typename std::conditional_t<kValid, std::invoke_result<F, Args...>, std::type_identity<void>>::type;
   static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
-                "toto: fn returns a Task, which would go on when the instance is back in the pool; use "
-                "pool.await_transaction(fn), which keeps the instance until the coroutine has ended");
+                "toto: fn returns a Task, which would run on without the instance; pool.await_transaction(fn) keeps it "
+                "until the coroutine has ended");
   using Type = typename PooledValue<Returned>::Type;
 };
 template <class F, class... Args>
