@@ -6,142 +6,34 @@
 #ifndef TOTO_AWAITABLE_INSTANCE_HPP
 #define TOTO_AWAITABLE_INSTANCE_HPP
 
-#include <cstddef>
-#include <memory>
-#include <stdexcept>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
-#include "detail/ground/invoke.hpp"
-#include "detail/ground/parameters.hpp"
-#include "errors.hpp"
+#include "detail/ground/object_ref.hpp"
+#include "detail/task/call_on.hpp"
+#include "queue_choice.hpp"
 #include "task_handle.hpp"
 #include "task_queue.hpp"
 
 namespace toto::inline v0_1 {
 
-template <class T, class Runtime = StdRuntime>
-class AwaitableInstance;
-
 namespace detail {
 
-template <class T>
-inline constexpr bool kIsAwaitableInstance = false;
-template <class T, class Runtime>
-inline constexpr bool kIsAwaitableInstance<AwaitableInstance<T, Runtime>> = true;
-
-/// The type of the object that a wrapper's first argument stands for.
-template <class Source>
-struct InstanceOf {
-  using Type = Source;
-};
-template <class T>
-struct InstanceOf<std::shared_ptr<T>> {
-  using Type = T;
-};
-template <class T, class Deleter>
-struct InstanceOf<std::unique_ptr<T, Deleter>> {
-  using Type = T;
-};
-template <class T>
-struct InstanceOf<std::weak_ptr<T>> {
-  using Type = T;
-};
-
-template <class Source>
-struct InstanceOf<const Source> {
-  using Owned = typename InstanceOf<Source>::Type;
-  using Type = std::conditional_t<std::is_same_v<Owned, Source>, const Source, Owned>;
-};
-
-/// How a wrapper knows its object: by reference, as an owner, or as an observer of somebody else's.
-template <class T>
-using InstanceSource = std::variant<T*, std::shared_ptr<T>, std::weak_ptr<T>>;
-
-template <class Source>
-inline constexpr bool kObserves = false;
-template <class T>
-inline constexpr bool kObserves<std::weak_ptr<T>> = true;
-
-template <class T, class Source>
-InstanceSource<T> make_source(Source&& source) {
-  constexpr bool kIsObject = std::is_convertible_v<std::remove_reference_t<Source>*, T*>;  // whatever it converts to
-  if constexpr (kIsObject && std::is_lvalue_reference_v<Source>) {
-    return std::addressof(source);
-  } else if constexpr (kObserves<std::remove_cvref_t<Source>> && std::is_convertible_v<Source, std::weak_ptr<T>>) {
-    return std::weak_ptr<T>(std::forward<Source>(source));
-  } else if constexpr (!kIsObject && std::is_convertible_v<Source, std::shared_ptr<T>>) {
-    std::shared_ptr<T> owner(std::forward<Source>(source));
-    if (owner.get() == nullptr) {
-      throw std::invalid_argument("toto: instance is null; an AwaitableInstance needs an object to call");
-    }
-    return owner;
-  } else {
-    constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
-    static_assert(
-        kValue,
-        "toto: an AwaitableInstance<T> is made of a T, of a std::shared_ptr or std::unique_ptr that owns one, "
-        "or of a std::weak_ptr");
-    if constexpr (kValue) {
-      return std::make_shared<T>(std::forward<Source>(source));
-    } else {
-      return {};
-    }
-  }
-}
-
-/// One call of a wrapper, as it is given to the queue. Owns the object, if the wrapper does, until the call is over.
+/// One call of a wrapper, as it is given to the queue, with its share of the object.
 template <class T, class Runtime, class F>
-class InstanceCall {
- public:
-  template <class Fn>
-  InstanceCall(const InstanceSource<T>& source, Fn&& function)
-      : source_(source), function_(std::forward<Fn>(function)) {}
-
+struct InstanceCall {
   template <class... Args>
-    requires std::is_invocable_v<F, T&, Args...>
+    requires CallableOn<typename Runtime::StopToken, F, T, Args...>
   decltype(auto) operator()(Args&&... args) {
-    return detail::invoke(std::move(function_), object(), std::forward<Args>(args)...);
+    return detail::call_on<typename Runtime::StopToken>(std::move(function), object.get(), std::forward<Args>(args)...);
   }
-  /// A callable that is no member function has the token before the object.
-  template <class... Args>
-    requires(!std::is_invocable_v<F, T&, typename Runtime::StopToken, Args...> &&
-             std::is_invocable_v<F, typename Runtime::StopToken, T&, Args...>)
-  decltype(auto) operator()(typename Runtime::StopToken token, Args&&... args) {
-    return detail::invoke(std::move(function_), std::move(token), object(), std::forward<Args>(args)...);
-  }
-
- private:
-  T& object() {
-    if (T** const reference = std::get_if<T*>(std::addressof(source_))) {
-      return **reference;
-    }
-    if (std::weak_ptr<T>* const observed = std::get_if<std::weak_ptr<T>>(std::addressof(source_))) {
-      std::shared_ptr<T> owner = observed->lock();
-      if (owner.get() == nullptr) {
-        throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
-      }
-      source_ = std::move(owner);  // for the length of the call
-    }
-    return *std::get<std::shared_ptr<T>>(source_);
-  }
-
-  InstanceSource<T> source_;
-  F function_;
+  ObjectRef<T> object;
+  F function;
 };
-
-/// Where the token goes; the object counts among the arguments of what is no member function.
-template <class Token, class T, class Runtime, class F, class... Args>
-inline constexpr bool kTakesToken<Token, InstanceCall<T, Runtime, F>, Args...> =
-    (detail::may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>() &&
-     std::is_invocable_v<F, T&, Token, Args...>) ||
-    (detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, T&, Args...>);
 
 }  // namespace detail
 
-// given: struct Counter { int increment() { return 1; } };
 /// Calls methods of one object in a task queue.
 ///
 ///   toto::AwaitableInstance counter(Counter{});
@@ -152,27 +44,23 @@ inline constexpr bool kTakesToken<Token, InstanceCall<T, Runtime, F>, Args...> =
 /// one object are two orders. A waiting call holds no thread.
 /// Lifetime: a wrapper made from a reference needs the object to outlive every call. One made from an owner (a value,
 /// shared_ptr, unique_ptr) shares it with every accepted call; the object is destroyed with the last of them, on
-/// whatever thread that is, and must not throw then: that ends the program. One made from a weak_ptr owns it during each call, and throws InstanceGone in calls that
-/// come too late. A method's returned reference is the caller's to use with care: the object must still live.
+/// whatever thread that is, and must not throw then. One made from a weak_ptr owns it during each call, and throws
+/// InstanceGone in calls that come too late. A method's returned reference is the caller's to use with care: the object must still live.
 /// Thread safety: Thread-safe, except with assignment and destruction.
-template <class T, class Runtime>
+template <class T, class Runtime = StdRuntime>
 class AwaitableInstance {
  public:
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
-  /// With T named, also those of a derived class.
-  /// Calls run in the queue of that name, which is made with one thread if there is none.
+  /// Calls run in `queue`: a queue, or the name of one, which is made with one thread if there is none. After it has
+  /// closed they throw QueueClosed.
   /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
-    requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
-  explicit AwaitableInstance(Instance&& instance, std::string_view queue_name = "pool")
-      : AwaitableInstance(std::forward<Instance>(instance), BasicTaskQueue<Runtime>::instance(queue_name)) {}
-
-  /// The same in `queue`. Calls after that queue has closed throw QueueClosed.
-  template <class Instance>
-    requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
-  AwaitableInstance(Instance&& instance, BasicTaskQueue<Runtime>& queue)
-      : source_(detail::make_source<T>(std::forward<Instance>(instance))),
-        core_(detail::Ref<Core>::share(&detail::QueueAccess::core(queue))),
+    requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
+  explicit AwaitableInstance(Instance&& instance, QueueChoice<Runtime> queue = "pool")
+      : object_(detail::ObjectRef<T>::from(std::forward<Instance>(instance))),
+        core_(detail::Ref<Core>::share(&queue.core([](std::string_view name) -> Core& {
+          return detail::QueueAccess::core(BasicTaskQueue<Runtime>::instance(name));
+        }))),
         lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
@@ -191,7 +79,7 @@ class AwaitableInstance {
     using Handle = detail::HandleFrom<Result, Runtime, F, Args...>;
     detail::check_callable(fn);
     return detail::submit_call<Handle>(*core_, lane_, detail::Control<Runtime>(), false,
-                                       Call(source_, std::forward<F>(fn)), std::forward<Args>(args)...);
+                                       Call{object_, std::forward<F>(fn)}, std::forward<Args>(args)...);
   }
 
   /// A wrapper of the same object whose calls may overlap, as far as the queue has threads.
@@ -205,21 +93,20 @@ class AwaitableInstance {
   using Core = detail::QueueCore<Runtime>;
   using Lane = detail::Lane<Runtime>;
 
-  detail::InstanceSource<T> source_;
+  detail::ObjectRef<T> object_;
   detail::Ref<Core> core_;
   detail::Ref<Lane> lane_;  // of one; none: calls may overlap
 };
 
 template <class Instance>
-  requires(!detail::kIsAwaitableInstance<std::remove_cvref_t<Instance>>)
-AwaitableInstance(Instance&&)
-    -> AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type>;
+  requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
+AwaitableInstance(Instance&&) -> AwaitableInstance<typename detail::Referred<std::remove_reference_t<Instance>>::Type>;
 template <class Instance>
 AwaitableInstance(Instance&&, std::string_view)
-    -> AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type>;
+    -> AwaitableInstance<typename detail::Referred<std::remove_reference_t<Instance>>::Type>;
 template <class Instance, class Runtime>
 AwaitableInstance(Instance&&, BasicTaskQueue<Runtime>&)
-    -> AwaitableInstance<typename detail::InstanceOf<std::remove_reference_t<Instance>>::Type, Runtime>;
+    -> AwaitableInstance<typename detail::Referred<std::remove_reference_t<Instance>>::Type, Runtime>;
 
 }  // namespace toto::inline v0_1
 

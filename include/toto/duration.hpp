@@ -42,7 +42,7 @@ class Duration {
     return std::chrono::nanoseconds(is_nan() ? 0 : count_);
   }
 
-  /// Returns `from` plus this length; TimePoint::max() if this is never(); max() or min() if the sum cannot be
+  /// Returns `from` plus this length; (TimePoint::max)() if this is never(); max() or min() if the sum cannot be
   /// represented.
   template <class TimePoint>
   constexpr TimePoint after(TimePoint from) const noexcept {

@@ -10,7 +10,6 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,71 +18,22 @@
 
 #include "call_site.hpp"
 #include "detail/ground/invoke.hpp"
-#include "detail/ground/ranges.hpp"
-#include "detail/pool/lease_awaiter.hpp"
-#include "detail/pool/pool_blocking.hpp"
 #include "detail/pool/pool_core.hpp"
-#include "detail/pool/pool_hooks.hpp"
-#include "detail/pool/pool_sources.hpp"
-#include "detail/pool/pool_transaction.hpp"
-#include "detail/pool/timed_lease.hpp"
+#include "detail/pool/pool_instance.hpp"
+#include "detail/pool/pool_use.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
-#include "options.hpp"
 #include "pool_options.hpp"
+#include "queue_choice.hpp"
 #include "runtime.hpp"
-#include "task_handle.hpp"
-#include "task_queue.hpp"
 
 namespace toto::inline v0_1 {
 
 template <class T, class Runtime = StdRuntime>
 class InstancePool;
 
-/// The queue that a transaction is to run in: a queue, its name, or, without either, the pool's default queue.
-template <class Runtime = StdRuntime>
-class QueueChoice {
- public:
-  QueueChoice() noexcept = default;
-  QueueChoice(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
-      : queue_(&detail::QueueAccess::core(queue)) {}
-  /// A name that is not empty. A queue of that name is made, with one thread for each instance, if there is none.
-  template <std::convertible_to<std::string_view> Name>
-  QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
-    detail::check_name(name_, "queue");
-  }
-  QueueChoice(std::nullptr_t) = delete;  // no name; leave it out for the default queue
-
- private:
-  template <class T, class R>
-  friend class InstancePool;
-
-  detail::QueueCore<Runtime>& in(detail::PoolCore<Runtime>& pool) const {
-    return queue_ != nullptr ? *queue_ : name_.empty() ? pool.default_queue() : pool.queue_named(name_);
-  }
-
-  detail::QueueCore<Runtime>* queue_ = nullptr;
-  std::string_view name_;
-};
-
-namespace detail {
-
-template <class T>
-inline constexpr bool kIsPool = false;
-template <class T, class Runtime>
-inline constexpr bool kIsPool<InstancePool<T, Runtime>> = true;
-
-}  // namespace detail
-
-// given: struct Counter { int increment() { return 1; } };
-// given: toto::InstancePool pool(Counter{});
-/// What pool.await() gives: calls methods of a pool's instances in a task queue.
-///
-///   auto awaitable = pool.await();
-///   const int value = co_await awaitable(&Counter::increment);
-///
-/// Each call takes the instance that has been free for the longest time; calls overlap as far as there are instances,
-/// and begin in the order in which they were made. Copies are equal.
+/// What pool.await() gives: calls methods of a pool's instances in a task queue, `co_await calls(&Counter::increment)`.
+/// Calls begin in the order in which they were made, and overlap as far as there are instances. Copies are equal.
 /// Lifetime: may outlive the pool, which is closed then, and the queue, which takes no more tasks then.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
@@ -92,22 +42,18 @@ class PooledCalls {
   /// Calls `std::invoke(fn, instance, args...)` in the queue; see InstancePool::await_transaction.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
-    auto* const state =
-        detail::make_transaction<T>(*queue_, pool_, CallSite(), std::forward<F>(fn), std::forward<Args>(args)...);
-    state->begin(*pool_, false);
-    return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F, Args...>::Type>(state);
+    using Handle = detail::TransactionHandle<T, Runtime, F, Args...>;
+    return detail::submit_transaction<T, Handle>(*queue_, pool_, CallSite(), std::forward<F>(fn),
+                                                 std::forward<Args>(args)...);
   }
 
  private:
   friend InstancePool<T, Runtime>;
-  using Core = detail::PoolCore<Runtime>;
-  using Queue = detail::QueueCore<Runtime>;
+  PooledCalls(detail::Ref<detail::PoolCore<Runtime>> pool, detail::QueueCore<Runtime>& queue) noexcept
+      : pool_(std::move(pool)), queue_(detail::Ref<detail::QueueCore<Runtime>>::share(&queue)) {}
 
-  PooledCalls(detail::Ref<Core> pool, Queue& queue) noexcept
-      : pool_(std::move(pool)), queue_(detail::Ref<Queue>::share(&queue)) {}
-
-  detail::Ref<Core> pool_;
-  detail::Ref<Queue> queue_;
+  detail::Ref<detail::PoolCore<Runtime>> pool_;
+  detail::Ref<detail::QueueCore<Runtime>> queue_;
 };
 
 // given: struct Connection { void ping() {} void execute(const char*) {} int count() { return 0; } };
@@ -116,20 +62,16 @@ class PooledCalls {
 ///
 ///   toto::InstancePool pool(std::move(connections));      // from a std::vector<std::unique_ptr<Connection>>
 ///   pool(&Connection::ping);                              // one call on one instance
-///   {
-///     auto connection = pool.instance();                  // several calls on the same one
-///     connection->execute("begin");
-///     connection->execute("commit");
-///   }
+///   auto connection = pool.instance();                    // several calls on the same one, until the lease ends
+///   connection->execute("begin");
 ///   const int rows = co_await pool.await_transaction([](Connection& c) { return c.count(); });
 ///
-/// Instances are lent in turn, the one that has been free longest first. Whoever finds none waits in line, and an
-/// instance that comes back goes to whoever has waited longest, be it a thread, a coroutine or a transaction; nobody
-/// overtakes. An instance comes back when the call has returned or thrown.
+/// Instances are lent in turn, the one that has been free longest first. If none is free, threads, coroutines and
+/// transactions wait in one line, first come, first served.
 ///
-/// Blocks: calls that say so wait for an instance. One that could never get one throws DeadlockError: if those that
-/// hold them all, in frames of transaction() and of calls through the pool, by leases that they have taken by a
-/// blocking call and never moved, or as transactions in a queue, need the calling thread to go on.
+/// Blocks: calls that say so wait for an instance. They throw DeadlockError if every instance is held by something that
+/// cannot finish without the calling thread: a frame of transaction() or of a call through the pool, a lease that was
+/// taken by a blocking call and never moved, a transaction in a queue.
 /// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
 /// Instances given as T* have to outlive all that. A destructor of T that throws ends the program.
 /// Thread safety: Thread-safe, except with construction and destruction.
@@ -139,27 +81,25 @@ class InstancePool {
   using value_type = T;
 
   /// A pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied in; a
-  /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a range that is moved are
-  /// moved.
-  ///
-  /// Deduction: a range is a collection of instances, and a lambda, function or std::function that needs no argument is
-  /// a factory, for which the number is missing; name T to make a pool of one range, or of one lambda.
+  /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a moved range are moved.
+  /// Name T to make a pool of one range or of one lambda: a range is taken for a collection, and a callable without
+  /// arguments for a factory.
   /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
   template <class Source>
-    requires(!detail::kIsPool<std::remove_cvref_t<Source>>)
+    requires(!detail::kIsA<std::remove_cvref_t<Source>, toto::InstancePool>)
   explicit InstancePool(Source&& source, const PoolOptions& options = {})
-      : InstancePool(given<Source>(checked(options), std::forward<Source>(source)), nullptr, 0, options) {}
+      : InstancePool(detail::make_places<T, Runtime>(std::forward<Source>(source), options), {}, 0, options) {}
 
   /// The same for a list: `InstancePool pool({&one, &other});`
   template <class Element>
     requires(!detail::Iterable<Element>)
   InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
-      : InstancePool(given<std::initializer_list<Element>&>(checked(options), instances), nullptr, 0, options) {}
+      : InstancePool(detail::make_places<T, Runtime>(instances, options), {}, 0, options) {}
 
   /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
   /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on the
-  /// thread that needs the instance: the blocked one, or the transaction's; for a coroutine that awaits lease(), in the
-  /// pool's default queue. What it throws goes to whoever needed the instance.
+  /// thread that needs the instance; for a coroutine that awaits lease(), in the pool's default queue. What it throws
+  /// goes to whoever needed the instance.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   template <class F>
     requires std::invocable<std::decay_t<F>&>
@@ -175,22 +115,21 @@ class InstancePool {
   // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
   // different instances, and live as long as leases of the pool.
 
-  /// `good = check(instance)` is asked before an instance is handed out that was in the pool, where the factory would
-  /// be called. An instance that is not good, or for which it throws, is destroyed: the taker gets one that is newly
-  /// made, which is not asked about; without a factory another one, for which it waits, if it has to, before everybody
-  /// else.
+  /// `check(instance)` says, before an instance of the pool is handed out, whether it is good; on the thread on which
+  /// the factory would be called. If not, or if it throws, the instance is destroyed, and the taker gets a new one,
+  /// which is not checked; without a factory, another one, for which it waits before everybody else.
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
     static_assert(
         requires { requires detail::Verdict<std::invoke_result_t<std::decay_t<F>&, T&>>; },
         "toto: validate takes a callable that is given an instance and returns a bool: whether it is good");
-    core_->set_validate(check_of(std::forward<F>(check)));
+    core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
   }
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
-  /// that gives it back, which still holds it. `failed`: by an exception. If the hook returns false or throws, the
-  /// instance is destroyed, and counts as rejected. Not called by Lease::discard(). A hook may return nothing, or a bool.
+  /// that gives it back. `failed`: its use ended by an exception. The hook returns nothing or a bool; if false, or if it
+  /// throws, the instance is destroyed, and counts as rejected. Lease::discard() does not call it.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
@@ -198,38 +137,34 @@ class InstancePool {
         detail::ReturnHook<std::decay_t<F>&, T>,
         "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or a "
         "bool: whether the instance is good");
-    core_->set_on_return(check_of(std::forward<F>(hook)));
+    core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
   }
 
   // On the calling thread.
-
   /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that throws.
   /// Returns: the result, by value.
   /// Blocks: until there is an instance.
-  /// Throws: what the call throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`; what the factory
-  /// throws.
+  /// Throws: what the call or the factory throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
     detail::check_callable(fn);
-    const Held instance(core_, Held::Kind::call, CallSite());
-    return detail::invoke(std::forward<F>(fn), *instance, std::forward<Args>(args)...);
+    const Lease<T, Runtime> held = take(detail::LeaseKind::frame, "call", CallSite());
+    return detail::invoke(std::forward<F>(fn), *held, std::forward<Args>(args)...);
   }
 
   /// The same for `fn(instance)`: several uses of one instance.
   template <class F>
   auto transaction(F&& fn, CallSite where = CallSite::current()) -> detail::BlockingResult<F, T&> {
     detail::check_callable(fn);
-    const Held instance(core_, Held::Kind::transaction, where);
-    return detail::invoke(std::forward<F>(fn), *instance);
+    const Lease<T, Runtime> held = take(detail::LeaseKind::frame, "transaction", where);
+    return detail::invoke(std::forward<F>(fn), *held);
   }
 
   /// Takes an instance until the lease ends.
   /// Blocks: until there is an instance.
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
-    const detail::Ref<Core> core = core_;
-    Instance* const taken = Held::take(*core, here(where), (TimePoint::max)());
-    return Lease<T, Runtime>(detail::LeaseKey(), core, *taken, detail::LeaseKind::blocking);
+    return take(detail::LeaseKind::blocking, "lease taken", where);
   }
 
   /// The same if there is an instance now, or room to make one; otherwise empty.
@@ -238,32 +173,28 @@ class InstancePool {
     return instance_for(Duration(), where);
   }
 
-  /// The same; empty if there is no instance within `limit`. What the factory takes is not limited. dump() tells who
-  /// holds the instances.
+  /// The same; empty if there is no instance within `limit`, which does not limit the factory. dump() names the holders.
   /// Blocks: for `limit` at the most; 0 or less only looks.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
     const detail::Ref<Core> core = core_;
-    const Claim claim = here(where);
-    Instance* const taken = Held::take(*core, claim, limit.after(claim.since));
-    if (taken == nullptr) {
-      return std::nullopt;
+    detail::PermitRequest<Runtime> request{detail::Claim<Runtime>::here("lease taken", where)};
+    request.deadline = limit.after(request.claim.since);
+    if (auto* const taken = core->take_instance(request)) {
+      return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKind::blocking, core, *taken);
     }
-    return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKey(), core, *taken,
-                                            detail::LeaseKind::blocking);
+    return std::nullopt;
   }
 
   // In coroutines.
-
-  /// To be awaited: gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A
-  /// coroutine that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to
-  /// be made, that joins the pool's default queue beyond the bound.
-  /// Throws, when awaited: PoolClosed; what the factory throws, or what adding a task throws if one has to be made;
-  /// std::bad_alloc.
+  /// Awaited, gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A coroutine
+  /// that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to be made,
+  /// that joins the pool's default queue beyond the bound.
+  /// Throws, when awaited: PoolClosed; std::bad_alloc; what the factory throws, or adding a task, if one is to be made.
   /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
-    return detail::LeaseAwaiter<T, Runtime>(core_, where);
+    return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(*core_, where);
   }
 
   /// The same, but waits no longer than `limit`; 0 or less does not wait. What the factory takes is not limited.
@@ -273,110 +204,70 @@ class InstancePool {
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
-    return detail::TimedLeaseAwaiter<T, Runtime>(core_, limit, where);
+    return detail::LeaseAwaiter<T, Runtime, detail::LimitedWait<Runtime>>(*core_, where, limit);
   }
 
   // In a queue.
-
-  /// Runs `fn(instance)` in the queue and gives a handle to its result, which is a value. The callable is copied or
-  /// moved as std::thread does it; one that cannot be called with an instance alone is given a StopToken in front of
-  /// it.
+  /// Runs `fn(instance)` in the queue and returns a handle to its result, a value. The callable is copied or moved as
+  /// std::thread does it; if it cannot be called with an instance alone, it gets a StopToken in front.
   ///
-  /// The transaction takes its instance before it takes a thread. If there is none, it waits in the pool's line: until
-  /// it gets one it is not in the queue, and counts there neither for size() nor for wait_idle(). If the queue takes no
-  /// tasks by then, the handle completes with that error. An `fn` that returns a Task<R> keeps its instance until that
-  /// coroutine has ended. The instance is back, or with the next one, before the handle is ready. Cancelling a
-  /// transaction that waits takes it out of the line. One that has waited joins its queue beyond the bound, whatever
-  /// the queue's overflow: whoever gives the instance back neither waits for room nor runs `fn`.
+  /// The transaction takes its instance before it takes a thread. If there is none it waits in the pool's line, and is
+  /// not yet in the queue, its size() or wait_idle(). Then it joins the queue beyond the bound, whatever the overflow:
+  /// whoever gives the instance back neither waits for room nor runs `fn`. If the queue takes no tasks by then, the
+  /// handle completes with that error. Cancelling it takes it out of the line. An `fn` that returns a Task<R> keeps its
+  /// instance until that coroutine has ended. The instance is back, or with the next one, before the handle is ready.
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
   /// std::system_error if no thread lives and none can be started. Then there is no transaction.
   template <class F>
-  [[nodiscard(
-      "dropping the handle detaches the transaction; say std::move(handle).detach(), or use "
-      "async_transaction")]] auto
-  await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) ->
-      typename detail::TransactionHandle<T, Runtime, F>::Type {
-    auto* const state = detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn));
-    state->begin(*core_, false);
-    return detail::HandleAccess::make<typename detail::TransactionHandle<T, Runtime, F>::Type>(state);
+  [[nodiscard("dropping it detaches the transaction; say std::move(handle).detach(), or use async_transaction")]] auto
+  await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current())
+      -> detail::TransactionHandle<T, Runtime, F> {
+    using Handle = detail::TransactionHandle<T, Runtime, F>;
+    return detail::submit_transaction<T, Handle>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// The same without a handle; if it has waited, it joins its queue beyond the bound, too. What it throws, and what
-  /// keeps it from joining its queue later, goes to that queue's on_error.
+  /// The same without a handle. What it throws, and what keeps it from joining its queue, goes to its on_error.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
-    detail::make_transaction<T>(queue.in(*core_), core_, where, std::forward<F>(fn))->begin(*core_, true);
+    detail::submit_transaction<T, void>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`. A call that has waited for its
-  /// instance joins the queue beyond the bound.
+  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`; see await_transaction.
   PooledCalls<T, Runtime> await(QueueChoice<Runtime> queue = {}) {
-    return PooledCalls<T, Runtime>(core_, queue.in(*core_));
+    return PooledCalls<T, Runtime>(core_, queue_of(queue));
   }
 
-  // Ending and observing.
-
+  // Ending and observing. What is observed may be stale on return.
   /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now, leased
-  /// ones when they come back. Transactions that have an instance run. Does not block; may be repeated.
+  /// ones when they come back; transactions that have one run. Does not block; may be repeated.
   void close() noexcept { core_->close(); }
 
   /// How many instances there are; with a factory, how many were made and not discarded.
-  /// Thread safety: Snapshot: may be stale on return.
-  std::size_t size() const { return core_->size(); }
-
+  std::size_t size() const { return core_->stats().instances; }
   /// Counts that agree with each other.
-  /// Thread safety: Snapshot: may be stale on return.
   PoolStats stats() const { return core_->stats(); }
-
   /// A text of several lines: who holds the instances, since when, from which source line, and who waits.
   /// Throws: std::bad_alloc.
-  /// Thread safety: Snapshot: may be stale on return.
   std::string dump() const { return core_->dump(); }
 
  private:
   using Core = detail::PoolCore<Runtime>;
-  using Instance = detail::PooledInstance<Runtime>;
-  using Held = detail::HeldInstance<T, Runtime>;
-  using Claim = detail::Claim<Runtime>;
-  using TimePoint = typename Runtime::Clock::time_point;
 
-  InstancePool(typename Core::Instances instances, std::unique_ptr<typename Core::Factory> factory, std::size_t max,
+  InstancePool(typename Core::Instances instances, detail::InstanceFactory<Runtime> factory, std::size_t max,
                const PoolOptions& options) {
-    detail::check_options(options, factory != nullptr, max);
-    const std::size_t capacity = factory == nullptr ? instances.size() : max;
-    core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), capacity, options));
+    detail::check_options(options, max);
+    core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), max, options));
   }
 
-  static PoolOptions checked(const PoolOptions& options) {
-    detail::check_options(options, false, 0);
-    return options;
+  Lease<T, Runtime> take(detail::LeaseKind kind, const char* how, CallSite where) {
+    const detail::Ref<Core> core = core_;  // the pool may be destroyed meanwhile
+    return Lease<T, Runtime>(kind, core, *core->take_instance({detail::Claim<Runtime>::here(how, where)}));
   }
-
-  template <class Source>
-  static typename Core::Instances given(const PoolOptions& /*checked before anything is moved*/, Source&& source) {
-    if constexpr (detail::RangeOfInstances<Source, T>) {
-      return detail::make_places<T, Runtime>(std::forward<Source>(source));
-    } else if constexpr (detail::OneInstance<std::remove_cvref_t<Source>, T>) {
-      return detail::make_one_place<T, Runtime>(std::forward<Source>(source));
-    } else {
-      constexpr bool kFactory = std::invocable<std::decay_t<Source>&>;
-      static_assert(!kFactory,
-                    "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
-      static_assert(
-          kFactory,
-          "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, or "
-          "of a factory and the number it may make");
-      return {};
-    }
+  detail::QueueCore<Runtime>& queue_of(const QueueChoice<Runtime>& choice) const {
+    return choice.core([this](std::string_view name) -> detail::QueueCore<Runtime>& {
+      return name.empty() ? core_->fallback() : core_->queue_named(name);
+    });
   }
-
-  template <class F>
-  static std::unique_ptr<detail::InstanceCheck> check_of(F&& check) {
-    detail::check_callable(check);
-    return std::make_unique<detail::CallableCheck<T, std::decay_t<F>>>(std::forward<F>(check));
-  }
-
-  static Claim here(CallSite where) noexcept { return Claim::here(Claim::Kind::lease, where); }
 
   detail::Ref<Core> core_;
 };

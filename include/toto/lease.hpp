@@ -5,8 +5,6 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
-#include <memory>
-#include <type_traits>
 #include <utility>
 
 #include "detail/ground/ref.hpp"
@@ -16,32 +14,16 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-
-/// Only the library can name one.
-struct LeaseKey {
-  explicit LeaseKey() = default;
-};
-
-/// Whether the lease was taken by a blocking call: then it is known to end on the thread that took it, until it is
-/// moved.
-enum class LeaseKind { blocking, awaited };
-
-}  // namespace detail
-
 // given: struct Connection { void execute(const char*) {} };
 // given: toto::InstancePool<Connection> pool([] { return std::make_unique<Connection>(); }, 4);
 /// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
 ///
 ///   auto connection = pool.instance();
 ///   connection->execute("begin");
-///   connection->execute("commit");
 ///
-/// Move-only.
-/// Lifetime: a lease may outlive its pool; the instance is destroyed when it comes back then.
-/// Thread safety: One thread at a time. It may end on another thread than the one that took it; a lease that another
-/// thread is to end while its taker may wait for the same pool has to be moved there (see InstancePool::instance,
-/// DeadlockError).
+/// Lifetime: move-only; a lease may outlive its pool; the instance is destroyed when it comes back then.
+/// Thread safety: One thread at a time. It may end on another thread than the one that took it; move it there if its
+/// taker may wait for the same pool meanwhile (see InstancePool::instance, DeadlockError).
 template <class T, class Runtime = StdRuntime>
 class [[nodiscard("an instance goes back to its pool when its lease is dropped")]] Lease {
  public:
@@ -61,8 +43,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
     std::swap(instance_, moved.instance_);
     return *this;
   }
-  /// Gives the instance back, as release() does. Never waits for room in a queue: a transaction that gets the instance
-  /// joins its queue beyond the bound, and does not run here.
+  /// Gives the instance back, as release() does.
   ~Lease() {
     if (instance_ != nullptr) {
       pool_->take_back(*instance_);
@@ -84,31 +65,29 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
   /// Gives the instance back now: to whoever has waited longest, or to the end of the free ones. Never waits for room
-  /// in a queue; see ~Lease.
+  /// in a queue: a transaction that gets the instance joins its queue beyond the bound, and does not run here.
   /// Throws: NoState if there is none.
   void release() {
     require_instance();
-    pool_->take_back(*std::exchange(instance_, nullptr));
-    pool_ = {};
+    const Lease ended(std::move(*this));
   }
 
-  /// The instance is broken: destroys it here and now (one the pool does not own is only forgotten) instead of giving
-  /// it back. A pool with a factory makes another when it needs one. Without one the pool is smaller from now on, and
-  /// after its last instance it is closed: whoever waits or comes gets PoolClosed.
+  /// The instance is broken: destroys it here and now, instead of giving it back; one the pool does not own is only
+  /// forgotten. Without a factory the pool is smaller from now on, and after its last instance it is closed.
   /// Throws: NoState if there is none.
   void discard() {
     require_instance();
-    pool_->discard(*std::exchange(instance_, nullptr), detail::Loss::discarded);
+    pool_->discard(*std::exchange(instance_, nullptr), &PoolStats::discarded);
     pool_ = {};
   }
 
   /// For the pool only.
-  Lease(detail::LeaseKey, detail::Ref<detail::PoolCore<Runtime>> pool, detail::PooledInstance<Runtime>& instance,
-        detail::LeaseKind kind) noexcept
+  Lease(detail::LeaseKind kind, detail::Ref<detail::PoolCore<Runtime>> pool,
+        detail::PooledInstance<Runtime>& instance) noexcept
       : pool_(std::move(pool)), instance_(&instance) {
     pool_->lend(instance);
-    // Not in the frame of a coroutine, or on the heap, where another thread may end it.
-    if (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this)) {
+    // It ends on the thread that took it, until it is moved; unless it is in the frame of a coroutine, or on the heap.
+    if (kind == detail::LeaseKind::frame || (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this))) {
       instance.bind();
     }
   }

@@ -17,9 +17,8 @@ namespace toto::inline v0_1 {
 
 /// What an InstancePool is made of, besides its instances: `InstancePool pool(instances, {.default_queue = "db"})`.
 struct PoolOptions {
-  /// The queue in which transactions run that name none. Not empty. Copied by the pool's constructor. A queue of that
-  /// name that exists already is used as it is; otherwise it is made when it is first needed, with one thread for each
-  /// instance the pool may have.
+  /// The queue of transactions that name none. Not empty; copied. A queue of that name is used as it is; if there is
+  /// none, it is made when it is first needed, with one thread for each instance the pool may have.
   std::string_view default_queue = "pool";
   /// An instance that has not been used for this long is destroyed, on the default queue, and another one is made when
   /// it is needed. Such a pool lends the most recently used instance, so that the others can expire. 0: as soon as it

@@ -114,7 +114,7 @@ struct StdRuntime {
 
   /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
   /// it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so the caller checks
-  /// again, whatever park_until() returns; time_point::max() means no deadline. The parker may be destroyed as soon as
+  /// again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be destroyed as soon as
   /// the woken thread has taken the token.
   ///
   /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before

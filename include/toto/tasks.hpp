@@ -55,6 +55,7 @@
 #include "when_all_or_cancel.hpp"
 #include "when_any.hpp"
 #include "task_group.hpp"
+#include "queue_choice.hpp"
 #include "awaitable_instance.hpp"
 #include "pool_options.hpp"
 #include "lease.hpp"

@@ -409,3 +409,24 @@ TEST_CASE("the time is up while the instance is found to be no good", "[simulati
     require(pool.stats().free == 1 && pool.stats().waiting == 0, "the good one is back, and nobody waits");
   });
 }
+
+TEST_CASE("a coroutine that dies while its instance is found to be no good does not wait again",
+          "[simulation][Q11][Q19]") {
+  explore("no good for a dead coroutine", {.random_schedules = 5'000}, [](Simulation& sim) {
+    SimQueue::set_exit_limit(toto::Duration::never());
+    Count count;
+    Tally taken;
+    Tally late;
+    Pool pool(things(count, 2));
+    bool first = true;
+    pool.validate([&first](Thing& thing) { return std::exchange(first, false) || is_good(thing); });
+    std::optional bad(pool.instance());
+    std::optional good(pool.instance());
+    bad.reset();
+    sim.run_threads({{"dies", [&] { abandon(take_within(pool, toto::Duration::never(), taken, late)); }}});
+    SimQueue::instance("pool").wait_idle();
+    require(pool.stats().waiting == 0, "nobody waits");
+    good.reset();
+    require(taken + late == 0 && pool.stats().leased == 0, "nothing is lost");
+  });
+}

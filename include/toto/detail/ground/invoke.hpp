@@ -23,6 +23,17 @@ constexpr std::invoke_result_t<F, Args...> invoke(F&& function, Args&&... args) 
   }
 }
 
+/// What a check says: what it returns, or true if that is nothing.
+template <class F, class... Args>
+constexpr bool invoke_check(F&& check, Args&&... args) {
+  if constexpr (std::is_void_v<std::invoke_result_t<F, Args...>>) {
+    detail::invoke(std::forward<F>(check), std::forward<Args>(args)...);
+    return true;
+  } else {
+    return static_cast<bool>(detail::invoke(std::forward<F>(check), std::forward<Args>(args)...));
+  }
+}
+
 }  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_GROUND_INVOKE_HPP

@@ -51,11 +51,18 @@ consteval bool is_closure() {
 }
 #endif
 
+/// A function, a pointer to one, a std::function or its like, or a lambda: nothing but a callable.
+template <class F>
+inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || detail::is_closure<F>();
+template <template <class> class Function, class Signature>
+  requires std::is_function_v<Signature>
+inline constexpr bool kBareCallable<Function<Signature>> = true;
+
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 /// T is deduced as for a forwarding reference.
 template <class T>
 inline constexpr bool kDestroyedTwice = !std::is_lvalue_reference_v<T> && !std::is_trivially_destructible_v<T> &&
-                                        (std::is_aggregate_v<T> || is_closure<T>());
+                                        (std::is_aggregate_v<T> || detail::is_closure<T>());
 #else
 template <class T>
 inline constexpr bool kDestroyedTwice = false;

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool
-// for as long as a lease or a waiter refers to it. One mutex guards the lists of instances and of waiters. This file:
-// what it holds, and its invariants. Taking, giving back and closing are in pool_lending.hpp, making and checking
-// instances in pool_preparing.hpp, retiring them in pool_retiring.hpp, observing in pool_report.hpp.
+// for as long as a lease or a waiter refers to it. Who waits for an instance, who has one and who is next, is known to
+// ../task/permits.hpp: an instance is a permit. Here is where instances come from, and where they go.
 //
-// A vacant place is handed out like an instance: whoever gets it makes the instance in it, by the factory, on its own
-// time and without the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the
-// place goes to the next. In the same way whoever gets an instance validates it, and an instance that retires is in the
-// hands of whoever destroys it.
+// A vacant place is handed out like an instance: whoever gets it makes the instance in it, on its own time and without
+// the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the place goes to
+// the next. In the same way whoever gets an instance validates it, or destroys it if it is to retire.
 //
 // Invariants (docs/design.md, "Pools", tells why it is built like this):
-//  P1  A place is in exactly one of free_, where it has an instance, and leased_, or is being deleted. Who holds a
-//      leased one is the only one to touch the instance, and gives the place back, once.
-//  P2  While somebody waits, nothing is free and no place can be added: a newcomer never overtakes. Only who was served
-//      with an instance that is no good, and finds no other, waits before everybody else.
-//  P3  A waiter that leaves waiting_ gets exactly one place, or is told that the pool has closed, or has left by
-//      itself, without either. Which of these is decided under the mutex.
+//  P1 to P3 are those of ../task/permits.hpp: a permit is a place, and a free one has an instance in it.
 //  P4  Nothing of the user's is called, moved or destroyed under the mutex.
 //  P5  While watching_, exactly one timer, continuation or thread looks after the idle instances, and owns a reference.
 //      While not, there is nothing to retire; or there was no memory or thread to do it, and the next return tries
@@ -25,187 +18,124 @@
 #ifndef TOTO_DETAIL_POOL_POOL_CORE_HPP
 #define TOTO_DETAIL_POOL_POOL_CORE_HPP
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "../../duration.hpp"
-#include "../../errors.hpp"
 #include "../../pool_options.hpp"
 #include "../../task_queue.hpp"
 #include "../executor/timer.hpp"
-#include "../ground/fork.hpp"
-#include "../ground/linked_list.hpp"
-#include "../ground/lock.hpp"
-#include "../ground/ref.hpp"
-#include "pool_hooks.hpp"
+#include "../task/permits.hpp"
 #include "pool_instance.hpp"
-#include "pool_waiter.hpp"
 
 namespace toto::inline v0_1::detail {
 
-/// Why an instance is no more.
-enum class Loss : unsigned char { discarded, rejected, retired, closed };
-
-/// What needs a queue to be made, or the timers: called through this base, it is compiled where pools are made, and not
-/// where they are used. See QueueCoreBase.
+/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. See QueueCoreBase.
 template <class Runtime>
-class PoolCoreBase : public RefCounted<Runtime> {
+class PoolCoreBase : public Permits<Runtime> {
  public:
   virtual QueueCore<Runtime>& do_queue_named(std::string_view name) = 0;
   virtual void do_start_watch() noexcept = 0;
   virtual void do_stop_watch() noexcept = 0;
+  using Permits<Runtime>::Permits;
 };
 
 template <class Runtime>
-class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> {
+class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> {
  public:
   using Base = PoolCoreBase<Runtime>;
-  using Clock = typename Runtime::Clock;
-  using TimePoint = typename Clock::time_point;
+  using typename Base::Claim, typename Base::Clock, typename Base::TimePoint;
+  using typename Base::Line, typename Base::Permit, typename Base::Request;
   using Instance = PooledInstance<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
-  using Factory = InstanceFactory<Runtime>;
-  using Claim = detail::Claim<Runtime>;
-  using Waiter = PoolWaiter<Runtime>;
-  using Queue = BasicTaskQueue<Runtime>;
+  using Loss = std::uint64_t PoolStats::*;  // why there is an instance less: where that is counted
 
-  /// A pool of these instances, one at least; or, with a factory, of up to `capacity`.
-  PoolCore(Instances instances, std::unique_ptr<Factory> factory, std::size_t capacity, const PoolOptions& options)
-      : ForkAware<Runtime>(ForkRank::pools),
+  /// A pool of these instances, one at least; or, with a factory, of up to `max`.
+  PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
+      : Base("no instance of the pool", "an instance of a pool",
+             !options.idle_timeout.is_never()),  // in turn, all would be busy, and none would retire
         default_name_(options.default_queue),
-        threads_(capacity),
+        threads_(factory.make ? max : instances.size()),
         idle_timeout_(options.idle_timeout),
         min_instances_(options.min_instances),
-        factory_(std::move(factory)),
-        capacity_(capacity),
-        places_(instances.size()),
-        instances_(instances.size()),
-        made_(instances.size()) {
-    ThreadNumbers<Runtime>::instance();
-    watch_.pool = this;
+        factory_(std::move(factory)) {
+    counts_.capacity = threads_;
+    counts_.made = counts_.instances = instances.size();
     this->watch_forks();  // may throw: before anything is owned by hand
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }
   }
 
-  // Taking. What is returned may have to be made or validated before it is used: needs_preparing(). Thread-safe; none
-  // of them calls anything of the user's.
-
-  /// Null: none is free.
-  /// Throws: PoolClosed, std::bad_alloc.
-  Instance* try_take(const Claim& claim) {
-    std::unique_ptr<Instance> spare;
-    const Lock lock(mutex_);
-    return take_locked(claim, spare);
-  }
-
-  /// Waits, as a thread, in the order of coming; `again`: before everybody else. Null: not before the deadline.
-  /// Throws: PoolClosed, DeadlockError, std::bad_alloc.
-  Instance* take_until(const Claim& claim, TimePoint deadline, bool again = false);
-
-  /// Null: the waiter stands in line; what becomes of it may have happened already.
-  /// Throws: PoolClosed, std::bad_alloc, what its check_time_locked() throws; then it does not.
-  Instance* take_or_wait(Waiter& waiter) {
-    std::unique_ptr<Instance> spare;
-    const Lock lock(mutex_);
-    return take_or_wait_locked(waiter, spare, false);
-  }
-  /// The same, before everybody else, after prepare() has left it without an instance.
-  Instance* take_another(Waiter& waiter) {
-    const Lock lock(mutex_);
-    return take_another_locked(waiter);
-  }
-  Instance* take_another_locked(Waiter& waiter) TOTO_REQUIRES(mutex_) {
-    std::unique_ptr<Instance> spare;  // stays empty: without a factory no place is added
-    return take_or_wait_locked(waiter, spare, true);
-  }
-
-  /// Takes a waiter out of the line. False: it does not stand in it any more.
-  bool withdraw(Waiter& waiter) noexcept {
-    const Lock lock(mutex_);
-    return withdraw_locked(waiter);
-  }
-  bool withdraw_locked(Waiter& waiter) noexcept TOTO_REQUIRES(mutex_) {
-    if (!std::exchange(waiter.waiting, false)) {
-      return false;
-    }
-    waiting_.remove(waiter);
-    return true;
-  }
-
   // With a place in hand, without the mutex.
-
-  bool needs_preparing(const Instance& taken) const noexcept { return taken.object == nullptr || validate_ != nullptr; }
+  bool ready(Permit& it) const noexcept override { return instance(it).object != nullptr && !validate_; }
   /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and
-  /// makes another. False: there is no factory, and the place is gone.
-  /// Throws: what the factory throws; the caller does not hold the place any more then.
-  bool prepare(Instance& taken);
-
+  /// makes another. False: there is no factory.
+  /// Throws: what the factory throws.
+  bool make_ready(Permit& permit) override;
+  Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
   /// From now on it is used, on this thread to begin with.
-  void lend(Instance& instance) const noexcept {
-    if (on_return_ != nullptr) {
-      instance.exceptions = std::uncaught_exceptions();
-    }
-  }
+  void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
   // Giving back. Thread-safe.
-
-  /// One that was used: asks on_return first. `failed`: the use has ended by an exception.
-  void take_back(Instance& returned, bool failed) noexcept {
-    if (on_return_ == nullptr || approves(*on_return_, returned, failed)) {
-      give_back(returned);
-    } else {
-      discard(returned, Loss::rejected);
-    }
+  /// Asks on_return first.
+  void take_back(Permit& returned, bool failed) noexcept override {
+    const bool good = !on_return_ || approves(on_return_, instance(returned), failed);
+    good ? give_back(returned) : discard(instance(returned), &PoolStats::rejected);
   }
   void take_back(Instance& returned) noexcept {
-    take_back(returned, on_return_ != nullptr && std::uncaught_exceptions() > returned.exceptions);
+    take_back(returned, on_return_ && std::uncaught_exceptions() > returned.exceptions);
   }
-  /// To the oldest waiter, or to the end of the free ones.
-  void give_back(Instance& returned) noexcept;
+  void give_back(Permit& returned) noexcept override;
   /// Destroys the instance instead. With a factory its place is given back, vacant; without one the pool is smaller,
   /// and with the last instance it has closed.
   void discard(Instance& broken, Loss why) noexcept;
 
-  // Setting up, ending and observing.
-
-  /// What instances are asked before they are used, and when they come back.
-  /// Throws: std::logic_error if an instance was taken already.
-  void set_validate(std::unique_ptr<InstanceCheck> check) { set_check(validate_, std::move(check), "validate"); }
-  void set_on_return(std::unique_ptr<InstanceCheck> check) { set_check(on_return_, std::move(check), "on_return"); }
-
+  // The rest. Thread-safe.
+  void set_validate(InstanceCheck check) { set(validate_, check, "validate"); }
+  void set_on_return(InstanceCheck check) { set(on_return_, check, "on_return"); }
   /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come back.
-  void close() noexcept;
-
-  std::size_t size() const {
-    const Lock lock(mutex_);
-    return instances_;
+  void close() noexcept {
+    LinkedList<Permit> unused;
+    typename Line::Waiters refused;
+    bool watching = false;
+    {
+      const Lock lock(mutex_);
+      closed_ = true;
+      lose_locked(&PoolStats::closed, free_.size());
+      std::swap(unused, free_);
+      refused = line_.close();
+      watching = watching_;
+    }
+    if (watching) {
+      base().do_stop_watch();
+    }
+    destroy_all(unused);
+    Line::tell(refused);
   }
-  PoolStats stats() const;
-  std::string dump() const;
-
-  /// Why nobody gets an instance any more.
-  PoolClosed closed_error() const {
+  PoolStats stats() const {
     const Lock lock(mutex_);
-    return closed_error_locked();
+    return stats_locked();
   }
-  /// Why somebody has waited in vain, for as long as `limit`.
-  TimedOut late_error_locked(Duration limit) const TOTO_REQUIRES(mutex_);
-
-  // Queues.
-
-  /// The named queue; if it has to be made, with a thread for each instance.
+  std::string dump() const {
+    const Lock lock(mutex_);
+    const PoolStats stats = stats_locked();
+    return detail::join({"pool (default queue '", default_name_, "'): ", Digits(stats.instances),
+                         " instance(s) of at most ", Digits(stats.capacity), ", ", Digits(stats.free), " free, ",
+                         Digits(stats.leased), " leased, ", Digits(stats.waiting), " waiting",
+                         closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
+                         this->waiters_locked("\n  waiting: "), "\n"});
+  }
+  /// The named queue, or the default one; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
-  QueueCore<Runtime>& default_queue() {
+  QueueCore<Runtime>& fallback() override {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
     if (queue == nullptr) {
       queue = &queue_named(default_name_);
@@ -214,151 +144,248 @@ class PoolCore final : public PoolCoreBase<Runtime>, private ForkAware<Runtime> 
     return *queue;
   }
 
-  /// The holder's transaction is about to end, and to leave the instance to whoever gives it back.
-  void forget_transaction(Instance& leased) noexcept {
-    const Lock lock(mutex_);
-    leased.holder.transaction = nullptr;
-  }
+ private:
+  using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
 
-  // What the WaitGraph asks, under its mutex.
-
-  /// Whether somebody who waits may get an instance; also true if he does not wait any more.
-  bool may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const;
-  /// Who holds the instances: ", held: lease taken at ..."; empty if this waiter does not wait.
-  std::string holders_before(const Waiter& waiter) const {
-    const Lock lock(mutex_);
-    return waiter.waiting ? holders_locked(", held: ") : std::string();
-  }
-
-  /// Runs a continuation that has no home on a worker of the default queue, ahead of what is queued there.
-  void continue_somewhere(Continuation& node) noexcept;
-
-  /// Also guards what waiters keep.
-  typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
-
- protected:
   ~PoolCore() override {
     this->ignore_forks();
     destroy_all(free_);
   }
-
- private:
-  static constexpr std::size_t kMostShown = 16;  // holders, and waiters, in a text
-
-  class ThreadWaiter;
-  struct Watch : TimerNode<Runtime> {
-    PoolCore* pool = nullptr;
-  };
-
   Base& base() noexcept { return *this; }
+  static Instance& instance(Permit& it) noexcept { return static_cast<Instance&>(it); }
+  static void destroy_all(LinkedList<Permit>& permits) noexcept {
+    while (!permits.empty()) {
+      delete &instance(permits.pop_front());
+    }
+  }
   QueueCore<Runtime>& do_queue_named(std::string_view name) override {
-    return QueueAccess::core(Queue::instance(QueueOptions{.thread_count = threads_, .name = name}));
+    return QueueAccess::core(BasicTaskQueue<Runtime>::instance(QueueOptions{.thread_count = threads_, .name = name}));
   }
-  void do_start_watch() noexcept override;
-  void do_stop_watch() noexcept override;
 
-  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_);
-
-  Instance* take_locked(const Claim& claim, std::unique_ptr<Instance>& spare) TOTO_REQUIRES(mutex_);
-  Instance* take_or_wait_locked(Waiter& waiter, std::unique_ptr<Instance>& spare, bool again) TOTO_REQUIRES(mutex_) {
-    Instance* const instance = take_locked(waiter.claim, spare);
-    if (instance == nullptr) {
-      waiter.check_time_locked();
-      push_waiter_locked(waiter, again);
-    }
-    return instance;
+  Permit* add_locked() override TOTO_REQUIRES(mutex_) {
+    return held_.size() < counts_.capacity ? factory_.new_place() : nullptr;
   }
-  void lease_locked(Instance& instance, const Claim& claim) noexcept TOTO_REQUIRES(mutex_) {
-    instance.holder = claim;
-    leased_.push_back(instance);
-    ++leases_;
+  std::exception_ptr refusal_locked() const override TOTO_REQUIRES(mutex_) {
+    return std::make_exception_ptr(
+        PoolClosed(counts_.capacity == 0 ? "toto: every instance of the pool was discarded, and there is no factory"
+                                         : "toto: the pool is closed and hands out no more instances"));
   }
-  void push_waiter_locked(Waiter& waiter, bool again) noexcept TOTO_REQUIRES(mutex_) {
-    waiter.waiting = true;
-    if (again) {
-      waiting_.push_front(waiter);
-    } else {
-      waiting_.push_back(waiter);
-    }
+  void forget_lost_locked() noexcept override TOTO_REQUIRES(mutex_) {
+    watching_ = false;  // neither the timer is there, nor the thread that may have been at it
+    this->place = this->kNotWaiting;
   }
   void lose_locked(Loss why, std::size_t instances = 1) noexcept TOTO_REQUIRES(mutex_) {
-    instances_ -= instances;
-    lost_[static_cast<std::size_t>(why)] += instances;
+    counts_.instances -= instances;
+    counts_.*why += instances;
   }
-  void close_locked(LinkedList<Waiter>& to_refuse) noexcept TOTO_REQUIRES(mutex_);
-  static void refuse_all(LinkedList<Waiter>& waiters) noexcept;
-  static void destroy_all(LinkedList<Instance>& instances) noexcept {
-    while (!instances.empty()) {
-      delete &instances.pop_front();
+  /// Throws: std::logic_error if an instance was taken already.
+  void set(InstanceCheck& which, InstanceCheck& check, const char* name) {
+    const Lock lock(mutex_);
+    if (this->handed_out_ != 0) {
+      throw std::logic_error(
+          detail::join({"toto: ", name, " is set after an instance of the pool was taken; set it before"}));
+    }
+    std::swap(which, check);  // the old one, if there was one, is the caller's to destroy
+  }
+  /// A check that throws does not approve.
+  /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
+  static bool approves(const InstanceCheck& check, Instance& held, bool failed) {
+    const typename Instance::Here bound(held);  // a check that waits for an instance here is told if none can come
+    try {
+      return check(held.object, failed);
+    } catch (...) {
+      if (!std::current_exception()) {
+        throw;
+      }
+      return false;
     }
   }
-  PoolClosed closed_error_locked() const TOTO_REQUIRES(mutex_) {
-    return PoolClosed(capacity_ == 0 ? "toto: every instance of the pool was discarded, and there is no factory"
-                                     : "toto: the pool is closed and hands out no more instances");
+  PoolStats stats_locked() const TOTO_REQUIRES(mutex_) {
+    PoolStats stats = counts_;
+    stats.free = free_.size();
+    stats.leased = held_.size();
+    stats.changing = stats.free + stats.leased - stats.instances;
+    stats.waiting = line_.size();
+    stats.leases = this->handed_out_;
+    return stats;
   }
-  std::string holders_locked(const char* before_each) const TOTO_REQUIRES(mutex_);
-
-  void set_check(std::unique_ptr<InstanceCheck>& which, std::unique_ptr<InstanceCheck> check, const char* name);
-  static bool approves(InstanceCheck& check, Instance& instance, bool failed);
-  void furnish(Instance& place);
 
   bool retires() const noexcept { return !idle_timeout_.is_never(); }
-  bool watch_locked() noexcept TOTO_REQUIRES(mutex_);
-  Instance* idle_locked() const noexcept TOTO_REQUIRES(mutex_);
-  void start_watch() noexcept { base().do_start_watch(); }
-  void stop_watch() noexcept { base().do_stop_watch(); }
-  void idle_time_is_up() noexcept;
-  void retire_idle() noexcept;
+  /// When the instance that has been free longest retires.
+  TimePoint due_locked() const noexcept TOTO_REQUIRES(mutex_) {
+    const bool idle = retires() && !closed_ && !free_.empty() && counts_.instances > min_instances_;
+    return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : (TimePoint::max)();
+  }
+  /// True: there is something to look after, and from now on the caller does, by do_start_watch().
+  bool watch_locked() noexcept TOTO_REQUIRES(mutex_) {
+    if (watching_ || due_locked() == (TimePoint::max)()) {
+      return false;
+    }
+    watching_ = true;
+    this->deadline = due_locked();
+    return true;
+  }
+  void do_start_watch() noexcept override;
+  void do_stop_watch() noexcept override { TimerService<Runtime>::instance().disarm(*this, *this); }
+  void look_after_idle(bool in_queue) noexcept;
 
   const std::string default_name_;
   const std::size_t threads_;
   const Duration idle_timeout_;
   const std::size_t min_instances_;
-  const std::unique_ptr<Factory> factory_;  // or none
+  const InstanceFactory<Runtime> factory_;
   typename Runtime::template Atomic<QueueCore<Runtime>*> default_queue_{nullptr};
 
   // Or none. Constant since the first lease, which is given under the mutex: who holds an instance may read them.
-  std::unique_ptr<InstanceCheck> validate_;
-  std::unique_ptr<InstanceCheck> on_return_;
+  InstanceCheck validate_;
+  InstanceCheck on_return_;
 
-  mutable typename Runtime::Mutex mutex_;
-  LinkedList<Instance> free_ TOTO_GUARDED_BY(mutex_);    // the longest free first
-  LinkedList<Instance> leased_ TOTO_GUARDED_BY(mutex_);  // the longest leased first
-  LinkedList<Waiter> waiting_ TOTO_GUARDED_BY(mutex_);   // the next to be served first
-  bool closed_ TOTO_GUARDED_BY(mutex_) = false;
-  bool watching_ TOTO_GUARDED_BY(mutex_) = false;
-  Watch watch_;  // belongs to whom P5 speaks of
-
-  std::size_t capacity_ TOTO_GUARDED_BY(mutex_);   // places there may be
-  std::size_t places_ TOTO_GUARDED_BY(mutex_);     // that exist
-  std::size_t instances_ TOTO_GUARDED_BY(mutex_);  // in them
-  std::uint64_t made_ TOTO_GUARDED_BY(mutex_);
-  std::uint64_t leases_ TOTO_GUARDED_BY(mutex_) = 0;
-  std::array<std::uint64_t, 4> lost_ TOTO_GUARDED_BY(mutex_){};  // for each Loss
+  PoolStats counts_ TOTO_GUARDED_BY(mutex_);       // but for what the lists tell
+  bool watching_ TOTO_GUARDED_BY(mutex_) = false;  // the timer, a base class, belongs to whom P5 speaks of
 };
 
 template <class Runtime>
-void PoolCore<Runtime>::after_fork(bool in_child) noexcept {
-  if (in_child) {  // what other threads had leased stays leased: nobody knows in what state it is
-    for (Waiter* waiter = waiting_.front(); waiter != nullptr;) {
-      Waiter* const after = waiter->next;
-      if (!waiter->survives_fork()) {
-        withdraw_locked(*waiter);
-      }
-      waiter = after;
+void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
+  bool watch = false;
+  bool surplus = false;  // of a closed pool, or a vacant place that nobody is after
+  this->hand_on(returned, [&]() TOTO_REQUIRES(mutex_) {
+    Instance& back = instance(returned);
+    surplus = closed_ || back.object == nullptr;
+    if (surplus) {
+      lose_locked(&PoolStats::closed, back.object != nullptr ? 1 : 0);
+      return;
     }
-    watching_ = false;  // neither the timer is there, nor the thread that may have been at it
-    watch_.place = Watch::kNotWaiting;
+    back.free_since = retires() ? Clock::now() : TimePoint();
+    free_.push_back(back);
+    watch = watch_locked();
+  });
+  if (watch) {
+    base().do_start_watch();
   }
-  mutex_.unlock();
+  if (surplus) {
+    delete &instance(returned);
+  }
+}
+
+template <class Runtime>
+bool PoolCore<Runtime>::make_ready(Permit& permit) {
+  Instance& taken = instance(permit);
+  if (taken.object != nullptr) {
+    bool valid = false;
+    try {
+      valid = !validate_ || approves(validate_, taken, false);
+    } catch (...) {  // a forced unwind: nobody knows
+      discard(taken, &PoolStats::rejected);
+      throw;
+    }
+    if (valid) {
+      return true;
+    }
+    if (!factory_.make) {
+      discard(taken, &PoolStats::rejected);
+      return false;
+    }
+    taken.clear();
+    const Lock lock(mutex_);
+    lose_locked(&PoolStats::rejected);
+  }
+  try {
+    const typename Instance::Here bound(taken);
+    factory_.make(taken);  // not validated: a factory whose instances are never good would be asked for ever
+  } catch (...) {
+    give_back(taken);
+    throw;
+  }
+  const Lock lock(mutex_);
+  ++counts_.instances;
+  ++counts_.made;
+  return true;
+}
+
+template <class Runtime>
+void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
+  broken.clear();
+  typename Line::Waiters refused;
+  {
+    const Lock lock(mutex_);
+    lose_locked(why);
+    if (!factory_.make) {
+      this->let_go_locked(broken);
+      if (--counts_.capacity == 0) {
+        closed_ = true;
+        refused = line_.close();
+      }
+      line_.look_again();  // there are fewer instances than there were
+    }
+  }
+  if (factory_.make) {
+    give_back(broken);
+  } else {
+    delete &broken;
+  }
+  Line::tell(refused);
+}
+
+/// Leaves it to a timer to come when the instance that has been free longest has been so for long enough.
+template <class Runtime>
+void PoolCore<Runtime>::do_start_watch() noexcept {
+  this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
+  bool too_late = false;
+  try {
+    TimerService<Runtime>::instance().arm(*this, *this);
+    const Lock lock(mutex_);
+    too_late = closed_;
+  } catch (...) {  // no memory, no thread: the next instance that comes back tries again
+    const Lock lock(mutex_);
+    watching_ = false;
+  }
+  if (too_late) {
+    do_stop_watch();  // close() may have come before the timer was there
+  }
+}
+
+/// The timer's thread only looks. To destroy is left to the default queue, because what the user's destructor takes
+/// must not keep other timers. An instance that retires is leased to whoever destroys it, and its place comes back like
+/// any other: so there are never more instances than there may be, and whoever has come meanwhile gets the place.
+template <class Runtime>
+void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
+  const Ref<PoolCore> self = Ref<PoolCore>::adopt(this);
+  const Claim claim = Claim::here("retired", {});
+  for (bool due = true; due;) {
+    Instance* idle = nullptr;
+    bool later = false;
+    {
+      const Lock lock(mutex_);
+      due = due_locked() <= Clock::now();
+      if (!due) {
+        watching_ = false;
+        later = watch_locked();
+      } else if (in_queue) {
+        idle = &instance(free_.pop_front());
+        this->hold_locked(*idle, claim);
+        lose_locked(&PoolStats::retired);
+      }
+    }
+    if (later) {
+      do_start_watch();
+    } else if (idle != nullptr) {
+      idle->clear();
+      give_back(*idle);
+    } else if (due) {
+      this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(true); };
+      this->retain();  // for the continuation
+      try {
+        if (fallback().post(*this)) {
+          return;
+        }
+      } catch (...) {  // no memory for the queue
+      }
+      this->release();
+      in_queue = true;  // nobody else is left to do it
+    }
+  }
 }
 
 }  // namespace toto::inline v0_1::detail
-
-#include "pool_lending.hpp"
-#include "pool_preparing.hpp"
-#include "pool_report.hpp"
-#include "pool_retiring.hpp"
 
 #endif  // TOTO_DETAIL_POOL_POOL_CORE_HPP

@@ -1,106 +1,36 @@
 // SPDX-License-Identifier: MIT
 //
-// PooledInstance: a place in a pool, with the instance in it, if there is one now, and what is known of whoever holds
-// it. Claim: who that is. InstanceFactory: where further instances come from. Read next: pool_core.hpp.
+// PooledInstance: a place in a pool, with the instance in it, if there is one now. Below that: which type of instance a
+// constructor's argument stands for, make_places(), make_factory(), make_check(). Read next: pool_core.hpp.
 
 #ifndef TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
 #define TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <new>
 #include <stdexcept>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-#include "../../call_site.hpp"
-#include "../executor/executor_core.hpp"
-#include "../ground/seconds_text.hpp"
+#include "../../options.hpp"
+#include "../../pool_options.hpp"
+#include "../ground/any_function.hpp"
+#include "../ground/check_callable.hpp"
+#include "../ground/object_ref.hpp"
+#include "../ground/parameters.hpp"
+#include "../ground/ranges.hpp"
+#include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"
-#include "../ground/this_thread.hpp"
-#include "../queue/worker.hpp"
+#include "../ground/twins.hpp"
+#include "../task/permits.hpp"
 
 namespace toto::inline v0_1::detail {
 
+/// It is in exactly one of its pool's lists; whoever holds it uses `object`, alone.
 template <class Runtime>
-class PoolWaiter;
-
-/// Who wants or holds an instance: how, from which source line, on which thread, since when. Trivial: it is copied
-/// under the pool's mutex.
-template <class Runtime>
-struct Claim {
-  using TimePoint = typename Runtime::Clock::time_point;
-  enum class Kind : unsigned char { lease, call, transaction, coroutine, task, retirement };
-  static constexpr std::size_t kShown = 32;  // bytes of a queue's name that are kept
-
-  Kind kind = Kind::lease;
-  CallSite where;
-  /// The transaction in a queue that wants or holds it, if that is what does. It is there until it has given it back.
-  PoolWaiter<Runtime>* transaction = nullptr;
-  TimePoint since{};
-  std::uint64_t thread = 0;  // its number
-  std::size_t worker = 0;    // 0: not a worker
-  char queue[kShown] = {};   // the worker's; or the one in which a task is to run
-
-  /// By the calling thread, from now on.
-  static Claim here(Kind kind, CallSite where) noexcept {
-    Claim claim;
-    claim.kind = kind;
-    claim.where = where;
-    claim.since = Runtime::Clock::now();
-    claim.thread = detail::this_thread_number<Runtime>();
-    if (const Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
-      claim.worker = worker->number;
-      claim.name_queue(worker->core.name());
-    }
-    return claim;
-  }
-
-  /// By a task that is to run in that queue.
-  static Claim in_queue(std::string_view name, CallSite where) noexcept {
-    Claim claim;
-    claim.kind = Kind::task;
-    claim.where = where;
-    claim.since = Runtime::Clock::now();
-    claim.name_queue(name);
-    return claim;
-  }
-
-  void name_queue(std::string_view name) noexcept {
-    name.copy(queue, kShown - 1);  // the rest is zeros
-  }
-
-  /// "lease taken at main.cpp:12 by thread 1, 0.250 s ago"
-  std::string text(TimePoint now) const {
-    static constexpr const char* kWords[] = {
-        "lease taken", "call", "transaction", "lease awaited", "transaction in a queue, added", "retired"};
-    std::string text = kWords[static_cast<std::size_t>(kind)];
-    if (where.line != 0) {
-      append(text, {" at ", where.text()});
-    }
-    if (thread != 0) {
-      append(text, {" by thread ", Digits(thread)});
-    }
-    if (worker != 0) {
-      append(text, {", worker ", Digits(worker)});
-    }
-    if (queue[0] != '\0') {
-      append(text, {worker != 0 ? " of queue '" : ", for queue '", queue, "'"});
-    }
-    detail::append(text, {", ", detail::seconds_text(now - since), " ago"});
-    return text;
-  }
-};
-
-/// A place for one instance. It is in exactly one of its pool's lists; whoever holds it uses `object`, alone.
-template <class Runtime>
-class PooledInstance {
+class PooledInstance : public Permit<Runtime> {
  public:
-  PooledInstance(const PooledInstance&) = delete;
-  PooledInstance& operator=(const PooledInstance&) = delete;
   virtual ~PooledInstance() = default;
 
   /// Destroys the instance; the place is vacant then.
@@ -108,115 +38,221 @@ class PooledInstance {
 
   /// The instance; null: the place is vacant.
   void* object = nullptr;
-
-  /// The holder is a call frame of the calling thread, or a lease on its stack that was taken there by a blocking call:
-  /// until it is moved nobody but this thread gives the instance back.
-  void bind() noexcept {
-    bound_to.store(detail::this_thread_number<Runtime>(), std::memory_order_relaxed);
-    ++ThisThread<Runtime>::get().bound;
-  }
-  void unbind() noexcept {
-    if (const std::uint64_t thread = bound_to.load(std::memory_order_relaxed)) {
-      bound_to.store(0, std::memory_order_relaxed);
-      ThisThread<Runtime>& here = ThisThread<Runtime>::get();
-      here.bound -= here.number == thread ? 1 : 0;
-    }
-  }
-
-  /// The number of the thread the instance is bound to, or 0. Relaxed: whoever finds that thread in the WaitGraph sees
-  /// what it wrote before it came there, or what somebody wrote since.
-  typename Runtime::template Atomic<std::uint64_t> bound_to{0};
-
   /// How many exceptions were under way on the thread that lent it. Used by the holder; pools with on_return only.
   int exceptions = 0;
-
-  // Guarded by the pool's mutex.
-  Claim<Runtime> holder;                             // while it is leased
-  typename Runtime::Clock::time_point free_since{};  // while it is free, in a pool that retires
-  PooledInstance* next = nullptr;
-  PooledInstance* previous = nullptr;
-
- protected:
-  PooledInstance() = default;
+  /// In a pool that retires, while it is free. Guarded by the pool's mutex.
+  typename Runtime::Clock::time_point free_since{};
 };
 
-/// `Owner` is T, T* (not owned), or a smart pointer to one.
 template <class T, class Owner, class Runtime>
 class OwnedInstance final : public PooledInstance<Runtime> {
  public:
-  OwnedInstance() noexcept {}
   ~OwnedInstance() override {
     if (this->object != nullptr) {
-      owner_.~Owner();
+      clear();
     }
   }
-
-  /// Constructs the owner in place from what `make()` returns; what that points to may be null: then the place stays
-  /// vacant.
+  /// What `make()` returns owns the instance; if it is null, the place stays vacant.
   template <class Make>
-  void emplace(Make&& make) {
-    ::new (static_cast<void*>(std::addressof(owner_))) Owner(std::forward<Make>(make)());
-    T* instance = nullptr;
-    if constexpr (std::is_same_v<Owner, std::remove_cv_t<T>>) {
-      instance = std::addressof(owner_);
-    } else {
-      instance = std::to_address(owner_);
-    }
-    if (instance == nullptr) {
-      owner_.~Owner();
-    }
-    this->object = const_cast<void*>(static_cast<const volatile void*>(instance));
+  void fill(Make&& make) {
+    this->object = const_cast<void*>(static_cast<const volatile void*>(room_.fill(make)));
   }
-
+  /// A copy of `source`, or what was moved from it, is or owns the instance.
+  template <class Source>
+  void fill_from(Source&& source) {
+    static_assert(std::is_constructible_v<Owner, Source>,
+                  "toto: these instances cannot be copied: move them, or the range of them, into the pool");
+    fill([&source]() -> Owner { return Owner(std::forward<Source>(source)); });
+  }
   void clear() noexcept override {
     this->object = nullptr;
-    owner_.~Owner();
+    room_.empty();
   }
 
  private:
-  union {
-    Owner owner_;
-  };
+  ObjectRoom<T, Owner> room_;
 };
 
-/// Makes instances on demand.
+/// How an instance was taken: for a frame of the library's own, by a blocking call, by a coroutine.
+enum class LeaseKind { frame, blocking, awaited };
+
+/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the user's
+/// factory throws. A new place is of the type that `make` needs.
 template <class Runtime>
-class InstanceFactory {
- public:
-  InstanceFactory() = default;
-  InstanceFactory(const InstanceFactory&) = delete;
-  InstanceFactory& operator=(const InstanceFactory&) = delete;
-  virtual ~InstanceFactory() = default;
-
-  /// A vacant place.
-  /// Throws: std::bad_alloc.
-  virtual std::unique_ptr<PooledInstance<Runtime>> new_place() = 0;
-  /// Makes an instance in a vacant place. Called without any lock, by several threads at a time.
-  /// Throws: what the user's factory throws; std::invalid_argument if it gives a null pointer.
-  virtual void make(PooledInstance<Runtime>& place) = 0;
+struct InstanceFactory {
+  AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
+  PooledInstance<Runtime>* (*new_place)() = nullptr;
 };
 
-template <class T, class F, class Runtime>
-class CallableFactory final : public InstanceFactory<Runtime> {
- public:
-  using Owner = std::remove_cvref_t<std::invoke_result_t<F&>>;
-  using Place = OwnedInstance<T, Owner, Runtime>;
+/// Whether an instance is good. `failed`: its holder ended by an exception. Called as a factory is.
+using InstanceCheck = AnyFunction<bool(void* object, bool failed)>;
 
-  template <class Fn>
-  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it is never copied
-  explicit CallableFactory(Fn&& factory) : factory_(std::forward<Fn>(factory)) {}
+/// The type of the instances in a pool made from a Source: of a range, its elements.
+template <class Source>
+struct PooledIn : PointedTo<std::remove_cvref_t<Source>> {};
+template <InputRange Source>
+struct PooledIn<Source> : PointedTo<ElementOf<Source>> {};
 
-  std::unique_ptr<PooledInstance<Runtime>> new_place() override { return std::make_unique<Place>(); }
-  void make(PooledInstance<Runtime>& place) override {
-    static_cast<Place&>(place).emplace([this]() -> decltype(auto) { return factory_(); });
-    if (place.object == nullptr) {
-      throw std::invalid_argument("toto: the pool's factory gave a null pointer instead of an instance");
+/// The type of the instances that a factory makes.
+template <class F>
+using MadeBy = typename PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type;
+
+/// Unless it is itself an instance.
+template <class Source, class T>
+concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
+                           requires { requires OneObject<ElementOf<Source>, T>; };
+
+/// Such a callable makes something: it is meant as a factory.
+template <class Source>
+concept BareFactory = std::is_invocable_v<std::decay_t<Source>&> && kBareCallable<std::decay_t<Source>> &&
+                      !std::is_void_v<std::invoke_result_t<std::decay_t<Source>&>>;
+
+/// `max`: 0: there is no factory. Throws: std::invalid_argument naming the parameter.
+inline void check_options(const PoolOptions& options, std::size_t max) {
+  check_name(options.default_queue, "default_queue");
+  check_duration(options.idle_timeout, "idle_timeout");
+  if (max == 0 && !options.idle_timeout.is_never()) {
+    refuse_argument({"toto: idle_timeout is ", Digits(options.idle_timeout.nanoseconds().count()),
+                     " ns, but without a factory instances cannot be made again; give the pool a factory"});
+  }
+  if (options.min_instances > max) {
+    refuse_argument(
+        {"toto: min_instances is ", Digits(options.min_instances),
+         max == 0 ? ", but without a factory no instance retires; leave it at " : "; give at most max, which is ",
+         Digits(max)});
+  }
+}
+
+/// Looks at all instances, and counts them, before one is moved.
+template <class T, class Range>
+std::size_t check_instances(Range& range) {
+  std::size_t count = 0;
+  Pointers pointers;
+  for (auto&& element : range) {
+    if constexpr (kPoints<ElementOf<Range>, T>) {
+      pointers.add(std::to_address(element));
+    }
+    ++count;
+  }
+  if (count == 0) {
+    refuse_argument({"toto: instances is empty; a pool needs one instance or more"});
+  }
+  const auto [wrong, twin] = pointers.first_wrong();
+  if (twin < wrong) {
+    refuse_argument({"toto: instances[", Digits(wrong), "] is the same instance as instances[", Digits(twin),
+                     "]; two holders would use it at a time"});
+  }
+  if (kPoints<ElementOf<Range>, T> && wrong < count) {
+    refuse_argument({"toto: instances[", Digits(wrong), "] is null; give the pool an instance"});
+  }
+  return count;
+}
+
+/// The places of one instance, or of a range of them.
+/// Throws: std::invalid_argument if an option is wrong, there is no instance, one is null, or one is there twice, or
+/// std::bad_alloc: then nothing was moved; what copying or moving an instance throws.
+template <class T, class Runtime, class Source>
+std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& source, const PoolOptions& options) {
+  std::vector<std::unique_ptr<PooledInstance<Runtime>>> places;
+  check_options(options, 0);
+  if constexpr (!RangeOfInstances<Source, T>) {
+    using Owner = std::remove_cvref_t<Source>;
+    constexpr bool kFactory = std::is_invocable_v<std::decay_t<Source>&>;
+    static_assert(OneObject<Owner, T> || !kFactory,
+                  "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
+    static_assert(OneObject<Owner, T> || kFactory,
+                  "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, "
+                  "or of a factory and the number it may make");
+    if constexpr (OneObject<Owner, T>) {
+      if constexpr (kPoints<Owner, T>) {
+        if (std::to_address(source) == nullptr) {
+          refuse_argument({"toto: instance is null; give the pool an instance"});
+        }
+      }
+      auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
+      places.resize(1);
+      place->fill_from(std::forward<Source>(source));
+      places.front() = std::move(place);
+    }
+  } else if constexpr (!ForwardRange<Source>) {  // can be read once, or computes its elements
+    std::vector<ElementOf<Source>> elements;
+    for (auto&& element : source) {
+      elements.push_back(std::forward<decltype(element)>(element));
+    }
+    return detail::make_places<T, Runtime>(std::move(elements), options);
+  } else {
+    using Place = OwnedInstance<T, ElementOf<Source>, Runtime>;
+    // The elements of a container that is given away are given away too; not so those that a view looks at.
+    constexpr bool kMoves = !std::is_lvalue_reference_v<Source> && OwningRange<std::remove_cvref_t<Source>>;
+    places.resize(detail::check_instances<T>(source));
+    for (auto& place : places) {
+      place = std::make_unique<Place>();
+    }
+    auto place = places.begin();
+    for (auto&& element : source) {
+      using Given = std::conditional_t<kMoves, std::remove_reference_t<decltype(element)>&&, decltype(element)>;
+      static_cast<Place&>(**place++).fill_from(static_cast<Given>(element));
     }
   }
+  return places;
+}
 
- private:
-  F factory_;
-};
+/// Throws: std::invalid_argument naming the parameter; std::bad_alloc; what copying or moving the factory throws.
+template <class T, class Runtime, class F>
+InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
+  constexpr std::size_t kMost = 1'000'000;
+  using Owner = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
+  using Place = OwnedInstance<T, Owner, Runtime>;
+  static_assert(OneObject<Owner, T> && !std::is_pointer_v<Owner>,
+                "toto: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>");
+  if (detail::is_null(factory)) {
+    refuse_argument({"toto: factory is null; give a callable that makes an instance"});
+  }
+  if (max == 0 || max > kMost) {
+    refuse_argument({"toto: max is ", Digits(max), "; give a number from 1 to ", Digits(kMost)});
+  }
+  return {AnyFunction<void(PooledInstance<Runtime>&)>(
+              [function = std::decay_t<F>(std::forward<F>(factory))](PooledInstance<Runtime>& vacant) mutable {
+                static_cast<Place&>(vacant).fill(function);
+                if (vacant.object == nullptr) {
+                  throw std::invalid_argument("toto: the pool's factory gave a null pointer instead of an instance");
+                }
+              }),
+          []() -> PooledInstance<Runtime>* { return new Place; }};
+}
+
+/// Says whether an instance is good. Not whatever converts to bool: many a function returns 0 when all is well.
+template <class R>
+concept Verdict = std::is_same_v<std::remove_cvref_t<R>, bool>;
+
+/// What a hook may return: nothing, which is no objection, or that.
+template <class R>
+concept VerdictOrNothing = std::is_void_v<R> || Verdict<R>;
+
+/// Takes `failed` behind the instance.
+template <class F, class T>
+concept ToldOfFailure = detail::may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() &&
+                        std::is_invocable_v<F, T&, bool>;
+
+/// What may be called with an instance of type T that comes back.
+template <class F, class T>
+concept ReturnHook =
+    (ToldOfFailure<F, T> && requires { requires VerdictOrNothing<std::invoke_result_t<F, T&, bool>>; }) ||
+    (!ToldOfFailure<F, T> && requires { requires VerdictOrNothing<std::invoke_result_t<F, T&>>; });
+
+/// `hook` is called with a T&, or with that and `failed`.
+/// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.
+template <class T, class F>
+InstanceCheck make_check(F&& hook) {
+  detail::check_callable(hook);
+  return InstanceCheck([hook = std::decay_t<F>(std::forward<F>(hook))](void* object, bool failed) mutable {
+    if constexpr (ToldOfFailure<std::decay_t<F>&, T>) {
+      return detail::invoke_check(hook, *static_cast<T*>(object), failed);
+    } else {
+      return detail::invoke_check(hook, *static_cast<T*>(object));
+    }
+  });
+}
 
 }  // namespace toto::inline v0_1::detail
 

@@ -8,7 +8,7 @@
 // who may go on himself. Who may go on by this rule, and by nothing else, is found by repeating it; the others never
 // will. Whoever blocks looks whether he would be one of them: the last one to block is told, so there are none before.
 // What may come from outside, a cancellation, a closing or a program's own thread, is not counted. Read next:
-// queue_core.hpp, task_state.hpp and pool_lending.hpp, which say what a task and an instance need.
+// queue_core.hpp, task_state.hpp and permits.hpp, which say what a task and an instance need.
 
 #ifndef TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
 #define TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+//
+// Owned: which object something stands for that is given to the library: a smart pointer, or the object itself.
+// ObjectRef: how such an object is kept that is shared: by reference, as an owner, or as an observer of somebody
+// else's. ObjectRoom: room for one, or for what owns or points to it.
+
+#ifndef TOTO_DETAIL_GROUND_OBJECT_REF_HPP
+#define TOTO_DETAIL_GROUND_OBJECT_REF_HPP
+
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "../../errors.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// X is a C of something.
+template <class X, template <class, class> class C>
+inline constexpr bool kIsA = false;
+template <class T, class Runtime, template <class, class> class C>
+inline constexpr bool kIsA<C<T, Runtime>, C> = true;
+
+/// The object that a U stands for: what it owns, or itself.
+template <class U>
+struct Owned {
+  using Type = U;
+};
+template <class T>
+struct Owned<std::shared_ptr<T>> {
+  using Type = T;
+};
+template <class T, class Deleter>
+struct Owned<std::unique_ptr<T, Deleter>> {
+  using Type = T;
+};
+
+/// The same for what may also point to an object that it does not own.
+template <class U>
+struct PointedTo : Owned<U> {};
+template <class U>
+struct PointedTo<U*> {
+  using Type = U;
+};
+
+/// A U owns or points to a T, rather than being one.
+template <class U, class T>
+inline constexpr bool kPoints = !std::is_same_v<U, std::remove_cv_t<T>>;
+
+/// A U is a T, or owns or points to one.
+template <class U, class T>
+concept OneObject = !kPoints<U, T> || (!std::is_same_v<U, typename PointedTo<U>::Type> &&
+                                       std::is_convertible_v<typename PointedTo<U>::Type*, T*>);
+
+/// The same for what an ObjectRef is made from: also of an observer, and an object may be constant.
+template <class Source>
+struct Referred : Owned<Source> {};
+template <class T>
+struct Referred<std::weak_ptr<T>> {
+  using Type = T;
+};
+template <class Source>
+struct Referred<const Source> {
+  using Object = typename Referred<Source>::Type;
+  using Type = std::conditional_t<std::is_same_v<Object, Source>, const Source, Object>;
+};
+
+template <class T>
+class ObjectRef {
+ public:
+  /// Throws: std::invalid_argument for a null pointer; std::bad_alloc; what moving the object throws.
+  template <class Source>
+  static ObjectRef from(Source&& source) {
+    ObjectRef ref;
+    constexpr bool kIsObject = std::is_convertible_v<std::remove_reference_t<Source>*, T*>;  // whatever it converts to
+    if constexpr (kIsObject && std::is_lvalue_reference_v<Source>) {
+      ref.object_ = std::shared_ptr<T>(std::shared_ptr<void>(), std::addressof(source));  // owns nothing
+    } else if constexpr (!kIsObject && requires { source.lock(); } && std::is_convertible_v<Source, std::weak_ptr<T>>) {
+      ref.observed_ = std::forward<Source>(source);
+    } else if constexpr (!kIsObject && std::is_convertible_v<Source, std::shared_ptr<T>>) {
+      ref.object_ = std::forward<Source>(source);
+      if (ref.object_.get() == nullptr) {
+        throw std::invalid_argument("toto: instance is null; give an object to call");
+      }
+    } else {
+      constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
+      static_assert(kValue,
+                    "toto: an AwaitableInstance<T> is made of a T, of a std::shared_ptr or std::unique_ptr that owns "
+                    "one, or of a std::weak_ptr");
+      if constexpr (kValue) {
+        ref.object_ = std::make_shared<T>(std::forward<Source>(source));
+      }
+    }
+    return ref;
+  }
+
+  /// The object, which lives as long as this; if it was observed, from now on.
+  /// Throws: InstanceGone.
+  T& get() {
+    if (object_.get() == nullptr) {
+      object_ = observed_.lock();
+      if (object_.get() == nullptr) {
+        throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
+      }
+    }
+    return *object_;
+  }
+
+ private:
+  std::shared_ptr<T> object_;  // owned, or referred to
+  std::weak_ptr<T> observed_;
+};
+
+/// `Owner` is T, T* (not owned), or a smart pointer to one. Room that is not empty has to be emptied before its end.
+template <class T, class Owner>
+class ObjectRoom {
+ public:
+  ObjectRoom() noexcept {}
+  ObjectRoom(const ObjectRoom&) = delete;
+  ObjectRoom& operator=(const ObjectRoom&) = delete;
+  ~ObjectRoom() {}  // NOLINT(modernize-use-equals-default): there is a union
+
+  /// Constructs the owner in place from what `make()` returns. Returns: the object; null if the owner is: then the room
+  /// stays empty.
+  template <class Make>
+  T* fill(Make&& make) {
+    ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());
+    T* object = nullptr;
+    if constexpr (std::is_same_v<Owner, std::remove_cv_t<T>>) {
+      object = std::addressof(owner_);
+    } else {
+      object = std::to_address(owner_);
+    }
+    if (object == nullptr) {
+      empty();
+    }
+    return object;
+  }
+  void empty() noexcept { owner_.~Owner(); }
+
+ private:
+  union {
+    Owner owner_;
+  };
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_OBJECT_REF_HPP

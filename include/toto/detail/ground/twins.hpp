@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// Pointers: which of many pointers is null, or was there before. Without <algorithm>.
+
+#ifndef TOTO_DETAIL_GROUND_TWINS_HPP
+#define TOTO_DETAIL_GROUND_TWINS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "../../version.hpp"
+
+namespace toto::inline v0_1::detail {
+
+class Pointers {
+ public:
+  /// Throws: std::bad_alloc.
+  void add(const volatile void* pointer) { all_.push_back({reinterpret_cast<std::uintptr_t>(pointer), all_.size()}); }
+
+  /// `index`: of the first that is null, or the same as `twin`, which is then a lower one. If there is none, both are
+  /// their number.
+  struct Wrong {
+    std::size_t index;
+    std::size_t twin;
+  };
+  /// Their order is lost.
+  Wrong first_wrong() {
+    Wrong wrong{all_.size(), all_.size()};
+    if (!all_.empty()) {
+      std::qsort(all_.data(), all_.size(), sizeof(Numbered), &Numbered::compare);
+    }
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const bool twice = i > 0 && all_[i].address == all_[i - 1].address;
+      if ((twice || all_[i].address == 0) && all_[i].index < wrong.index) {
+        wrong = {all_[i].index, all_[twice ? i - 1 : i].index};
+      }
+    }
+    return wrong;
+  }
+
+ private:
+  struct Numbered {
+    std::uintptr_t address;
+    std::size_t index;
+    static int compare(const void* one, const void* other) noexcept {
+      const auto& a = *static_cast<const Numbered*>(one);
+      const auto& b = *static_cast<const Numbered*>(other);
+      return a.address != b.address ? (a.address < b.address ? -1 : 1) : (a.index < b.index ? -1 : 1);
+    }
+  };
+  std::vector<Numbered> all_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_TWINS_HPP

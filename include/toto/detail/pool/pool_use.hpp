@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// How instances are used: BlockingResult, LeaseAwaiter, Transaction. Read next: ../../instance_pool.hpp.
+
+#ifndef TOTO_DETAIL_POOL_POOL_USE_HPP
+#define TOTO_DETAIL_POOL_POOL_USE_HPP
+
+#include <type_traits>
+#include <utility>
+
+#include "../../lease.hpp"
+#include "../../task_handle.hpp"
+#include "../task/call_on.hpp"
+#include "../task/permit_task.hpp"
+#include "../task/permit_wait.hpp"
+#include "pool_core.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// What a call with an instance gives: a value. What a reference refers to may be part of an instance that is back.
+template <class R>
+struct PooledValue {
+  static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
+                "toto: fn returns a reference to what cannot be copied, and the instance goes back to the pool when fn "
+                "returns: return a value, or use pool.instance()");
+  using Type = std::remove_cvref_t<R>;
+};
+
+/// What a blocking call gives, checked in words.
+template <class F, class... Args>
+struct BlockingCall {
+  static constexpr bool kValid = std::is_invocable_v<F, Args...>;
+  static_assert(kValid, "toto: fn cannot be called with an instance of the pool and these arguments");
+  using Returned = typename std::conditional_t<kValid, std::invoke_result<F, Args...>, std::type_identity<void>>::type;
+  static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
+                "toto: fn returns a Task, which would run on without the instance; pool.await_transaction(fn) keeps it "
+                "until the coroutine has ended");
+  using Type = typename PooledValue<Returned>::Type;
+};
+template <class F, class... Args>
+using BlockingResult = typename BlockingCall<F, Args...>::Type;
+
+/// What `co_await pool.lease()` awaits.
+template <class T, class Runtime, class Wait>
+class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime, Wait> {
+ public:
+  LeaseAwaiter(PoolCore<Runtime>& pool, CallSite where, Duration limit = Duration::never()) noexcept
+      : PermitAwaiter<Runtime, Wait>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
+
+  Lease<T, Runtime> await_resume() {
+    auto& pool = static_cast<PoolCore<Runtime>&>(this->owner());
+    auto& taken = static_cast<PooledInstance<Runtime>&>(this->take());
+    return Lease<T, Runtime>(LeaseKind::awaited, Ref<PoolCore<Runtime>>::share(&pool), taken);
+  }
+};
+
+/// Calls `fn(instance, args...)` in a transaction's task; see call_on().
+template <class T, class Runtime, class F>
+class OnInstance {
+ public:
+  using Token = typename Runtime::StopToken;
+
+  template <class Fn>
+  explicit OnInstance(Fn&& fn) : fn_(std::forward<Fn>(fn)) {}  // NOLINT(bugprone-forwarding-reference-overload)
+
+  template <class... Args>
+    requires CallableOn<Token, F, T, Args...>
+  auto operator()(PermitSlot<Runtime>& slot, Args&&... args) && {
+    auto& instance = static_cast<PooledInstance<Runtime>&>(slot.use());
+    T& object = *static_cast<T*>(instance.object);
+    using Returned = decltype(detail::call_on<Token>(std::move(fn_), object, std::forward<Args>(args)...));
+    if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
+      instance.bind();  // fn runs in this very frame
+    }
+    return static_cast<typename PooledValue<Returned>::Type>(
+        detail::call_on<Token>(std::move(fn_), object, std::forward<Args>(args)...));
+  }
+
+ private:
+  F fn_;
+};
+
+template <class T, class Runtime, class F, class... Args>
+using Transaction = PermitCall<Runtime, OnInstance<T, Runtime, Stored<F>>, Stored<Args>...>;
+
+template <class T, class Runtime, class F, class... Args>
+using TransactionHandle =
+    HandleFrom<typename CallTraits<Runtime, Transaction<T, Runtime, F, Args...>>::Result, Runtime, F, Args...>;
+
+/// Makes and begins a transaction. `Handle`: void for none.
+/// Throws: std::bad_alloc, what copying throws, std::invalid_argument for a null callable; what begin() throws.
+template <class T, class Handle, class Runtime, class F, class... Args>
+Handle submit_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>>& pool, CallSite where, F&& fn,
+                          Args&&... args) {
+  using Call = Transaction<T, Runtime, F, Args...>;
+  static_assert(CallTraits<Runtime, Call>::kValid,
+                "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
+                "moved as std::thread does it: use std::ref to pass a reference");
+  detail::check_callable(fn);
+  auto* const state = detail::construct_state<PermitTask<Runtime, Call, Stored<F>>, Runtime>(
+      queue, Ref<Permits<Runtime>>::share(pool.get()),
+      Claim<Runtime>::in_queue("transaction in a queue, added", queue.name(), where), std::forward<F>(fn),
+      std::forward<Args>(args)...);
+  state->begin(std::is_void_v<Handle>);
+  if constexpr (!std::is_void_v<Handle>) {
+    return HandleAccess::make<Handle>(state);
+  }
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_POOL_POOL_USE_HPP

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+//
+// Permits: hands out permits, each to one holder at a time, to threads and whatever else stands in line, first come,
+// first served; and knows who holds them. What a permit is, where it comes from and what the errors say is left to the
+// class that derives from this: an InstancePool's PoolCore. Read next: ../line/permit_line.hpp, permit_wait.hpp,
+// permit_task.hpp, ../pool/pool_core.hpp.
+//
+// Invariants (docs/design.md argues them; tests cite them as [inv.P1]):
+//  P1  A permit is in exactly one of free_ and held_, or is being deleted. Who holds one is the only one to use it, and
+//      gives it back, once.
+//  P2  While somebody waits, nothing is free and no permit can be added: a newcomer never overtakes. Only who was
+//      served with one that is no good, and finds no other, waits before everybody else.
+//  P3  A waiter that leaves line_ gets exactly one permit, or is refused, or has left by itself, without either. Which
+//      of these is decided under the mutex.
+
+#ifndef TOTO_DETAIL_TASK_PERMITS_HPP
+#define TOTO_DETAIL_TASK_PERMITS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../../errors.hpp"
+#include "../ground/fork.hpp"
+#include "../ground/lock.hpp"
+#include "../ground/ref.hpp"
+#include "../line/permit_line.hpp"
+#include "../queue/wait_graph.hpp"
+#include "claim.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Whoever holds it is the only one to use it, and gives it back, once.
+template <class Runtime>
+class Permit : public HeldByThread<Runtime> {
+ public:
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+
+  // Guarded by the mutex of Permits; used by LinkedList.
+  Claim<Runtime> holder;  // while it is held
+  Permit* next = nullptr;
+  Permit* previous = nullptr;
+
+ protected:
+  Permit() = default;
+  ~Permit() = default;
+};
+
+/// Who waits for a permit, until when, and what he is granted; null: refused.
+template <class Runtime>
+struct PermitRequest {
+  Claim<Runtime> claim;
+  typename Runtime::Clock::time_point deadline = (Runtime::Clock::time_point::max)();
+  detail::Permit<Runtime>* permit = nullptr;
+};
+
+/// Thread-safe. The mutex also guards the requests.
+template <class Runtime>
+class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
+ public:
+  using Clock = typename Runtime::Clock;
+  using TimePoint = typename Clock::time_point;
+  using Claim = detail::Claim<Runtime>;
+  using Permit = detail::Permit<Runtime>;
+  using Request = PermitRequest<Runtime>;
+  using Line = PermitLine<Request>;
+  using Waiter = LineWaiter<Request>;
+
+  // Taking. What is returned may not be ready(). Each throws why no permit can be had at all, and std::bad_alloc.
+
+  /// Null: there is none now.
+  Permit* try_take(const Claim& claim) {
+    const Lock lock(mutex_);
+    return take_locked(claim);
+  }
+  /// Waits, as a thread, for one that is ready. Null: not before the request's deadline.
+  /// Throws: DeadlockError, std::bad_alloc; what make_ready() throws.
+  Permit* take(const Request& request) {
+    Permit* taken = take_unready(request, false);
+    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+      taken = take_unready(request, true);
+    }
+    return taken;
+  }
+  /// Null: the waiter stands in line; what becomes of it may have happened already.
+  /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
+  Permit* take_or_wait(Waiter& waiter, bool again = false) {
+    const Lock lock(mutex_);
+    Permit* const taken = take_locked(waiter.request.claim);
+    if (taken == nullptr) {
+      if (waiter.request.deadline != (TimePoint::max)() && waiter.request.deadline <= Clock::now()) {
+        throw late_error_locked(waiter.request);
+      }
+      line_.join(waiter, again);
+    }
+    return taken;
+  }
+
+  // As a waiter that has stood in line.
+
+  /// Begins to use what it was granted. Null: nothing.
+  Permit* use(Waiter& waiter) noexcept {
+    const Lock lock(mutex_);
+    return std::exchange(waiter.request.permit, nullptr);
+  }
+  /// Gets ready what it has taken; what is no good is exchanged for another. Null: it waits for that before everybody
+  /// else.
+  /// Throws: what make_ready() throws.
+  Permit* get_ready(Waiter& waiter, Permit* taken) {
+    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+      taken = take_or_wait(waiter, true);
+    }
+    return taken;
+  }
+  /// Has got it ready.
+  void grant(Waiter& waiter, Permit& permit) noexcept {
+    const Lock lock(mutex_);
+    waiter.request.permit = &permit;
+  }
+  /// Leaves the line. False: it does not stand there any more.
+  bool withdraw(Waiter& waiter) noexcept {
+    const Lock lock(mutex_);
+    return line_.withdraw(waiter);
+  }
+  /// Goes: leaves the line, or gives back what it was granted and has not begun to use. True: it has left the line.
+  bool leave(Waiter& waiter) noexcept {
+    Permit* unused = nullptr;
+    bool waited = false;
+    {
+      const Lock lock(mutex_);
+      waited = line_.withdraw(waiter);
+      unused = std::exchange(waiter.request.permit, nullptr);
+      waiter.request.deadline = (TimePoint::min)();  // it does not wait again
+    }
+    if (unused != nullptr) {
+      give_back(*unused);
+    }
+    return waited;
+  }
+  /// Its time is up. True: it has left the line, and this is why.
+  bool expire(Waiter& waiter, std::exception_ptr& why) noexcept {
+    const Lock lock(mutex_);
+    if (!line_.withdraw(waiter)) {
+      return false;
+    }
+    try {
+      why = std::make_exception_ptr(late_error_locked(waiter.request));
+    } catch (...) {  // no memory for the text
+      why = std::current_exception();
+    }
+    return true;
+  }
+
+  // With a permit in hand, without the mutex.
+
+  /// To whoever has waited longest, or to the end of the free ones.
+  virtual void give_back(Permit& permit) noexcept {
+    hand_on(permit, [&]() TOTO_REQUIRES(mutex_) { free_.push_back(permit); });
+  }
+  /// The same after it was used. `failed`: the use has ended by an exception.
+  virtual void take_back(Permit& permit, [[maybe_unused]] bool failed) noexcept { give_back(permit); }
+  /// Whether it can be used as it is.
+  virtual bool ready(Permit&) const noexcept { return true; }
+  /// Makes it so. False: it was no good, and the caller does not hold it any more.
+  /// Throws: why that is impossible; then, too, the caller does not.
+  virtual bool make_ready(Permit&) { return true; }
+
+  // The rest.
+
+  /// Why nobody gets a permit any more.
+  /// Throws: std::bad_alloc.
+  std::exception_ptr refusal() const {
+    const Lock lock(mutex_);
+    return refusal_locked();
+  }
+  /// Where a coroutine goes on that has no home, or none any more.
+  /// Throws: std::bad_alloc.
+  virtual QueueCore<Runtime>& fallback() = 0;
+  /// The task that holds it is about to end, and to leave it to whoever gives it back.
+  void forget_task(Permit& held) noexcept {
+    const Lock lock(mutex_);
+    held.holder.task = nullptr;
+  }
+  /// "an instance of a pool"
+  const char* words() const noexcept { return one_; }
+  /// Whether somebody who waits may get a permit; also true if he does not wait any more. See Awaited.
+  bool may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const;
+  /// Who holds the permits: ", held: lease taken at ..."; empty if this waiter does not wait.
+  std::string holders_before(const Waiter& waiter) const {
+    const Lock lock(mutex_);
+    return waiter.waiting ? holders_locked(", held: ") : std::string();
+  }
+
+ protected:
+  /// What a permit is called where there is none, and where somebody waits for one; literals. `newest_first`: which of
+  /// those that are free is handed out.
+  Permits(const char* none, const char* one, bool newest_first)
+      : ForkAware<Runtime>(ForkRank::pools), none_(none), one_(one), newest_first_(newest_first) {
+    ThreadNumbers<Runtime>::instance();
+  }
+  ~Permits() override = default;
+  using ForkAware<Runtime>::ignore_forks;
+  using ForkAware<Runtime>::watch_forks;
+
+  /// A permit that was not there before, or null.
+  /// Throws: std::bad_alloc.
+  virtual Permit* add_locked() TOTO_REQUIRES(mutex_) { return nullptr; }
+  virtual std::exception_ptr refusal_locked() const TOTO_REQUIRES(mutex_) = 0;
+  virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) {}
+
+  /// Null: none can be had without waiting.
+  Permit* take_locked(const Claim& claim) TOTO_REQUIRES(mutex_) {
+    if (closed_) {
+      std::rethrow_exception(refusal_locked());
+    }
+    Permit* const found = free_.empty() ? add_locked() : newest_first_ ? &free_.pop_back() : &free_.pop_front();
+    if (found != nullptr) {
+      hold_locked(*found, claim);
+      ++handed_out_;
+    }
+    return found;
+  }
+  void hold_locked(Permit& permit, const Claim& claim) noexcept TOTO_REQUIRES(mutex_) {
+    permit.holder = claim;
+    held_.push_back(permit);
+  }
+  void let_go_locked(Permit& permit) noexcept TOTO_REQUIRES(mutex_) {
+    permit.unbind();
+    held_.remove(permit);
+  }
+  /// To whoever has waited longest; if nobody waits, or it has closed, puts it away, under the mutex.
+  template <class PutAway>
+  void hand_on(Permit& permit, PutAway put_away_locked) noexcept;
+
+  /// ", held: lease taken at ...", for each of the first.
+  std::string holders_locked(std::string_view before) const TOTO_REQUIRES(mutex_) {
+    return detail::claims_text<Runtime, Permit>(held_, before,
+                                                [](Permit& permit) -> const Claim& { return permit.holder; });
+  }
+  std::string waiters_locked(std::string_view before) const TOTO_REQUIRES(mutex_) {
+    return detail::claims_text<Runtime, Waiter>(line_.waiting(), before,
+                                                [](Waiter& waiter) -> const Claim& { return waiter.request.claim; });
+  }
+
+  mutable typename Runtime::Mutex mutex_;
+  LinkedList<Permit> free_ TOTO_GUARDED_BY(mutex_);  // the longest free first
+  LinkedList<Permit> held_ TOTO_GUARDED_BY(mutex_);  // the longest held first
+  Line line_ TOTO_GUARDED_BY(mutex_);
+  bool closed_ TOTO_GUARDED_BY(mutex_) = false;
+  std::uint64_t handed_out_ TOTO_GUARDED_BY(mutex_) = 0;
+
+ private:
+  /// What a thread waits for.
+  struct AwaitedPermit final : Awaited<Runtime> {
+    AwaitedPermit(const Permits& of, const Waiter& by) noexcept : permits(of), waiter(by) {}
+    bool may_come(const WaitGraph<Runtime>& graph) const override { return permits.may_serve(waiter, graph); }
+    std::string words() const override { return permits.one_; }
+    std::string details() const override { return permits.holders_before(waiter); }
+    const Permits& permits;
+    const Waiter& waiter;
+  };
+
+  /// `again`: before everybody else.
+  Permit* take_unready(const Request& request, bool again);
+
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+    if (in_child) {  // what other threads had stays theirs: nobody knows in what state it is
+      line_.forget_lost();
+      forget_lost_locked();
+    }
+    mutex_.unlock();
+  }
+  TimedOut late_error_locked(const Request& request) const TOTO_REQUIRES(mutex_) {
+    const std::string within = detail::within_text(request.deadline - request.claim.since);
+    return TimedOut(detail::join({"toto: ", none_, " came ", within, holders_locked("; held: ")}));
+  }
+
+  const char* const none_;
+  const char* const one_;
+  const bool newest_first_;
+};
+
+template <class Runtime>
+Permit<Runtime>* Permits<Runtime>::take_unready(const Request& request, bool again) {
+  LineThread<Runtime, Request> self(request);
+  const AwaitedPermit awaited(*this, self);
+  BlockedThread<Runtime> blocked;
+  Lock lock(mutex_);
+  Permit* taken = take_locked(request.claim);
+  if (taken != nullptr || request.deadline <= request.claim.since) {
+    return taken;
+  }
+  if (ThreadContext<Runtime>::current().worker != nullptr) {
+    // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
+    lock.unlock();
+    QueueCore<Runtime>::run_local_here();
+    lock.lock();
+    taken = take_locked(request.claim);
+  }
+  const auto look = [&] {
+    if (request.deadline == (TimePoint::max)()) {
+      blocked.enter(awaited);
+    }
+  };
+  if (taken == nullptr && self.wait(mutex_, line_, request.deadline, look, again)) {
+    taken = self.request.permit;
+    if (taken == nullptr) {
+      std::rethrow_exception(refusal_locked());
+    }
+  }
+  return taken;
+}
+
+template <class Runtime>
+template <class PutAway>
+void Permits<Runtime>::hand_on(Permit& permit, PutAway put_away_locked) noexcept {
+  for (bool again = true; again;) {  // no recursion, however many waiters cannot use it
+    Waiter* next = nullptr;
+    {
+      const Lock lock(mutex_);
+      let_go_locked(permit);
+      if (closed_ || line_.empty()) {
+        put_away_locked();
+      } else {
+        Request& request = line_.first().request;
+        request.permit = &permit;
+        request.claim.since = Clock::now();
+        hold_locked(permit, request.claim);
+        ++handed_out_;
+        next = line_.grant();
+      }
+    }
+    again = next != nullptr && !next->proceed();
+  }
+}
+
+/// Counts the permits that may come back. Each task ahead in the line that could not run takes one for good.
+template <class Runtime>
+bool Permits<Runtime>::may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const {
+  const Lock lock(mutex_);
+  const auto keeps = [&graph](const Claim& claim) {
+    return claim.task != nullptr && !claim.task->may_give_back(graph);
+  };
+  std::size_t coming = 0;
+  for (const Permit* held = held_.front(); held != nullptr; held = held->next) {
+    const std::uint64_t thread = held->bound_to();
+    const bool stays = thread != 0 ? graph.is_stuck(graph.find_thread(thread)) : keeps(held->holder);
+    coming += stays ? 0 : 1;
+  }
+  for (const Waiter* ahead = line_.waiting().front(); waiter.waiting && ahead != &waiter; ahead = ahead->next) {
+    coming -= coming > 0 && keeps(ahead->request.claim) ? 1 : 0;
+  }
+  return coming > 0 || !waiter.waiting;
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_PERMITS_HPP

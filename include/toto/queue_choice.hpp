@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// QueueChoice: a parameter that is a queue or the name of one. Read next: awaitable_instance.hpp, instance_pool.hpp.
+
+#ifndef TOTO_QUEUE_CHOICE_HPP
+#define TOTO_QUEUE_CHOICE_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+#include "options.hpp"
+#include "runtime.hpp"
+#include "task_queue.hpp"
+
+namespace toto::inline v0_1 {
+
+/// A queue, its name, or neither, which stands for a default.
+/// Lifetime: refers to what it was made from.
+template <class Runtime = StdRuntime>
+class QueueChoice {
+ public:
+  QueueChoice() noexcept = default;
+  QueueChoice(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
+      : queue_(&queue) {}
+  QueueChoice(std::nullptr_t) = delete;  // no name; leave it out for the default queue
+  /// A name that is not empty. If there is no queue of that name, it is made by whoever is given the choice.
+  /// Throws: std::invalid_argument.
+  template <std::convertible_to<std::string_view> Name>
+  QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
+    detail::check_name(name_, "queue");
+  }
+
+  /// For the library only: `named(name)` gives the core of the queue of that name, which is empty for the default.
+  template <class Named>
+  detail::QueueCore<Runtime>& core(Named named) const {
+    return queue_ != nullptr ? detail::QueueAccess::core(*queue_) : named(name_);
+  }
+
+ private:
+  BasicTaskQueue<Runtime>* queue_ = nullptr;
+  std::string_view name_;
+};
+
+}  // namespace toto::inline v0_1
+
+#endif  // TOTO_QUEUE_CHOICE_HPP
