@@ -168,7 +168,8 @@ function(toto_add_script label)
   list(POP_FRONT script_COMMAND file)
   toto_label(${label})
   add_test(NAME "${label}" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${script_COMMAND})
-  set_tests_properties("${label}" PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT}
+  # A high COST starts first: those that take long are not to be waited for when all others are over.
+  set_tests_properties("${label}" PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT} COST ${script_TIMEOUT}
     ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER};CXXFLAGS=${CMAKE_CXX_FLAGS}")
 endfunction()
 

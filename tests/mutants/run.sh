@@ -13,7 +13,7 @@
 #
 # Most of the time is the compiler's. What no mutant changes, Catch2 and the standard library, it has precompiled, and
 # it does not optimise; Clang is faster at that and at the rest. A program that is not optimised explores little unless
-# it is told to: a mutant that survives that is put through all schedules that the tests of a change explore.
+# it is told to: a mutant that survives that is put through all schedules that its model asks for.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
