@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Fire and forget: add_task returns at once, the task runs on a worker of the queue, first in, first out.
-// What a task throws has nobody to go to but the queue's on_error hook; the worker lives on.
+// No one awaits the task, so an exception goes to the queue's on_error handler; the worker survives.
 
 #include <exception>
 #include <iostream>
@@ -48,7 +48,7 @@ int main() {
   for (const std::string& line : journal.lines()) {
     std::cout << "     " << line << '\n';
   }
-  expect(journal.lines().size() == 4, "every task that did not throw has left its note");
+  expect(journal.lines().size() == 4, "every task that did not throw left its note");
   expect(journal.lines().front() == "a lambda", "in the order of adding");
   expect(complaint == "the disk is full", "the exception went to on_error");
 }

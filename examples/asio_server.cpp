@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A server on one thread of Asio answers slow questions: it hands them to a queue with async_get, and goes on with its
-// other connections meanwhile.
+// A server on one Asio thread answers slow questions: it hands them to a queue, awaits the result with async_get, and
+// serves its other connections meanwhile.
 
 #include <array>
 #include <asio.hpp>
@@ -18,7 +18,7 @@
 using asio::ip::tcp;
 using namespace std::chrono_literals;
 
-/// Takes its time, as a query of a database does.
+/// Slow, like a database query.
 std::uint64_t look_up(std::uint64_t key) {
   std::this_thread::sleep_for(20ms);
   return key * key;
@@ -29,7 +29,7 @@ asio::awaitable<void> serve(tcp::socket socket, toto::TaskQueue& database) {
   co_await asio::async_read(socket, asio::buffer(&key, sizeof(key)), asio::use_awaitable);
   const auto io_thread = std::this_thread::get_id();
   const std::uint64_t answer = co_await toto::async_get(database.yield_task(look_up, key), asio::use_awaitable);
-  expect(std::this_thread::get_id() == io_thread, "the session goes on on Asio's thread");
+  expect(std::this_thread::get_id() == io_thread, "the session continues on Asio's thread");
   co_await asio::async_write(socket, asio::buffer(&answer, sizeof(answer)), asio::use_awaitable);
 }
 

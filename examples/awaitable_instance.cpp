@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// AwaitableInstance makes any object asynchronous: its methods are called on a queue, one at a time and in
-// the order of the calls, so the object needs no lock of its own. Over a shared_ptr it keeps the object alive
-// as long as a call is under way; over a weak_ptr it does not, and says so by InstanceGone.
+// AwaitableInstance makes any object asynchronous: its methods run on a queue, one at a time and in the order
+// in which they were called, so the object needs no lock. Made from an owner, it keeps the object alive; made
+// from a weak_ptr, it does so only during a call, and a call that comes too late throws InstanceGone.
 
 #include <memory>
 #include <string>
@@ -11,7 +11,7 @@
 
 #include "expect.hpp"
 
-/// Not thread-safe, and it does not have to be.
+/// Not thread-safe, and need not be.
 class Account {
  public:
   int deposit(int amount) { return balance_ += amount; }
@@ -25,16 +25,16 @@ toto::Task<> use_an_account() {
   auto account = std::make_shared<Account>();
   toto::AwaitableInstance awaitable(account, "accounts");
 
-  expect(co_await awaitable(&Account::deposit, 10) == 10, "a method is called on the queue, its result awaited");
+  expect(co_await awaitable(&Account::deposit, 10) == 10, "a method runs on the queue, and its result is awaited");
 
-  // Calls never overlap, whatever the queue's thread count, and run in the order they were made.
+  // Calls never overlap, whatever the queue's thread count, and run in the order in which they were made.
   std::vector<toto::TaskHandle<int>> deposits;
   for (int i = 0; i < 100; ++i) {
     deposits.push_back(awaitable(&Account::deposit, 1));
   }
   expect(co_await awaitable(&Account::balance) == 110, "a call runs after those made before it");
 
-  // Anything callable with the object will do.
+  // Anything that can be called with the object will do.
   auto doubled = awaitable([](Account& a) { return a.deposit(a.balance()); });
   expect(co_await doubled == 220, "a lambda as well as a method");
 }
@@ -51,7 +51,7 @@ toto::Task<> outlive_the_account() {
   } catch (const toto::InstanceGone&) {
     gone = true;
   }
-  expect(gone, "and throws InstanceGone when it has died");
+  expect(gone, "and throws InstanceGone once it has been destroyed");
 }
 
 int main() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A queue with a bound: no more than max_queued tasks wait for a thread. `overflow` says what adding to a full queue
-// does; try_add_task never waits, whatever it says; admission() lets a coroutine wait for room without holding a
-// thread.
+// A bounded queue: at most max_queued tasks wait for a thread. `overflow` says what happens when a task is added to a
+// full queue; try_add_task never waits, whatever `overflow` says; admission() lets a coroutine wait for room without
+// holding a thread.
 
 #include <latch>
 #include <memory>
@@ -16,7 +16,7 @@ struct Gate {
   std::latch go_on{1};
 };
 
-/// A queue of one thread, which is busy until `go_on`, and of room for one more task, which is taken.
+/// A queue with one thread, which is busy until `go_on`, and with room for one more task, which is taken.
 void fill(toto::TaskQueue& queue, Gate& gate) {
   queue.add_task([&gate] {
     gate.running.count_down();
@@ -40,7 +40,7 @@ void refuse() {
 
   auto record = std::make_unique<int>(42);
   const bool added = queue.try_add_task([](const std::unique_ptr<int>&) {}, std::move(record));
-  expect(!added && record != nullptr, "try_add_task says no, and has not touched its arguments");
+  expect(!added && record != nullptr, "try_add_task returns false and has not touched its arguments");
   gate.go_on.count_down();
 }
 
@@ -54,7 +54,7 @@ void discard() {
   }
   gate.go_on.count_down();
   queue.wait_idle();
-  expect(shown == 10 && queue.stats().cancelled == 10, "Overflow::discard_oldest keeps what is new");
+  expect(shown == 10 && queue.stats().cancelled == 10, "Overflow::discard_oldest keeps the newest task");
 }
 
 toto::Task<> produce(toto::TaskQueue& queue, int count, int& sum) {
@@ -75,5 +75,5 @@ int main() {
   loop.spawn(produce(queue, 100, sum));
   loop.run();
   queue.wait_idle();
-  expect(sum == 10100, "two coroutines have waited for room in turn, on one thread");
+  expect(sum == 10100, "two coroutines waited for room in turn, on one thread");
 }

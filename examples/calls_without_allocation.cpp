@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // call() is yield_task() without a handle: callable, arguments and result live in the frame of the coroutine that
-// awaits it, so nothing is allocated. The price: a coroutine that is destroyed meanwhile takes its task with it.
+// awaits it, so nothing is allocated. The price: destroying the coroutine meanwhile also removes the task.
 
 #include <latch>
 #include <toto/tasks.hpp>
@@ -33,15 +33,15 @@ void take_the_task_along(toto::TaskQueue& queue) {
     loop.spawn([](toto::TaskQueue& tasks) -> toto::Task<> { co_await tasks.call([] {}); }(queue));
     loop.post([&] { loop.stop(); });
     loop.run();
-    expect(queue.stats().queued == 1, "the call stands in line");
+    expect(queue.stats().queued == 1, "the call is queued");
   }  // destroys the coroutine
-  expect(queue.stats().queued == 0, "and is gone with the coroutine, in whose frame it was");
+  expect(queue.stats().queued == 0, "and is removed with the coroutine, whose frame held it");
   go_on.count_down();
   queue.wait_idle();
 }
 
 int main() {
   toto::TaskQueue queue({.name = "tables"});
-  expect(toto::sync_wait(sum(queue, 1000)) == 999000, "call() gives the result, as yield_task() does");
+  expect(toto::sync_wait(sum(queue, 1000)) == 999000, "call() yields the result, as yield_task() does");
   take_the_task_along(queue);
 }

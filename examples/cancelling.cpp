@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What has not begun can be taken back: cancel() for one task, a token for all that were added with it. What runs is
-// never interrupted, but asked to stop: a task that wants to hear of it takes a StopToken in front of its arguments.
+// A task that has not begun can be cancelled: by cancel(), or together with others by a token. A running task is never
+// interrupted, only asked to stop: one that wants to notice takes a StopToken in front of its arguments.
 
 #include <functional>
 #include <latch>
@@ -11,7 +11,7 @@
 
 #include "expect.hpp"
 
-/// Counts until it is told to stop, and gives what it has then.
+/// Counts until it is asked to stop, and returns the count.
 long count(const toto::StopToken& stop, std::latch& running) {
   running.count_down();
   long number = 0;
@@ -39,9 +39,9 @@ void one_task() {
   running.wait();
 
   expect(behind_it.cancel(), "a task that has not begun never will");
-  expect(was_cancelled(behind_it), "and whoever wants its result gets TaskCancelled");
-  expect(!counting.cancel(), "one that runs is asked to stop");
-  expect(counting.get() >= 0, "and gives what it has, when it has heard of it");
+  expect(was_cancelled(behind_it), "and taking its result throws TaskCancelled");
+  expect(!counting.cancel(), "a running task is asked to stop");
+  expect(counting.get() >= 0, "and returns what it has when it notices");
 }
 
 void many_tasks() {
@@ -58,9 +58,10 @@ void many_tasks() {
   running.wait();
 
   user_gave_up.request_stop();
-  expect(was_cancelled(queued[0]) && was_cancelled(queued[1]) && was_cancelled(queued[2]), "a token takes all of them");
-  expect(counting.get() >= 0, "the one that runs sees the same request");
-  expect(not_a_search.get() == 2, "and what was added without the token runs");
+  expect(was_cancelled(queued[0]) && was_cancelled(queued[1]) && was_cancelled(queued[2]),
+         "a token cancels all of them");
+  expect(counting.get() >= 0, "the running one sees the same request");
+  expect(not_a_search.get() == 2, "a task added without the token runs");
 }
 
 int main() {

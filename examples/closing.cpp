@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How a queue ends. close() refuses new work and returns at once; what was accepted runs. wait_idle() and the
-// destructor wait for that. Pending::cancel gives up what has not begun: its handles say so, nobody waits for
-// ever.
+// How a queue ends. close() refuses new work and returns at once; accepted tasks still run. wait_idle() and the
+// destructor wait for them. Pending::cancel also cancels what has not begun: its handles complete with
+// TaskCancelled, so no one waits forever.
 
 #include <atomic>
 #include <chrono>
@@ -22,7 +22,7 @@ void drain_by_the_destructor() {
       queue.add_task([&] { ++runs; });
     }
   }  // closes, runs what was accepted, joins the threads
-  expect(runs == 100, "the destructor has waited for all tasks");
+  expect(runs == 100, "the destructor waited for all tasks");
 }
 
 void close_and_refuse() {
@@ -36,7 +36,7 @@ void close_and_refuse() {
     message = error.what();
   }
   expect(message.find("shop") != std::string::npos, "a closed queue refuses new tasks, by name");
-  expect(accepted.get() == 1, "what was accepted before runs");
+  expect(accepted.get() == 1, "a task accepted before still runs");
 }
 
 void close_and_cancel() {
@@ -58,7 +58,7 @@ void close_and_cancel() {
   }
   expect(cancelled, "Pending::cancel completes queued tasks with TaskCancelled");
   go_on.count_down();
-  expect(begun.wait_for(1min), "a task that has begun ends in its own time");
+  expect(begun.wait_for(1min), "a task that has begun runs to its end");
 }
 
 void wait_until_idle() {
@@ -68,7 +68,7 @@ void wait_until_idle() {
   expect(!queue.wait_idle_for(1ms), "wait_idle_for says whether the queue became idle in time");
   go_on.count_down();
   queue.wait_idle();
-  expect(queue.stats().completed == 1, "wait_idle waits for as long as it takes");
+  expect(queue.stats().completed == 1, "wait_idle waits as long as it takes");
 }
 
 int main() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// AwaitableInstance::concurrent() is for an object that is thread-safe: a wrapper of it whose calls may overlap, as far
-// as the queue has threads. Calls through the first wrapper still run one at a time and in order.
+// AwaitableInstance::concurrent() is for thread-safe objects: it returns a wrapper of the same object whose calls may
+// overlap, as far as the queue has threads. Calls through the first wrapper still run one at a time, in order.
 
 #include <latch>
 #include <memory>
@@ -12,10 +12,10 @@
 
 class Index {
  public:
-  /// Comes back when two callers are in it.
+  /// Returns once two callers are inside.
   void meet() { both_.arrive_and_wait(); }
 
-  /// Needs no lock if calls do not overlap.
+  /// Needs no lock as long as calls do not overlap.
   int next() { return ++last_; }
 
  private:
@@ -27,7 +27,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
   toto::AwaitableInstance index(std::make_shared<Index>(), queue);
   const auto overlapping = index.concurrent();
   co_await toto::when_all(overlapping(&Index::meet), overlapping(&Index::meet));
-  expect(true, "two calls were in the object at a time: neither would have come back alone");
+  expect(true, "two calls were inside the object at once; neither would have returned alone");
 
   std::vector<toto::TaskHandle<int>> numbers;
   for (int i = 0; i < 100; ++i) {
@@ -37,7 +37,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
   for (auto& number : numbers) {
     in_order += co_await number == in_order + 1 ? 1 : 0;
   }
-  expect(in_order == 100, "through the first wrapper they still take turns");
+  expect(in_order == 100, "calls through the first wrapper still take turns");
 }
 
 int main() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A coroutine can be a task itself: give the queue a function that returns a Task<R>. While it awaits it
-// occupies no worker, so one thread serves any number of them, and it continues on its own queue each time.
+// A coroutine can be a task: add a function that returns a Task<R>. While it awaits something it occupies no
+// worker, so one thread serves any number of coroutines, and it continues on its own queue each time.
 // `schedule()` moves a coroutine to another queue for good.
 
 #include <chrono>
@@ -49,7 +49,7 @@ int main() {
 
   const std::vector<std::string> names = {"left", "right"};
   auto length = logic.yield_task(total_length, names, std::ref(disk));
-  expect(length.get() == 31, "a Task<R> given to a queue gives R");
+  expect(length.get() == 31, "the handle of a Task<R> yields R");
 
   const auto start = std::chrono::steady_clock::now();
   std::vector<toto::TaskHandle<int>> naps;
@@ -60,7 +60,7 @@ int main() {
   for (auto& handle : naps) {
     sum += handle.get();
   }
-  expect(sum == 190, "twenty coroutines have slept on one thread");
+  expect(sum == 190, "twenty coroutines slept on one thread");
   expect(std::chrono::steady_clock::now() - start < 1500ms, "at the same time");
 
   toto::sync_wait(change_queue(disk, logic));

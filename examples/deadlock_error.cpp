@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A blocking wait that could never end throws DeadlockError instead of hanging: in the thread that would block last,
-// before it blocks. The text says who waits for what. co_await holds no thread, and does not have the problem.
+// before it blocks. The text says who waits for what. co_await holds no thread, so it does not have the problem.
 
 #include <cstdio>
 #include <functional>
@@ -35,26 +35,26 @@ std::string complaint_of(toto::TaskHandle<int> handle) {
 int main() {
   toto::TaskQueue small({.thread_count = 1, .name = "small"});
   expect(!complaint_of(small.yield_task(wait_blocking, std::ref(small))).empty(),
-         "a task that waits for a task of its own thread is told so");
-  expect(small.yield_task(wait_awaiting, std::ref(small)).get() == 42, "a coroutine may do that, with one thread");
+         "waiting for a task that needs this very thread throws");
+  expect(small.yield_task(wait_awaiting, std::ref(small)).get() == 42, "a coroutine may do that, even with one thread");
 
-  // Around the corner: the task of one queue waits for one of another queue, which waits for the first.
+  // Across queues: a task of one queue waits for a task of another, which waits for the first queue.
   toto::TaskQueue other({.thread_count = 1, .name = "other"});
   const auto round_trip = [&] { return other.yield_task([&] { return wait_blocking(small); }).get(); };
   const std::string text = complaint_of(small.yield_task(round_trip));
   expect(text.find("'small'") != std::string::npos && text.find("'other'") != std::string::npos,
-         "a cycle through several queues is seen, too");
+         "a cycle through several queues is detected, too");
 
   toto::TaskQueue large({.thread_count = 2, .name = "large"});
-  expect(large.yield_task(wait_blocking, std::ref(large)).get() == 42, "nobody complains if another thread can do it");
+  expect(large.yield_task(wait_blocking, std::ref(large)).get() == 42, "no error if another thread can run the task");
 
   toto::InstancePool<int> pool({1});
   auto lease = pool.instance();
-  bool told = false;
+  bool thrown = false;
   try {
     auto second = pool.instance();
   } catch (const toto::DeadlockError&) {
-    told = true;
+    thrown = true;
   }
-  expect(told, "who has an instance is told that waiting for it would never end");
+  expect(thrown, "waiting for an instance that this thread holds throws as well");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A handle may be dropped, or detached, which is the same but says so: the task runs all the same. Should it
-// fail, the failure that nobody will ever see goes to the queue's on_error hook instead.
+// A handle may be dropped, or detached, which is the same but explicit: the task still runs. If it fails, no one
+// can observe the exception, so it goes to the queue's on_error handler.
 
 #include <exception>
 #include <latch>
@@ -25,23 +25,23 @@ int main() {
     }
   });
 
-  // A task in front, so that the handles below are dropped before theirs have begun.
+  // This task keeps the thread busy, so that the handles below are dropped before their tasks begin.
   std::latch dropped(1);
   queue.add_task([&] { dropped.wait(); });
   {
     auto handle = queue.yield_task([&] { return ++runs; });
-  }  // dropped: we have changed our mind about the result, not about the task
+  }  // dropped: the results are no longer wanted, but the tasks still run
   queue.yield_task([&] { return ++runs; }).detach();
-  queue.yield_task([]() -> int { throw std::runtime_error("nobody was waiting for this"); }).detach();
+  queue.yield_task([]() -> int { throw std::runtime_error("no one was waiting for this"); }).detach();
   dropped.count_down();
 
   queue.wait_idle();
-  expect(runs == 2, "tasks run whether or not somebody waits for them");
-  expect(unseen == "nobody was waiting for this", "a failure nobody could see went to on_error");
+  expect(runs == 2, "tasks run whether or not anyone waits for them");
+  expect(unseen == "no one was waiting for this", "an exception that no one could observe went to on_error");
 
   // Moving a handle moves the right to the result.
   auto first = queue.yield_task([] { return 5; });
   auto second = std::move(first);
-  expect(!first.valid() && second.valid(), "a handle that was moved from stands for nothing");
+  expect(!first.valid() && second.valid(), "a moved-from handle is empty");
   expect(second.get() == 5, "and the other one has the result");
 }

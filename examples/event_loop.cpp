@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The event loop: one thread that runs coroutines, timers and what other threads post. Anything that lives on
-// the loop needs no lock, because it is only ever touched by that one thread.
+// The event loop: one thread that runs coroutines, timers and functions posted by other threads. Data that belongs
+// to the loop needs no lock, because only that thread touches it.
 
 #include <chrono>
 #include <string>
@@ -28,15 +28,15 @@ int main() {
   std::vector<std::string> log;
   toto::EventLoop loop;
 
-  // run() returns when nothing is left: no coroutine, no posted function, no timer.
+  // run() returns when no coroutine, posted function or timer is left.
   loop.spawn(note_after(100ms, log, "third"));
   loop.spawn(note_after(50ms, log, "second"));
   loop.call_later(150ms, [&] { log.push_back("fourth"); });
   loop.post([&] { log.push_back("first"); });
   loop.run();
-  expect(log == std::vector<std::string>{"first", "second", "third", "fourth"}, "everything in its time");
+  expect(log == std::vector<std::string>{"first", "second", "third", "fourth"}, "everything when it is due");
 
-  // Other threads reach the loop by post, which is thread-safe.
+  // Other threads reach the loop with post, which is thread-safe.
   std::thread::id where;
   std::thread outsider([&] {
     loop.post([&] {
@@ -44,11 +44,11 @@ int main() {
       loop.stop();
     });
   });
-  loop.call_later(1h, [] {});  // something to wait for; stop() ends run() before
+  loop.call_later(1h, [] {});  // keeps run() waiting; stop() ends it before
   loop.run();
   outsider.join();
-  expect(where == std::this_thread::get_id(), "what another thread posts runs on the loop's thread");
+  expect(where == std::this_thread::get_id(), "a function posted by another thread runs on the loop's thread");
 
-  // run_sync drives the loop until one coroutine is done, and gives its result.
-  expect(loop.run_sync(answer()) == 42, "run_sync gives the coroutine's result");
+  // run_sync runs the loop until one coroutine has ended, and returns its result.
+  expect(loop.run_sync(answer()) == 42, "run_sync returns the coroutine's result");
 }

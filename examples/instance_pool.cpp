@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// InstancePool shares objects that are not thread-safe, connections for example, among threads and
-// coroutines. A transaction has one instance to itself from beginning to end; as many run at once as there
-// are instances.
+// InstancePool shares objects that are not thread-safe, such as connections, among threads and coroutines. A
+// transaction has one instance to itself from beginning to end; as many run at once as there are instances.
 
 #include <atomic>
 #include <memory>
@@ -13,7 +12,7 @@
 
 #include "expect.hpp"
 
-/// Stands for a database connection: what is said in between two statements must not come from somebody else.
+/// Stands for a database connection: statements of different users must not interleave.
 class Connection {
  public:
   void begin() { ++open_transactions_; }
@@ -33,16 +32,16 @@ int double_in_transaction(Connection& connection, int number) {
 }
 
 toto::Task<> use_a_pool(toto::InstancePool<Connection>& pool) {
-  expect(pool(&Connection::ping) == "pong", "a call takes an instance, calls it and gives it back");
+  expect(pool(&Connection::ping) == "pong", "a call takes an instance, calls its method and returns it to the pool");
   {
     auto connection = pool.instance();
     connection->begin();
     connection->commit();
-  }  // given back here
+  }  // returned to the pool here
   expect(pool.transaction([](Connection& c) { return double_in_transaction(c, 1); }) == 2,
          "a transaction on this thread");
 
-  // On a queue. A transaction waits for its instance before it takes a thread: waiting occupies nobody.
+  // On a queue. A transaction waits for its instance before it takes a thread, so waiting holds no thread.
   std::vector<toto::TaskHandle<int>> results;
   for (int i = 0; i < 50; ++i) {
     results.push_back(pool.await_transaction([i](Connection& c) { return double_in_transaction(c, i); }));
@@ -51,7 +50,7 @@ toto::Task<> use_a_pool(toto::InstancePool<Connection>& pool) {
   for (const int result : co_await toto::when_all(std::move(results))) {
     sum += result;
   }
-  expect(sum == 2450, "fifty transactions over three connections, none disturbed");
+  expect(sum == 2450, "fifty transactions on three connections, none interleaved");
 
   expect(co_await pool.await()(&Connection::ping) == "pong", "the whole pool as an AwaitableInstance");
 }

@@ -2,7 +2,7 @@
 //
 // Coroutines can continue on an event loop of your own, a GUI's for example: anything with `post(function)
 // noexcept` is an executor, and resume_on() names the one to continue on. It must outlive the coroutines that
-// come back to it, and the calls of post() that are about them.
+// come back to it, and every call of its post().
 
 #include <condition_variable>
 #include <functional>
@@ -15,10 +15,10 @@
 
 #include "expect.hpp"
 
-/// The main loop of an imaginary GUI: runs messages on the thread that calls run().
+/// The main loop of an imaginary GUI toolkit: runs messages on the thread that calls run().
 class Window {
  public:
-  ~Window() { const std::lock_guard lock(mutex_); }  // nobody is inside of post() any more
+  ~Window() { const std::lock_guard lock(mutex_); }  // no thread is inside post() any more
 
   template <class Message>
   void post(Message message) noexcept {
@@ -72,5 +72,5 @@ int main() {
   toto::TaskQueue queue({.name = "loader"});
   queue.add_task(fill, std::ref(window), std::ref(queue), std::this_thread::get_id());
   window.run();
-  expect(window.title() == "loaded in the background", "and may touch what only that thread may touch");
+  expect(window.title() == "loaded in the background", "and may touch what belongs to that thread");
 }

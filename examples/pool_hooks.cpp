@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A pool that looks after its instances: connections are made when they are needed, checked before they are handed out,
-// cleaned up when they come back, and closed when nobody has used them for a while.
+// A pool that maintains its instances: connections are made when they are needed, checked before they are handed out,
+// cleaned up when they come back, and closed when they have been unused for a while.
 
 #include <atomic>
 #include <chrono>
@@ -61,12 +61,12 @@ int main() {
     });
   } catch (const std::string&) {
   }
-  expect(!pool(&Connection::in_transaction), "on_return has rolled back what failed");
+  expect(!pool(&Connection::in_transaction), "on_return rolled back the failed transaction");
 
   Connection* kept = nullptr;
   pool.transaction([&kept](Connection& connection) { kept = &connection; });
   kept->lose();
-  expect(pool(&Connection::ping), "the lost connection was replaced before anybody got it");
+  expect(pool(&Connection::ping), "the lost connection was replaced before anyone got it");
   expect(pool.stats().rejected == 1, "and counted");
 
   {
@@ -74,11 +74,11 @@ int main() {
     auto two = pool.instance();
     auto three = pool.instance();
     auto four = pool.instance();
-    const std::string text = toto::sync_wait(complaint(pool));  // "... held: lease taken at pool_hooks.cpp:85 by ..."
-    expect(text.find("pool_hooks.cpp") != std::string::npos, "a wait in vain says who has the connections");
+    const std::string text = toto::sync_wait(complaint(pool));  // "... held: lease taken at pool_hooks.cpp:73 by ..."
+    expect(text.find("pool_hooks.cpp") != std::string::npos, "a wait that timed out says who holds the connections");
   }
   while (pool.size() > 1) {
     std::this_thread::sleep_for(1ms);
   }
-  expect(pool.stats().retired == 3, "three of four were closed again, and the minimum is there");
+  expect(pool.stats().retired == 3, "three of four were closed again, and the minimum is left");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Tasks begin in the order of adding, unless some are more urgent: with({.priority = n}) is a way into the queue for
-// those, n from -8 to 7. With ageing, what waits long enough becomes urgent by itself.
+// Tasks begin in the order of adding, unless some are more urgent: add those through with({.priority = n}), n from -8
+// to 7. With ageing, a task that waits long enough becomes urgent by itself.
 
 #include <chrono>
 #include <latch>
@@ -21,7 +21,7 @@ int main() {
     running.count_down();
     go_on.wait();
   });
-  running.wait();  // all that follows is queued while that one waits
+  running.wait();  // everything below is queued while that task blocks the thread
 
   const auto urgent = queue.with({.priority = 5});
   const auto most_urgent = queue.with({.priority = 7});
@@ -33,9 +33,10 @@ int main() {
   most_urgent.add_task([&] { order += "most_urgent "; });
   go_on.count_down();
   queue.wait_idle();
-  expect(order == "most_urgent urgent first second idle ", "by urgency, and within one by the order of adding");
+  expect(order == "most_urgent urgent first second idle ",
+         "by priority, and within one priority in the order of adding");
 
-  // A level for each nanosecond: whatever has waited at all is more urgent than what has just come.
+  // One level per nanosecond: a task that has waited at all is more urgent than a new one.
   order.clear();
   std::latch aged(1);
   toto::TaskQueue fair({.name = "fair", .ageing = 1ns});
@@ -47,5 +48,5 @@ int main() {
   fair.with({.priority = 7}).add_task([&] { order += "new "; });
   aged.count_down();
   fair.wait_idle();
-  expect(order == "old new ", "with ageing nothing waits for ever");
+  expect(order == "old new ", "with ageing nothing waits forever");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The examples of the original documentation (Python's toto.tasks), word for word in C++. A compiler is all
-// it needs:
+// The examples of the original documentation (Python's toto.tasks), line by line in C++. A compiler is all you
+// need:
 //
 //   c++ -std=c++20 -Iinclude examples/quickstart.cpp -pthread -o quickstart && ./quickstart
 
@@ -31,7 +31,7 @@ class MyClass {
   std::string do_something_else() { return "did something else"; }
 };
 
-// do_something() is called in a TaskQueue, and its result awaited.
+// do_something() is called on a TaskQueue, and its result is awaited.
 toto::Task<> await_an_instance() {
   toto::AwaitableInstance awaitable(MyClass{});
   std::string result = co_await awaitable(&MyClass::do_something, "args");
@@ -54,11 +54,11 @@ toto::Task<> use_a_pool() {
     std::cout << i->do_something_else() << '\n';
   }
 
-  // Calls a function with an instance from the pool; gives its result.
+  // Calls a function with an instance from the pool; returns its result.
   auto in_a_transaction = [](MyClass& i) { return i.do_something("a transaction"); };
   std::cout << pool.transaction(in_a_transaction) << '\n';
 
-  // The same in a TaskQueue: awaited, or not.
+  // The same on a TaskQueue: awaited, or not.
   std::cout << co_await pool.await_transaction(in_a_transaction) << '\n';
   pool.async_transaction([](MyClass& i) { i.do_something_else(); });
 

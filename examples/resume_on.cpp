@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A coroutine comes back to where it was. resume_on() takes it elsewhere for good, with a handle or without one: to a
-// queue, a loop, or an executor kept in an ExecutorRef. current_executor() tells where the calling code runs.
+// queue, a loop, or any executor stored in an ExecutorRef. current_executor() returns where the calling code runs.
 
 #include <latch>
 #include <thread>
@@ -24,19 +24,19 @@ toto::Task<> move_about(toto::TaskQueue& disk, toto::TaskQueue& logic, toto::Eve
   co_await disk.yield_task(load).resume_on(logic);
   expect(toto::TaskQueue::current() == &logic, "resume_on moves us to a queue");
   co_await disk.yield_task(load);
-  expect(toto::TaskQueue::current() == &logic, "which is our home from then on");
+  expect(toto::TaskQueue::current() == &logic, "and that is our home from then on");
 
   auto handle = disk.yield_task(load);
-  handle.wait();  // over already
+  handle.wait();  // it has ended
   co_await std::move(handle).resume_on(home);
-  expect(toto::EventLoop::current() == &loop, "back to where we came from, also if there is nothing to wait for");
+  expect(toto::EventLoop::current() == &loop, "back to where we came from, even if there is nothing to wait for");
 
   co_await toto::resume_on(logic);
   expect(toto::TaskQueue::current() == &logic, "and to the queue once more, without a handle");
   co_await toto::resume_on(home);
 
   std::latch suspended(1);
-  loop.post([&] { suspended.count_down(); });  // the loop comes to that when we have left it
+  loop.post([&] { suspended.count_down(); });  // the loop gets to this once we have left it
   auto last = disk.yield_task([&] {
     suspended.wait();
     return std::this_thread::get_id();

@@ -3,10 +3,9 @@
 #
 # Sets up, builds and runs catalog: examples/run.sh [DIR [OPTION...]]
 #
-# DIR is the tree to catalogue, this repository if none is given; the options are catalog's own (examples/run.sh . --help).
-# On Debian and Ubuntu it installs what is missing; elsewhere it says what is. CXX chooses the compiler. The build and,
-# unless --db says otherwise, the database are in build/examples of the repository. On stdout is what catalog prints, and
-# nothing else.
+# DIR is the tree to catalogue, by default this repository; the options are catalog's own (examples/run.sh . --help). On
+# Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the compiler. The build and, unless
+# --db says otherwise, the database are in build/examples of the repository. Stdout has only what catalog prints.
 
 set -eu
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,9 +14,8 @@ directory=${1:-$repository}
 [ $# -eq 0 ] || shift
 
 . "$repository/tests/support/packages.sh"
-command -v ninja > /dev/null || need_tools make=make
-need_tools cmake=cmake "${CXX:-c++}=g++"
-need_packages libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
+command -v ninja > /dev/null || set_make='make=make'
+need cmake=cmake "${CXX:-c++}=g++" ${set_make:-} libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
 
 if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
   set_generator='-G Ninja'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A race in user code, found by the simulator. Total counts on two threads of a queue; its first version reads and
-// writes in two steps, and loses an addition if both tasks read before one has written. On real threads that happens
-// once in a long while; simulate() tries the orders one after another, in virtual time, until it does.
+// A race in user code, found by the simulator. Total adds on two threads of a queue; its first version reads and writes
+// in two steps, and loses an addition if both tasks read before either has written. On real threads that is rare;
+// simulate() tries one order after another, in virtual time, until it happens.
 
 #include <cstdio>
 #include <string>
@@ -13,8 +13,8 @@
 
 using namespace toto::testing;
 
-/// User code that is to be simulated takes the runtime as a parameter, as the library's own classes do. In the program
-/// itself it is Total<toto::StdRuntime, true>.
+/// Code to be simulated takes the runtime as a template parameter, as the library's own classes do. In the program
+/// itself, use Total<toto::StdRuntime, true>.
 template <class Runtime, bool kRepaired>
 class Total {
  public:
@@ -35,7 +35,7 @@ class Total {
 
  private:
   typename Runtime::template Atomic<int> sum_{0};
-  toto::BasicTaskQueue<Runtime> queue_{2};  // last: its end waits for the tasks, which use sum_
+  toto::BasicTaskQueue<Runtime> queue_{2};  // last: its destructor waits for the tasks, which use sum_
 };
 
 template <bool kRepaired>
@@ -55,11 +55,11 @@ int main() {
               wrong.choices.c_str());
 
   const SimulationResult again = check<false>(Replay{wrong.choices});
-  expect(again.failed && again.schedules == 1, "that text repeats it, in one run");
+  expect(again.failed && again.schedules == 1, "that text reproduces it, in one run");
   expect(again.failure == wrong.failure && again.trace == wrong.trace, "step by step");
 
   const SimulationResult right = check<true>(Exhaustive{.deviations = 1});
-  expect(!right.failed && right.exhausted, "the repaired code passes, in all orders with one deviation");
+  expect(!right.failed && right.exhausted, "the fixed code passes, in all orders with one deviation");
 
   Total<toto::StdRuntime, true> total;
   total.add(1);

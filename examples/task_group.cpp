@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A task group is a scope that is left when everything started in it is over: its tasks may refer to the scope's own
-// variables. The first failure cancels the rest.
+// A task group is a scope that ends when everything started in it has ended, so its tasks may refer to variables
+// outside it. The first failure cancels the rest.
 
 #include <array>
 #include <atomic>
@@ -31,7 +31,7 @@ toto::Task<std::size_t> count_all(toto::TaskQueue& queue, const std::array<std::
       group.add(queue, [&words, &text] { words += count_words(text); });
     }
     co_return;
-  });  // everything is over here
+  });  // everything has ended here
   co_return words;
 }
 
@@ -59,15 +59,15 @@ toto::Task<std::string> first_failure(toto::TaskQueue& queue, std::atomic<bool>&
 int main() {
   toto::TaskQueue queue({.thread_count = 2});
   const std::array<std::string, 3> texts{"one", "one two", "one two three"};
-  expect(toto::sync_wait(count_all(queue, texts)) == 6, "the group has waited for all of its tasks");
+  expect(toto::sync_wait(count_all(queue, texts)) == 6, "the group waited for all of its tasks");
 
   std::atomic<bool> stopped{false};
   expect(toto::sync_wait(first_failure(queue, stopped)) == "the disk is full", "its first failure is thrown");
-  expect(stopped, "after the others were told to stop, and did");
+  expect(stopped, "after the others were asked to stop, and did");
 
   const int answer = toto::sync_wait(toto::with_task_group([&](toto::TaskGroup& group) -> toto::Task<int> {
     group.add(queue, [] {});
     co_return 42;
   }));
-  expect(answer == 42, "it gives what its body gives");
+  expect(answer == 42, "it returns what its body returns");
 }

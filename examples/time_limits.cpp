@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Two limits of time. timeout() is one for waiting: the coroutine goes on with TimedOut. start_by is one for beginning:
-// a task that comes too late for it never runs. Neither interrupts a task that has begun.
+// Two time limits. timeout() limits a wait: the coroutine gets TimedOut. start_by limits the time until a task begins:
+// a task that would begin later never runs. Neither interrupts a task that has begun.
 
 #include <chrono>
 #include <latch>
@@ -28,7 +28,7 @@ int main() {
   toto::TaskQueue queue({.name = "sensors"});
   toto::EventLoop loop;
 
-  expect(!loop.run_sync(is_late(queue.yield_task([] { return 1; }), 1min)), "a result that comes in time");
+  expect(!loop.run_sync(is_late(queue.yield_task([] { return 1; }), 1min)), "a result that arrives in time");
 
   auto slow = queue.yield_task([&] {
     running.count_down();
@@ -38,7 +38,7 @@ int main() {
   running.wait();
   const auto read = [&] { return ++runs; };
   expect(loop.run_sync(is_late(std::move(slow), 10ms)), "a task that takes too long: TimedOut");
-  expect(loop.run_sync(is_late(queue.yield_task(read), 10ms)), "and one that is queued behind it, which is taken out");
+  expect(loop.run_sync(is_late(queue.yield_task(read), 10ms)), "and a task queued behind it, which is taken out");
 
   auto stale = queue.with({.start_by = 10ms}).yield_task(read);
   bool cancelled = false;
@@ -47,11 +47,11 @@ int main() {
   } catch (const toto::TaskCancelled&) {
     cancelled = true;
   }
-  expect(cancelled, "start_by: what has not begun by then completes with TaskCancelled");
+  expect(cancelled, "start_by: a task that has not begun by then completes with TaskCancelled");
 
   // Blocking waits have limits, too. They leave the handle as it was.
   auto patient = queue.yield_task(read);
-  expect(!patient.wait_for(1ms) && patient.valid(), "wait_for tells that the time is up");
+  expect(!patient.wait_for(1ms) && patient.valid(), "wait_for returns false when the time is up");
   go_on.count_down();
-  expect(patient.get() == 2, "only the slow one, which went on all the time, and this one have run");
+  expect(patient.get() == 2, "only the slow task, which kept running, and this one have run");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Tasks that come later: add_task_after and add_task_every of a queue, post_after and post_every of an event loop. They
-// give a Timer, which stops what is to come when it is stopped or destroyed.
+// Run tasks later: add_task_after and add_task_every of a queue, post_after and post_every of an event loop. They
+// return a Timer, which stops the calls to come when it is stopped or destroyed.
 
 #include <chrono>
 #include <latch>
@@ -19,9 +19,9 @@ void of_a_queue() {
   toto::TaskQueue queue({.name = "housekeeping"});
 
   const auto start = std::chrono::steady_clock::now();
-  queue.add_task_after(20ms, [&] { once.count_down(); }).detach();  // nobody could stop it
+  queue.add_task_after(20ms, [&] { once.count_down(); }).detach();  // cannot be stopped any more
   once.wait();
-  expect(std::chrono::steady_clock::now() - start >= 20ms, "a task after a time");
+  expect(std::chrono::steady_clock::now() - start >= 20ms, "a task after a delay");
 
   toto::Timer flushing = queue.add_task_every(1ms, [&] {
     if (++flushes <= 3) {
@@ -30,14 +30,14 @@ void of_a_queue() {
   });
   thrice.wait();
   flushing.stop();
-  queue.wait_idle();  // a call that was under way is over, and from here on none begins
+  queue.wait_idle();  // a call that was running has ended, and no other begins
   expect(flushes >= 3 && !flushing.active(), "and one after each period, until it is stopped");
 
   {
     const toto::Timer never = queue.add_task_after(1h, [&] { flushes = 0; });
-    expect(never.active() && queue.size() <= 1, "a timer is no task of the queue until its time has come");
+    expect(never.active() && queue.size() <= 1, "a timer is not a task of the queue until its time has come");
   }
-  expect(flushes != 0, "and what is destroyed before never comes");
+  expect(flushes != 0, "a timer that is destroyed before never fires");
 }
 
 void of_a_loop() {
@@ -53,7 +53,7 @@ void of_a_loop() {
   bool on_this_thread = false;
   toto::Timer later = loop.post_after(5ms, [&] { on_this_thread = std::this_thread::get_id() == here; });
   loop.run();  // until no timer is left
-  expect(ticks == 3 && on_this_thread, "timers of a loop are called on the loop's thread, and keep it running");
+  expect(ticks == 3 && on_this_thread, "a loop's timers are called on its thread, and keep it running");
 }
 
 int main() {

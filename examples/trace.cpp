@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A TraceWriter shows what goes on: open the file it writes in https://ui.perfetto.dev or chrome://tracing. Without an
-// argument, this program writes to a string and looks whether it is there.
+// A TraceWriter records what runs when and where: open its file in https://ui.perfetto.dev or chrome://tracing. Without
+// an argument, this program writes to a string and checks what is in it.
 
 #include <chrono>
 #include <sstream>
@@ -12,7 +12,7 @@
 
 #include "expect.hpp"
 
-/// A task is shown by the type of its callable: a class of its own gives it a good name.
+/// A task is shown with the type of its callable: a named class reads better than a lambda.
 struct Resize {
   int operator()(int image) const {
     std::this_thread::sleep_for(std::chrono::milliseconds(2 + image));
@@ -31,7 +31,7 @@ toto::Task<> process(toto::TaskQueue& processors, toto::TaskQueue& network, int 
 
 void work(toto::TraceWriter& trace) {
   trace.name_thread("event loop");
-  // The writer has to outlive the queues.
+  // The writer must outlive the queues.
   toto::TaskQueue processors({.thread_count = 2, .name = "cpu", .observer = &trace});
   toto::TaskQueue network({.name = "net", .observer = &trace});
   toto::EventLoop loop;
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   if (argc > 1) {
     toto::TraceWriter trace(argv[1]);
     work(trace);
-    trace.close();  // the destructor would do, but would not tell if the disk is full
+    trace.close();  // the destructor would do, but could not report that the disk is full
     return 0;
   }
   std::ostringstream text;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A view is a way into a queue for tasks of one kind. limited(n, name) lets n of them run at a time; a view of one
-// keeps their order, as a queue of one thread would, and takes the place of a lock. What waits its turn holds no
-// thread.
+// A view is a way into a queue for tasks of one kind. limited(n, name) lets at most n of them run at a time; with a
+// limit of 1 it keeps their order, as a one-thread queue would, and replaces a lock. A task that waits its turn holds
+// no thread.
 
 #include <atomic>
 #include <cstddef>
@@ -25,7 +25,7 @@ void no_more_than_two(toto::TaskQueue& queue) {
     });
   }
   queue.wait_idle();
-  expect(most >= 1 && most <= 2, "of four threads, the view's tasks have never had more than two");
+  expect(most >= 1 && most <= 2, "the view's tasks never had more than two of the four threads");
 }
 
 void one_after_another(toto::TaskQueue& queue) {
@@ -41,7 +41,7 @@ void one_after_another(toto::TaskQueue& queue) {
     }
     return right;
   });
-  expect(in_order.get(), "a view of one runs them in the order of adding, one at a time");
+  expect(in_order.get(), "a view with a limit of 1 runs them one at a time, in the order of adding");
 }
 
 void hold_no_thread() {
@@ -51,7 +51,7 @@ void hold_no_thread() {
   for (int i = 0; i < 10; ++i) {
     slow.add_task([&] { go_on.wait(); });
   }
-  expect(queue.yield_task([] { return 1; }).get() == 1, "nine slow tasks wait for the tenth; the other thread is free");
+  expect(queue.yield_task([] { return 1; }).get() == 1, "nine slow tasks wait for a tenth; the other thread is free");
   expect(queue.stats().queued == 9, "they are queued tasks of the queue");
   go_on.count_down();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Three ways of waiting for an instance of a pool: `co_await pool.lease()` holds no thread meanwhile, lease_for() gives
-// up with TimedOut, and instance_for() blocks the thread for as long as it is told.
+// Three ways to wait for an instance of a pool: `co_await pool.lease()` holds no thread meanwhile, lease_for() gives up
+// with TimedOut, and instance_for() blocks the thread for at most the given time.
 
 #include <chrono>
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 using namespace std::chrono_literals;
 
-/// Not thread-safe: it belongs to whoever has the lease.
+/// Not thread-safe: it belongs to whoever holds the lease.
 class Printer {
  public:
   void print(std::string page) { pages_.push_back(std::move(page)); }
@@ -25,15 +25,15 @@ class Printer {
   std::vector<std::string> pages_;
 };
 
-// Five of these share one printer and one thread. Who waits for the printer lets the others go on.
+// Five of these share one printer and one thread. While one waits for the printer, the others run.
 toto::Task<> print_two_pages(toto::InstancePool<Printer>& pool, std::string name) {
   auto printer = co_await pool.lease();
   printer->print(name + ", page 1");
   const std::size_t count = printer->count();
   co_await toto::sleep_for(1ms);
-  expect(printer->count() == count, "nobody prints in between");
+  expect(printer->count() == count, "no one prints in between");
   printer->print(name + ", page 2");
-}  // given back here
+}  // returned to the pool here
 
 toto::Task<std::string> wait_in_vain(toto::InstancePool<Printer>& pool) {
   try {
@@ -51,14 +51,15 @@ int main() {
     loop.spawn(print_two_pages(pool, name));
   }
   loop.run();
-  expect(pool.instance()->count() == 10, "all have printed, one after another");
+  expect(pool.instance()->count() == 10, "all printed, one after another");
 
   auto taken = pool.try_instance();
   expect(taken.has_value(), "try_instance does not wait: there is one now");
-  expect(!pool.instance_for(1ms).has_value(), "instance_for gives nothing when the time is up");
+  expect(!pool.instance_for(1ms).has_value(), "instance_for returns nothing when the time is up");
   const std::string text = loop.run_sync(wait_in_vain(pool));
   std::printf("     %s\n", text.c_str());
-  expect(text.find("waiting_for_a_lease.cpp") != std::string::npos, "lease_for throws TimedOut: it names who has it");
+  expect(text.find("waiting_for_a_lease.cpp") != std::string::npos,
+         "lease_for throws TimedOut, which names the holder");
   taken.reset();
-  expect(pool.stats().free == 1 && pool.stats().waiting == 0, "and nobody waits any more");
+  expect(pool.stats().free == 1 && pool.stats().waiting == 0, "and no one waits any more");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue is doing: stats() counts, dump() says it in words, an observer is told of each task, and a watchdog
-// tells it when tasks are queued and none begins. trace.cpp draws a picture of all of it.
+// See what a queue is doing: stats() counts, dump() says it in words, an observer is notified of each task, and a
+// watchdog notifies it when tasks are queued and none begins. trace.cpp draws a picture of all of it.
 
 #include <atomic>
 #include <chrono>
@@ -17,7 +17,7 @@
 
 using namespace std::chrono_literals;
 
-/// A task is shown by the type of its callable: a class of its own gives it a good name.
+/// A task is shown with the type of its callable: a named class reads better than a lambda.
 struct ReadFile {
   std::latch& running;
   std::latch& go_on;
@@ -27,7 +27,7 @@ struct ReadFile {
   }
 };
 
-/// Is called by several threads at a time.
+/// Called on several threads at a time.
 class Metrics final : public toto::QueueObserver {
  public:
   void task_finished(const toto::TaskEvent& /*task*/, toto::TaskEnd end) noexcept override {
@@ -45,7 +45,7 @@ class Metrics final : public toto::QueueObserver {
 int main() {
   std::latch running(1);
   std::latch go_on(1);
-  Metrics metrics;  // has to outlive the queue
+  Metrics metrics;  // must outlive the queue
   toto::TaskQueue queue({.name = "disk", .observer = &metrics, .watchdog = 20ms, .track_tasks = true});
   queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
   queue.add_task(ReadFile{running, go_on});
@@ -57,14 +57,15 @@ int main() {
 
   const std::string text = queue.dump();
   std::printf("%s", text.c_str());
-  expect(text.find("ReadFile running on worker 1") != std::string::npos, "dump() says what each task does, by name");
+  expect(text.find("ReadFile running on worker 1") != std::string::npos,
+         "dump() says what each task is doing, by name");
 
   metrics.starving.wait(false);
-  expect(metrics.starving, "the watchdog tells that nothing has begun for a while");
+  expect(metrics.starving, "the watchdog reports that nothing has begun for a while");
 
   go_on.count_down();
   queue.wait_idle();
-  expect(metrics.failures == 1, "the observer has counted the task that failed");
+  expect(metrics.failures == 1, "the observer counted the task that failed");
   const toto::QueueStats end = queue.stats();
-  expect(end.submitted == end.completed + end.failed && end.completed == 1, "and so has the queue");
+  expect(end.submitted == end.completed + end.failed && end.completed == 1, "and so did the queue");
 }

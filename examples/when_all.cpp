@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// when_all awaits several things at once, of one type in a range or of several types as arguments. It waits
-// for all of them even if one fails, and then throws the first failure: nothing is left running behind one's
-// back.
+// when_all awaits several tasks at once: a range of one type, or arguments of several types. It waits for all of
+// them even if one fails, and then throws the first failure, so that nothing keeps running behind your back.
 
 #include <exception>
 #include <stdexcept>
@@ -50,7 +49,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
       co_await toto::when_all(queue.yield_task(square, 3), queue.yield_task(greet, "world"));
   expect(number == 9 && greeting == "hello world", "arguments give a tuple");
 
-  // Tasks too: they are started together.
+  // Tasks, too: they are started together.
   const auto [six, eight] = co_await toto::when_all(twice(queue, 3), twice(queue, 4));
   expect(six == 18 && eight == 32, "coroutines and handles alike");
 
@@ -60,7 +59,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
   } catch (const std::runtime_error& error) {
     seen = error.what();
   }
-  expect(seen == "refused 2", "the first failure in the order of the arguments is thrown");
+  expect(seen == "refused 2", "the first failure in argument order is thrown");
 }
 
 int main() {
@@ -68,5 +67,5 @@ int main() {
   toto::TaskQueue queue({.thread_count = 4});
   queue.on_error([&](const std::exception_ptr& failure, const toto::TaskInfo&) { unseen = message_of(failure); });
   toto::sync_wait(caller(queue));
-  expect(unseen == "refused 3", "and any other one, which nobody will see, goes to on_error");
+  expect(unseen == "refused 3", "any other one, which no one can observe, goes to on_error");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// when_any goes on with the first of several that ends, and cancels the others. Its relatives: when_all_or_cancel waits
-// for all, but cancels the rest at the first failure; when_all_settled waits for all and keeps failures apart.
+// when_any returns the first of several results, and cancels the others. Its relatives: when_all_or_cancel waits for
+// all, but cancels the rest at the first failure; when_all_settled waits for all and returns each result or failure.
 
 #include <atomic>
 #include <chrono>
@@ -14,7 +14,7 @@
 
 #include "expect.hpp"
 
-/// Asks a mirror that takes its time. Gives up when told to.
+/// Asks a slow mirror. Gives up when asked to stop.
 std::string download(const toto::StopToken& token, std::chrono::milliseconds time, std::string mirror) {
   for (std::chrono::milliseconds spent{0}; spent < time && !token.stop_requested(); ++spent) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -28,12 +28,12 @@ toto::Task<> caller(toto::TaskQueue& queue) {
                               queue.yield_task(download, std::chrono::milliseconds(5), std::string("the fast mirror")));
   expect(index == 1 && text == "from the fast mirror", "the first to end, and which one it is");
 
-  // Of different types: a variant. A coroutine can be one of them, here as a limit of time.
+  // Different types give a variant. One of them can be a coroutine, here used as a time limit.
   auto slow = queue.yield_task(download, std::chrono::seconds(60), std::string("the slow mirror"));
   const auto either = co_await toto::when_any(slow, [](int milliseconds) -> toto::Task<> {
     co_await toto::sleep_for(std::chrono::milliseconds(milliseconds));
   }(5));
-  expect(std::holds_alternative<std::monostate>(either.result), "the time was up; the download was told to stop");
+  expect(std::holds_alternative<std::monostate>(either.result), "the time was up; the download was asked to stop");
 
   bool failed = false;
   try {
@@ -43,11 +43,11 @@ toto::Task<> caller(toto::TaskQueue& queue) {
   } catch (const std::runtime_error&) {
     failed = true;
   }
-  expect(failed, "one has failed: the other was stopped, not waited for until its end");
+  expect(failed, "one failed; the other was stopped early");
 
   const auto [good, bad] = co_await toto::when_all_settled(
       queue.yield_task([] { return 1; }), queue.yield_task([]() -> int { throw std::runtime_error("no such file"); }));
-  expect(good.has_value() && good.value() == 1 && !bad.has_value(), "each result or failure for itself");
+  expect(good.has_value() && good.value() == 1 && !bad.has_value(), "each result or failure separately");
 }
 
 int main() {

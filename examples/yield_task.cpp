@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// yield_task runs a function on a queue and gives a handle to await. The coroutine continues where it was: on
-// the event loop's thread, so that what belongs to the loop needs no lock. What the function throws comes out
-// of the await.
+// yield_task runs a function on a queue and returns a handle to await. The coroutine continues where it was: on
+// the event loop's thread, so data that belongs to the loop needs no lock. What the function throws comes out of
+// the co_await.
 
 #include <stdexcept>
 #include <string>
@@ -33,7 +33,7 @@ toto::Task<> caller(toto::TaskQueue& queue) {
   expect(handle.valid(), "the handle stands for the task");
   const ThreadAndValue result = co_await handle;
 
-  expect(result.second == 49, "the await gives what the function returned");
+  expect(result.second == 49, "co_await yields what the function returned");
   expect(result.first != loop_thread, "the function ran on a worker");
   expect(std::this_thread::get_id() == loop_thread, "the coroutine continues on the loop's thread");
 
@@ -43,8 +43,8 @@ toto::Task<> caller(toto::TaskQueue& queue) {
   } catch (const std::domain_error& error) {
     message = error.what();
   }
-  expect(message == "nothing divides by zero", "what the function threw comes out of the await");
-  expect(std::this_thread::get_id() == loop_thread, "on the same thread as ever");
+  expect(message == "nothing divides by zero", "what the function threw comes out of co_await");
+  expect(std::this_thread::get_id() == loop_thread, "on the same thread as before");
 
   bool taken = false;
   try {
@@ -61,6 +61,6 @@ int main() {
   loop.run_sync(caller(queue));
 
   // Without a coroutine: block for the result.
-  expect(queue.yield_task(reciprocal, 1).get() == 1, "get() waits on a thread of one's own");
+  expect(queue.yield_task(reciprocal, 1).get() == 1, "get() blocks the calling thread");
   expect(toto::sync_wait(queue.yield_task(reciprocal, 1)) == 1, "and so does sync_wait, for anything awaitable");
 }

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Compiles every C++ block in README.md, docs/*.md and the comments of the headers, and runs those that are complete
+# Compiles every C++ block in README.md, docs/ and the comments of the headers, and runs those that are complete
 # programs.
 #
 #   tests/snippets.sh [--list] [FILE...]    the default is all of them; --list shows what the compiler would get
 #
-# In a comment of a header, a program is a run of indented lines ("//   int main() {") that has a main. In a document,
-# a block fenced with ```cpp is one of these:
+# In a comment of a header, a block is a run of lines that are indented by three or more ("//   auto lease = ..."), one of
+# which ends like C++: in a semicolon or a brace. In a document, a block is fenced with ```cpp. It is one of these:
 #
 #   - a complete program, if it has a main: compiled, linked, run; it has 20 seconds to exit with 0;
 #   - namespace-scope code, if its info string is ```cpp declarations: compiled;
@@ -17,7 +17,9 @@
 #
 #   <!-- given: toto::TaskQueue queue(4); -->
 #
-# "given" text that is a whole number of lines may begin with #include lines. A block that cannot be compiled says why:
+# "given" text that is a whole number of lines may begin with #include lines. In a header it stands in lines of their
+# own right before the comment ("// given: toto::TaskQueue queue(4);"), and the header itself is included. A block that
+# cannot be compiled says why:
 # ```cpp no-compile: shows the error. Other info strings that begin with cpp or c++ are refused.
 #
 # CXX and CXXFLAGS choose the compiler, JOBS how many run at once.
@@ -55,6 +57,11 @@ compile_one() {
       [ $status -eq 0 ] || echo "exit code $status" >> "$log"
     fi
   else
+    prelude=$(dirname "$snippet")/prelude.hpp
+    if [ "$action" = precompile ]; then
+      exec "$CXX" ${CXXFLAGS:-} $flags -x c++-header "$snippet" -o "$snippet.gch" > "$log" 2>&1
+    fi
+    [ ! -e "$prelude.gch" ] || flags="$flags -include $prelude"
     "$CXX" ${CXXFLAGS:-} $flags -fsyntax-only "$snippet" > "$log" 2>&1 || status=1
   fi
   if [ $status -eq 0 ]; then
@@ -78,7 +85,7 @@ if [ "${1:-}" = --list ]; then
 fi
 if [ $# -eq 0 ]; then
   cd "$root"
-  for file in README.md docs/*.md include/toto/*.hpp include/toto/testing/*.hpp; do
+  for file in README.md docs/*.md docs/how-to/*.md $(find include -name '*.hpp' | LC_ALL=C sort); do
     [ ! -f "$file" ] || set -- "$@" "$file"
   done
 fi
@@ -94,7 +101,7 @@ trap 'exit 1' HUP INT TERM
 # Writes each block into a file of its own that the compiler can take. Line numbers in diagnostics are those of the
 # document.
 awk -v work="$work" '
-  function flush_block(   file, action, coroutine, name) {
+  function flush_block(   own, action, coroutine, name) {
     name = sprintf("%s/%03d.cpp", work, ++blocks)
     if (info ~ /^cpp no-compile: ./) { skipped++; blocks--; return }
     if (info != "cpp" && info != "cpp declarations") {
@@ -108,6 +115,10 @@ awk -v work="$work" '
     if (action == "compile") {
       # Complete programs include what they need, and show it; the others get all of this.
       printf "%s", prelude > name
+      if (header) {
+        own = source; sub(/^.*include\//, "", own)
+        print "#include <" own ">" > name
+      }
       while (match(given, /(^|\n)[ ]*#include [^\n]*\n/)) {
         print substr(given, RSTART, RLENGTH) > name
         given = substr(given, 1, RSTART - 1) "\n" substr(given, RSTART + RLENGTH)
@@ -131,6 +142,8 @@ awk -v work="$work" '
           "string string_view thread tuple utility variant vector", headers, " ")
     prelude = "#include <toto/tasks.hpp>\n"
     for (i = 1; i in headers; i++) prelude = prelude "#include <" headers[i] ">\n"
+    printf "// precompile prelude\n%s", prelude > work "/prelude.hpp"
+    close(work "/prelude.hpp")
     prelude = prelude "using namespace std::chrono_literals;\n"
   }
   FNR == 1 {
@@ -138,6 +151,7 @@ awk -v work="$work" '
     inside = 0; in_given = 0; given = ""; source = FILENAME
     header = FILENAME ~ /\.hpp$/; body = ""; info = "cpp"
   }
+  header && sub(/^[ ]*\/\/ given: /, "") { given = given $0 "\n"; next }
   header && /^[ ]*\/\/\/?(   .*)?$/ {
     if (body == "") { place = FILENAME ":" FNR; first_line = FNR }
     sub(/^[ ]*\/\/\/?/, "")
@@ -146,8 +160,9 @@ awk -v work="$work" '
     next
   }
   header {
-    if (body ~ /(^|\n)int main\(/) flush_block()
+    if (body ~ /[;{}][ ]*(\/\/[^\n]*)?\n/) flush_block()
     body = ""
+    if ($0 !~ /^[ ]*\/\//) given = ""
     next
   }
   # A fence may be indented (in a list); its indentation is taken off the block.
@@ -192,5 +207,7 @@ if [ $list -eq 1 ]; then
 fi
 
 [ -n "$(find "$work" -name '*.cpp')" ] || exit 0
+# What all but the complete programs include is compiled once, where the compiler can.
+"$0" --one "$work/prelude.hpp" || rm -f "$work/prelude.hpp.gch"
 jobs=${JOBS:-2}
 find "$work" -name '*.cpp' | LC_ALL=C sort | xargs -P "$jobs" -n 1 "$0" --one

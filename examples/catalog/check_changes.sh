@@ -3,9 +3,9 @@
 #
 # Checks what real trees seldom show: catalog/check_changes.sh CATALOG
 #
-# A small tree of its own with odd file names, links and the database itself in it, which then changes: files are
+# A small tree with odd file names, links and the database itself in it, which then changes: files are
 # added, rewritten, replaced, removed. After each step catalog has to agree with sha256sum, and hash no more than that.
-# Run by root, it goes on as nobody, because root may read everything.
+# If run by root, it continues as the user nobody, because root may read everything.
 
 set -eu
 export LC_ALL=C
@@ -115,7 +115,7 @@ grep -q "^  $tree/copy 2\$" "$work/list" || fail "a copy is missing among the du
 [ "$(wc -l < "$work/list")" -eq 3 ] || fail "hard links and empty files are no duplicates"
 echo "ok: duplicates"
 
-# What catalog reads, the file system tells by the times of access. They are recorded at each access while the content
+# The access times of the file system show what catalog reads. They are recorded at each access while the content
 # seems to be newer, even where that is not done otherwise.
 once=$work/once
 mkdir "$once"

@@ -17,8 +17,8 @@ namespace catalog {
 /// What the file system knows of a file without reading it.
 struct Stamp {
   std::int64_t size = 0;
-  std::int64_t modified_ns = 0;  // when the content last changed, or what somebody set it to
-  std::int64_t changed_ns = 0;   // when the content or the inode last changed; nobody can set it back
+  std::int64_t modified_ns = 0;  // when the content last changed, or as it was set
+  std::int64_t changed_ns = 0;   // when the content or the inode last changed; cannot be set
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
 };

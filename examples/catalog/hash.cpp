@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A file is hashed between two looks at its stamp. When they differ, somebody has written to it meanwhile and
-// the hash may be of a mixture that never existed, so it is read again, and given up as unsteady after a few
+// A file is hashed between two looks at its stamp. If they differ, the file was written to meanwhile and the hash
+// may be of a mixture that never existed, so the file is read again, and reported as unsteady after a few
 // attempts.
 
 #include "hash.hpp"

@@ -25,7 +25,7 @@ struct Meter {
 enum class Fate {
   hashed,
   unreadable,   // `error` says why
-  unsteady,     // somebody kept writing to it while it was read
+  unsteady,     // it kept changing while it was read
   gone,         // removed, or no regular file any more
   interrupted,  // the run ended first
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Ctrl-C ends a run in good order: whoever produces work asks `interrupted()` and produces no more, and what
-// has been hashed by then is kept. A second Ctrl-C kills, as usual.
+// Ctrl-C ends a run cleanly: code that produces work checks `interrupted()` and stops producing, and what has
+// been hashed by then is kept. A second Ctrl-C kills, as usual.
 
 #ifndef CATALOG_INTERRUPT_HPP
 #define CATALOG_INTERRUPT_HPP
@@ -11,7 +11,7 @@ namespace catalog {
 /// From now on SIGINT and SIGTERM only set the flag, once.
 void catch_interrupts();
 
-/// Whether a signal has come, or `interrupt` was called. Thread-safe.
+/// Whether a signal has arrived, or `interrupt` was called. Thread-safe.
 bool interrupted() noexcept;
 
 /// Ends the run in the same way from inside, when one part of it has failed. Thread-safe.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // catalog: keeps the SHA-256 of every file of a directory tree in a database. A real program, small enough to
-// read in one go, that uses each part of toto for what it is there for. Read scan.hpp next; file, walk, hash
-// and store, which do the work, know nothing of toto.
+// read in one go, that uses each part of toto for its purpose. Read scan.hpp next; file, walk, hash and store,
+// which do the work, do not depend on toto.
 
 #include <fmt/format.h>
 
@@ -36,7 +36,7 @@ catalog::Summary update(catalog::Scan& scan, catalog::Progress& progress) {
   }
   const catalog::Summary summary = loop.run_sync(scan.run());
   progress.clear();
-  return summary;  // and what was spawned ends with the loop
+  return summary;  // spawned coroutines end with the loop
 }
 
 void print_results(const catalog::Options& options, catalog::Scan& scan, const catalog::Summary& summary) {
@@ -52,7 +52,7 @@ void print_results(const catalog::Options& options, catalog::Scan& scan, const c
   }
 }
 
-/// With the queues it uses: they have ended when this returns.
+/// Makes the queues it uses; they have ended when this returns.
 void run(const catalog::Options& options, toto::QueueObserver* observer) {
   catalog::Progress progress;
   catalog::Scan scan(options, progress, observer);

@@ -20,7 +20,7 @@ struct Options {
   bool one_file_system = false;
 };
 
-/// What the arguments say. Ends the process for --help (0) and for arguments that make no sense (2).
+/// Parses the arguments. Ends the process for --help (0) and for invalid arguments (2).
 Options parse_options(int argc, char** argv);
 
 }  // namespace catalog

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The progress line: files, bytes, rate, time left. Drawn on stderr over and over in place if that is a
-// terminal, and not at all otherwise, so that a pipe or a log stays quiet. Messages go through here too, to
-// keep clear of the line. Used from the event loop's thread alone; the workers only add to the meter.
+// The progress line: files, bytes, rate, time left. Redrawn in place on stderr if that is a terminal,
+// and not drawn otherwise, so that a pipe or a log stays quiet. Messages are written through it, too, so that
+// they do not collide with the line. Used from the event loop's thread alone; the workers only add to the meter.
 
 #ifndef CATALOG_PROGRESS_HPP
 #define CATALOG_PROGRESS_HPP
@@ -23,7 +23,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Whether anybody sees it; if not, there is no need to count the tree in advance either.
+  /// Whether anyone sees it; if not, the tree need not be counted in advance either.
   bool visible() const noexcept { return visible_; }
 
   /// What the workers have hashed. Thread-safe.
@@ -54,7 +54,7 @@ class Progress {
     double effort() const noexcept;
   };
 
-  /// A rate that forgets: what happened three seconds ago weighs a third of what happens now.
+  /// A rate that decays: what happened three seconds ago weighs a third of what happens now.
   class Speed {
    public:
     void update(double done, Clock::time_point now);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What catalog prints when a run is over: the summary and, on request, one of the lists.
+// What catalog prints when a run has ended: the summary and, on request, one of the lists.
 
 #ifndef CATALOG_REPORT_HPP
 #define CATALOG_REPORT_HPP
@@ -15,10 +15,10 @@ namespace catalog {
 
 void print_summary(std::FILE* stream, const Options& options, const std::string& directory, const Summary& summary);
 
-/// A line a file, as sha256sum would print it.
+/// One line per file, as sha256sum prints it.
 void print_list(std::FILE* stream, Reader& reader, const PathRange& range);
 
-/// Groups of files with equal content, those that waste most first.
+/// Groups of files with equal content, the most wasteful first.
 void print_duplicates(std::FILE* stream, Reader& reader, const PathRange& range);
 
 }  // namespace catalog

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The coroutines. A lane takes a batch of the tree, has it compared with the database, has what differs
-// hashed, has the result written, and takes the next batch. There is one lane more than hash threads, so that
-// while each thread is busy with the last file of some lane, one lane is left to fetch more; and no more than
-// that, so that a tree of any size has at most `lanes * batch_size` files under way.
+// The coroutines. A lane takes a batch of the tree, compares it with the database, has what differs hashed, has
+// the result written, and takes the next batch. There is one lane more than hash threads, so that while each
+// thread is busy with the last file of some lane, one lane can fetch more; and no more than that, so that at
+// most `lanes * batch_size` files are in progress, whatever the size of the tree.
 
 #include "scan.hpp"
 
@@ -89,7 +89,7 @@ toto::Task<> Scan::work_through_batches_or_stop_all() {
   try {
     co_await work_through_batches();
   } catch (...) {
-    interrupt();  // when_all waits for the other lanes: let them come to an end
+    interrupt();  // when_all waits for the other lanes: make them end
     throw;
   }
 }
@@ -100,7 +100,7 @@ toto::Task<> Scan::work_through_batches() {
     for (const Problem& problem : batch->problems) {
       report_unreadable(problem.path, problem.error);
     }
-    // A handle first, then the await: GCC 12 must not see aggregates made inside a co_await (docs/guide.md).
+    // Handle first, then await: GCC 12 must not see aggregates made inside a co_await (docs/how-to/gcc-12.md).
     auto comparison = reader(&Reader::compare, *std::move(batch));
     Differences differences = co_await comparison;
     summary_.unchanged.files += differences.unchanged_files;
@@ -139,7 +139,7 @@ void Scan::settle(const FileToHash& file, const Outcome& outcome, Changes& chang
       changes.records.push_back({file.path, outcome.stamp, outcome.digest});
       return;
     case Fate::interrupted:
-      return;  // as if it had not been found: what the database says stays
+      return;  // as if it had not been found: its row in the database stays
     case Fate::unreadable:
       report_unreadable(file.path, outcome.error);
       break;

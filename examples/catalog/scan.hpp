@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// One run over the tree, and the part of catalog that uses toto: who works where, and how much may be under
-// way.
+// One run over the tree, and the part of catalog that uses toto: what runs where, and how much is in progress at
+// once.
 //
 //   event loop   all coroutines below, one thread, hence no locks
 //   "io"         the walker and the writer, each an AwaitableInstance: one call at a time, in order;
 //                the readers, an InstancePool: several at once
-//   "hash"       `hash_file`, a task a file, as many at once as --threads says
+//   "hash"       `hash_file`, one task per file, as many at once as --threads says
 
 #ifndef CATALOG_SCAN_HPP
 #define CATALOG_SCAN_HPP
@@ -27,9 +27,9 @@ namespace catalog {
 struct Summary {
   Totals hashed;
   Totals unchanged;
-  std::uint64_t removed = 0;     // rows of files that are not there any more, or cannot be read any more
+  std::uint64_t removed = 0;     // rows of files that no longer exist, or can no longer be read
   std::uint64_t unreadable = 0;  // files and directories
-  std::uint64_t unsteady = 0;    // files somebody kept writing to
+  std::uint64_t unsteady = 0;    // files that kept changing while they were read
   std::chrono::duration<double> duration{};
   Totals catalogued;  // in the database now
   DuplicateTotals duplicates;
@@ -37,7 +37,7 @@ struct Summary {
 
 class Scan {
  public:
-  /// `observer`, if any, is told what the queues do.
+  /// `observer`, if any, is notified of what the queues do.
   /// Throws: std::system_error, std::runtime_error naming the directory or the database that cannot be used.
   Scan(const Options& options, Progress& progress, toto::QueueObserver* observer);
 

@@ -16,7 +16,7 @@ namespace catalog {
 namespace {
 
 constexpr int busy_timeout_ms = 30'000;     // another run may be writing
-constexpr int application_id = 0x746f746f;  // "toto": tells a catalogue from other SQLite databases
+constexpr int application_id = 0x746f746f;  // "toto": distinguishes a catalogue from other SQLite databases
 constexpr int layout_version = 1;
 
 constexpr const char* schema = R"(

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The catalogue itself: one SQLite table of path, stamp and hash. Connections are not thread-safe, which is
-// what toto's wrappers are for: many `Reader`s stand in an InstancePool, the one `Writer` in an
-// AwaitableInstance (scan.hpp). Nothing here knows of that. Paths are kept as they are, bytes without an
-// encoding.
+// what toto's wrappers are for: scan.hpp puts many `Reader`s into an InstancePool and the one `Writer` into an
+// AwaitableInstance. Nothing here depends on that. Paths are stored as they are, bytes without an encoding.
 
 #ifndef CATALOG_STORE_HPP
 #define CATALOG_STORE_HPP
@@ -22,7 +21,7 @@ namespace catalog {
 
 using RowId = std::int64_t;
 
-/// A file whose content is not known, or not any more.
+/// A file whose content is not known, or no longer known.
 struct FileToHash {
   std::string path;
   RowId outdated = 0;  // the row that describes it as it was; 0: none
@@ -77,7 +76,7 @@ class Reader {
 
   /// All files in the order of their paths.
   void each_file(const PathRange& range, const std::function<void(const Record&)>& visit);
-  /// All files of which there are several, those that waste most first, a group together.
+  /// All files that have duplicates, grouped, the most wasteful groups first.
   void each_duplicate(const PathRange& range, const std::function<void(const Duplicate&)>& visit);
 
  private:
@@ -86,14 +85,14 @@ class Reader {
   SQLite::Statement slice_;
 };
 
-/// The connection that writes. One thread at a time, one at all.
+/// The connection that writes, of which there is only one. One thread at a time.
 class Writer {
  public:
   /// Creates the database if there is none.
   /// Throws: std::runtime_error naming the database if it cannot be opened or is not a catalogue.
   explicit Writer(const std::string& database);
 
-  /// All of it or, when it throws, nothing.
+  /// Writes all of it or, if it throws, nothing.
   void apply(const Changes& changes);
 
  private:

@@ -34,7 +34,7 @@ std::string hexadecimal(const Digest& digest);
 /// One line, with its newline, in the format of sha256sum, readable by `sha256sum -c`.
 std::string sha256sum_line(const Digest& digest, std::string_view path);
 
-/// Writes the text. Nothing happens if it cannot be written: std::ferror tells, when it matters.
+/// Writes the text. Errors are ignored; check std::ferror where it matters.
 void write(std::FILE* stream, std::string_view text);
 
 }  // namespace catalog

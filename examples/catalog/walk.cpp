@@ -57,8 +57,7 @@ bool may_be_a_file(const dirent& entry) {
   return entry.d_type == DT_REG || entry.d_type == DT_UNKNOWN;
 }
 
-/// Removed, or replaced by something else, since its directory was listed: no problem, just not there any
-/// more.
+/// Removed, or replaced by something else, since its directory was listed: not an error, the file is just gone.
 bool means_gone(int error) {
   return error == ENOENT || error == ENOTDIR || error == ELOOP;
 }
@@ -140,7 +139,7 @@ int Walker::enter(const std::string& prefix) {
     }
     errno = 0;
   }
-  const int error = errno;  // of readdir: what was listed before it is visited all the same
+  const int error = errno;  // of readdir: what was listed before it is still visited
   std::ranges::sort(level.names);
   levels_.push_back(std::move(level));
   return error;

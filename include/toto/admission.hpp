@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "detail/ground/text.hpp"
-#include "detail/queue/room_waiter.hpp"
+#include "detail/queue/room.hpp"
 #include "detail/task/join.hpp"
 #include "detail/task/submission.hpp"
 #include "runtime.hpp"
@@ -37,9 +37,10 @@ class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
     this->release();
   }
 
- private:
+ protected:
   ~AdmissionWait() override = default;
 
+ private:
   const Ref<QueueCore<Runtime>> core_;
 };
 
@@ -58,7 +59,7 @@ class [[nodiscard("destroying it gives the room back")]] Admission {
   }
   ~Admission() {
     if (core_) {
-      core_->return_reservation();
+      core_->unbook_room();
     }
   }
 
@@ -121,7 +122,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
 
   bool await_ready() {
     leave();
-    reserved_ = core_->reserve_until(Runtime::Clock::time_point::min());
+    reserved_ = core_->book_room_until(Runtime::Clock::time_point::min());
     return reserved_;
   }
   template <class Promise>
@@ -130,7 +131,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
     wait->arm(coroutine);
     static_cast<void>(wait->started());
     wait_ = wait;
-    if (core_->reserve_or_wait(*wait)) {  // if false, *this may be gone
+    if (core_->book_room_or_wait(*wait)) {  // if false, *this may be gone
       reserved_ = true;
       return false;
     }
@@ -153,11 +154,11 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
  private:
   void leave() noexcept {
     if (wait_ != nullptr) {
-      reserved_ = core_->withdraw(*wait_) || reserved_;
+      reserved_ = core_->leave_line(*wait_) || reserved_;
       std::exchange(wait_, nullptr)->abandon();
     }
     if (std::exchange(reserved_, false)) {
-      core_->return_reservation();
+      core_->unbook_room();
     }
   }
 

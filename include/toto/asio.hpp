@@ -7,6 +7,9 @@
 #define TOTO_ASIO_HPP
 
 #ifdef TOTO_BOOST_ASIO
+#if !__has_include(<boost/asio/version.hpp>)
+#error "toto/asio.hpp: TOTO_BOOST_ASIO is defined, but there is no Boost.Asio; without it, Asio is used"
+#endif
 #include <boost/asio/version.hpp>
 #if BOOST_ASIO_VERSION < 101900
 #error "toto/asio.hpp needs Boost 1.77 or newer"
@@ -23,6 +26,9 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/system_executor.hpp>
 #else
+#if !__has_include(<asio/version.hpp>)
+#error "toto/asio.hpp: there is no Asio; for Boost.Asio, define TOTO_BOOST_ASIO for all that includes this header"
+#endif
 #include <asio/version.hpp>
 #if ASIO_VERSION < 101900
 #error "toto/asio.hpp needs Asio 1.19 or newer"
@@ -43,6 +49,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -61,12 +68,20 @@
 #define TOTO_DETAIL_ASIO boost_asio
 namespace toto::inline v0_1::detail::inline boost_asio {
 namespace net = boost::asio;
-}
+inline constexpr std::string_view kOtherAsio = "asio::";
+}  // namespace toto::inline v0_1::detail::inline boost_asio
+#define TOTO_DETAIL_OTHER_ASIO                                                                                  \
+  "toto: this token is Asio's, but with TOTO_BOOST_ASIO async_get is for Boost.Asio: give one of boost::asio, " \
+  "or do not define it"
 #else
 #define TOTO_DETAIL_ASIO standalone_asio
 namespace toto::inline v0_1::detail::inline standalone_asio {
 namespace net = asio;
-}
+inline constexpr std::string_view kOtherAsio = "boost::asio::";
+}  // namespace toto::inline v0_1::detail::inline standalone_asio
+#define TOTO_DETAIL_OTHER_ASIO                                                                                \
+  "toto: this token is Boost.Asio's, but async_get is for Asio: define TOTO_BOOST_ASIO before toto/asio.hpp " \
+  "is included"
 #endif
 
 namespace toto::inline v0_1 {
@@ -315,9 +330,10 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
 /// The completion signature of async_get().
 template <class T>
 struct AsioSignature {
-  static_assert(std::is_default_constructible_v<T>,
-                "toto: async_get passes a default-constructed result along with an exception, as Asio's co_spawn does: "
-                "let the task return a std::optional, a pointer, or another type that can be default-constructed");
+  static_assert(
+      std::is_default_constructible_v<T>,
+      "toto: async_get passes a default-constructed result along with an exception, as Asio does: let the task "
+      "return a std::optional or a pointer");
   using Type = void(std::exception_ptr, T);
 };
 template <>
@@ -325,16 +341,28 @@ struct AsioSignature<void> {
   using Type = void(std::exception_ptr);
 };
 
+/// Starts the wait when Asio says so. The executor is the one of handlers that have none: with it, adapters that need
+/// one of their own, as cancel_after() does for its timer, find one.
+struct AsioInitiation {
+  using executor_type = net::system_executor;
+  static executor_type get_executor() noexcept { return {}; }
+
+  template <class Handler, class T, class Runtime>
+  void operator()(Handler handler, TaskHandle<T, Runtime> handle) const {
+    AsioGet<T, Runtime, Handler>::start(handle, std::move(handler));
+  }
+};
+
 template <class T, class Runtime, class Token>
 auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
-  if (!handle.valid()) {
-    throw_no_task();
+  constexpr bool kForeign = detail::type_name<std::remove_cvref_t<Token>>().starts_with(kOtherAsio);
+  static_assert(!kForeign, TOTO_DETAIL_OTHER_ASIO);
+  if constexpr (!kForeign) {
+    if (!handle.valid()) {
+      throw_no_task();
+    }
+    return net::async_initiate<Token, typename AsioSignature<T>::Type>(AsioInitiation(), token, std::move(handle));
   }
-  return net::async_initiate<Token, typename AsioSignature<T>::Type>(
-      [](auto handler, TaskHandle<T, Runtime> moved) {
-        AsioGet<T, Runtime, decltype(handler)>::start(moved, std::move(handler));
-      },
-      token, std::move(handle));
 }
 
 }  // namespace TOTO_DETAIL_ASIO
@@ -350,7 +378,9 @@ inline namespace TOTO_DETAIL_ASIO {
 /// Until then that executor has outstanding work: an io_context keeps running. If its execution context is destroyed
 /// before, so is the handler, and the task runs on as if the handle had been dropped.
 /// Its cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if
-/// the task has not begun. The handler is called all the same, and told how the task has ended.
+/// the task has not begun. The handler is called all the same, and told how the task has ended. So Asio's cancel_after()
+/// ends the wait when the task has ended: one that runs has to look at its StopToken.
+/// The handler's associated allocator is not used: the task's end is posted, and memory released, on other threads.
 /// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations, and then the task
 /// runs on. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
 /// when the handler is to be posted, the process ends (std::terminate), since nobody could be told.
@@ -368,5 +398,6 @@ auto async_get(Handle&& handle, Token&& token) {
 }  // namespace toto::inline v0_1
 
 #undef TOTO_DETAIL_ASIO
+#undef TOTO_DETAIL_OTHER_ASIO
 
 #endif  // TOTO_ASIO_HPP

@@ -34,6 +34,7 @@ struct InstanceCall {
 
 }  // namespace detail
 
+// given: struct Counter { int increment() { return 1; } };
 /// Calls methods of one object in a task queue.
 ///
 ///   toto::AwaitableInstance counter(Counter{});
@@ -53,8 +54,8 @@ class AwaitableInstance {
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
   /// Calls run in `queue`: a queue, or the name of one, which is made with one thread if there is none. After it has
   /// closed they throw QueueClosed.
-  /// Throws: std::invalid_argument for a null instance, an empty name, or a queue with Overflow::caller_runs, which
-  /// could not keep the order; std::bad_alloc.
+  /// With T named, `instance` may be of a derived class.
+  /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
     requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
   explicit AwaitableInstance(Instance&& instance, QueueChoice<Runtime> queue = "pool")
@@ -62,9 +63,7 @@ class AwaitableInstance {
         core_(detail::Ref<Core>::share(&queue.core([](std::string_view name) -> Core& {
           return detail::QueueAccess::core(BasicTaskQueue<Runtime>::instance(name));
         }))),
-        lane_(detail::Ref<Lane>::adopt(new Lane(1))) {
-    core_->require_order("an AwaitableInstance");
-  }
+        lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
   /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
   /// object first. One that cannot be called like that is given a StopToken in front: a member function of its

@@ -46,14 +46,14 @@ class Duration {
   template <class TimePoint>
   constexpr TimePoint after(TimePoint from) const noexcept {
     if (is_never()) {
-      return TimePoint::max();
+      return (TimePoint::max)();
     }
     const auto step = std::chrono::duration_cast<typename TimePoint::duration>(nanoseconds());
-    if (step.count() > 0 && from > TimePoint::max() - step) {
-      return TimePoint::max();
+    if (step.count() > 0 && from > (TimePoint::max)() - step) {
+      return (TimePoint::max)();
     }
-    if (step.count() < 0 && from < TimePoint::min() - step) {
-      return TimePoint::min();
+    if (step.count() < 0 && from < (TimePoint::min)() - step) {
+      return (TimePoint::min)();
     }
     return from + step;
   }
@@ -61,9 +61,9 @@ class Duration {
   friend constexpr bool operator==(Duration, Duration) noexcept = default;
 
  private:
-  static constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
-  static constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min() + 1;
-  static constexpr std::int64_t kNan = std::numeric_limits<std::int64_t>::min();
+  static constexpr std::int64_t kMax = (std::numeric_limits<std::int64_t>::max)();
+  static constexpr std::int64_t kMin = (std::numeric_limits<std::int64_t>::min)() + 1;
+  static constexpr std::int64_t kNan = (std::numeric_limits<std::int64_t>::min)();
 
   explicit constexpr Duration(std::int64_t count) noexcept : count_(count) {}
 
@@ -115,11 +115,11 @@ constexpr Duration time_between(std::chrono::time_point<Clock, From> from,
   }
   const std::int64_t begun = Duration(from.time_since_epoch()).nanoseconds().count();
   const std::int64_t ended = end.nanoseconds().count();
-  if (begun < 0 && ended > std::numeric_limits<std::int64_t>::max() + begun) {
+  if (begun < 0 && ended > (std::numeric_limits<std::int64_t>::max)() + begun) {
     return Duration::never();
   }
-  if (begun > 0 && ended < std::numeric_limits<std::int64_t>::min() + begun) {
-    return std::chrono::nanoseconds::min();
+  if (begun > 0 && ended < (std::numeric_limits<std::int64_t>::min)() + begun) {
+    return (std::chrono::nanoseconds::min)();
   }
   return std::chrono::nanoseconds(ended - begun);
 }

@@ -26,11 +26,14 @@ namespace toto::inline v0_1 {
 
 /// A loop for one thread, which is whichever calls run() or run_sync().
 ///
-/// Lifetime: the destructor destroys spawned coroutines that have not ended and drops posted functions; any other
-/// coroutine that would come back continues as if it had no home: on the worker that finishes what it waits for, on a
-/// worker of that queue if its task is over already, or, after sleep_for and where there is no such queue or it has
-/// ended, on the thread of the timers. The destructor resumes it itself only where that thread cannot be started, and
-/// after a queue's call() whose queue has ended.
+/// Lifetime: the destructor destroys the coroutines that the loop has started and that wait on it, and drops posted
+/// functions. One that is away, on a queue or another executor to which it has moved, is not touched: it runs on without
+/// a home, and frees itself at its end. Any other coroutine that would come back continues as if it had no home: on the
+/// worker that finishes what it waits for, on a worker of that queue if its task is over already, or, after sleep_for
+/// and where there is no such queue or it has ended, on the thread of the timers. The destructor resumes it itself only
+/// where that thread cannot be started, and after a queue's call() whose queue has ended.
+/// In what the loop runs, the destructor returns at once, and run() does the rest before it returns. On another thread it
+/// makes run() return, and blocks until it has.
 /// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
 /// time.
 template <class Runtime = StdRuntime>
@@ -46,26 +49,33 @@ class BasicEventLoop {
   /// Blocks: until then.
   /// Throws: what a posted function or a spawned coroutine threw; what else is there waits for the next run().
   /// std::logic_error if the loop is running already.
-  void run() {
-    core_->run([] {}, [this] { return core_->empty_locked(); });
-  }
+  void run() { core_->run_all(); }
 
-  /// Makes run() return after what it is doing now; what is posted stays until it runs again. Thread-safe.
+  /// Makes run() return after what it is doing now; what is posted stays until it runs again. A request made while
+  /// the loop does not run is kept for the next run(), which returns at once, or the next run_sync(), which throws
+  /// Error. It ends one run. Thread-safe.
   void stop() noexcept { core_->stop(); }
 
   /// Runs the loop until `awaitable` is done; gives its result or throws what it threw.
   /// Blocks: until then.
-  /// Throws: also toto::Error if the loop was stopped before, and what run() throws. If the loop is running already,
-  /// nothing of the awaitable has begun.
+  /// Throws: also toto::Error if the loop is stopped or destroyed first: the awaitable has begun then, and what awaits it
+  /// here is destroyed, unless it is away; and what run() throws. If the loop is running already, nothing has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
-    return run_root(detail::await_one(awaitable));
+    using A = std::remove_cvref_t<Awaitable>;
+    if constexpr (detail::IsTask<A>::value && std::is_rvalue_reference_v<Awaitable&&>) {
+      return core_->run_one(static_cast<Task<typename A::value_type>&&>(awaitable));
+    } else {
+      return core_->run_one(detail::await_one(awaitable));
+    }
   }
 
-  /// Calls `fn()` on the loop's thread, behind what is posted already. Thread-safe.
+  /// Calls `fn()` on the loop's thread, behind what is posted already. If it returns a Task, that is run to its end as
+  /// if it had been spawned, and `fn` is kept until then; so it is with call_later and the timers. Thread-safe.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
+    require_callable<F>();
     detail::check_callable(fn);
     core_->post_function(std::forward<F>(fn));
   }
@@ -85,7 +95,7 @@ class BasicEventLoop {
   }
 
   /// The same after each `period`, above 0, until the timer is stopped or destroyed. Times that pass while the loop is
-  /// busy or does not run are left out, and the following are kept.
+  /// busy or does not run, or while the Task of a call has not ended, are left out, and the following are kept.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
     detail::check_period(period);
@@ -116,50 +126,20 @@ class BasicEventLoop {
  private:
   using Core = detail::LoopCore<Runtime>;
 
-  struct Root : detail::Continuation {
-    Core& core;
-    bool ended = false;
-    bool collected = false;  // the loop's thread only
-
-    explicit Root(Core& loop) noexcept : core(loop) {
-      this->run = [](detail::Continuation& node, detail::Turn) noexcept { static_cast<Root&>(node).collected = true; };
-    }
-    /// On the coroutine's own stack, on whatever thread: the loop has to be told.
-    static void end(void* context) noexcept {
-      auto& self = *static_cast<Root*>(context);
-      self.ended = true;
-      self.core.post(self);
-    }
-  };
+  template <class F>
+  static consteval void require_callable() {
+    static_assert(std::is_invocable_v<std::decay_t<F>&>,
+                  "toto: a loop calls fn without arguments: let a lambda capture them");
+  }
 
   template <class F>
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
+    require_callable<F>();
     detail::check_callable(fn);
     auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
     timer->arm();
     return detail::TimerAccess::adopt<Runtime>(timer.leak());
-  }
-
-  template <class T>
-  T run_root(Task<T> task) {
-    Root root(*core_);
-    struct Withdraw {
-      Root& root;
-      ~Withdraw() {
-        if (root.ended && !root.collected) {
-          root.core.withdraw(root);
-        }
-      }
-    };
-    {
-      const Withdraw when_stopped{root};
-      const auto start = [&] { detail::TaskAccess::start(task, &Root::end, &root); };
-      if (!core_->run(start, [&root] { return root.collected; })) {
-        throw Error("toto: the event loop was stopped before run_sync was done");
-      }
-    }
-    return detail::TaskAccess::take(task);
   }
 
   detail::Ref<Core> core_;

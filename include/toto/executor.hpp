@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "detail/executor/executor_core.hpp"
@@ -88,6 +89,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     return true;
   }
   void announce(std::uint64_t ticket) noexcept override {
+    const InPost<Runtime> here;
     executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
   }
 
@@ -97,7 +99,9 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     return true;
   }
 
-  typename ExecutorCore<Runtime>::Identity identity() const noexcept override { return {&executor_, &type_}; }
+  typename ExecutorCore<Runtime>::Identity identity() const noexcept override {
+    return {std::addressof(executor_), &type_};
+  }
 
  private:
   static void run_one(ExecutorCore<Runtime>& core, std::uint64_t ticket) noexcept {
@@ -132,7 +136,8 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 ///
 /// It never dangles for the library's own queues and loops: one that has ended is noticed, and the coroutine continues
 /// as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and every call of its post().
+/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues whose tasks are
+/// waited for, or their wait_idle(): from then on nobody is in its post() any more.
 /// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
 template <class Runtime>
 class BasicExecutorRef {
@@ -196,6 +201,7 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
       detail::Ref<detail::ExecutorCore<Runtime>>::share(detail::ThreadContext<Runtime>::current().executor));
 }
 
+// given: struct Window { void post(toto::Resumption) noexcept {} void run() {} } window;
 /// Says that this thread runs on an executor of the program's own, as long as the scope exists: what suspends meanwhile
 /// comes back to it. For the thread that runs a toolkit's event loop:
 ///
@@ -211,6 +217,8 @@ class BasicExecutorScope {
   /// Throws nothing itself; the reference to an executor of the program's own may (std::bad_alloc).
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::ExecutorAccess::core(executor_).get()) {}
+  /// Blocks: while the thread of the timers is in the executor's post().
+  ~BasicExecutorScope() { detail::wait_until_posted<Runtime>(); }
   BasicExecutorScope(const BasicExecutorScope&) = delete;
   BasicExecutorScope& operator=(const BasicExecutorScope&) = delete;
 

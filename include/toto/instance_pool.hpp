@@ -121,8 +121,8 @@ class InstancePool {
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
-    static_assert(std::is_invocable_r_v<bool, std::decay_t<F>&, T&>,
-                  "toto: validate takes a callable that is given an instance and says whether it is good");
+    static_assert(detail::Verdict<std::decay_t<F>&, T&>,
+                  "toto: validate takes a callable that is given an instance and returns a bool: whether it is good");
     core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
   }
 
@@ -132,10 +132,9 @@ class InstancePool {
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
-    static_assert(
-        detail::ReturnHook<std::decay_t<F>&, T>,
-        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, "
-        "or whether the instance is good");
+    static_assert(detail::ReturnHook<std::decay_t<F>&, T>,
+                  "toto: on_return takes a callable that is given an instance, or that and a bool, and returns "
+                  "nothing, or a bool: whether the instance is good");
     core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
   }
 

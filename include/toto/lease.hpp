@@ -5,6 +5,7 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
+#include <memory>
 #include <utility>
 
 #include "detail/ground/ref.hpp"
@@ -53,7 +54,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// The instance.
   /// Throws: NoState if there is none: moved from, released or discarded.
   T* operator->() const {
-    require();
+    require_instance();
     return get_instance();
   }
   T& operator*() const& { return *operator->(); }
@@ -68,7 +69,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// in a queue: a transaction that gets the instance joins its queue beyond the bound, and does not run here.
   /// Throws: NoState if there is none.
   void release() {
-    require();
+    require_instance();
     const Lease ended(std::move(*this));
   }
 
@@ -76,7 +77,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// forgotten. Without a factory the pool is smaller from now on, and after its last instance it is closed.
   /// Throws: NoState if there is none.
   void discard() {
-    require();
+    require_instance();
     pool_->discard(*std::exchange(instance_, nullptr), &PoolStats::discarded);
     pool_ = {};
   }
@@ -94,7 +95,7 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
 
  private:
   T* get_instance() const noexcept { return static_cast<T*>(instance_->object); }
-  void require() const {
+  void require_instance() const {
     if (instance_ == nullptr) {
       throw NoState("toto: this Lease holds no instance: it was moved from, released or discarded");
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a queue is set up. Options are aggregates of trivially destructible members, so that a temporary of them is safe
-// inside a co_await expression on GCC 12 (see docs/guide.md, "GCC 12 and temporaries").
+// inside a co_await expression on GCC 12 (see docs/how-to/gcc-12.md).
 
 #ifndef TOTO_OPTIONS_HPP
 #define TOTO_OPTIONS_HPP
@@ -27,8 +27,6 @@ enum class Pending {
 enum class Overflow {
   block,           ///< waits for room; a thread of the queue itself never waits: its tasks go beyond the bound
   reject,          ///< throws QueueFull
-  caller_runs,     ///< runs the task in the adder's thread: it alone gives up the order of tasks, thread_count, and a
-                   ///< view's bound
   discard_oldest,  ///< of the tasks of the lowest priority, completes the one that has waited longest with
                    ///< TaskCancelled (ageing does not count); one that waits in a view with a bound only if there is no
                    ///< other; if all room is booked by Admissions, the task goes beyond the bound
@@ -43,7 +41,7 @@ struct QueueOptions {
   /// Not empty. Copied by the queue's constructor.
   std::string_view name = "TaskQueue";
   /// The most tasks that wait for a thread, 1 or more. Continuations of coroutines do not count.
-  std::size_t max_queued = std::numeric_limits<std::size_t>::max();
+  std::size_t max_queued = (std::numeric_limits<std::size_t>::max)();
   /// What adding to a full queue does.
   Overflow overflow = Overflow::block;
   /// A task that has waited this long counts as one level more urgent, after twice this long as two, and so on; above
@@ -58,6 +56,10 @@ struct QueueOptions {
   /// Keeps a list of all tasks that are not over, with their names and ages, for dump(). Costs an allocation and three
   /// visits to the queue's lock for each task.
   bool track_tasks = false;
+  /// The queue's threads block asynchronous signals, so that handlers never run on them and no system call of a task is
+  /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of whoever added the
+  /// task for which it was started, as a std::thread would. POSIX only.
+  bool block_signals = false;
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 
@@ -118,7 +120,7 @@ TOTO_COLD inline void check_options(const QueueOptions& options) {
   }
   if (options.overflow < Overflow::block || options.overflow > Overflow::discard_oldest) {
     refuse_argument({"toto: overflow is ", Digits(static_cast<int>(options.overflow)),
-                     "; give Overflow::block, reject, caller_runs or discard_oldest"});
+                     "; give Overflow::block, reject or discard_oldest"});
   }
   check_duration(options.ageing, "ageing");
   if (options.ageing == Duration()) {

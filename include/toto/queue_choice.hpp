@@ -6,6 +6,7 @@
 #define TOTO_QUEUE_CHOICE_HPP
 
 #include <concepts>
+#include <cstddef>
 #include <string_view>
 
 #include "options.hpp"
@@ -28,6 +29,8 @@ class QueueChoice {
   QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
     detail::check_name(name_, "queue");
   }
+
+  QueueChoice(std::nullptr_t) = delete;  // no name; leave it out for the default queue
 
   /// For the library only: `named(name)` gives the core of the queue of that name, which is empty for the default.
   template <class Named>

@@ -23,6 +23,8 @@ namespace detail {
 struct ViewAccess;
 }
 
+// given: toto::TaskQueue queue; toto::StopToken token;
+// given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
 /// Adds tasks to a queue with a bound of its own, a priority, a deadline or a stop token.
 ///
 ///   auto reports = queue.limited(2, "reports");      // at most two of them run at a time, on the queue's threads
@@ -47,7 +49,7 @@ class QueueView {
   /// As BasicTaskQueue::try_add_task.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) const {
-    return try_add_until(Runtime::Clock::time_point::min(), std::forward<F>(fn), std::forward<Args>(args)...);
+    return try_add_until((Runtime::Clock::time_point::min)(), std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// As BasicTaskQueue::try_add_task_for.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "detail/executor/executor_core.hpp"
+#include "detail/executor/whereabouts.hpp"
 #include "detail/queue/home.hpp"
 #include "detail/task/join.hpp"
 #include "executor.hpp"
@@ -26,7 +27,7 @@ class Move final : public Join<Runtime> {
  public:
   explicit Move(Home<Runtime> home) noexcept : Join<Runtime>(1, 1, std::move(home)) {}
 
- private:
+ protected:
   ~Move() override = default;
 };
 
@@ -43,23 +44,25 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   }
 
   bool await_ready() const noexcept {
-    return !executor_ || is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
+    return !executor_ || detail::is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
   }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     auto* const move = new Move<Runtime>(Home<Runtime>(core()));
     move_ = move;
+    journey_.begin(coroutine);
     move->arm(coroutine);
     static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }
-  void await_resume() noexcept {}
+  void await_resume() noexcept { journey_.end<Runtime>(); }
 
  private:
   const Ref<ExecutorCore<Runtime>>& core() const noexcept { return ExecutorAccess::core(executor_); }
 
   BasicExecutorRef<Runtime> executor_;
   Move<Runtime>* move_ = nullptr;
+  Journey journey_;
 };
 
 }  // namespace detail

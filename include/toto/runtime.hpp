@@ -12,8 +12,10 @@
 #include <compare>
 #include <cstddef>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <version>
 
@@ -24,6 +26,10 @@
 #define TOTO_DETAIL_POSIX 1
 #include <pthread.h>
 #include <signal.h>
+#if defined(__ELF__)
+#define TOTO_DETAIL_UNLOADS 1  // the system can take a shared library out of a process
+#include <semaphore.h>
+#endif
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -46,6 +52,14 @@
 #if !defined(TOTO_DETAIL_FUTEX)
 #include <condition_variable>
 #include <mutex>
+#endif
+#if defined(TOTO_DETAIL_UNLOADS)
+#include <new>
+
+namespace toto::inline v0_1::detail {
+// Of the Itanium C++ ABI. The function is called at exit, or when the library is unloaded whose address this is.
+extern "C" int __cxa_atexit(void (*function)(void*), void* argument, void* library) noexcept;
+}  // namespace toto::inline v0_1::detail
 #endif
 
 namespace toto::inline v0_1 {
@@ -110,12 +124,12 @@ struct StdRuntime {
 #else
   class Parker {
    public:
-    void park() { park_until(Clock::time_point::max()); }
+    void park() { park_until((Clock::time_point::max)()); }
 
     bool park_until(Clock::time_point deadline) {
       std::unique_lock lock(mutex_);
       const auto has_token = [this] { return token_.load(std::memory_order_relaxed); };
-      if (deadline == Clock::time_point::max()) {
+      if (deadline == (Clock::time_point::max)()) {
         wakened_.wait(lock, has_token);
       } else {
         wakened_.wait_until(lock, deadline, has_token);
@@ -145,24 +159,42 @@ struct StdRuntime {
     Thread() noexcept = default;
 
     /// Starts `body`, a callable without arguments. The name is cut to what the system shows (15 characters on Linux)
-    /// by the caller. The thread starts with asynchronous signals blocked: they are for the program's own threads.
+    /// by the caller. With `block_signals` the thread blocks asynchronous signals from its first instant. Otherwise it
+    /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that it
+    /// would have without.
     ///
     /// Throws: std::system_error if the system has no thread to give.
     template <class Body>
-    Thread(std::string name, Body body) : thread_(start(std::move(name), std::move(body))) {}
+    Thread(std::string name, Body body, bool block_signals = false)
+        : thread_(start(std::move(name), std::move(body), block_signals)) {}
 
     bool joinable() const noexcept { return thread_.joinable(); }
     void join() { thread_.join(); }
     void detach() { thread_.detach(); }
 
    private:
+    // std::thread is given a function and a pointer, no type of this library's. From a shared library that hides its
+    // symbols GCC exports what std::thread makes of a closure: the thread would run the code of whoever else exports
+    // the same, the program's say, which has other thread-locals.
     template <class Body>
-    static std::thread start(std::string name, Body body) {
-      const BlockedSignals while_starting;
-      return std::thread([name = std::move(name), body = std::move(body)]() mutable {
-        set_current_name(name);
-        body();
-      });
+    static std::thread start(std::string name, Body body, bool block_signals) {
+      const StartingSignals signals(block_signals);
+      struct Start {
+        std::string name;
+        Body body;
+        SignalMask mask;
+      };
+      auto start = std::make_unique<Start>(Start{std::move(name), std::move(body), signals.of_new_thread()});
+      std::thread thread(
+          +[](void* memory) {
+            const std::unique_ptr<Start> mine(static_cast<Start*>(memory));
+            mine->mask.take();
+            set_current_name(mine->name);
+            mine->body();
+          },
+          static_cast<void*>(start.get()));
+      static_cast<void>(start.release());
+      return thread;
     }
 
     static void set_current_name([[maybe_unused]] const std::string& name) noexcept {
@@ -173,39 +205,79 @@ struct StdRuntime {
 #endif
     }
 
-    // A new thread inherits the signal mask of the one that starts it. Faults of the thread's own stay open.
-    struct BlockedSignals {
 #if defined(TOTO_DETAIL_POSIX)
-      BlockedSignals() noexcept {
+    /// How a thread differs from the one that started it.
+    struct SignalMask {
+      bool blocks = false;  // what is asynchronous, on account of this library
+      sigset_t without{};   // its mask if it did not
+      bool changes = false;
+
+      void take() const noexcept {
+        if (blocks) {
+          Local<SignalMask, SignalMask>::get() = *this;
+        } else if (changes) {
+          pthread_sigmask(SIG_SETMASK, &without, nullptr);
+        }
+      }
+    };
+
+    /// Blocks signals while a thread is being started whose mask differs from that of the starting one, for it inherits
+    /// that. Faults of a thread's own stay open.
+    class StartingSignals {
+     public:
+      explicit StartingSignals(bool block) noexcept {
+        const SignalMask& here = Local<SignalMask, SignalMask>::get();
+        if (!block && !here.blocks) {
+          return;
+        }
         sigset_t blocked;
         sigfillset(&blocked);
         for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
           sigdelset(&blocked, fault);
         }
         pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+        mask_ = {block, here.blocks ? here.without : before_, true};
       }
-      ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-      BlockedSignals(const BlockedSignals&) = delete;
-      BlockedSignals& operator=(const BlockedSignals&) = delete;
+      ~StartingSignals() {
+        if (mask_.changes) {
+          pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        }
+      }
+      StartingSignals(const StartingSignals&) = delete;
+      StartingSignals& operator=(const StartingSignals&) = delete;
+
+      const SignalMask& of_new_thread() const noexcept { return mask_; }
 
      private:
-      sigset_t before_;
-#endif
+      SignalMask mask_;
+      sigset_t before_{};
     };
+#else
+    struct SignalMask {
+      void take() const noexcept {}
+    };
+    struct StartingSignals {
+      explicit StartingSignals(bool /*block*/) noexcept {}
+      static SignalMask of_new_thread() noexcept { return {}; }
+    };
+#endif
 
     std::thread thread_;
   };
 
-  /// One T for each thread and Tag. T has a constexpr default constructor. Behind a function that is never inlined:
+  /// One T for each thread and Tag. T has a constexpr default constructor, and no destructor: see at_thread_end().
+  /// Behind a function that is never inlined:
   /// compilers otherwise keep the address of a thread-local over a suspension, and the coroutine may wake up on another
   /// thread (LLVM issues 47179 and 63022).
   template <class T, class Tag>
   class Local {
    public:
-    TOTO_NOINLINE static T& get() noexcept { return value_; }
-
-   private:
-    static inline constinit thread_local T value_{};
+    TOTO_NOINLINE static T& get() noexcept {
+      static_assert(std::is_trivially_destructible_v<T>);
+      // Not a static member: with MinGW, two files that have one do not link.
+      static constinit thread_local T value{};
+      return value;
+    }
   };
 
   /// The one T of this process, made at its first use and never destroyed: threads that outlive main may use it.
@@ -237,8 +309,48 @@ struct StdRuntime {
 
   static unsigned processors() noexcept { return detail::processors(); }
 
-  /// Runs `drain` when the process exits normally.
-  static void at_exit(void (*drain)()) { std::atexit(drain); }
+  /// Runs `drain` when the process exits normally, or when the shared library that this code is in is unloaded.
+  /// Out of line: libraries that share this function share the drain, too, which is that of the one it is in.
+  TOTO_COLD static void at_exit(void (*drain)()) noexcept {
+#if defined(TOTO_DETAIL_UNLOADS)
+    static_cast<void>(thread_ends());  // what was registered first is called last: the drains still need it
+#endif
+    register_end(drain);
+  }
+
+  /// In a function given to at_exit(): the process goes on without this code, which must not have threads any more when
+  /// the function returns.
+  static bool unloading() noexcept {
+#if defined(TOTO_DETAIL_UNLOADS)
+    int posted = 1;
+    if (sem_t* const exit = exit_begun()) {
+      sem_getvalue(exit, &posted);
+    }
+    return posted == 0;
+#else
+    return false;
+#endif
+  }
+
+  /// Calls `end` when the calling thread ends; a thread has one such function. False: it will not be called.
+  ///
+  /// Where libraries can be unloaded, not by a thread-local with a destructor. The first of those in each thread waits
+  /// for the loader's lock, which is held by whoever loads or unloads a library and may wait for that thread; and it
+  /// keeps the library from being unloaded for as long as the thread lives.
+  TOTO_COLD static bool at_thread_end(void (*end)()) noexcept {
+#if defined(TOTO_DETAIL_UNLOADS)
+    const ThreadEnds& ends = thread_ends();
+    return ends.made && pthread_setspecific(ends.key, reinterpret_cast<const void*>(end)) == 0;
+#else
+    struct Guard {
+      void (*end)() = nullptr;
+      ~Guard() { end(); }
+    };
+    static thread_local Guard guard;
+    guard.end = end;
+    return true;
+#endif
+  }
 
   /// Whether `object` is a local variable of a function that the calling thread is in, and not in the frame of a
   /// coroutine, which another thread may continue. False where the system does not tell. Slow the first time.
@@ -255,7 +367,7 @@ struct StdRuntime {
       stack.ask();
     }
     constexpr std::compare_three_way compare;  // orders unrelated pointers, as < does not
-    return compare(object, stack.begin) >= 0 && compare(object, stack.end) < 0;
+    return std::is_gteq(compare(object, stack.begin)) && std::is_lt(compare(object, stack.end));
   }
 
   /// Calls the first function before each fork of this process, the second after it in the parent, the third in the
@@ -268,6 +380,50 @@ struct StdRuntime {
   }
 
  private:
+  static void register_end(void (*end)()) noexcept {
+    std::atexit(end);
+#if defined(TOTO_DETAIL_UNLOADS)
+    // Called before `end`, but at exit only: the semaphore is no library. It is the system's own function, and the
+    // semaphore is never freed, because this code may be gone by then. (Not null for the library: ThreadSanitizer then
+    // leaves out the argument.)
+    if (sem_t* const exit = exit_begun()) {
+      detail::__cxa_atexit(reinterpret_cast<void (*)(void*)>(reinterpret_cast<void (*)()>(&sem_post)), exit, exit);
+    }
+#endif
+  }
+
+#if defined(TOTO_DETAIL_UNLOADS)
+  /// Its value is 0 until the process exits. Null: there was no memory for it.
+  static sem_t* exit_begun() noexcept {
+    static sem_t* const semaphore = [] {
+      auto* const made = new (std::nothrow) sem_t;
+      if (made != nullptr) {
+        sem_init(made, 0, 0);
+      }
+      return made;
+    }();
+    return semaphore;
+  }
+
+  struct ThreadEnds {
+    pthread_key_t key{};
+    bool made = false;
+  };
+  static const ThreadEnds& thread_ends() noexcept {
+    static const ThreadEnds ends = [] {
+      ThreadEnds made;
+      made.made = pthread_key_create(&made.key, [](void* end) { reinterpret_cast<void (*)()>(end)(); }) == 0;
+      register_end([] {
+        if (unloading()) {
+          pthread_key_delete(thread_ends().key);  // threads that have used this code may live on
+        }
+      });
+      return made;
+    }();
+    return ends;
+  }
+#endif
+
   /// Where the calling thread keeps its local variables.
   struct Stack {
     const void* begin = nullptr;
@@ -306,5 +462,6 @@ using StopSource = StdRuntime::StopSource;
 #undef TOTO_DETAIL_POSIX
 #undef TOTO_DETAIL_ASAN
 #undef TOTO_DETAIL_FUTEX
+#undef TOTO_DETAIL_UNLOADS
 
 #endif  // TOTO_RUNTIME_HPP

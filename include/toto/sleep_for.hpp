@@ -25,7 +25,7 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
   SleepAwaiter& operator=(const SleepAwaiter&) = delete;
   ~SleepAwaiter() {
     if (home_) {
-      remove_timer(*home_, timer_);
+      detail::remove_timer(*home_, timer_);
     }
   }
 
@@ -41,7 +41,7 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
     timer_.deadline = length_.after(Runtime::Clock::now());
     home_ = Ref<ExecutorCore<Runtime>>::share(executor);
     try {
-      add_timer(*executor, timer_);  // *this may be gone after this line
+      detail::add_timer(*executor, timer_);  // *this may be gone after this line
     } catch (...) {
       home_ = {};
       throw;

@@ -8,17 +8,16 @@
 #define TOTO_TASK_HPP
 
 #include <coroutine>
-#include <cstdint>
 #include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
-#include "detail/ground/ref.hpp"
+#include "detail/executor/whereabouts.hpp"
 #include "detail/ground/result.hpp"
 #include "detail/ground/temporaries.hpp"
+#include "detail/ground/trampoline.hpp"
 #include "errors.hpp"
-#include "runtime.hpp"
 
 namespace toto::inline v0_1 {
 
@@ -39,19 +38,29 @@ struct TaskResult {
 };
 template <class T>
 struct TaskResult<Task<T>> {
-  using Type = T;
+  using Type = ResultOf<T>;
 };
 
-// GCC makes symmetric transfer a jump only when it optimises; at -O0 a loop that awaits tasks would pile up
-// stack frames. There the awaiter runs the child inside await_suspend and goes on itself if the child has
-// ended by then.
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
-inline constexpr bool kTransfers = false;
+// Clang makes a jump of a handle that await_suspend returns, whatever its options are (musttail). Elsewhere that depends
+// on options which no macro tells of, and a loop that awaits Tasks would pile up stack frames: there a Trampoline does
+// it. The promise is the same for both: a program may be made of files that different compilers have compiled.
+#if defined(__clang__)
+inline constexpr bool kJumps = true;
 #else
-inline constexpr bool kTransfers = true;
+inline constexpr bool kJumps = false;
 #endif
 
-class TaskPromiseBase {
+/// A coroutine that awaits, as a trampoline knows it.
+template <class Promise>
+Trampoline::Target jump_target(std::coroutine_handle<Promise> coroutine) noexcept {
+  if constexpr (std::is_base_of_v<Jumper, Promise>) {
+    return {coroutine, &coroutine.promise()};
+  } else {
+    return {coroutine, nullptr};
+  }
+}
+
+class TaskPromiseBase : public Jumper, public Traveller {
  public:
   /// Told, instead of a continuation, that the coroutine has ended. It is still on the caller's stack.
   using Ended = void (*)(void* context) noexcept;
@@ -63,69 +72,50 @@ class TaskPromiseBase {
     template <class Promise>
     TOTO_NOINLINE static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
       TaskPromiseBase& promise = self.promise();
-      if (promise.ended_ != nullptr) {
-        promise.ended_(promise.context_);  // the frame may be gone after this line
+      if (const Ended ended = promise.ended_) {
+        void* const context = promise.context_;
+        promise.settle();
+        ended(context);  // the frame may be gone before this line, and after it
         return std::noop_coroutine();
       }
-      if (promise.ends_in_its_start()) {
-        return std::noop_coroutine();
+      if (promise.awaiter_.jumper != nullptr) {
+        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // there is no other kind
       }
-      return promise.continuation_;
+      if constexpr (kJumps) {
+        return promise.awaiter_.coroutine;
+      } else {
+        return Trampoline::end(promise, promise.awaiter_);
+      }
     }
     static void await_resume() noexcept {}
   };
   static FinalAwaiter final_suspend() noexcept { return {}; }
 
   /// Somebody awaits or runs the coroutine already.
-  bool started() const noexcept { return ended_ != nullptr || continuation_; }
+  bool started() const noexcept { return ended_ != nullptr || awaiter_.coroutine; }
 
   void on_end(Ended ended, void* context) noexcept {
     ended_ = ended;
     context_ = context;
   }
 
-  /// Starts the coroutine `self`, whose promise this is, on behalf of `parent`.
-  std::coroutine_handle<> start_for(std::coroutine_handle<> parent, std::coroutine_handle<> self) noexcept {
-    continuation_ = parent;
-    return self;
-  }
-
-  /// The same for compilers without a jump. Returns true if the parent stays suspended.
-  /// Throws: std::bad_alloc.
-  bool run_for(std::coroutine_handle<> parent, std::coroutine_handle<> self) {
-    continuation_ = parent;
-    const auto start = Ref<Start>::adopt(new Start);
-    start_ = start;
-    self.resume();  // *this may be gone: the coroutine may have ended on another thread, and continued the parent there
-    start->returned = true;
-    return !start->ended;
+  /// Starts the coroutine `self`, whose promise this is, on behalf of `parent`. Returns what await_suspend returns.
+  template <class Parent>
+  auto start_for(std::coroutine_handle<Parent> parent, std::coroutine_handle<> self) {
+    const Trampoline::Target awaiter = detail::jump_target(parent);
+    awaiter_ = awaiter;
+    follow(detail::traveller_in(parent));
+    if constexpr (kJumps) {
+      return self;
+    } else {
+      return Trampoline::await(awaiter, {self, this});
+    }
   }
 
  private:
-  /// Shared by the promise and whoever starts the coroutine; only the thread that does looks into it.
-  struct Start final : RefCounted<StdRuntime> {
-    const void* thread = this_thread();
-    bool returned = false;
-    bool ended = false;
-
-    static const void* this_thread() noexcept { return &StdRuntime::Local<char, Start>::get(); }
-  };
-
-  /// The coroutine ends on the stack of run_for(), which then lets the parent go on.
-  bool ends_in_its_start() noexcept {
-    if (!start_ || start_->thread != Start::this_thread() || start_->returned) {
-      return false;
-    }
-    start_->ended = true;
-    return true;
-  }
-
-  std::coroutine_handle<> continuation_;
+  Trampoline::Target awaiter_;
   Ended ended_ = nullptr;
   void* context_ = nullptr;
-  /// Null where the compiler jumps. It is there all the same: a program may be made of files that are optimised and
-  /// of files that are not, and both have to see the same promise.
-  Ref<Start> start_;
 };
 
 /// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new
@@ -133,7 +123,7 @@ class TaskPromiseBase {
 template <class T, bool kOverAligned = (alignof(Result<T>) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)>
 class ResultPlace {
  public:
-  Result<T>* operator->() noexcept { return &result_; }
+  Result<T>* operator->() noexcept { return std::addressof(result_); }
 
  private:
   Result<T> result_;
@@ -146,6 +136,10 @@ class ResultPlace<T, true> {
  private:
   std::unique_ptr<Result<T>> result_ = std::make_unique<Result<T>>();
 };
+
+/// A U that a coroutine returns as a T, where that can only be copied.
+template <class U, class T>
+inline constexpr bool kCopied = std::is_same_v<std::remove_cvref_t<U>, T> && std::is_copy_constructible_v<T>;
 
 template <class T>
 class TaskPromise final : public TaskPromiseBase {
@@ -160,16 +154,22 @@ class TaskPromise final : public TaskPromiseBase {
   }
   template <class U = T>
   void return_value(U&& value)
-    requires std::is_convertible_v<U&&, T>
+    requires(std::is_convertible_v<U &&, T> || kCopied<U, T> || !kCanBeTaken<T>)
   {
-    result_->set_from([&]() -> T { return std::forward<U>(value); });
+    if constexpr (std::is_convertible_v<U&&, T>) {
+      result_->set_from([&]() -> T { return std::forward<U>(value); });
+    } else if constexpr (kCopied<U, T>) {
+      result_->set_from([&]() -> T { return std::as_const(value); });
+    } else {
+      detail::require_can_be_taken<T>();
+    }
   }
 
-  T take() { return result_->take(); }
+  ResultOf<T> take() { return result_->take(); }
   std::exception_ptr failure() noexcept { return result_->failure(); }
 
  private:
-  ResultPlace<T> result_;
+  ResultPlace<ResultOf<T>> result_;
 };
 
 template <>
@@ -200,6 +200,10 @@ struct TaskAccess;
 
 /// A coroutine that starts when it is awaited, and has one awaiter, which it continues when it ends.
 ///
+/// Awaiting takes no stack, whatever the compiler's options are: loops and recursion may go as far as memory does. (A
+/// chain whose innermost Task has waited takes some as it ends, where the compiler does not jump; destroying a chain that
+/// has not ended always does.)
+///
 /// T may be void, a reference or a move-only type. A Task is moved, not copied; destroying one that has not ended
 /// destroys the coroutine.
 /// Resumes on: the thread on which the coroutine ends; every suspension inside it comes back to where it was.
@@ -210,6 +214,7 @@ class [[nodiscard(
  public:
   using promise_type = detail::TaskPromise<T>;
   using value_type = T;
+  static_assert(detail::require_result<T>());
 
   /// An empty task, to assign to. Awaiting it throws NoState.
   Task() noexcept = default;
@@ -242,7 +247,7 @@ class [[nodiscard(
     explicit Awaiter(Coroutine coroutine) noexcept : coroutine_(coroutine) {}
 
     bool await_ready() const {
-      if (!coroutine_) {
+      if (coroutine_.address() == nullptr) {
         throw NoState("toto: this Task is empty: it was default-constructed or moved from");
       }
       if (coroutine_.promise().started() && !coroutine_.done()) {
@@ -252,13 +257,9 @@ class [[nodiscard(
     }
     template <class Parent>
     TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Parent> parent) {
-      if constexpr (detail::kTransfers) {
-        return coroutine_.promise().start_for(parent, coroutine_);
-      } else {
-        return coroutine_.promise().run_for(parent, coroutine_);
-      }
+      return coroutine_.promise().start_for(parent, coroutine_);
     }
-    T await_resume() { return coroutine_.promise().take(); }
+    detail::ResultOf<T> await_resume() { return coroutine_.promise().take(); }
 
    private:
     Coroutine coroutine_;
@@ -306,21 +307,23 @@ struct TaskResult<UnstoredTask<T>> {
 /// For whoever runs a task that nobody awaits: queues, loops, sync_wait.
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
-  /// frame is to be destroyed later.
+  /// frame is to be destroyed later. `starter`: the coroutine that starts it, if that is known.
   template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
-    if (!task.valid()) {
-      throw NoState("toto: this Task is empty: it was default-constructed or moved from");
-    }
-    if (task.coroutine_.promise().started() || task.coroutine_.done()) {
-      throw NoState("toto: this Task has run already, or is running: it runs once");
-    }
-    task.coroutine_.promise().on_end(ended, context);
-    task.coroutine_.resume();
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, const Traveller* starter = nullptr) {
+    check_startable(task);
+    task.coroutine_.promise().begin_where(starter);
+    resume(task, ended, context);
+  }
+  /// The same for whoever has to know whether it is away.
+  template <class T>
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
+    check_startable(task);
+    task.coroutine_.promise().begin_at_home(whereabouts);
+    resume(task, ended, context);
   }
   /// The result of a coroutine that has ended.
   template <class T>
-  static T take(Task<T>& task) {
+  static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
   /// What it threw, or null.
@@ -332,6 +335,22 @@ struct TaskAccess {
   template <class T>
   static bool ended(const Task<T>& task) noexcept {
     return task.coroutine_.done();
+  }
+
+ private:
+  template <class T>
+  static void check_startable(const Task<T>& task) {
+    if (!task.valid()) {
+      throw NoState("toto: this Task is empty: it was default-constructed or moved from");
+    }
+    if (task.coroutine_.promise().started() || task.coroutine_.done()) {
+      throw NoState("toto: this Task has run already, or is running: it runs once");
+    }
+  }
+  template <class T>
+  static void resume(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
+    task.coroutine_.promise().on_end(ended, context);
+    task.coroutine_.resume();
   }
 };
 

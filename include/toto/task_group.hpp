@@ -12,6 +12,7 @@
 
 #include "detail/gather/scope.hpp"
 #include "detail/gather/shared_children.hpp"
+#include "detail/ground/annotations.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "runtime.hpp"
@@ -51,20 +52,24 @@ class BasicTaskGroup {
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, as its yield_task does it; what it returns is dropped, but a Task is run to its
-  /// end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped, but
+  /// a Task is run to its end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
-  void add(Queue& queue, F&& fn, Args&&... args) {
-    using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
-    using Node = detail::HandleNode<typename Handle::value_type, Runtime>;
-    if (scope_->cancelled()) {
-      return;
+  void add(Queue&& queue, F&& fn, Args&&... args) {
+    constexpr bool kAdds = requires { queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...); };
+    static_assert(kAdds, "toto: a group adds tasks to a queue or to a view of one: group.add(queue, fn, args...)");
+    if constexpr (kAdds) {
+      using Handle = decltype(queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...));
+      using Node = detail::HandleNode<typename Handle::value_type, Runtime>;
+      if (scope_->cancelled()) {
+        return;
+      }
+      const auto node = detail::Ref<Node>::adopt(new Node());  // first: once the task is added, nothing may fail
+      auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
+      node->adopt(handle);
+      start(*node);
     }
-    const auto node = detail::Ref<Node>::adopt(new Node());  // first: once the task is added, nothing may fail
-    auto handle = queue.yield_task(std::forward<F>(fn), std::forward<Args>(args)...);
-    node->adopt(handle);
-    start(*node);
   }
 
   /// Cancels the group. This alone is no failure: with_task_group() gives the body's result, and TaskCancelled from the
@@ -134,8 +139,10 @@ class GroupScope final : public Scope<Runtime> {
     }
   }
 
- private:
+ protected:
   ~GroupScope() override = default;
+
+ private:
   void stop() noexcept override { stop_.request_stop(); }
   void wake_blocked() noexcept override { parker_.unpark(); }
 
@@ -178,19 +185,39 @@ class GroupAwaiter {
   bool waiting_ = false;
 };
 
+TOTO_COROUTINES_BEGIN
+
 /// What the body throws before it gives its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
   co_return co_await detail::invoke(body, group);
 }
 
+/// What the Task gives that the body returns, checked in words.
+template <class Body, class Group>
+struct GroupBody {
+  static constexpr auto returned() {
+    if constexpr (std::is_invocable_v<Body, Group>) {
+      return std::type_identity<std::invoke_result_t<Body, Group>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Returned = typename decltype(returned())::type;
+  static_assert(IsTask<Returned>::value,
+                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
+  using Result = typename TaskResult<Returned>::Type;
+};
+
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
   auto group = GroupAccess::make(*scope);
-  GroupAwaiter<Runtime, R> all(*scope, call_body<R>(body, group));
+  GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }
+
+TOTO_COROUTINES_END
 
 }  // namespace detail
 
@@ -206,10 +233,7 @@ Task<R> run_group(Body body) {
 /// Resumes on: where the coroutine was running; there tasks are cancelled, too.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
-  using Returned = std::invoke_result_t<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>;
-  static_assert(detail::IsTask<Returned>::value,
-                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
-  using R = typename Returned::value_type;
+  using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;
   if constexpr (detail::kDestroyedTwice<Body>) {
     return detail::UnstoredTask<R>(detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body)));
   } else {

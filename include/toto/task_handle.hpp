@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <utility>
 
+#include "detail/executor/whereabouts.hpp"
 #include "detail/ground/annotations.hpp"
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/temporaries.hpp"
@@ -45,7 +46,7 @@ struct Whereto {
   /// Nothing to do for a handle that is ready.
   bool is_here() const noexcept {
     return kind != Kind::executor ||
-           is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
+           detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
   }
 };
 
@@ -86,6 +87,26 @@ class HandleAwaiter {
   [[no_unique_address]] Whereto<Runtime> whereto_;
 };
 
+/// The same for one that takes its coroutine elsewhere.
+template <class T, class Runtime>
+class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
+ public:
+  using HandleAwaiter<T, Runtime>::HandleAwaiter;
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    journey_.begin(coroutine);
+    return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
+  }
+  T await_resume() {
+    journey_.end<Runtime>();
+    return HandleAwaiter<T, Runtime>::await_resume();
+  }
+
+ private:
+  Journey journey_;
+};
+
 /// What resume_on(), resume_inline() and timeout() give: to be awaited, once.
 template <class Awaiter, bool kTemporary>
 class [[nodiscard("nothing happens unless this is awaited")]] HandleAwaitable {
@@ -111,7 +132,7 @@ class [[nodiscard("nothing happens unless this is awaited")]] HandleAwaitable {
 /// The result of one task that was given to a queue. Move-only; the task is running or queued already.
 ///
 /// Dropping the handle detaches it: the task runs, its result is destroyed, and a failure goes to the queue's on_error.
-/// A handle may outlive its queue.
+/// A handle may outlive its queue. A destructor of T that throws ends the program.
 /// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against the task;
 /// not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
@@ -119,6 +140,7 @@ class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {
  public:
   using value_type = T;
+  static_assert(detail::require_result<T>());
 
   /// A handle without a task.
   TaskHandle() noexcept = default;
@@ -154,8 +176,8 @@ class [[nodiscard(
   /// runs goes on without anybody who waits for it.
   /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
   /// Resumes on: as co_await. The captures of a task that is cancelled are destroyed on the thread of the timers.
-  auto timeout(Duration limit) && { return limited<false>(limit); }
-  void timeout(Duration limit) & = delete;  // say std::move(handle).timeout(...)
+  auto(timeout)(Duration limit) && { return limited<false>(limit); }  // in brackets: <curses.h> has such a macro
+  void(timeout)(Duration limit) & = delete;                           // say std::move(handle).timeout(...)
 
   /// Waits for the task and gives its result. The handle has no task afterwards.
   ///
@@ -169,7 +191,7 @@ class [[nodiscard(
 
   /// Blocks: until the task is over.
   /// Throws: NoState, DeadlockError (see get).
-  void wait() const { state().wait_until(TimePoint::max()); }
+  void wait() const { state().wait_until((TimePoint::max)()); }
 
   /// True if the task is over, false after `limit`; 0 or less only looks.
   /// Blocks: for `limit` at the most.
@@ -223,7 +245,7 @@ class [[nodiscard(
 
   template <bool kTemporary>
   auto relocate(Whereto whereto) noexcept {
-    using Awaiter = detail::HandleAwaiter<T, Runtime>;
+    using Awaiter = detail::MovingHandleAwaiter<T, Runtime>;
     return detail::HandleAwaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(whereto)));
   }
 
@@ -268,7 +290,7 @@ class [[nodiscard(
     return this->template relocate<true>(this->on(std::move(executor)));
   }
   auto resume_inline() && { return this->template relocate<true>(this->inline_()); }
-  auto timeout(Duration limit) && { return this->template limited<true>(limit); }
+  auto(timeout)(Duration limit) && { return this->template limited<true>(limit); }
 
  private:
   friend HandleAccess;

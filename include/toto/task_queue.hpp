@@ -20,8 +20,11 @@
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/text.hpp"
 #include "detail/queue/queue_core.hpp"
+#include "detail/queue/queue_end.hpp"
+#include "detail/queue/queue_report.hpp"
 #include "detail/queue/registry.hpp"
 #include "detail/queue/schedule.hpp"
+#include "detail/queue/worker_start.hpp"
 #include "detail/task/call_awaiter.hpp"
 #include "detail/task/inline_call.hpp"
 #include "detail/task/submission.hpp"
@@ -54,13 +57,15 @@ class BasicTaskQueue {
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
-      : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name}, {})) {}
+      : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name},
+                        {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin})) {}
 
   /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});` A watchdog needs the thread of
   /// the timers, which is started, or std::system_error thrown.
   explicit BasicTaskQueue(const QueueOptions& options)
       : core_(make_core(this, options,
-                        Core::option_parts(&detail::add_packed<Runtime>, &detail::Supervisor<Runtime>::make))) {
+                        {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin,
+                         &detail::add_packed<Runtime>, &detail::Supervisor<Runtime>::make})) {
     if (!options.watchdog.is_never()) {
       core_->watch(options.watchdog);
     }
@@ -73,8 +78,8 @@ class BasicTaskQueue {
   /// for the other threads only; what is left then runs on the present thread, after the task.
   /// Blocks: until the tasks have ended, suspended coroutine tasks among them.
   ~BasicTaskQueue() {
-    core_->close();
-    core_->finish();
+    detail::QueueEnd(*core_).close();
+    detail::QueueEnd(*core_).finish();
     core_->owner.store(nullptr, std::memory_order_relaxed);
   }
 
@@ -106,7 +111,8 @@ class BasicTaskQueue {
   }
 
   /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
-  /// time is up. They stay registered, and closed.
+  /// time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending; the next one
+  /// starts it again. To be called before a shared library that uses queues is unloaded.
   /// Blocks: for `limit` at the most. Not for the queue whose task calls this, which counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
@@ -114,7 +120,8 @@ class BasicTaskQueue {
     return Registry::instance().shutdown(limit);
   }
 
-  /// How long the end of the process waits for the named queues: 10 seconds unless set.
+  /// How long the end of the process waits for the named queues: 10 seconds unless set. If a shared library with its
+  /// own registry is unloaded, that waits until they are done, however long it takes.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static void set_exit_limit(Duration limit) {
     detail::check_duration(limit, "limit");
@@ -139,14 +146,16 @@ class BasicTaskQueue {
       if (!core_->needs_states()) [[likely]] {
         detail::add_inline(*core_, closure);
       } else {
-        core_->add_with_state(detail::PackedClosure<Runtime>(closure), detail::type_name<detail::Stored<F>>());
+        core_->makings().add_with_state(*core_, detail::PackedCall<Runtime>(closure),
+                                        detail::type_name<detail::Stored<F>>());
       }
     } else {
       detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
     }
   }
 
-  /// The same if there is room now: false if max_queued tasks wait, and then `fn` and the arguments are untouched.
+  /// The same if there is room now: false if max_queued tasks wait, or others wait for room, and then `fn` and the
+  /// arguments are untouched.
   /// Never waits, whatever the queue's Overflow.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) {
@@ -155,6 +164,7 @@ class BasicTaskQueue {
 
   /// The same, if there is room within `limit`. A thread of this queue does not wait.
   /// Blocks: for `limit` at the most.
+  /// Throws: as add_task, but not QueueFull; std::invalid_argument for NaN.
   template <class F, class... Args>
   bool try_add_task_for(Duration limit, F&& fn, Args&&... args) {
     return view().try_add_task_for(limit, std::forward<F>(fn), std::forward<Args>(args)...);
@@ -182,7 +192,8 @@ class BasicTaskQueue {
   /// end if it is running: the task itself must not destroy it.
   /// Lifetime: the queue has to be there when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
-  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw.
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw, and
+  /// NoState the second time.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>
   [[nodiscard("co_await it: call() alone calls nothing")]] auto call(F&& fn, Args&&... args) {
@@ -217,14 +228,10 @@ class BasicTaskQueue {
   /// A way into this queue for up to `limit` tasks at a time (1 to 1,000,000), on this queue's threads. The others wait
   /// for their turn, in order, and hold no thread; limited(1) is a serial queue. They count as queued tasks of this
   /// queue.
-  /// Throws: std::invalid_argument naming the parameter, also for a limit of 1 over a queue with Overflow::caller_runs,
-  /// which would break its order; std::bad_alloc.
+  /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   QueueView<Runtime> limited(std::size_t limit, std::string_view name) {
     detail::check_threads(limit, "limit");
     detail::check_name(name, "name");
-    if (limit == 1) {
-      core_->require_order("a view of one");
-    }
     return detail::ViewAccess::make(
         *core_, detail::Ref<detail::Lane<Runtime>>::adopt(new detail::Lane<Runtime>(limit, std::string(name))));
   }
@@ -249,7 +256,7 @@ class BasicTaskQueue {
 
   /// Starts one thread now, if fewer than thread_count live. There is no need to: adding starts threads.
   /// Throws: QueueClosed, std::system_error, std::bad_alloc.
-  void run() { core_->start_one(); }
+  void run() { detail::start_one_worker(*core_); }
 
   // Ending.
 
@@ -258,20 +265,21 @@ class BasicTaskQueue {
   /// Throws: std::invalid_argument for a value that is neither.
   void close(Pending pending = Pending::run) {
     detail::check_pending(pending);
-    core_->close();
+    detail::QueueEnd(*core_).close();
     if (pending == Pending::cancel) {
-      core_->cancel_queued();
+      cancel_queued();
     }
   }
 
   /// Completes every task that has not begun with TaskCancelled; returns how many.
-  std::size_t cancel_queued() { return core_->cancel_queued(); }
+  std::size_t cancel_queued() { return detail::QueueEnd(*core_).cancel_queued(); }
 
   /// Blocks: until nothing is queued, running or suspended. Threads may still be idle then.
   /// Throws: DeadlockError on a thread of this queue, which would wait for itself, and where TaskHandle::get() does.
-  void wait_idle() { wait_idle_until(TimePoint::max(), "wait_idle()"); }
+  void wait_idle() { wait_idle_until((TimePoint::max)(), "wait_idle()"); }
 
   /// The same with a limit: true if the queue became idle, false after `limit`.
+  /// Throws: as wait_idle; std::invalid_argument for NaN.
   bool wait_idle_for(Duration limit) {
     detail::check_not_nan(limit, "limit");
     return wait_idle_until(limit.after(Runtime::Clock::now()), "wait_idle_for()");
@@ -280,16 +288,16 @@ class BasicTaskQueue {
   // Observing.
 
   /// Live threads plus queued tasks and continuations (the seed's len()). Snapshot: may be stale on return.
-  std::size_t size() const { return core_->size(); }
+  std::size_t size() const { return detail::size_of(*core_); }
 
   /// Counts that agree with each other. Snapshot: may be stale on return.
-  QueueStats stats() const { return core_->stats(); }
+  QueueStats stats() const { return detail::stats_of(*core_); }
 
   /// The same in words: counts, idle workers, what workers wait for, who waits for room under the bound; with
   /// QueueOptions::track_tasks, each task that is not over and what it has been doing for how long.
   /// Snapshot: may be stale on return.
   /// Throws: std::bad_alloc.
-  std::string dump() const { return core_->dump(); }
+  std::string dump() const { return detail::dump_of(*core_); }
 
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
@@ -303,6 +311,9 @@ class BasicTaskQueue {
   template <class Hook>
     requires std::is_invocable_v<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>
   void on_error(Hook&& hook) {
+    using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
+    static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
+                  "toto: the hook returns a Task, which nobody would run; let it add the coroutine to a queue");
     core_->on_error(detail::make_error_hook<Runtime>(std::forward<Hook>(hook)));
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
@@ -312,14 +323,12 @@ class BasicTaskQueue {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// The queue whose thread the calling thread is, or whose task it runs because there was no room for it
-  /// (Overflow::caller_runs); or null. Its destructor may be waiting.
+  /// The queue whose thread the calling thread is, or null; its destructor may be waiting. Null in what is left of a queue
+  /// that one of its own tasks has destroyed.
   static BasicTaskQueue* current() noexcept {
-    const auto& thread = detail::ThreadContext<Runtime>::current();
-    const Core* const core = thread.guest != nullptr    ? &thread.guest->queue
-                             : thread.worker != nullptr ? &thread.worker->core
-                                                        : nullptr;
-    return core == nullptr ? nullptr : static_cast<BasicTaskQueue*>(core->owner.load(std::memory_order_relaxed));
+    const auto* const worker = detail::ThreadContext<Runtime>::current().worker;
+    return worker == nullptr ? nullptr
+                             : static_cast<BasicTaskQueue*>(worker->core.owner.load(std::memory_order_relaxed));
   }
 
  private:
@@ -330,9 +339,9 @@ class BasicTaskQueue {
   friend detail::QueueAccess;
 
   TOTO_COLD static detail::Ref<Core> make_core(BasicTaskQueue* owner, const QueueOptions& options,
-                                               typename Core::OptionParts parts) {
+                                               const detail::QueueMakings<Runtime>& makings) {
     detail::check_options(options);
-    auto core = detail::Ref<Core>::adopt(new Core(options, parts));
+    auto core = detail::Ref<Core>::adopt(new Core(options, makings));
     core->owner.store(owner, std::memory_order_relaxed);
     return core;
   }
@@ -340,17 +349,17 @@ class BasicTaskQueue {
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
 
   bool wait_idle_until(TimePoint deadline, const char* asked) {
-    if (core_->runs_here()) {
+    if (core_->this_worker() != nullptr) {
       throw DeadlockError(
           detail::join({"toto: ", asked, " in a task of queue '", core_->name(), "' would wait for that task itself"}));
     }
     Core::run_local_here();
     const detail::AwaitedIdle<Runtime> idle(*core_);
     detail::BlockedThread<Runtime> blocked;
-    if (deadline == TimePoint::max()) {
+    if (deadline == (TimePoint::max)()) {
       blocked.enter(idle);
     }
-    return core_->wait_idle_until(deadline);
+    return detail::QueueEnd(*core_).wait_idle_until(deadline);
   }
 
   detail::Ref<Core> core_;

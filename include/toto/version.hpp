@@ -6,20 +6,25 @@
 #ifndef TOTO_VERSION_HPP
 #define TOTO_VERSION_HPP
 
+// An include that is not found ends the compilation, where an #error alone would be followed by all that comes of it.
 #if defined(TOTO_VERSION) && TOTO_VERSION != 100
 #error "toto: two different versions of the library meet in this translation unit; keep one on the include path"
+#include <nothing more: two versions of toto>
 #endif
 
 #if defined(_MSVC_LANG)
 #if _MSVC_LANG < 202002L
 #error "toto needs C++20: compile with /std:c++20"
+#include <nothing more: toto needs C++20>
 #endif
 #elif __cplusplus < 202002L
 #error "toto needs C++20: compile with -std=c++20"
+#include <nothing more: toto needs C++20>
 #endif
 
 #if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
 #error "toto reports errors with exceptions: compile without -fno-exceptions"
+#include <nothing more: toto needs exceptions>
 #endif
 
 #define TOTO_VERSION_MAJOR 0

@@ -97,7 +97,7 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 /// std::bad_alloc: the handles are consumed by then, and are dropped: their tasks run.
 /// Resumes on: where the coroutine was running.
 template <class... As>
-  requires(detail::kIsChild<std::remove_cvref_t<As>> && ...)
+  requires(detail::kIsChild<As> && ...)
 auto when_all(As&&... awaitables) {
   using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
   using Children =
@@ -108,8 +108,7 @@ auto when_all(As&&... awaitables) {
 }
 
 /// The same for a range of handles or of tasks, which are consumed: gives a vector of the results, or nothing for void.
-template <detail::InputRange Range>
-  requires(detail::kIsChild<detail::ElementOf<Range>>)
+template <detail::RangeOfChildren Range>
 auto when_all(Range&& awaitables) {
   using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
@@ -117,6 +116,13 @@ auto when_all(Range&& awaitables) {
   using Children = detail::VectorOfChildren<Child>;
   return detail::WhenAll<Runtime, Children, detail::kDestroyedTwice<Range>>(
       Children(detail::children_of<Child>(awaitables)));
+}
+
+/// Anything else is refused in words.
+template <class... As>
+  requires(!detail::Gatherable<As...>)
+auto when_all(As&&... /*awaitables*/) {
+  return detail::refuse_children<As...>();
 }
 
 }  // namespace toto::inline v0_1

@@ -25,7 +25,7 @@ class PlainScope final : public Scope<Runtime> {
  public:
   using Scope<Runtime>::Scope;
 
- private:
+ protected:
   ~PlainScope() override = default;
 };
 
@@ -115,7 +115,7 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 /// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running; there the others are cancelled, too.
 template <class... As>
-  requires(detail::kIsChild<std::remove_cvref_t<As>> && ...)
+  requires(detail::kIsChild<As> && ...)
 auto when_all_or_cancel(As&&... awaitables) {
   using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
   using Children =
@@ -126,8 +126,7 @@ auto when_all_or_cancel(As&&... awaitables) {
 }
 
 /// The same for a range of handles or of tasks, which are consumed.
-template <detail::InputRange Range>
-  requires(detail::kIsChild<detail::ElementOf<Range>>)
+template <detail::RangeOfChildren Range>
 auto when_all_or_cancel(Range&& awaitables) {
   using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
@@ -135,6 +134,13 @@ auto when_all_or_cancel(Range&& awaitables) {
   using Children = detail::VectorOfChildren<Child>;
   return detail::WhenAllOrCancel<Runtime, Children, detail::kDestroyedTwice<Range>>(
       Children(detail::children_of<Child>(awaitables)));
+}
+
+/// Anything else is refused in words.
+template <class... As>
+  requires(!detail::Gatherable<As...>)
+auto when_all_or_cancel(As&&... /*awaitables*/) {
+  return detail::refuse_children<As...>();
 }
 
 }  // namespace toto::inline v0_1

@@ -77,7 +77,8 @@ namespace detail {
 
 template <class Child>
 Settled<typename Child::Result> settle(Child& child) {
-  return Settled<typename Child::Result>(std::in_place, [&] { return take_element(child); });
+  return Settled<typename Child::Result>(std::in_place,
+                                         [&]() -> decltype(auto) { return detail::take_element(child); });
 }
 
 template <class... Children>
@@ -87,7 +88,7 @@ class SettlingTuple : public TupleOfChildren<Children...> {
 
   auto take() {
     return std::apply(
-        [](auto&... child) { return std::tuple<Settled<typename Children::Result>...>{settle(child)...}; },
+        [](auto&... child) { return std::tuple<Settled<typename Children::Result>...>{detail::settle(child)...}; },
         this->children_);
   }
 };
@@ -101,7 +102,7 @@ class SettlingVector : public VectorOfChildren<Child> {
     std::vector<Settled<typename Child::Result>> results;
     results.reserve(this->children_.size());
     for (Child& child : this->children_) {
-      results.push_back(settle(child));
+      results.push_back(detail::settle(child));
     }
     return results;
   }
@@ -113,7 +114,7 @@ class SettlingVector : public VectorOfChildren<Child> {
 /// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running.
 template <class... As>
-  requires(detail::kIsChild<std::remove_cvref_t<As>> && ...)
+  requires(detail::kIsChild<As> && ...)
 auto when_all_settled(As&&... awaitables) {
   using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
   using Children = detail::SettlingTuple<typename detail::ChildOf<std::remove_cvref_t<As>>::template Type<Runtime>...>;
@@ -123,8 +124,7 @@ auto when_all_settled(As&&... awaitables) {
 }
 
 /// The same for a range of handles or of tasks, which are consumed: gives a vector of Settled, also for void.
-template <detail::InputRange Range>
-  requires(detail::kIsChild<detail::ElementOf<Range>>)
+template <detail::RangeOfChildren Range>
 auto when_all_settled(Range&& awaitables) {
   using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
@@ -132,6 +132,13 @@ auto when_all_settled(Range&& awaitables) {
   using Children = detail::SettlingVector<Child>;
   return detail::WhenAll<Runtime, Children, detail::kDestroyedTwice<Range>>(
       Children(detail::children_of<Child>(awaitables)));
+}
+
+/// Anything else is refused in words.
+template <class... As>
+  requires(!detail::Gatherable<As...>)
+auto when_all_settled(As&&... /*awaitables*/) {
+  return detail::refuse_children<As...>();
 }
 
 }  // namespace toto::inline v0_1

@@ -8,6 +8,7 @@
 #include <array>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -47,9 +48,10 @@ class Race final : public Gathering<Runtime> {
   }
   const ChildNode<Runtime>* first() const noexcept { return first_.load(std::memory_order_acquire); }
 
- private:
+ protected:
   ~Race() override = default;
 
+ private:
   typename Runtime::template Atomic<ChildNode<Runtime>*> first_{nullptr};
 };
 
@@ -76,9 +78,9 @@ class RacingTuple : public TupleOfChildren<Children...> {
     static constexpr std::array<Take, sizeof...(Children)> takes{[](RacingTuple& self) -> Result {
       auto& child = std::get<kIndices>(self.children_);
       if constexpr (Any::kSame) {
-        return Result{kIndices, take_element(child)};
+        return Result{kIndices, detail::take_element(child)};
       } else {
-        return Result{kIndices, typename Any::Type(std::in_place_index<kIndices>, take_element(child))};
+        return Result{kIndices, typename Any::Type(std::in_place_index<kIndices>, detail::take_element(child))};
       }
     }...};
     return takes[index](*this);
@@ -91,7 +93,7 @@ class RacingVector : public VectorOfChildren<Child> {
   using VectorOfChildren<Child>::VectorOfChildren;
   using Result = WhenAnyResult<Element<typename Child::Result>>;
 
-  Result take(std::size_t index) { return Result{index, take_element(this->children_[index])}; }
+  Result take(std::size_t index) { return Result{index, detail::take_element(this->children_[index])}; }
 };
 
 template <class Runtime, class Children>
@@ -138,7 +140,7 @@ class WhenAnyAwaiter {
     if (Race<Runtime>* const race = std::exchange(race_, nullptr)) {
       const ChildNode<Runtime>* const first = race->first();
       race->abandon();
-      find_first([first](auto& child) { return &child.node() == first; });
+      find_first([first](auto& child) { return std::addressof(child.node()) == first; });
     }
     // The last first: one that stops at once shall not let the next one begin.
     children_.for_each_backwards([&](std::size_t index, auto& child) {
@@ -202,7 +204,7 @@ class [[nodiscard("co_await it: tasks do not start, and handles are not waited f
 /// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
 /// Resumes on: where the coroutine was running.
 template <class... As>
-  requires(sizeof...(As) > 0 && (detail::kIsChild<std::remove_cvref_t<As>> && ...))
+  requires(sizeof...(As) > 0 && (detail::kIsChild<As> && ...))
 auto when_any(As&&... awaitables) {
   using Runtime = typename detail::RuntimeOf<std::remove_cvref_t<As>...>::Type;
   using Children = detail::RacingTuple<typename detail::ChildOf<std::remove_cvref_t<As>>::template Shared<Runtime>...>;
@@ -216,8 +218,7 @@ void when_any() = delete;
 
 /// The same for a range of handles or of tasks, which are consumed.
 /// Throws: std::invalid_argument, at once, if it is empty.
-template <detail::InputRange Range>
-  requires(detail::kIsChild<detail::ElementOf<Range>>)
+template <detail::RangeOfChildren Range>
 auto when_any(Range&& awaitables) {
   using A = detail::ElementOf<Range>;
   using Runtime = typename detail::RuntimeOf<A>::Type;
@@ -228,6 +229,13 @@ auto when_any(Range&& awaitables) {
   }
   using Children = detail::RacingVector<Child>;
   return detail::WhenAny<Runtime, Children, detail::kDestroyedTwice<Range>>(Children(std::move(children)));
+}
+
+/// Anything else is refused in words.
+template <class... As>
+  requires(!detail::Gatherable<As...>)
+auto when_any(As&&... /*awaitables*/) {
+  return detail::refuse_children<As...>();
 }
 
 }  // namespace toto::inline v0_1

@@ -4,9 +4,9 @@
 # Builds and runs the benchmarks: tests/benchmarks/run.sh [--quick] [--rounds N]
 #
 # Prints a table with medians, spread and ratios, and writes samples and summary (JSON) to build/benchmarks. Without
-# --quick it also makes docs/benchmarks.md and its plots. --quick: a tenth of the work, for a look; 3 rounds unless
-# --rounds says otherwise, else 5. On Debian and Ubuntu it installs what is missing; peers that cannot be had are left
-# out. CXX chooses the compiler, JOBS how many files are compiled at once. Needs a machine that does nothing else.
+# --quick it also generates docs/benchmarks.md and its plots. --quick does a tenth of the work, for a first look, in 3
+# rounds instead of 5 unless --rounds is given. On Debian and Ubuntu it installs missing packages; peers that are not
+# available are left out. CXX chooses the compiler, JOBS how many files are compiled at once. Needs an idle machine.
 
 set -eu
 repository=$(cd "$(dirname "$0")/../.." && pwd)
@@ -32,11 +32,11 @@ rounds=${rounds:-$([ -n "$quick" ] && echo 3 || echo 5)}
 
 # shellcheck source=tests/support/packages.sh
 . "$repository/tests/support/packages.sh"
-command -v ninja > /dev/null || need_tools make=make
-need_tools cmake=cmake python3=python3 "${CXX:-c++}=g++"
-for package in libasio-dev libtbb-dev libthread-pool-dev; do
-  need_packages "$package" || echo "going on without $package" >&2
-done
+command -v ninja > /dev/null || set_make='make=make'
+if ! need cmake=cmake python3=python3 "${CXX:-c++}=g++" ${set_make:-} libasio-dev libtbb-dev libthread-pool-dev; then
+  have_tools cmake python3 "${CXX:-c++}" || exit 1
+  echo "continuing without what could not be installed" >&2
+fi
 
 if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
   set_generator='-G Ninja'

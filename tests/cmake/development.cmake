@@ -7,6 +7,8 @@ include_guard(GLOBAL)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+# Nothing here is a module. CMake 3.28 and newer would scan every file for them, with a tool that Clang often lacks.
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 
 # --- Warnings: link toto_warnings to what is ours, so that fetched libraries do not see it.
 
@@ -188,3 +190,46 @@ endfunction()
 set(toto_library_names fmt Asio Boost CLI11 OpenSSL SQLite3 SQLiteCpp)
 set(toto_library_patterns "<fmt/|toto/fmt\\.hpp" "<asio|toto/asio\\.hpp" "<boost/" "<CLI/" "<openssl/" "<sqlite3\\.h"
   "<SQLiteCpp/")
+
+# --- What makes tests and examples compile faster than a user's programs. What it could hide is found by the builds that
+# do without: the ways of consuming the library, the headers alone, and gcc-release of the presets.
+
+option(TOTO_TESTS_COMPILED "Tests and examples of toto use toto::compiled" OFF)
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  option(TOTO_TESTS_PRECOMPILED "Tests and examples of toto use precompiled headers" ON)
+else()
+  option(TOTO_TESTS_PRECOMPILED "Tests and examples of toto use precompiled headers" OFF)
+endif()
+
+# toto_compile_fast(<target>): what the library compiles once, and its precompiled header, are shared by all of these
+# targets in a directory, which have to have the same flags.
+function(toto_compile_fast target)
+  if(NOT TOTO_TESTS_COMPILED)
+    return()
+  endif()
+  get_filename_component(once ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+  set(once toto_compiled_for_${once})
+  if(NOT TARGET ${once})
+    add_library(${once} OBJECT ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../../include/toto/compiled.cpp)
+    target_link_libraries(${once} PUBLIC toto::toto PRIVATE toto_warnings)
+    target_compile_definitions(${once} PUBLIC TOTO_COMPILED)
+    if(TOTO_TESTS_PRECOMPILED)
+      target_precompile_headers(${once} PRIVATE <toto/tasks.hpp>)
+    endif()
+  endif()
+  target_link_libraries(${target} PRIVATE ${once})
+  if(TOTO_TESTS_PRECOMPILED)
+    target_precompile_headers(${target} REUSE_FROM ${once})
+  endif()
+endfunction()
+
+# toto_label(<label> [<target>...]): "cmake --build --target toto_label_<label>" builds what the tests with this label
+# need, and nothing else. tests/run.sh -L <label> does.
+function(toto_label label)
+  if(NOT TARGET toto_label_${label})
+    add_custom_target(toto_label_${label})
+  endif()
+  if(ARGN)
+    add_dependencies(toto_label_${label} ${ARGN})
+  endif()
+endfunction()

@@ -4,5 +4,6 @@
 // only: gcc, clang
 // flags: -std=c++17
 // expect: toto needs C\+\+20
+// expect: compilation terminated|2 errors generated
 
 #include <toto/tasks.hpp>

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # Plants the bugs of tests/mutants/list, one at a time, and expects the simulation to find each.
-# usage: run.sh [NAME ...]     CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors)
+# usage: run.sh [--changed-since COMMIT | NAME ...]
+# CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors).
+#
+# --changed-since leaves out those that were found at that commit and whose header, judging test and text are as they were
+# then. All are tried if that cannot be told, if nothing has changed, or if it is the simulator or this script that has.
 #
 # Before that, the tests that judge have to pass on the code as it is, compiled in the same way: a program that cannot
 # even start would find every bug. Each is compiled once, however many mutants it judges.
@@ -131,8 +135,33 @@ export -f try_control try_mutant part field only_cases precompiled
 
 # shellcheck disable=SC2086  # the flags are words
 $CXX $CXXFLAGS -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2
+# changed_since COMMIT: the mutants that a difference from there may have to do with. Fails if that is all of them.
+changed_since() {
+  local changed file
+  changed=$(cd "$root" && git diff --name-only --relative "$1" -- && git ls-files --others --exclude-standard) || return 1
+  [ -n "$changed" ] || return 1
+  ! grep -qE '^(include/toto/testing/|tests/support/|tests/mutants/run\.sh$)' <<<"$changed" || return 1
+  for file in "$here"/list/*.mutant; do
+    read -r test _ <<<"$(field "$file" test)"
+    grep -qxF -e "include/toto/$(field "$file" file)" -e "tests/simulation/$test.cpp" \
+      -e "tests/mutants/list/${file##*/}" <<<"$changed" && echo "$file"
+  done
+  return 0
+}
+
 mutants=()
-if [ $# -gt 0 ]; then
+if [ "${1:-}" = --changed-since ]; then
+  if changed=$(changed_since "$2" 2>/dev/null); then
+    [ -z "$changed" ] || mapfile -t mutants <<<"$changed"
+    echo "${#mutants[@]} mutants have to do with what has changed since $2"
+    [ ${#mutants[@]} -gt 0 ] || {
+      echo "0 passed, 0 failed"
+      exit 0
+    }
+  else
+    mutants=("$here"/list/*.mutant)
+  fi
+elif [ $# -gt 0 ]; then
   for name in "$@"; do mutants+=("$here/list/$name.mutant"); done
 else
   mutants=("$here"/list/*.mutant)

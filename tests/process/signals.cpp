@@ -3,8 +3,8 @@
 // covers: [R9][C8]
 // only: posix
 //
-// Signals arrive all the time, and no system call is restarted after them. Waits neither end early nor fail, and the
-// handler never runs on a worker.
+// Signals arrive all the time, and no system call is restarted after them. Waits neither end early nor fail, on a queue
+// that blocks signals and on one that does not; on a worker of the former the handler never runs.
 
 #include <pthread.h>
 #include <unistd.h>
@@ -46,26 +46,7 @@ toto::Task<int> sleep_on_loop() {
   co_return 1;
 }
 
-}  // namespace
-
-int main() {
-  struct sigaction action{};
-  action.sa_handler = &on_signal;  // no SA_RESTART
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGALRM, &action, nullptr);
-
-  toto::TaskQueue queue(2, 20ms);
-  std::atomic<bool> stop = false;
-  const pthread_t main_thread = pthread_self();
-  std::thread sender([&] {
-    while (!stop) {
-      pthread_kill(main_thread, SIGINT);
-      raise(SIGALRM);          // to this thread
-      kill(getpid(), SIGINT);  // to any thread that does not block it
-      std::this_thread::sleep_for(100us);
-    }
-  });
-
+void wait_in_every_way(toto::TaskQueue& queue) {
   const auto began = Clock::now();
   auto slow = queue.yield_task([] {
     is_worker = true;
@@ -104,10 +85,36 @@ int main() {
     std::this_thread::sleep_for(1ms);
   }
   expect(queue.stats().threads == 0, "idle threads leave in time");
+}
+
+}  // namespace
+
+int main() {
+  struct sigaction action{};
+  action.sa_handler = &on_signal;  // no SA_RESTART
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGALRM, &action, nullptr);
+
+  std::atomic<bool> stop = false;
+  const pthread_t main_thread = pthread_self();
+  std::thread sender([&] {
+    while (!stop) {
+      pthread_kill(main_thread, SIGINT);
+      raise(SIGALRM);          // to this thread
+      kill(getpid(), SIGINT);  // to any thread that does not block it
+      std::this_thread::sleep_for(100us);
+    }
+  });
+
+  toto::TaskQueue open(2, 20ms);
+  wait_in_every_way(open);
+  received_on_a_worker = 0;
+  toto::TaskQueue blocking({.thread_count = 2, .idle_timeout = 20ms, .block_signals = true});
+  wait_in_every_way(blocking);
 
   stop = true;
   sender.join();
   expect(received > 100, std::to_string(received) + " signals were received");
-  expect(received_on_a_worker == 0, "none of them on a worker");
+  expect(received_on_a_worker == 0, "none of them on a worker of the queue that blocks them");
   return failures == 0 ? 0 : 1;
 }

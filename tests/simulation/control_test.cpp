@@ -187,32 +187,6 @@ TEST_CASE("a full queue discards the oldest task, which a worker may claim at th
   });
 }
 
-TEST_CASE("the caller runs what finds no room, and the queue waits for that", "[simulation][N1][L11][O4]") {
-  explore("caller runs", {}, [](Simulation& sim) {
-    Tally ran;
-    {
-      SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1, .overflow = Overflow::caller_runs});
-      const auto counts = sim.on_step([&] {
-        const toto::QueueStats stats = queue.stats();
-        sim.check(stats.submitted ==
-                      stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running + stats.suspended,
-                  "the queue's counts agree");
-      });
-      SimThread adder("adder", [&] {
-        queue.add_task([&ran] { ++ran; });
-        queue.add_task([&ran] { ++ran; });
-      });
-      queue.add_task([&ran] { ++ran; });
-      auto handle = queue.yield_task([&ran] { return ++ran; });
-      handle.get();
-      adder.join();
-      queue.wait_idle();
-      require(queue.stats().completed == 4, "all are counted");
-    }
-    require(ran == 4, "all ran");
-  });
-}
-
 TEST_CASE("coroutines wait for room in line, and one that is destroyed gives its place away", "[simulation][N2][G8]") {
   explore("admission", {}, [](Simulation& sim) {
     Tally ran;
@@ -654,47 +628,5 @@ TEST_CASE("no more tasks of a view run at once than it allows, and none waits fo
       queue.wait_idle();
       require(static_cast<int>(queue.stats().cancelled) + ran == 3, "each ran or was cancelled");
     }
-  });
-}
-
-TEST_CASE("the bound of a view holds on the queue's threads while an adder runs one of its tasks",
-          "[simulation][N1][P8][inv.L1]") {
-  // One deviation, and only the order: with main these are four threads.
-  constexpr Exploration kHow{.deviations = 1, .spurious_wakeups = 0, .weak_failures = 0};
-  explore("a view of two, and an adder", kHow, [](Simulation& sim) {
-    Tally inside;
-    Tally ran;
-    {
-      SimGate begun[3];
-      SimGate first_may_end;
-      SimGate others_may_end;
-      SimQueue queue({.thread_count = 3, .idle_timeout = 5ms, .max_queued = 1, .overflow = Overflow::caller_runs});
-      const auto view = queue.limited(2, "two");
-      const auto task = [&](SimGate& begins, SimGate& may_end) {
-        return [&] {
-          require(++inside <= 2, "two at a time on the queue's threads");
-          begins.open();
-          may_end.wait();
-          --inside;
-          ++ran;
-        };
-      };
-      view.add_task(task(begun[0], first_may_end));
-      begun[0].wait();
-      view.add_task(task(begun[1], others_may_end));
-      begun[1].wait();
-      view.add_task(task(begun[2], others_may_end));  // waits for its turn, and so the queue is full
-      view.add_task([&] {                             // runs in its adder
-        first_may_end.open();
-        begun[2].wait();
-        view.add_task(task(begun[2], others_may_end));  // now there is room, but no turn
-        ++ran;
-      });
-      sim.sleep_for(1ms);  // time for whoever should not come
-      others_may_end.open();
-      queue.wait_idle();
-      require(queue.stats().completed == 5, "all are counted");
-    }
-    require(ran == 5, "none waits for want of a turn");
   });
 }

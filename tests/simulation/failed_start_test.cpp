@@ -4,23 +4,10 @@
 
 #include <system_error>
 
-#include "support/coroutines.hpp"
 #include "support/explore.hpp"
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
-
-namespace {
-
-Owned call_from_home(SimQueue& away, Counted /*in the frame*/, Tally& resumed) {
-  try {
-    co_await away.call([] {});
-  } catch (const toto::TaskCancelled&) {
-  }
-  ++resumed;
-}
-
-}  // namespace
 
 TEST_CASE("a failed start leaves the tasks to the worker that lives", "[simulation][S1][S4][inv.I2]") {
   explore("a later start fails", {.start_faults = {.after = 1}, .random_schedules = 6'000}, [](Simulation& sim) {
@@ -174,45 +161,5 @@ TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as th
       co_return 7;
     });
     require(woken.get() == 7, "it went on");
-  });
-}
-
-TEST_CASE("a coroutine whose queue gets no thread takes back what the worker of another queue has adopted",
-          "[simulation][G8][G9][S5]") {
-  // Started: one thread for each queue. One deviation: three queues, and main.
-  explore("destruction of what is adopted", {.deviations = 1, .start_faults = {.after = 3}}, [](Simulation& sim) {
-    Tally living;
-    Tally resumed;
-    {
-      SimGate begun;
-      SimGate gate;
-      SimQueue home(1, toto::Duration());
-      SimQueue away(1, 5ms);
-      SimQueue adopting(1, 5ms);
-      const auto checks = watch(sim, home);
-      Owned first;
-      Owned second;
-      away.add_task([&] {
-        begun.open();
-        gate.wait();
-      });
-      begun.wait();
-      home.add_task([&] {
-        first = call_from_home(away, Counted(living), resumed);
-        second = call_from_home(away, Counted(living), resumed);
-      });
-      while (home.stats().threads > 0) {
-        sim.sleep_for(1ms);
-      }
-      adopting.add_task([&] {
-        require(away.cancel_queued() == 2, "both calls were queued");
-        first.destroy();
-        require(living == 1 && resumed == 0, "one frame has gone, and the other one waits");
-      });
-      adopting.wait_idle();
-      require(resumed == 1, "the other one went on");
-      gate.open();
-    }
-    require(living == 0, "so have both");
   });
 }

@@ -61,26 +61,6 @@ struct ResumedInTheMiddle {
   static void await_resume() noexcept {}
 };
 
-/// The second call is kept by a worker that is in the middle of `after`.
-template <class After>
-Owned two_calls(SimQueue& queue, Tally& ran, Tally& living, After after) {
-  co_await queue.call([&ran] { ++ran; });
-  co_await ResumedInTheMiddle<After>{after};
-  auto second = [&ran, captured = Counted(living)] { ++ran; };
-  co_await queue.call(toto::not_a_temporary(std::move(second)));
-}
-
-/// The second hop is kept by a worker that is in the middle of `after`.
-template <class After>
-Owned two_hops(SimQueue& queue, Tally& hopped, Tally& living, After after) {
-  const Counted local(living);
-  co_await queue.schedule();
-  ++hopped;
-  co_await ResumedInTheMiddle<After>{after};
-  co_await queue.schedule();
-  ++hopped;
-}
-
 /// The second step opens the gate for which `after` waits.
 template <class After>
 toto::Task<> call_then_call_and_open(SimQueue& queue, Tally& ran, After after, SimGate& gate) {
@@ -137,37 +117,6 @@ void wait_in_the_middle_for_another(Simulation& sim, First first, OpenLater open
     queue.wait_idle();
   }
   require(went_on == 1, "it went on");
-}
-
-/// The coroutine that `begin(queue, steps, living, after)` gives is destroyed elsewhere while a worker, in the middle of
-/// `after`, keeps its second step. `cancelled`: how many tasks count as that.
-template <class Begin>
-void destroy_while_kept(Simulation& sim, Begin begin, std::uint64_t cancelled) {
-  Tally steps;
-  Tally living;
-  {
-    SimGate begun;
-    SimGate kept;
-    SimGate destroyed;
-    SimQueue queue(2, 5ms);
-    const auto watching = watch(sim, queue);
-    Owned frame;
-    queue.add_task([&] {
-      frame = begin(queue, steps, living, [&] {
-        kept.open();
-        destroyed.wait();
-      });
-      begun.open();
-    });
-    begun.wait();
-    kept.wait();
-    frame.destroy();
-    require(living == 0, "the capture, or the local, has gone with the frame");
-    destroyed.open();
-    queue.wait_idle();
-    require(queue.stats().cancelled == cancelled, "and counts as cancelled, if it is a task");
-  }
-  require(steps == 1, "the second step has not been made");
 }
 
 }  // namespace
@@ -401,15 +350,6 @@ TEST_CASE("what is added in the middle of a task of a queue of two is left to th
   });
 }
 
-TEST_CASE("a coroutine that is destroyed elsewhere while a worker keeps its call takes the call along",
-          "[simulation][G8]") {
-  explore("destroy against a kept call", {.deviations = 1}, [](Simulation& sim) {
-    destroy_while_kept(
-        sim,
-        [](SimQueue& queue, Tally& ran, Tally& living, auto after) { return two_calls(queue, ran, living, after); }, 1);
-  });
-}
-
 TEST_CASE("a queue destroyed by the task that has added to it runs what was added", "[simulation][L9][L10]") {
   explore("destroyed by its own task, which has added one", {}, [](Simulation& sim) {
     Tally ran;
@@ -485,17 +425,6 @@ TEST_CASE("a hop from the middle of a task of a queue of two is left to the othe
           co_await queue.schedule();
           gate.open();
         });
-  });
-}
-
-TEST_CASE("a coroutine that is destroyed while a worker keeps its hop does not go on", "[simulation][G9]") {
-  explore("destroy against a kept hop", {.deviations = 1}, [](Simulation& sim) {
-    destroy_while_kept(
-        sim,
-        [](SimQueue& queue, Tally& hopped, Tally& living, auto after) {
-          return two_hops(queue, hopped, living, after);
-        },
-        0);
   });
 }
 

@@ -415,19 +415,28 @@ TEST_CASE("a loop that yields lets the others go first, so the search ends", "[s
   CHECK(simulate({.strategy = Random{}, .schedules = 1000}, scenario));
 }
 
+namespace {
+
+struct SwitchesInDestructor {
+  ~SwitchesInDestructor() {
+    require(std::uncaught_exceptions() == 1, "one exception unwinds");
+    SimRuntime::point("while unwinding");
+    require(std::uncaught_exceptions() == 1, "it still does");
+  }
+};
+// A frame of its own, which does not catch: there the unwinding is taken up again after the destructor.
+TOTO_NOINLINE void throw_after_switch(const std::string& text) {
+  const SwitchesInDestructor switches;
+  throw std::runtime_error(text);
+}
+
+}  // namespace
+
 TEST_CASE("an exception survives switches while it is handled, and while it unwinds", "[simulator]") {
   const auto scenario = [](Simulation& sim) {
     const auto work = [](const std::string& text) {
-      struct Switch {
-        ~Switch() {
-          require(std::uncaught_exceptions() == 1, "one exception unwinds");
-          SimRuntime::point("while unwinding");
-          require(std::uncaught_exceptions() == 1, "it still does");
-        }
-      };
       try {
-        const Switch switches;
-        throw std::runtime_error(text);
+        throw_after_switch(text);
       } catch (const std::runtime_error&) {
         require(std::uncaught_exceptions() == 0, "it was caught");
         SimRuntime::point("in the handler");

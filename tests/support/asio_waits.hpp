@@ -27,6 +27,20 @@
 #include "support/gate.hpp"
 #include "support/sanitizers.hpp"
 
+/// A completion token that looks at the initiation, as adapters of Asio's do that need an executor of their own.
+struct LookAtInitiation {};
+
+template <class... Signatures>
+struct net::async_result<LookAtInitiation, Signatures...> {
+  template <class Initiation, class... Args>
+  static net::system_executor initiate(Initiation&& initiation, LookAtInitiation, Args&&...) {
+    static_assert(
+        std::is_same_v<typename std::decay_t<Initiation>::executor_type, decltype(initiation.get_executor())>);
+    static_assert(std::is_copy_constructible_v<std::decay_t<Initiation>>);
+    return initiation.get_executor();
+  }
+};
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -393,6 +407,40 @@ void without_executor() {
   toto::async_get(late, net::use_future);
 }
 
+#if (defined(ASIO_VERSION) && ASIO_VERSION >= 103100) || (defined(BOOST_ASIO_VERSION) && BOOST_ASIO_VERSION >= 103100)
+net::awaitable<void> give_up(toto::TaskQueue& queue) {
+  const auto stopped = [](toto::StopToken token) {
+    while (!token.stop_requested()) {
+      std::this_thread::yield();
+    }
+    return 7;
+  };
+  expect(co_await toto::async_get(queue.yield_task(stopped), net::cancel_after(1ms, net::use_awaitable)) == 7,
+         "cancel_after asks a task to stop that runs");
+  net::steady_timer timer(co_await net::this_coro::executor);
+  expect(co_await toto::async_get(queue.yield_task(stopped), net::cancel_after(timer, 1ms, net::use_awaitable)) == 7,
+         "also with a timer of its own");
+  const auto soon = std::chrono::steady_clock::now() + 1ms;
+  expect(co_await toto::async_get(queue.yield_task(stopped), net::cancel_at(soon, net::use_awaitable)) == 7,
+         "and so does cancel_at");
+  expect(co_await toto::async_get(queue.yield_task([] { return 8; }), net::cancel_after(1h, net::use_awaitable)) == 8,
+         "nothing is cancelled before its time");
+}
+#endif
+
+void adapters() {
+  toto::TaskQueue queue;
+  expect(toto::async_get(queue.yield_task([] { return 1; }), LookAtInitiation()) == net::system_executor(),
+         "an adapter finds the executor of handlers that have none");
+#if (defined(ASIO_VERSION) && ASIO_VERSION >= 103100) || (defined(BOOST_ASIO_VERSION) && BOOST_ASIO_VERSION >= 103100)
+  net::io_context io;
+  std::exception_ptr failure = std::make_exception_ptr(std::runtime_error("did not end"));
+  net::co_spawn(io, give_up(queue), [&](std::exception_ptr ended) { failure = ended; });
+  io.run();
+  expect(text_of(failure) == "no", "a coroutine with limits of time ends");
+#endif
+}
+
 /// Several threads run the context; each session is a strand of its own.
 net::awaitable<void> session(toto::TaskQueue& queue, int rounds, std::atomic<int>& total) {
   for (int i = 0; i < rounds; ++i) {
@@ -420,6 +468,7 @@ int failures_of_waits() {
   destroyed_contexts();
   own_contexts();
   without_executor();
+  adapters();
   races();
   many();
   return failures;

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// explore(): what every model is put through. All schedules with at most two deviations, in strict and in eager
-// time, and then a number of random ones. Prints how many schedules each took, and the processor time.
-// TOTO_SCHEDULES=1 has builds explore all of that, too, that are too slow for it otherwise; TOTO_SCHEDULES=100 makes it
-// a hundred times as many schedules of each model, by random ones: there are no more exhaustive ones.
+// explore(): what every model is put through. TOTO_SCHEDULES, a number, says how much of it, and for whom:
+//
+//   unset       who waits for the tests: all schedules with one deviation fewer than the model asks for, as a rule one, in
+//               strict and in eager time, and a few hundred random ones
+//   0.1         a change that is to land: all with as many deviations as the model asks for, as a rule two, where these
+//               are fewer than a tenth of 600,000; otherwise that many of them; and thousands of random ones
+//   1           all of that, however long it takes
+//   100         a hundred times as many of each model, by random ones: there are no more exhaustive ones
+//
+// Prints how many schedules each took, and the processor time.
 //
 // What a model counts with (require, Tally, Counted, SimGate, SimBarrier) also checks that the library holds no lock
 // while it runs, moves or destroys what is the user's (I6).
@@ -151,20 +157,6 @@ struct ExplorationTotals {
   }
 };
 
-// Sanitizers, and code that is not optimised, take ten to a hundred times as long: there the models are run for what
-// those builds find, not for the schedules, unless TOTO_SCHEDULES is set.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-inline constexpr bool kLight = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kLight = true;
-#else
-inline constexpr bool kLight = false;
-#endif
-#else
-inline constexpr bool kLight = false;
-#endif
-
 /// Whether time passes only when no thread can run. In eager time any thread may be late: then a model cannot say what
 /// has happened by some time, only what has not.
 inline bool strict_time = true;
@@ -172,11 +164,10 @@ inline bool strict_time = true;
 inline void explore(std::string_view name, Exploration how, const std::function<void(Simulation&)>& scenario) {
   using namespace toto::testing;
   const char* const factor_text = std::getenv("TOTO_SCHEDULES");
-  if (kLight && factor_text == nullptr) {
-    how.deviations = how.deviations > 1 ? 1 : 0;
-    how.random_schedules = 200;
+  const double factor = factor_text != nullptr ? std::strtod(factor_text, nullptr) : 0;
+  if (factor_text == nullptr) {
+    how.random_schedules = std::min<std::size_t>(how.random_schedules, 200);
   }
-  const std::size_t factor = factor_text != nullptr ? std::max(1UL, std::strtoul(factor_text, nullptr, 10)) : 1;
   SimulationOptions options;
   options.name = name;
   options.failing_starts = how.failing_starts;
@@ -202,15 +193,28 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     return result.exhausted;
   };
 
-  options.schedules = 600'000;  // a model that needs more is too large
-  options.strategy = Exhaustive{.deviations = how.deviations};
-  options.time = Time::strict;
-  REQUIRE(run("exhaustive strict", totals.exhaustive));
+  constexpr std::size_t most = 600'000;  // a model that needs more is too large
+  const auto run_all = [&](const char* what, Time time) {
+    options.time = time;
+    options.schedules = factor < 1 ? static_cast<std::size_t>(factor * most) : most;
+    options.strategy = Exhaustive{.deviations = how.deviations};
+    if (options.schedules > 0 && run(what, totals.exhaustive)) {
+      return;
+    }
+    REQUIRE(factor < 1);
+    options.schedules = most;
+    options.strategy = Exhaustive{.deviations = how.deviations > 1 ? how.deviations - 1 : 0};
+    REQUIRE(run(what, totals.exhaustive));
+  };
+  run_all("exhaustive strict", Time::strict);
   if (how.eager) {
-    options.time = Time::eager;
-    REQUIRE(run("exhaustive eager", totals.exhaustive));
+    run_all("exhaustive eager", Time::eager);
   }
-  options.schedules = how.random_schedules * factor + here * (factor - 1) / 2;
+  options.schedules = how.random_schedules;
+  if (factor > 1) {
+    options.schedules = static_cast<std::size_t>(static_cast<double>(how.random_schedules) * factor +
+                                                 static_cast<double>(here) * (factor - 1) / 2);
+  }
   if (how.random_schedules > 0) {
     options.time = how.eager ? Time::eager : Time::strict;
     options.strategy = Pct{.depth = 4};

@@ -50,7 +50,7 @@ TEST_CASE("a full queue that rejects throws QueueFull, and nothing has changed",
 
 TEST_CASE("try_add_task of a full queue is false and leaves its arguments alone, whatever the overflow",
           "[bounds][N1]") {
-  for (const Overflow overflow : {Overflow::block, Overflow::reject, Overflow::caller_runs, Overflow::discard_oldest}) {
+  for (const Overflow overflow : {Overflow::block, Overflow::reject, Overflow::discard_oldest}) {
     TaskQueue queue(bounded(1, overflow));
     std::vector<int> got;
     HeldWorker worker(queue);
@@ -168,7 +168,7 @@ TEST_CASE("a worker of a full queue is told at once that there is no room", "[bo
 }
 
 TEST_CASE("a task whose token was stopped beforehand needs no room", "[bounds][K5]") {
-  const auto overflow = GENERATE(Overflow::block, Overflow::reject, Overflow::discard_oldest, Overflow::caller_runs);
+  const auto overflow = GENERATE(Overflow::block, Overflow::reject, Overflow::discard_oldest);
   TaskQueue queue(bounded(1, overflow));
   HeldWorker worker(queue);
   REQUIRE(worker.held());
@@ -206,109 +206,6 @@ TEST_CASE("dump tells who has booked room, and who waits for it", "[bounds][insi
     adder.join();
   };
   loop.run_sync(use());
-}
-
-TEST_CASE("with caller_runs the adder runs what finds no room, and its failure goes to on_error", "[bounds][N1]") {
-  std::atomic<int> failures{0};
-  TaskQueue queue(bounded(1, Overflow::caller_runs));
-  queue.on_error([&](const std::exception_ptr&, const toto::TaskInfo&) { ++failures; });
-  HeldWorker worker(queue);
-  REQUIRE(worker.held());
-  queue.add_task([] {});
-  std::thread::id ran_on;
-  queue.add_task([&] { ran_on = std::this_thread::get_id(); });
-  CHECK(ran_on == std::this_thread::get_id());
-  queue.add_task([] { throw std::runtime_error("in the caller"); });
-  CHECK(failures == 1);
-  auto handle = queue.yield_task([] { return 5; });
-  CHECK(handle.ready());
-  CHECK(handle.get() == 5);
-  CHECK_THROWS_AS(queue.limited(1, "one"), std::invalid_argument);
-  int object = 0;
-  CHECK_THROWS_WITH(toto::AwaitableInstance(object, queue), contains("AwaitableInstance") && contains("order"));
-  CHECK(queue.limited(2, "two").thread_count() == 2);
-  worker.release();
-  REQUIRE(queue.wait_idle_for(kPatience));
-  const toto::QueueStats stats = queue.stats();
-  CHECK(stats.submitted == 5);
-  CHECK(stats.completed == 4);
-  CHECK(stats.failed == 1);
-}
-
-TEST_CASE("a coroutine whose call finds no room runs it on its own thread, and goes on where it was", "[bounds][H1]") {
-  Gate done;
-  std::atomic<bool> on_queue{false};
-  TaskQueue queue(bounded(1, Overflow::caller_runs));
-  HeldWorker worker(queue);
-  REQUIRE(worker.held());
-  queue.add_task([] {});
-  toto::EventLoop loop;
-  const auto use = [&]() -> toto::Task<bool> {
-    const std::thread::id here = std::this_thread::get_id();
-    const std::thread::id ran_on = co_await queue.call([] { return std::this_thread::get_id(); });
-    co_return ran_on == here&& std::this_thread::get_id() == here;
-  };
-  REQUIRE(loop.run_sync(use()));
-  // Without a home it goes on in the queue.
-  const auto homeless = [&]() -> FireAndForget {
-    co_await queue.call([] {});
-    on_queue = TaskQueue::current() == &queue;
-    done.open();
-  };
-  homeless();
-  worker.release();
-  REQUIRE(done.wait());
-  REQUIRE(on_queue);
-  REQUIRE(queue.wait_idle_for(kPatience));
-}
-
-TEST_CASE("a task that its adder runs finds itself on the queue, and so does a coroutine, which comes back to it",
-          "[bounds][N1][H1]") {
-  std::atomic<int> wrong{0};
-  TaskQueue queue(bounded(1, Overflow::caller_runs));
-  HeldWorker worker(queue);
-  REQUIRE(worker.held());
-  queue.add_task([] {});
-  const std::thread::id adder = std::this_thread::get_id();
-  const auto here = [&] { return TaskQueue::current() == &queue && toto::current_executor() == queue.executor(); };
-  const auto coroutine = [&]() -> toto::Task<int> {
-    wrong += !here() || std::this_thread::get_id() != adder;
-    co_await toto::sleep_for(1ms);
-    wrong += !here() || std::this_thread::get_id() == adder;
-    co_return 7;
-  };
-  SECTION("from a thread of the program") {
-    bool told = false;
-    queue.add_task([&] {
-      wrong += !here();
-      try {
-        static_cast<void>(queue.wait_idle_for(10ms));
-      } catch (const toto::DeadlockError&) {
-        told = true;
-      }
-    });
-    CHECK(told);
-    auto handle = queue.yield_task(coroutine);
-    CHECK(TaskQueue::current() == nullptr);
-    CHECK(toto::current_executor() == toto::ExecutorRef());
-    worker.release();
-    CHECK(handle.get() == 7);
-  }
-  SECTION("from an event loop") {
-    toto::EventLoop loop;
-    const auto use = [&]() -> toto::Task<int> {
-      const auto home = toto::current_executor();
-      auto handle = queue.yield_task(coroutine);
-      wrong += toto::current_executor() != home || TaskQueue::current() != nullptr;
-      worker.release();
-      const int result = co_await handle;
-      wrong += toto::current_executor() != home;
-      co_return result;
-    };
-    CHECK(loop.run_sync(use()) == 7);
-  }
-  CHECK(wrong == 0);
-  REQUIRE(queue.wait_idle_for(kPatience));
 }
 
 TEST_CASE("with discard_oldest whoever awaits the oldest task gets TaskCancelled", "[bounds][N1]") {

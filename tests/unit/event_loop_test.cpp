@@ -112,6 +112,32 @@ TEST_CASE("stop before run makes that run return at once, and only that one", "[
   CHECK(count == 1);
 }
 
+TEST_CASE("stop before run_sync makes that throw, and only that one", "[event_loop]") {
+  toto::EventLoop loop;
+  loop.stop();
+  loop.stop();  // is one request all the same
+  int begun = 0;
+  const auto coroutine = [&]() -> toto::Task<int> {
+    ++begun;
+    co_await toto::sleep_for(1ms);
+    co_return 7;
+  };
+  CHECK_THROWS_WITH(loop.run_sync(coroutine()), contains("stopped"));
+  CHECK(begun == 1);
+  CHECK(loop.run_sync(coroutine()) == 7);
+}
+
+TEST_CASE("stop before run also ends a loop that has nothing to do, so that the next run does its work",
+          "[event_loop]") {
+  toto::EventLoop loop;
+  loop.stop();
+  loop.run();
+  int count = 0;
+  loop.post([&] { ++count; });
+  loop.run();
+  CHECK(count == 1);
+}
+
 TEST_CASE("another thread may stop a loop that sleeps", "[event_loop]") {
   toto::EventLoop loop;
   bool fired = false;

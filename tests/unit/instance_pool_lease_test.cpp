@@ -297,7 +297,7 @@ TEST_CASE("an instance for a coroutine is made in the default queue, not on its 
 
 TEST_CASE("making an instance for a coroutine needs no room in the default queue", "[instance_pool][lease][Q21]") {
   const auto has_waited = GENERATE(false, true);
-  const auto overflow = GENERATE(Overflow::block, Overflow::reject, Overflow::caller_runs);
+  const auto overflow = GENERATE(Overflow::block, Overflow::reject);
   const std::string name = "full " + std::to_string(static_cast<int>(overflow));
   Gate done;
   std::atomic<std::thread::id> made_by{};

@@ -309,7 +309,7 @@ TEST_CASE("giving an instance back never waits for room in the queue of the tran
 
 TEST_CASE("a transaction that has waited for its instance joins a full queue, whatever the overflow",
           "[instance_pool][bounds][Q16]") {
-  for (const Overflow overflow : {Overflow::reject, Overflow::caller_runs, Overflow::discard_oldest}) {
+  for (const Overflow overflow : {Overflow::reject, Overflow::discard_oldest}) {
     InstancePool pool(Counter{});
     TaskQueue queue({.max_queued = 1, .overflow = overflow});
     HeldWorker worker(queue);

@@ -150,7 +150,8 @@ TEST_CASE("a member pointer on a null object is refused where it is added", "[ta
   TaskQueue queue(1, Duration::never());
   Object* const none = nullptr;
   REQUIRE_THROWS_AS(queue.add_task(&Object::method, none), std::invalid_argument);
-  REQUIRE_THROWS_WITH(queue.add_task(&Object::method, none), contains("object") && contains("null"));
+  REQUIRE_THROWS_WITH(queue.add_task(&Object::method, none),
+                      contains("args") && contains("object") && contains("null"));
   REQUIRE_THROWS_AS(queue.add_task(&Object::method, std::shared_ptr<Object>()), std::invalid_argument);
   REQUIRE_THROWS_AS(queue.add_task(&Object::method, std::unique_ptr<Object>()), std::invalid_argument);
   REQUIRE_THROWS_AS(static_cast<void>(queue.yield_task(&Object::member, none)), std::invalid_argument);

@@ -352,31 +352,6 @@ TEST_CASE("an observer sees every way of giving a queue a task", "[observer]") {
   }
 }
 
-TEST_CASE("an observer sees a task that the adder runs itself", "[observer]") {
-  Witness witness;
-  {
-    Gate gate;
-    Arrivals begun;
-    TaskQueue queue({.max_queued = 1, .overflow = toto::Overflow::caller_runs, .observer = &witness});
-    queue.add_task([&] {
-      begun.arrive();
-      gate.wait();
-    });
-    REQUIRE(begun.wait_for(1));
-    queue.add_task([] {});
-    queue.add_task([] {});  // here
-    const auto seen = witness.all();
-    const auto here = std::count_if(seen.begin(), seen.end(), [](const Seen& one) {
-      return one.what == "completed" && one.where == std::this_thread::get_id();
-    });
-    REQUIRE(here == 1);
-    gate.open();
-  }
-  for (const auto& [task, what] : witness.tasks()) {
-    REQUIRE(what == Texts{"queued", "started", "completed"});
-  }
-}
-
 TEST_CASE("an observer sees each of many tasks and threads once", "[observer]") {
   constexpr int kAdders = 3;
   const int kTasks = scaled(2000, 300);

@@ -60,6 +60,14 @@ struct CopyOnly {
   CopyOnly(const CopyOnly&) = default;
   CopyOnly& operator=(const CopyOnly&) = delete;
 };
+struct NeverMoved {
+  int value;
+  explicit NeverMoved(int number) : value(number) {}
+  NeverMoved(const NeverMoved&) = default;
+  NeverMoved(NeverMoved&&) = delete;
+};
+static_assert(!std::is_move_constructible_v<NeverMoved>);
+
 struct Constant {
   const int value;
   explicit Constant(int number) : value(number) {}
@@ -174,6 +182,34 @@ TEST_CASE("a result may be move-only", "[task_handle][G13]") {
 
 TEST_CASE("a result may be copyable only, and not assignable", "[task_handle][G13]") {
   CHECK(through_all_ways<CopyOnly>() == 321);
+}
+
+TEST_CASE("a result that refuses to be moved is copied, whoever takes it", "[task_handle][G13]") {
+  CHECK(through_all_ways<NeverMoved>() == 321);
+
+  toto::TaskQueue queue;
+  const auto coroutine = [](int number) -> toto::Task<NeverMoved> {
+    NeverMoved local(number);
+    co_return local;
+  };
+  const auto of_all = [&]() -> toto::Task<int> {
+    const NeverMoved called = co_await queue.call([] { return NeverMoved(1); });
+    auto limited = queue.yield_task([] { return NeverMoved(20); });
+    const NeverMoved in_time = co_await std::move(limited).timeout(std::chrono::minutes(1));
+    auto [first, second] = co_await toto::when_all(coroutine(100), queue.yield_task(coroutine, 200));
+    auto any = co_await toto::when_any(coroutine(1000));
+    auto [settled] = co_await toto::when_all_settled(coroutine(2000));
+    std::vector<toto::TaskHandle<NeverMoved>> handles;
+    handles.push_back(queue.yield_task(coroutine, 10000));
+    const auto results = co_await toto::when_all(handles);
+    co_return called.value + in_time.value + first.value + second.value + any.result.value + settled.value().value +
+        results.at(0).value;
+  };
+  CHECK(toto::sync_wait(of_all()) == 13321);
+
+  toto::InstancePool pool(5);
+  CHECK(pool([](int number) { return NeverMoved(number); }).value == 5);
+  CHECK(pool.await_transaction([](int number) { return NeverMoved(number); }).get().value == 5);
 }
 
 TEST_CASE("a result may have constant members", "[task_handle][G13]") {

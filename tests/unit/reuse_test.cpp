@@ -253,11 +253,11 @@ extern "C" void count_signal(int) {
 
 }  // namespace
 
-TEST_CASE("workers do not receive the signals of the program", "[task_queue][C8]") {
+TEST_CASE("workers of a queue that blocks signals do not receive those of the program", "[task_queue][C8]") {
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
   Meeting meeting(4);
-  TaskQueue queue(4, 60s, "c8");
+  TaskQueue queue({.thread_count = 4, .name = "c8", .block_signals = true});
   std::vector<toto::TaskHandle<sigset_t>> handles;
   for (int i = 0; i < 4; ++i) {
     handles.push_back(queue.yield_task([&meeting] {

@@ -64,6 +64,39 @@ TEST_CASE("a group waits for everything that was started in it", "[task_group]")
   CHECK(ended == 200);
 }
 
+TEST_CASE("a group adds to views, named or temporary, whose bounds, priorities and tokens hold",
+          "[task_group][views]") {
+  std::atomic<int> running{0};
+  std::atomic<bool> together{false};
+  std::atomic<int> ended{0};
+  toto::TaskQueue queue(4);
+  const auto one_at_a_time = [&] {
+    together = running.fetch_add(1) != 0 || together;
+    std::this_thread::yield();
+    --running;
+    ++ended;
+  };
+  toto::sync_wait(toto::with_task_group([&](toto::TaskGroup& group) -> toto::Task<> {
+    const auto serial = queue.limited(1, "serial");
+    for (int i = 0; i < 50; ++i) {
+      group.add(serial, one_at_a_time);
+      group.add(serial.with({.priority = 1}), one_at_a_time);
+    }
+    co_return;
+  }));
+  CHECK(ended == 100);
+  CHECK_FALSE(together);
+
+  toto::StopSource source;
+  source.request_stop();
+  CHECK_THROWS_AS(toto::sync_wait(toto::with_task_group([&](toto::TaskGroup& group) -> toto::Task<> {
+                    group.add(queue.with(source.get_token()), [&] { ++ended; });
+                    co_return;
+                  })),
+                  toto::TaskCancelled);
+  CHECK(ended == 100);
+}
+
 TEST_CASE("the first failure of a task cancels the rest and is thrown when all are over", "[task_group][K1][K2]") {
   std::atomic<bool> stopped{false};
   std::atomic<bool> body_was_told{false};

@@ -2,7 +2,7 @@
 //
 // Callables and arguments that own something, in co_await expressions. GCC before 13 destroys some temporaries there
 // twice: what is left after the library has refused those (compile_fail/temporary_*.cpp) has to be clean under
-// AddressSanitizer. See docs/guide.md, "GCC 12 and temporaries".
+// AddressSanitizer. See docs/how-to/gcc-12.md.
 
 #include <toto/tasks.hpp>
 

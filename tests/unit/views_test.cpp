@@ -56,53 +56,6 @@ TEST_CASE("tasks of a view leave the queue's other threads to others", "[views][
   REQUIRE(queue.wait_idle_for(kPatience));
 }
 
-TEST_CASE("a view's bound holds on the queue's threads while an adder runs one of its tasks",
-          "[views][N1][P8][inv.L1]") {
-  Gate a_may_end;
-  Gate others_may_end;
-  Arrivals begun;
-  std::atomic<int> inside{0};
-  std::atomic<int> most{0};
-  std::thread::id ran_on;
-  bool in_order = false;
-  TaskQueue queue({.thread_count = 3, .max_queued = 2, .overflow = toto::Overflow::caller_runs});
-  const auto view = queue.limited(2, "two");
-  const auto held_by = [&](Gate& gate) {
-    return [&] {
-      const int now = ++inside;
-      int seen = most;
-      while (seen < now && !most.compare_exchange_weak(seen, now)) {
-      }
-      begun.arrive();
-      gate.wait();
-      --inside;
-    };
-  };
-  view.add_task(held_by(a_may_end));
-  view.add_task(held_by(others_may_end));
-  REQUIRE(begun.wait_for(2));
-  HeldWorker worker(queue);
-  REQUIRE(worker.held());
-  view.add_task(held_by(others_may_end));  // waits for its turn
-  auto behind = queue.yield_task([] {});
-  view.add_task([&] {  // finds the queue full
-    ran_on = std::this_thread::get_id();
-    worker.release();
-    behind.get();
-    a_may_end.open();
-    in_order = begun.wait_for(3);
-    view.add_task(held_by(others_may_end));  // now there is room in the queue, and a free thread, but no turn
-    queue.yield_task([] {}).get();
-  });
-  CHECK(ran_on == std::this_thread::get_id());
-  CHECK(in_order);
-  CHECK(begun.count() == 3);
-  others_may_end.open();
-  REQUIRE(queue.wait_idle_for(kPatience));
-  CHECK(begun.count() == 4);
-  CHECK(most == 2);
-}
-
 TEST_CASE("a serial view keeps the order of adding, with any number of threads", "[views][A1]") {
   TaskQueue queue(4);
   const auto view = queue.limited(1, "serial");

@@ -106,7 +106,7 @@ class DecisionPoint {
 
   // No thread can go on, so time does.
   void add_earliest(const Situation& situation) {
-    TimePoint earliest = TimePoint::max();
+    TimePoint earliest = (TimePoint::max)();
     for (const ThreadRecord* const thread : situation.living) {
       if (thread->wait.has_deadline() && thread->wait.deadline < earliest) {
         earliest = thread->wait.deadline;
@@ -121,7 +121,7 @@ class DecisionPoint {
 
   void add_environment(const Situation& situation) {
     const bool time_goes_on = options_.front().kind == Option::Kind::expire;
-    const TimePoint earliest = time_goes_on ? deadline_of(options_.front(), situation) : TimePoint::min();
+    const TimePoint earliest = time_goes_on ? deadline_of(options_.front(), situation) : (TimePoint::min)();
     for (const ThreadRecord* const thread : situation.living) {
       const Wait& wait = thread->wait;
       if (situation.time == Time::eager && wait.has_deadline() && !wait.over(situation.now) &&

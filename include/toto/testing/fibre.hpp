@@ -2,7 +2,7 @@
 //
 // Fibre: a context of execution with a stack of its own, switched to and from without the system. The simulator runs
 // every simulated thread on one. A switch is a few instructions on x86-64 and AArch64, swapcontext elsewhere; it also
-// swaps the exceptions in flight, and tells AddressSanitizer and ThreadSanitizer. Read next: scheduler.hpp.
+// swaps what a thread knows of its stack (exceptions in flight, trampolines), and tells AddressSanitizer and ThreadSanitizer. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_FIBRE_HPP
 #define TOTO_TESTING_FIBRE_HPP
@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "../detail/ground/annotations.hpp"
+#include "../detail/ground/trampoline.hpp"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -58,7 +59,7 @@
 
 // GCC has noipa: a caller otherwise knows which registers a function leaves alone, and keeps values there.
 #if defined(__clang__)
-#define TOTO_DETAIL_OPAQUE __attribute__((noinline))
+#define TOTO_DETAIL_OPAQUE __attribute__((__noinline__))
 #else
 #define TOTO_DETAIL_OPAQUE __attribute__((noipa))
 #endif
@@ -70,8 +71,8 @@ extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;  // libc++abi has it,
 
 namespace toto::inline v0_1::testing::detail {
 
-/// What an exception in flight or being handled leaves in thread-local storage: the two words behind
-/// __cxa_get_globals() of the Itanium C++ ABI.
+/// What an exception in flight or being handled leaves in thread-local storage, behind __cxa_get_globals(): two words
+/// of the Itanium C++ ABI, and a third one, for clean-ups, of the exception handling ABI for the Arm architecture.
 class ExceptionsInFlight {
  public:
   void save() noexcept { std::memcpy(words_.data(), abi::__cxa_get_globals(), sizeof words_); }
@@ -80,7 +81,13 @@ class ExceptionsInFlight {
   }
 
  private:
-  std::array<void*, 2> words_{};
+#if defined(__arm__) && !defined(__USING_SJLJ_EXCEPTIONS__) && !defined(__ARM_DWARF_EH__)
+  static constexpr std::size_t kWords = 3;
+#else
+  static constexpr std::size_t kWords = 2;
+#endif
+
+  std::array<void*, kWords> words_{};
 };
 
 /// Memory for a stack, with a page below it that must not be touched.
@@ -157,6 +164,7 @@ class Fibre {
   void* argument_ = nullptr;
   std::unique_ptr<Stack> stack_;
   ExceptionsInFlight exceptions_;
+  toto::detail::Trampoline* trampolines_ = nullptr;
   Fibre* came_from_ = nullptr;
 #if defined(TOTO_DETAIL_UCONTEXT)
   ucontext_t context_;
@@ -276,7 +284,7 @@ inline Fibre::~Fibre() {
 
 #if defined(TOTO_DETAIL_ASAN)
 // A word of a stack, whether or not a variable lives there.
-__attribute__((noinline, no_sanitize("address"))) inline void* read_unchecked(const std::byte* word) noexcept {
+__attribute__((__noinline__, no_sanitize("address"))) inline void* read_unchecked(const std::byte* word) noexcept {
   return *reinterpret_cast<void* const volatile*>(word);
 }
 #endif
@@ -321,6 +329,7 @@ inline void Fibre::switch_to(Fibre& next) noexcept {
 
 inline void Fibre::leave_for(Fibre& next) noexcept {
   exceptions_.save();
+  trampolines_ = std::exchange(toto::detail::Trampoline::innermost(), nullptr);
   next.came_from_ = this;
 #if defined(TOTO_DETAIL_ASAN)
   __sanitizer_start_switch_fiber(&fake_stack_, next.bottom_, next.size_);
@@ -336,6 +345,7 @@ inline void Fibre::arrive() noexcept {
   __sanitizer_finish_switch_fiber(fake_stack_, &came_from_->bottom_, &came_from_->size_);
 #endif
   exceptions_.restore();
+  toto::detail::Trampoline::innermost() = trampolines_;
 }
 
 inline bool Fibre::holds(const void* object) const noexcept {

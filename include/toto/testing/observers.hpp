@@ -17,8 +17,8 @@ namespace toto::inline v0_1::testing::detail {
 class Observers {
  public:
   /// Returns what remove() wants. Unless `always`, the check is left out while any thread holds a mutex.
-  std::size_t add(std::function<void()> check, bool always) {
-    observers_.push_back({++last_, std::move(check), always});
+  std::size_t add(std::function<void()> function, bool always) {
+    observers_.push_back({++last_, std::move(function), always});
     return last_;
   }
   void remove(std::size_t observer) noexcept {
@@ -31,7 +31,7 @@ class Observers {
     looking_ = true;
     for (const Observer& observer : observers_) {
       if (observer.always || !mutex_held) {
-        observer.check();
+        observer.function();
       }
     }
     looking_ = false;
@@ -41,7 +41,7 @@ class Observers {
  private:
   struct Observer {
     std::size_t id;
-    std::function<void()> check;
+    std::function<void()> function;
     bool always;
   };
 

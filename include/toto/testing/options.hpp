@@ -62,7 +62,7 @@ enum class Time {
 /// Starts of SimRuntime::Thread that fail by plan. Counted from 1 within a schedule; threads that Simulation::spawn()
 /// starts do not count.
 struct StartFaults {
-  static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t never = (std::numeric_limits<std::size_t>::max)();
 
   std::size_t after = never;  ///< all but the first `after` fail; 0: all of them
   std::size_t every = 0;      ///< the every-th, the 2 * every-th and so on fail; 0: none

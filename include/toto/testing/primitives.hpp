@@ -209,7 +209,7 @@ class ParkerState : public Primitive {
   }
 
   bool park_outside(TimePoint deadline) noexcept {
-    if (token_ == 0 && deadline == TimePoint::max()) {
+    if (token_ == 0 && deadline == (TimePoint::max)()) {
       fail_outside("a thread parks that nobody can wake");
     }
     return std::exchange(token_, 0) != 0;
@@ -239,7 +239,7 @@ class AtomicState : public Primitive {
     }
     meet(*scheduler);
     Event event{.operation = operation, .outcome = outcome, .object = number()};
-    set_value(event, value);
+    detail::set_value(event, value);
     scheduler->step(event);
   }
 };

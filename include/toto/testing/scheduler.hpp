@@ -311,7 +311,7 @@ inline void Scheduler::decide(Standing standing) noexcept {
   }
   ThreadRecord& next = threads_[option.thread];
   if (option.kind == Option::Kind::expire) {
-    now_ = std::max(now_, next.wait.deadline);
+    now_ = (std::max)(now_, next.wait.deadline);
   } else if (option.kind == Option::Kind::spurious) {
     next.wait.spurious = true;
     --faults_.wakeups;

@@ -166,7 +166,7 @@ struct SimRuntime {
   class Parker {
    public:
     constexpr Parker() noexcept = default;
-    void park() { state_.park_until(Clock::time_point::max()); }
+    void park() { state_.park_until((Clock::time_point::max)()); }
     bool park_until(Clock::time_point deadline) { return state_.park_until(deadline); }
     void unpark() noexcept { state_.unpark(); }
     bool has_token() const noexcept { return state_.has_token(); }
@@ -182,7 +182,7 @@ struct SimRuntime {
 
     /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a simulation.
     template <class Body>
-    Thread(std::string name, Body body);
+    Thread(std::string name, Body body, bool block_signals = false);
 
     Thread(Thread&& other) noexcept
         : number_(std::exchange(other.number_, 0)), schedule_(std::exchange(other.schedule_, 0)) {}
@@ -230,7 +230,6 @@ struct SimRuntime {
     static T& get() noexcept;
 
    private:
-    static inline constinit thread_local T outside_{};
     static inline char key_ = 0;
   };
 
@@ -271,6 +270,8 @@ struct SimRuntime {
     }
   }
 
+  static bool unloading() noexcept { return false; }
+  static bool at_thread_end(void (* /*end*/)()) noexcept { return false; }  // who recycles memory needs it
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
   /// Whether `object` is a local variable of the present simulated thread.
@@ -294,7 +295,7 @@ struct SimRuntime {
 };
 
 template <class Body>
-SimRuntime::Thread::Thread(std::string name, Body body) {
+SimRuntime::Thread::Thread(std::string name, Body body, bool /*block_signals*/) {
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
     throw std::logic_error("SimRuntime::Thread: there is no simulation to run in");
@@ -314,7 +315,8 @@ template <class T, class Tag>
 T& SimRuntime::Local<T, Tag>::get() noexcept {
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
-    return outside_;
+    static constinit thread_local T outside{};
+    return outside;
   }
   detail::ObjectTable& locals = scheduler->running().locals;
   if (void* const found = locals.find(&key_)) {

@@ -3,6 +3,9 @@
 // simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with virtual
 // time, and says which order breaks it. For code written against toto's runtime policy, toto's own included:
 //
+//   using namespace toto;
+//   using namespace toto::testing;
+//
 //   auto result = simulate({.name = "two adders", .strategy = Exhaustive{.deviations = 2}}, [](Simulation& sim) {
 //     int ran = 0;
 //     {
@@ -122,7 +125,7 @@ class Simulation {
   }
 
   /// Fails the schedule unless the condition holds.
-  void check(bool condition, std::string_view text) {
+  void(check)(bool condition, std::string_view text) {  // in brackets: <AssertMacros.h> has such a macro
     if (!condition) {
       fail(text);
     }
@@ -190,7 +193,7 @@ class Simulation {
 /// Fails the present schedule unless the condition holds. For code that has no Simulation at hand.
 ///
 /// Throws: std::logic_error with that text outside a simulation.
-inline void require(bool condition, std::string_view text) {
+inline void(require)(bool condition, std::string_view text) {  // in brackets: <AssertMacros.h> has such a macro
   if (condition) {
     return;
   }
@@ -202,7 +205,7 @@ inline void require(bool condition, std::string_view text) {
 
 /// For callables that a scenario hands over: they must not be called, moved or destroyed under a lock.
 inline void assert_no_lock_held() {
-  require(SimRuntime::locks_held() == 0, "user code runs under a lock");
+  (require)(SimRuntime::locks_held() == 0, "user code runs under a lock");
 }
 
 /// For a test's own operator new, which throws std::bad_alloc if this returns true. It does for the allocation that

@@ -48,7 +48,7 @@ struct Decision {
 class Explorer {
  public:
   /// Answers a decision that differs from the one made at the same place before.
-  static constexpr std::size_t different = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t different = (std::numeric_limits<std::size_t>::max)();
 
   Explorer() = default;
   virtual ~Explorer() = default;
@@ -77,7 +77,9 @@ class Dice {
     return z ^ (z >> 31U);
   }
   /// From 0 to count - 1.
-  std::size_t below(std::size_t count) noexcept { return static_cast<std::size_t>(((next() >> 32U) * count) >> 32U); }
+  std::size_t below(std::size_t count) noexcept {
+    return static_cast<std::uint32_t>(((next() >> 32U) * count) >> 32U);  // less than count
+  }
 
  private:
   std::uint64_t state_;
@@ -148,10 +150,10 @@ class Uniform final : public Explorer {
 /// priority: one decision in sixteen that has any takes one.
 class Priorities final : public Explorer {
  public:
-  Priorities(Pct options, std::uint64_t seed) : dice_(seed), changes_(std::max(options.depth, 1U) - 1) {}
+  Priorities(Pct options, std::uint64_t seed) : dice_(seed), changes_((std::max)(options.depth, 1U) - 1) {}
 
   bool next_schedule() override {
-    length_ = std::max(length_, position_);
+    length_ = (std::max)(length_, position_);
     position_ = 0;
     priorities_.clear();
     for (std::size_t& change : changes_) {

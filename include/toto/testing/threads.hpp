@@ -84,13 +84,13 @@ struct Wait {
   const std::uint32_t* word = nullptr;  ///< null: the thread does not wait
   bool until_set = false;
   std::uint32_t object = 0;  ///< number of the mutex, parker or thread
-  TimePoint deadline = TimePoint::max();
+  TimePoint deadline = (TimePoint::max)();
   bool spurious = false;  ///< to end for no reason
 
   bool over(TimePoint now) const noexcept {
     return word == nullptr || (*word != 0) == until_set || deadline <= now || spurious;
   }
-  bool has_deadline() const noexcept { return word != nullptr && deadline != TimePoint::max(); }
+  bool has_deadline() const noexcept { return word != nullptr && deadline != (TimePoint::max)(); }
 };
 
 /// A simulated thread, from its start to the end of the schedule.

@@ -69,7 +69,7 @@ struct Event {
 template <class T>
 void set_value(Event& event, const T& value) noexcept {
   if constexpr (std::is_enum_v<T>) {
-    set_value(event, static_cast<std::underlying_type_t<T>>(value));
+    detail::set_value(event, static_cast<std::underlying_type_t<T>>(value));
   } else if constexpr (std::is_integral_v<T>) {
     event.value = static_cast<std::uint64_t>(value);
     event.has_value = event.value < 0x10000;
@@ -153,7 +153,7 @@ class Trace {
 
  private:
   static std::string padded(std::string text, std::size_t width) {
-    text.resize(std::max(width, text.size()), ' ');
+    text.resize((std::max)(width, text.size()), ' ');
     return text;
   }
 

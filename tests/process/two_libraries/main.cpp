@@ -3,7 +3,7 @@
 // covers: [R7]
 //
 // A program and two shared libraries include toto: they share one registry, one idea of which queue a thread belongs
-// to, and the types of the exceptions. (Libraries that hide their symbols have a registry each: docs/guide.md.)
+// to, and the types of the exceptions. (Libraries that hide their symbols have a registry each: docs/semantics.md.)
 
 #include <cstdio>
 #include <functional>

@@ -70,7 +70,7 @@ class Work {
   }
 
  private:
-  /// To the task's own queue, which may be full or closed. In the adder's thread (Overflow::caller_runs) there is none.
+  /// To the task's own queue, which may be full or closed.
   void add_another() {
     auto* const queue = toto::TaskQueue::current();
     if (queue != nullptr && queue->name() == ledger_.name) {

@@ -58,9 +58,7 @@ class Bench {
       }
     });
     pair = queue.limited(2, name);
-    if (options.overflow != toto::Overflow::caller_runs || !bounded()) {
-      serial = queue.limited(1, name);
-    }
+    serial = queue.limited(1, name);
   }
 
   bool bounded() const { return options.max_queued < 1000; }
@@ -81,7 +79,7 @@ class Bench {
     options.idle_timeout = dice.one_in(3) ? toto::Duration() : std::chrono::microseconds(dice.below(4'000));
     if (dice.one_in(2)) {
       options.max_queued = 1 + dice.below(8);
-      options.overflow = static_cast<toto::Overflow>(dice.below(4));
+      options.overflow = static_cast<toto::Overflow>(dice.below(3));
     }
     options.ageing = std::chrono::milliseconds(1 + dice.below(50));
     return options;

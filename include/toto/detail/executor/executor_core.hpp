@@ -74,14 +74,6 @@ class QueueCore;
 template <class Runtime>
 class Worker;
 
-/// That a thread runs a task of a queue whose worker it is not: see QueueCore::run_here().
-template <class Runtime>
-struct GuestTask {
-  QueueCore<Runtime>& queue;
-  /// Null: it is in the middle of no other one.
-  const GuestTask* outer;
-};
-
 template <class Runtime>
 struct ThreadContext {
   /// Where a coroutine that suspends on this thread continues; null: nowhere in particular.
@@ -90,8 +82,6 @@ struct ThreadContext {
   Worker<Runtime>* worker = nullptr;
   /// The queue this thread was a worker of, while its thread-locals are being destroyed. Compared only.
   const void* left = nullptr;
-  /// The last task that it has begun to run as a guest, and is in the middle of; or null.
-  const GuestTask<Runtime>* guest = nullptr;
 
   static ThreadContext& current() noexcept { return Runtime::template Local<ThreadContext, ThreadContext>::get(); }
 };

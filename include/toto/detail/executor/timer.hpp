@@ -29,7 +29,7 @@ namespace toto::inline v0_1::detail {
 /// A continuation that is due at a point in time.
 template <class Runtime>
 struct TimerNode : Continuation {
-  static constexpr std::size_t kNotWaiting = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t kNotWaiting = (std::numeric_limits<std::size_t>::max)();
 
   typename Runtime::Clock::time_point deadline{};
   std::uint64_t sequence = 0;       // timers of one deadline fire in order
@@ -50,7 +50,7 @@ typename Clock::time_point next_time(typename Clock::time_point last, Duration p
   if (now > last) {
     last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
   }
-  return last > TimePoint::max() - step ? TimePoint::max() : last + step;
+  return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
 }
 
 /// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
@@ -141,6 +141,13 @@ class TimerServiceBase {
   virtual ~TimerServiceBase() = default;
   virtual void add(TimerNode<Runtime>& node, ExecutorCore<Runtime>* home) = 0;
   virtual void stop() noexcept = 0;
+
+  /// The thread of the timers is about to call post() of an executor of the program's own, or comes back from it.
+  virtual void enter_post() noexcept = 0;
+  virtual void leave_post() noexcept = 0;
+  /// Waits until that thread has come back from the post() that it is in. False: the deadline has passed before.
+  virtual bool wait_until_posted(typename Runtime::Clock::time_point deadline) noexcept = 0;
+  virtual void rest_until(typename Runtime::Clock::time_point deadline) noexcept = 0;
 };
 
 /// Where the TimerService is found, once somebody in the program has used a timer; before that, there is none. At the
@@ -158,6 +165,9 @@ class TimersAtHand {
   }
   /// A process never comes to this; a simulated one does, at the end of a schedule.
   ~TimersAtHand() { delete service(); }
+
+  /// Whether the calling thread is the one that watches the clock.
+  static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimersAtHand>::get(); }
 
   /// Null: there is none yet.
   Service* service() const noexcept { return service_.load(std::memory_order_acquire); }
@@ -185,6 +195,41 @@ class TimersAtHand {
   typename Runtime::template Atomic<Service*> service_{nullptr};
   typename Runtime::template Atomic<bool> ended_{false};
 };
+
+/// While a thread is in post() of an executor of the program's own. Workers are joined before their queue has ended;
+/// the thread of the timers nobody can join, but one can wait until it has come back.
+template <class Runtime>
+class InPost {
+ public:
+  InPost() noexcept
+      : timers_(TimersAtHand<Runtime>::is_this_thread() ? TimersAtHand<Runtime>::instance().service() : nullptr) {
+    if (timers_ != nullptr) {
+      timers_->enter_post();
+    }
+  }
+  ~InPost() {
+    if (timers_ != nullptr) {
+      timers_->leave_post();
+    }
+  }
+  InPost(const InPost&) = delete;
+  InPost& operator=(const InPost&) = delete;
+
+ private:
+  TimerServiceBase<Runtime>* const timers_;
+};
+
+/// For what ends, or says that all is over: from its return on nobody is in post() of an executor any more because of
+/// what had been resumed, or destroyed, before. False: not by the deadline.
+/// Blocks: for the rest of one call of post(), unless this is the thread of the timers.
+template <class Runtime>
+bool wait_until_posted(typename Runtime::Clock::time_point deadline = (Runtime::Clock::time_point::max)()) noexcept {
+  if (TimersAtHand<Runtime>::is_this_thread()) {
+    return true;
+  }
+  auto* const timers = TimersAtHand<Runtime>::instance().service();
+  return timers == nullptr || timers->wait_until_posted(deadline);
+}
 
 /// Lets the thread of the timers run `node`, which nobody else is left to run, at once. False: there is no memory for
 /// that, no thread, or no service.
@@ -266,7 +311,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   bool remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
     {
       const Lock lock(mutex_);
-      if (home == nullptr && !is_timer_thread()) {
+      if (home == nullptr && !TimersAtHand<Runtime>::is_this_thread()) {
         fired_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) { return firing_ != &node; });
       }
       if (node.place == Node::kNotWaiting) {
@@ -284,6 +329,21 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
       home->release();
     }
     return true;
+  }
+
+  void enter_post() noexcept override {
+    const Lock lock(mutex_);
+    ++in_posts_;
+  }
+  void leave_post() noexcept override {
+    const Lock lock(mutex_);
+    leave_post_locked();
+  }
+  bool wait_until_posted(TimePoint deadline) noexcept override {
+    const Lock lock(mutex_);
+    const std::uint64_t before = posts_;
+    return posted_.wait_until(mutex_, deadline,
+                              [&]() TOTO_REQUIRES(mutex_) { return in_posts_ == 0 || posts_ != before; });
   }
 
   /// Adds a timer without a home that is a part of `owner`, a RefCounted object, and keeps that: until disarm() has
@@ -331,9 +391,11 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {  // the sleepers were homed on threads that are gone
       heap_.forget();
-      running_ = false;
+      running_ = hurries_ = false;
       firing_ = nullptr;
       fired_ = {};
+      in_posts_ = 0;
+      posted_ = {};
       if (thread_.joinable()) {
         static_cast<void>(new (std::nothrow) typename Runtime::Thread(std::move(thread_)));  // not to be joined
       }
@@ -353,17 +415,16 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     running_ = true;
   }
 
-  struct ThreadTag;
-  /// Whether the calling thread is the one that watches the clock.
-  static bool& is_timer_thread() noexcept { return Runtime::template Local<bool, ThreadTag>::get(); }
-
   TOTO_COLD void watch() noexcept {
-    is_timer_thread() = true;
+    TimersAtHand<Runtime>::is_this_thread() = true;
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
       const TimePoint now = Clock::now();
-      if (heap_.empty() && now - idle_since >= kLinger) {
+      if (heap_.empty() && (hurries_ || now - idle_since >= kLinger)) {
         break;
+      }
+      if (std::exchange(hurries_, false)) {
+        fired_.notify_all();
       }
       if (!heap_.empty() && heap_.first().deadline <= now) {
         fire_locked(heap_.first());
@@ -375,7 +436,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
       parker_.park_until(until);
       mutex_.lock();
     }
-    running_ = false;
+    running_ = hurries_ = false;
+    fired_.notify_all();
     mutex_.unlock();
   }
 
@@ -386,6 +448,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     std::uint64_t ticket = 0;
     const bool posted = home != nullptr && home->post_silently(node, ticket);
     firing_ = posted ? nullptr : &node;
+    in_posts_ += posted ? 1U : 0U;  // already: the coroutine may be destroyed before its home has been told
     mutex_.unlock();
     if (posted) {
       home->announce(ticket);
@@ -396,8 +459,35 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
       home->release();
     }
     mutex_.lock();
+    if (posted) {
+      leave_post_locked();
+    }
     firing_ = nullptr;
     fired_.notify_all();
+  }
+
+  void leave_post_locked() noexcept TOTO_REQUIRES(mutex_) {
+    if (--in_posts_ == 0) {  // they may nest, where post() runs things in place
+      ++posts_;
+      posted_.notify_all();
+    }
+  }
+
+  /// Ends the thread, unless there are timers, and waits for that until the deadline, if this is another thread. The
+  /// next timer starts it again.
+  TOTO_COLD void rest_until(TimePoint deadline) noexcept override {
+    if (TimersAtHand<Runtime>::is_this_thread()) {
+      return;
+    }
+    const Lock lock(mutex_);
+    if (running_ && heap_.empty()) {
+      hurries_ = true;
+      parker_.unpark();
+      fired_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return !hurries_; });
+    }
+    if (!running_ && thread_.joinable()) {
+      thread_.join();  // it has left its last critical section
+    }
   }
 
   TOTO_COLD void stop() noexcept override {
@@ -405,7 +495,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     stopped_ = true;
     parker_.unpark();
     mutex_.unlock();
-    if (thread_.joinable() && !is_timer_thread()) {
+    if (thread_.joinable() && !TimersAtHand<Runtime>::is_this_thread()) {
       thread_.join();
     }
   }
@@ -413,9 +503,13 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   typename Runtime::Mutex mutex_;
   TimerHeap<Runtime> heap_ TOTO_GUARDED_BY(mutex_);
   bool running_ TOTO_GUARDED_BY(mutex_) = false;
+  bool hurries_ TOTO_GUARDED_BY(mutex_) = false;          // somebody waits for its end, if there are no timers
   bool stopped_ TOTO_GUARDED_BY(mutex_) = false;          // the process is ending
   const Node* firing_ TOTO_GUARDED_BY(mutex_) = nullptr;  // running on the timer's own thread
   WaitList<Runtime> fired_ TOTO_GUARDED_BY(mutex_);
+  std::size_t in_posts_ TOTO_GUARDED_BY(mutex_) = 0;  // calls of post() that the timer's own thread is in
+  std::uint64_t posts_ TOTO_GUARDED_BY(mutex_) = 0;   // and how often it has come back from the outermost one
+  WaitList<Runtime> posted_ TOTO_GUARDED_BY(mutex_);
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
 };

@@ -7,7 +7,9 @@
 #ifndef TOTO_DETAIL_GATHER_CHILDREN_HPP
 #define TOTO_DETAIL_GATHER_CHILDREN_HPP
 
+#include <coroutine>
 #include <cstddef>
+#include <iterator>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -17,6 +19,7 @@
 #include "../../task.hpp"
 #include "../../task_handle.hpp"
 #include "../ground/lean_std.hpp"
+#include "../ground/ranges.hpp"
 #include "../task/join.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -41,7 +44,7 @@ class JoinOfAll final : public Join<Runtime>, public Observer<Runtime> {
     join.release();
   }
 
- private:
+ protected:
   ~JoinOfAll() override = default;
 };
 
@@ -117,7 +120,7 @@ class TaskChild {
     join.retain();
     join_ = &join;
     try {
-      TaskAccess::start(task_, &JoinOfAll<Runtime>::ended, &join);
+      TaskAccess::start(task_, &JoinOfAll<Runtime>::ended, &join, join.starter());
     } catch (...) {
       join_ = nullptr;
       join.release();
@@ -138,8 +141,12 @@ using Element = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
+/// Constant where it refuses to be moved, so that containers copy it.
+template <class E>
+using Passed = std::conditional_t<std::is_move_constructible_v<E>, E, const E>;
+
 template <class Child>
-Element<typename Child::Result> take_element(Child& child) {
+Passed<Element<typename Child::Result>> take_element(Child& child) {
   if constexpr (std::is_void_v<typename Child::Result>) {
     child.take();
     return {};
@@ -185,8 +192,26 @@ struct RuntimeOf<A, As...> {
   using Type = typename ChildOf<A>::template RuntimeOr<typename RuntimeOf<As...>::Type>;
 };
 
+/// A handle or Task that can be emptied; a constant one cannot.
 template <class A>
-inline constexpr bool kIsChild = IsHandle<A>::value || IsTask<A>::value;
+inline constexpr bool kIsChild =
+    IsHandle<std::remove_reference_t<A>>::value || IsTask<std::remove_reference_t<A>>::value;
+
+template <class R>
+concept RangeOfChildren = InputRange<R> && kIsChild<std::iter_reference_t<IteratorOf<R>>>;
+
+/// What combinators take.
+template <class... As>
+concept Gatherable = (kIsChild<As> && ...) || (sizeof...(As) == 1 && (RangeOfChildren<As> || ...));
+
+/// Says what they take, when they were given something else.
+template <class... As>
+std::suspend_never refuse_children() {
+  static_assert(Gatherable<As...>,
+                "toto: when_all, when_any and the like take handles and Tasks, or one range of them, and empty them: "
+                "no constant ones, nothing else");
+  return {};
+}
 
 template <class A>
 inline constexpr bool kUnstored = false;
@@ -215,18 +240,18 @@ class TupleOfChildren {
   static constexpr std::size_t size() noexcept { return sizeof...(Children); }
   template <class Function>
   void for_each(Function function) {
-    std::apply([&](auto&... child) { (function(child), ...); }, children_);
+    std::apply([&](auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
   template <class Function>
   void for_each(Function function) const {
-    std::apply([&](const auto&... child) { (function(child), ...); }, children_);
+    std::apply([&](const auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
   /// From the last to the first; the function is told the index, too.
   template <class Function>
   void for_each_backwards(Function function) {
     [&]<std::size_t... kIndices>(std::index_sequence<kIndices...>) {
       constexpr std::size_t kLast = sizeof...(Children) - 1;
-      (function(kLast - kIndices, std::get<kLast - kIndices>(children_)), ...);
+      (static_cast<void>(function(kLast - kIndices, std::get<kLast - kIndices>(children_))), ...);
     }(std::index_sequence_for<Children...>());
   }
   auto take() {
@@ -234,7 +259,7 @@ class TupleOfChildren {
         [](auto&... child) {
           // Braces: from left to right.
           return std::tuple<Element<typename std::remove_reference_t<decltype(child)>::Result>...>{
-              take_element(child)...};
+              detail::take_element(child)...};
         },
         children_);
   }
@@ -251,7 +276,7 @@ std::vector<Child> children_of(Range& awaitables) {
     children.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
   }
   for (auto&& awaitable : awaitables) {
-    children.emplace_back(as_child(awaitable));
+    children.emplace_back(detail::as_child(awaitable));
   }
   return children;
 }
@@ -289,7 +314,7 @@ class VectorOfChildren {
       std::vector<Element<typename Child::Result>> results;
       results.reserve(children_.size());
       for (Child& child : children_) {
-        results.push_back(take_element(child));
+        results.push_back(detail::take_element(child));
       }
       return results;
     }

@@ -126,20 +126,21 @@ class HandleNode final : public ChildNode<Runtime>, public Observer<Runtime> {
   bool failed() const noexcept override { return state_->outcome() != Outcome::value; }
   bool was_cancelled() const noexcept override {
     const Outcome outcome = state_->outcome();
-    return outcome == Outcome::cancelled || outcome == Outcome::unwound || is_task_cancelled(state_->failure());
+    return outcome == Outcome::cancelled || outcome == Outcome::unwound || detail::is_task_cancelled(state_->failure());
   }
   void rethrow() override { state_->take(); }
 
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override { this->over(worker, &queue); }
   void forgotten() noexcept override {}  // the node does not drop a task that runs
 
- private:
+ protected:
   ~HandleNode() override {
     if (state_ != nullptr) {
       state_->drop();
     }
   }
 
+ private:
   TaskState<T, Runtime>* state_ = nullptr;
 };
 
@@ -163,7 +164,7 @@ class TaskNode final : public ChildNode<Runtime> {
   void start(Gathering<Runtime>& gathering) {
     this->begin(gathering);
     try {
-      TaskAccess::start(task_, &TaskNode::task_ended, this);  // after this the node may be gone
+      TaskAccess::start(task_, &TaskNode::task_ended, this, gathering.starter());  // after this the node may be gone
     } catch (...) {
       this->not_begun();
       throw;
@@ -185,12 +186,13 @@ class TaskNode final : public ChildNode<Runtime> {
     }
   }
   bool failed() const noexcept override { return task_.valid() && TaskAccess::failure(task_) != nullptr; }
-  bool was_cancelled() const noexcept override { return is_task_cancelled(TaskAccess::failure(task_)); }
+  bool was_cancelled() const noexcept override { return detail::is_task_cancelled(TaskAccess::failure(task_)); }
   void rethrow() override { TaskAccess::take(task_); }
 
- private:
+ protected:
   ~TaskNode() override = default;
 
+ private:
   /// It is still on the calling thread's stack.
   static void task_ended(void* context) noexcept {
     auto& node = *static_cast<TaskNode*>(context);

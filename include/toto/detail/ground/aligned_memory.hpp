@@ -27,14 +27,14 @@ void* align_in(void* memory) noexcept {
 /// Throws: std::bad_alloc.
 template <std::size_t kAlignment>
 void* allocate_aligned(std::size_t bytes) {
-  return align_in<kAlignment>(::operator new(kAlignment + bytes));
+  return detail::align_in<kAlignment>(::operator new(kAlignment + bytes));
 }
 
 /// The same. Null: no memory.
 template <std::size_t kAlignment>
 void* try_allocate_aligned(std::size_t bytes) noexcept {
   void* const memory = ::operator new(kAlignment + bytes, std::nothrow);
-  return memory == nullptr ? nullptr : align_in<kAlignment>(memory);
+  return memory == nullptr ? nullptr : detail::align_in<kAlignment>(memory);
 }
 
 inline void free_aligned(void* place) noexcept {

@@ -29,7 +29,7 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define TOTO_NOINLINE __declspec(noinline)
 #else
-#define TOTO_NOINLINE __attribute__((noinline))
+#define TOTO_NOINLINE __attribute__((__noinline__))
 #endif
 
 // A function that hardly any program calls often: what starts, ends, refuses, reports. It is made small, which is also
@@ -37,7 +37,18 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define TOTO_COLD __declspec(noinline)
 #else
-#define TOTO_COLD __attribute__((cold, noinline))
+#define TOTO_COLD __attribute__((__cold__, __noinline__))
+#endif
+
+// Around coroutines. GCC warns of the null pointer that it itself puts at the end of each, in whatever file that is
+// (-Wzero-as-null-pointer-constant).
+#if defined(__GNUC__) && !defined(__clang__)
+#define TOTO_COROUTINES_BEGIN \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wzero-as-null-pointer-constant\"")
+#define TOTO_COROUTINES_END _Pragma("GCC diagnostic pop")
+#else
+#define TOTO_COROUTINES_BEGIN
+#define TOTO_COROUTINES_END
 #endif
 
 // A short test in front of a long function, on the way of every task. GCC would inline it or not by how much the
@@ -45,7 +56,7 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define TOTO_ALWAYS_INLINE __forceinline
 #else
-#define TOTO_ALWAYS_INLINE inline __attribute__((always_inline))
+#define TOTO_ALWAYS_INLINE inline __attribute__((__always_inline__))
 #endif
 
 #endif  // TOTO_DETAIL_GROUND_ANNOTATIONS_HPP

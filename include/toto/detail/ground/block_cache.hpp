@@ -65,15 +65,6 @@ class BlockCache {
     bool watched = false;
     bool closed = false;
   };
-  /// Gives a thread's blocks back when the thread ends.
-  struct Guard {
-    bool armed = false;
-    ~Guard() {
-      if (armed) {
-        close_local();
-      }
-    }
-  };
   struct Depot final : private ForkAware<Runtime> {
     Depot() : ForkAware<Runtime>(ForkRank::memory) { this->watch_forks(); }
     void before_fork() noexcept override TOTO_ACQUIRE(mutex) { mutex.lock(); }
@@ -93,7 +84,7 @@ class BlockCache {
   TOTO_NOINLINE static Block* new_block(std::size_t size) {
     return static_cast<Block*>(allocate_aligned<kGrain>((size + 1) * kGrain));
   }
-  TOTO_NOINLINE static void delete_block(Block* block) noexcept { free_aligned(block); }
+  TOTO_NOINLINE static void delete_block(Block* block) noexcept { detail::free_aligned(block); }
 
   static Block* take(std::size_t size) {
     Local& mine = local();
@@ -171,14 +162,12 @@ class BlockCache {
   }
 
   TOTO_NOINLINE static bool watch(Local& mine) noexcept {
-    if (mine.closed) {
-      return false;  // the thread is ending: its thread-locals are being destroyed
-    }
-    Runtime::template Local<Guard, Guard>::get().armed = true;
-    mine.watched = true;
-    return true;
+    // Where it is closed, the thread is ending, and what belongs to it is being destroyed.
+    mine.watched = !mine.closed && Runtime::at_thread_end(&close_local);
+    return mine.watched;
   }
 
+  /// Gives the thread's blocks back when it ends.
   static void close_local() noexcept {
     Local& mine = local();
     mine.closed = true;

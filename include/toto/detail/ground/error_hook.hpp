@@ -41,7 +41,7 @@ class CallableErrorHook final : public ErrorHook<Runtime> {
 /// Returns: none for a null callable. Throws: std::bad_alloc; what copying or moving the callable throws.
 template <class Runtime, class F>
 Ref<ErrorHook<Runtime>> make_error_hook(F&& function) {
-  if (is_null(function)) {
+  if (detail::is_null(function)) {
     return {};
   }
   return Ref<ErrorHook<Runtime>>::adopt(new CallableErrorHook<Runtime, std::decay_t<F>>(std::forward<F>(function)));

@@ -33,25 +33,39 @@
 
 namespace toto::inline v0_1::detail {
 
+/// The call that takes the time as the C library's timespec has it: on 32-bit systems there are two, and the older one
+/// would read a time of 64 bits as one that has passed.
+#if !defined(SYS_futex)
+inline constexpr long kFutex = SYS_futex_time64;
+#elif defined(SYS_futex_time64)
+inline constexpr long kFutex = sizeof(std::time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex;
+#else
+inline constexpr long kFutex = SYS_futex;
+#endif
+
 /// Sleeps while the word is `expected`, or until the deadline has passed; may return for no reason.
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::steady_clock::time_point deadline) noexcept {
   std::timespec until{};
-  const bool limited = deadline != std::chrono::steady_clock::time_point::max();
+  const bool limited = deadline != (std::chrono::steady_clock::time_point::max)();
   if (limited) {
-    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    until.tv_sec = static_cast<std::time_t>(nanoseconds > 0 ? nanoseconds / kSecond : 0);
-    until.tv_nsec = static_cast<long>(nanoseconds > 0 ? nanoseconds % kSecond : 0);
+    using Seconds = std::chrono::duration<std::time_t>;
+    using Nanoseconds = std::chrono::duration<long, std::nano>;
+    const auto time = deadline.time_since_epoch();
+    if (time.count() > 0) {
+      const auto seconds = std::chrono::duration_cast<Seconds>(time);
+      until.tv_sec = seconds.count();
+      until.tv_nsec = std::chrono::duration_cast<Nanoseconds>(time - seconds).count();
+    }
   }
   // The absolute time of this operation is that of CLOCK_MONOTONIC, which is the steady clock.
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,
+  syscall(kFutex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limited ? &until : nullptr, nullptr,
           FUTEX_BITSET_MATCH_ANY);
 }
 
 /// Wakes one sleeper. The word may be gone: at worst somebody else is woken for no reason.
 inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  syscall(kFutex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
 /// Not recursive. Looks again before it sleeps, because it is never held for long; and ever less often, so that who has
@@ -96,7 +110,7 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
       pause = pause < kLongestPause ? 2 * pause : pause;
     }
     while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
-      futex_wait(word_, kContended, std::chrono::steady_clock::time_point::max());
+      futex_wait(word_, kContended, (std::chrono::steady_clock::time_point::max)());
     }
   }
 
@@ -108,7 +122,7 @@ class FutexParker {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  void park() noexcept { park_until(TimePoint::max()); }
+  void park() noexcept { park_until((TimePoint::max)()); }
 
   bool park_until(TimePoint deadline) noexcept {
     // Acquire, here and below: pairs with the release in unpark().

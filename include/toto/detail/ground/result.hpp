@@ -27,6 +27,26 @@ enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, 
 template <class R>
 using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
 
+/// R is to be what a result is kept as. It may be incomplete.
+template <class R>
+consteval bool require_result() {
+  static_assert(std::is_same_v<R, ResultOf<R>> && !std::is_array_v<R> && !std::is_function_v<R>,
+                "toto: a result is void, an lvalue reference or a value: leave out const and &&, and use std::array");
+  return true;
+}
+
+template <class R>
+inline constexpr bool kCanBeTaken =
+    std::is_void_v<R> || std::is_reference_v<R> || std::is_move_constructible_v<R> || std::is_copy_constructible_v<R>;
+
+/// Asked where a result is handed over: only there does it matter, and is R complete.
+template <class R>
+consteval void require_can_be_taken() {
+  static_assert(kCanBeTaken<R>,
+                "toto: this result can be neither moved nor copied, so it cannot be handed over: return a "
+                "std::unique_ptr to it, or a reference");
+}
+
 [[noreturn]] TOTO_COLD inline void throw_cancelled(std::string_view queue, std::string_view how) {
   throw TaskCancelled(join({"toto: a task on queue '", queue, "' ", how}));
 }
@@ -83,12 +103,13 @@ class Result {
   /// The failure, if that is how it ended.
   std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
 
-  /// Moves the value out, or throws what the task threw, or TaskCancelled naming the queue. The result is gone then.
+  /// Moves the value out (copies it, if it refuses to be moved), or throws what the task threw, or TaskCancelled naming the queue. The result is gone then.
   R take(std::string_view queue = {}) {
     struct Reset {
       Result& result;
       ~Reset() { result.reset(); }
     };
+    detail::require_can_be_taken<R>();
     switch (outcome_) {
       case Outcome::value: {
         const Reset after{*this};
@@ -96,8 +117,12 @@ class Result {
           return;
         } else if constexpr (std::is_reference_v<R>) {
           return *value_;
-        } else {
+        } else if constexpr (std::is_move_constructible_v<R>) {
           return std::move(value_);
+        } else if constexpr (std::is_copy_constructible_v<R>) {
+          return std::as_const(value_);
+        } else {
+          break;  // refused above
         }
       }
       case Outcome::exception: {

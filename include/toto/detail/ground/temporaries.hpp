@@ -15,10 +15,9 @@
 #include "annotations.hpp"
 #include "invoke.hpp"
 
-#define TOTO_STORE_THE_HANDLE_FIRST                                                                        \
-  "toto: this compiler (GCC before 13) destroys such a temporary twice inside co_await; store the handle " \
-  "first: auto handle = ...; co_await handle;  (a stored one that is moved on is to be declared as a "     \
-  "toto::TaskHandle<T>; see docs/guide.md, GCC 12 and temporaries)"
+#define TOTO_STORE_THE_HANDLE_FIRST                                                                           \
+  "toto: GCC before 13 destroys such a temporary twice; store the handle first: auto handle = ...; co_await " \
+  "handle; (docs/how-to/gcc-12.md)"
 
 namespace toto::inline v0_1 {
 
@@ -54,7 +53,7 @@ consteval bool is_closure() {
 
 /// A function, a pointer to one, a std::function or its like, or a lambda: nothing but a callable.
 template <class F>
-inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || is_closure<F>();
+inline constexpr bool kBareCallable = std::is_function_v<std::remove_pointer_t<F>> || detail::is_closure<F>();
 template <template <class> class Function, class Signature>
   requires std::is_function_v<Signature>
 inline constexpr bool kBareCallable<Function<Signature>> = true;
@@ -83,9 +82,16 @@ class Named {
   }
   operator T() && { return std::move(object_); }  // NOLINT(google-explicit-constructor)
 
+  const T& object() const noexcept { return object_; }
+
  private:
   T object_;
 };
+
+template <class T>
+inline constexpr bool kIsNamed = false;
+template <class T>
+inline constexpr bool kIsNamed<Named<T>> = true;
 
 /// What is kept of an argument: a copy, as std::decay_t says; of a Named object, the object itself.
 template <class T>

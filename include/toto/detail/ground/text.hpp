@@ -24,18 +24,20 @@ class Digits {
   template <class Integer>
   explicit Digits(Integer value) noexcept {
     if constexpr (std::is_signed_v<Integer>) {
-      write("%lld", static_cast<long long>(value));
+      write(static_cast<long long>(value));
     } else {
-      write("%llu", static_cast<unsigned long long>(value));
+      write(static_cast<unsigned long long>(value));
     }
   }
 
   operator std::string_view() const noexcept { return {text_, size_}; }  // NOLINT(google-explicit-constructor)
 
  private:
-  template <class Widest>
-  TOTO_COLD void write(const char* format, Widest value) noexcept {
-    size_ = static_cast<std::size_t>(std::snprintf(text_, sizeof(text_), format, value));
+  TOTO_COLD void write(long long value) noexcept {
+    size_ = static_cast<std::size_t>(std::snprintf(text_, sizeof(text_), "%lld", value));
+  }
+  TOTO_COLD void write(unsigned long long value) noexcept {
+    size_ = static_cast<std::size_t>(std::snprintf(text_, sizeof(text_), "%llu", value));
   }
 
   char text_[24];

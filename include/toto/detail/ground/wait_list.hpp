@@ -33,7 +33,7 @@ class WaitList {
 
   template <class Predicate>
   void wait(typename Runtime::Mutex& mutex, Predicate done) TOTO_REQUIRES(mutex) {
-    wait_until(mutex, TimePoint::max(), done);
+    wait_until(mutex, (TimePoint::max)(), done);
   }
 
   /// Wakes every sleeper, to look again. Called with the mutex held.
@@ -59,7 +59,7 @@ class WaitList {
     self.parker.park_until(deadline);
     mutex.lock();
     remove(self);  // with the mutex held: a notifier is never left with a sleeper that has gone
-    return deadline == TimePoint::max() || Runtime::Clock::now() < deadline;
+    return deadline == (TimePoint::max)() || Runtime::Clock::now() < deadline;
   }
 
   void add(Sleeper& sleeper) noexcept {

@@ -137,7 +137,7 @@ class LineThread final : public LineWaiter<Request> {
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
     line.join(*this, again);
     while (this->waiting) {
-      if (deadline != TimePoint::max() && Runtime::Clock::now() >= deadline) {
+      if (deadline != (TimePoint::max)() && Runtime::Clock::now() >= deadline) {
         return !line.withdraw(*this);
       }
       mutex.unlock();

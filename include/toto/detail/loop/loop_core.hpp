@@ -6,14 +6,19 @@
 #ifndef TOTO_DETAIL_LOOP_LOOP_CORE_HPP
 #define TOTO_DETAIL_LOOP_LOOP_CORE_HPP
 
+#include <atomic>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
+#include "../../errors.hpp"
 #include "../../task.hpp"
 #include "../executor/executor_core.hpp"
 #include "../executor/timer.hpp"
+#include "../executor/whereabouts.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/spin.hpp"
@@ -22,6 +27,19 @@
 
 namespace toto::inline v0_1::detail {
 
+/// Runs the Task that a callable returns to its end. The callable is kept until then.
+template <class F>
+Task<> run_to_end(F function) {
+  auto task = function();  // by its name: see temporaries.hpp
+  co_await task;
+}
+
+/// How a loop ends: by EventLoop's destructor, wherever that is called.
+///  - While run() is not on a stack, there and then.
+///  - In what the loop runs: the destructor returns, and run() does it, as soon as that has come back to it.
+///  - On another thread: run() does it, and the destructor waits until it has.
+/// Whoever does it destroys the coroutines that the loop has started and that wait here (whereabouts.hpp). Those that
+/// are away are let go: each frees itself where it ends. The core lives as long as anybody refers to it.
 template <class Runtime>
 class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
  public:
@@ -29,7 +47,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   using TimePoint = typename Clock::time_point;
   using Timer = TimerNode<Runtime>;
 
-  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) { this->watch_forks(); }
+  /// Throws: std::bad_alloc.
+  explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {
+    TimersAtHand<Runtime>::instance();  // its end asks for them
+    this->watch_forks();
+  }
 
   bool post(Continuation& node) noexcept override {
     const Lock lock(mutex_);
@@ -77,15 +99,19 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return true;
   }
 
-  void* event_loop() noexcept override { return owner_; }
+  void* event_loop() noexcept override { return owner_.load(std::memory_order_relaxed); }
 
-  /// Posts a function object that the loop owns.
+  /// Posts a function object that the loop owns. One that returns a Task is a coroutine, which the loop owns.
   /// Throws: std::bad_alloc.
   template <class F>
   void post_function(F&& fn) {
-    auto* const posted = new Posted<std::decay_t<F>>(*this, std::forward<F>(fn));
-    if (!post(*posted)) {
-      delete posted;
+    if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::value) {
+      spawn(detail::run_to_end<std::decay_t<F>>(std::forward<F>(fn)));
+    } else {
+      auto* const posted = new Posted<std::decay_t<F>>(*this, std::forward<F>(fn));
+      if (!post(*posted)) {
+        delete posted;
+      }
     }
   }
 
@@ -103,21 +129,32 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   /// run() throws it. On the loop's thread.
   void fail(std::exception_ptr failure) noexcept { failure_ = std::move(failure); }
 
+  /// Starts the coroutine in its turn.
+  /// Throws: std::bad_alloc.
   void spawn(Task<> task) {
-    auto spawned_object = std::make_unique<Spawned>(*this, std::move(task));
-    const Lock lock(mutex_);
-    if (gone_) {
-      return;  // a loop that is being destroyed starts nothing
+    auto* const spawned = new Spawned(*this, std::move(task));
+    {
+      const Lock lock(mutex_);
+      if (!ending_) {
+        spawned->queued = true;
+        list_locked(*spawned);
+        nodes_.push_back(*spawned);
+        wake_locked();
+        return;
+      }
     }
-    Spawned* const spawned = spawned_object.release();
-    spawned->next_spawned = spawned_;
-    if (spawned_ != nullptr) {
-      spawned_->previous_spawned = spawned;
+    spawned->drop();  // a loop that is being destroyed starts nothing
+  }
+
+  /// Starts the coroutine now. On the loop's thread.
+  /// Throws: std::bad_alloc.
+  void start(Task<> task) {
+    auto* const spawned = new Spawned(*this, std::move(task));
+    {
+      const Lock lock(mutex_);
+      list_locked(*spawned);
     }
-    spawned_ = spawned;
-    spawned->queued = true;
-    nodes_.push_back(*spawned);
-    wake_locked();
+    spawned->start();
   }
 
   void stop() noexcept {
@@ -126,22 +163,75 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     wake_locked();
   }
 
-  /// Calls `start()`, and runs until stop(), or until `done()`, which is called with the mutex held before each step.
-  /// False: it was stopped.
-  /// Throws: what a posted function or a spawned coroutine threw; std::logic_error, and then nothing has been started.
+  /// Runs until stop(), until the loop is destroyed, or until nothing is left.
+  /// Throws: as the next one.
+  void run_all() {
+    run([] {}, [this] { return empty_locked(); });
+  }
+
+  /// Runs until the task has ended, and gives its result.
+  /// Throws: what it threw; Error, if the loop was stopped or destroyed before; and as the next one.
+  template <class T>
+  T run_one(Task<T> task) {
+    struct Forget {
+      LoopCore& core;
+      Awaited<T>& root;
+      ~Forget() {
+        const Lock lock(core.mutex_);
+        core.give_up_locked(root);
+      }
+    };
+    const auto kept = Ref<LoopCore>::share(this);  // until the last line
+    auto* const root = new Awaited<T>(*this, std::move(task));
+    const Forget at_the_end{*this, *root};
+    if (!run([root] { root->begin(); }, [root] { return root->collected; })) {
+      if (event_loop() != nullptr) {
+        throw Error("toto: the event loop was stopped before run_sync was done");
+      }
+      if (!root->collected) {
+        throw Error("toto: the event loop was destroyed before run_sync was done");
+      }
+    }
+    return TaskAccess::take(root->task);
+  }
+
+  /// The end of the loop. See above who cleans up.
+  /// Blocks: while another thread is in run().
+  void finish() noexcept {
+    {
+      const Lock lock(mutex_);
+      ending_ = true;
+      owner_.store(nullptr, std::memory_order_relaxed);
+      if (runner_ == nullptr) {
+        clean_up_locked();
+      } else if (runner_ != this_thread()) {
+        wake_locked();
+        left_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return runner_ == nullptr; });
+      } else {
+        return;
+      }
+    }
+    detail::wait_until_posted<Runtime>();
+  }
+
+ private:
+  /// Calls `start()`, and runs until stop(), or until the loop is destroyed, or until `done()`, which is called with
+  /// the mutex held before each step. False: it was stopped or destroyed.
+  /// Throws: what a posted function or a coroutine threw; std::logic_error, and then nothing has been started.
   template <class Start, class Done>
   bool run(Start start, Done done) {
+    const auto kept = Ref<LoopCore>::share(this);
+    enter();
+    struct Leave {
+      LoopCore& core;
+      ~Leave() { core.leave(); }
+    };
+    const Leave at_the_end{*this};
     const ExecutorScope<Runtime> here(this);
-    Lock lock(mutex_);
-    if (running_) {
-      throw std::logic_error("toto: this event loop is running already; co_await instead of run_sync, or post");
-    }
-    const Running running(*this);
-    lock.unlock();
     start();
-    lock.lock();
+    Lock lock(mutex_);
     for (;;) {
-      if (std::exchange(stopping_, false)) {
+      if (ending_ || std::exchange(stopping_, false)) {
         return false;
       }
       collect_due_locked();
@@ -158,7 +248,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         }
       } else {
         sleeping_ = true;
-        const TimePoint until = timers_.empty() ? TimePoint::max() : timers_.first().deadline;
+        const TimePoint until = timers_.empty() ? (TimePoint::max)() : timers_.first().deadline;
         lock.unlock();
         QueueCore<Runtime>::run_local_here();
         spins_.spin([this] { return parker_.has_token(); });
@@ -170,23 +260,37 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  /// Nothing is posted, waiting for its time, or spawned and not ended. Requires mutex_: called by run().
+  /// Nothing is posted, waiting for its time, or started and not ended. Requires mutex_: called by run().
   bool empty_locked() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    return nodes_.empty() && timers_.empty() && spawned_ == nullptr;
+    return nodes_.empty() && timers_.empty() && started_ == nullptr;
   }
 
-  /// The end of the loop: destroys spawned coroutines that have not ended, drops posted functions, and lets every other
-  /// coroutine that would come back continue elsewhere.
-  void finish() noexcept {
-    mutex_.lock();
-    while (Spawned* const spawned = spawned_) {
-      unlink_locked(*spawned);
-      mutex_.unlock();
-      delete spawned;
-      mutex_.lock();
+  /// Tells threads apart, and has no other use.
+  static const void* this_thread() noexcept { return &ThreadContext<Runtime>::current(); }
+
+  void enter() {
+    const Lock lock(mutex_);
+    if (runner_ != nullptr) {
+      throw std::logic_error("toto: this event loop is running already; co_await instead of run_sync, or post");
+    }
+    runner_ = this_thread();
+  }
+  void leave() noexcept {
+    const Lock lock(mutex_);
+    if (ending_) {
+      clean_up_locked();
+    }
+    runner_ = nullptr;
+    left_.notify_all();
+  }
+
+  /// Destroys the coroutines that wait here, lets go of those that are away, drops posted functions, and lets every
+  /// other coroutine that would come back continue elsewhere. Nothing of the loop's is on a stack of this thread.
+  void clean_up_locked() noexcept TOTO_REQUIRES(mutex_) {
+    while (started_ != nullptr) {
+      give_up_locked(*started_);
     }
     gone_ = true;
-    owner_ = nullptr;
     while (!nodes_.empty() || !timers_.empty()) {
       Continuation* node = nullptr;
       if (!nodes_.empty()) {
@@ -204,85 +308,161 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
       leaving_ = nullptr;
       handed_over_.notify_all();
     }
-    mutex_.unlock();
   }
 
- private:
+ protected:
   ~LoopCore() override { this->ignore_forks(); }
 
+ private:
   template <class F>
   struct Posted final : Continuation {
     template <class Fn>
     Posted(LoopCore& loop, Fn&& fn) : core(loop), function(std::forward<Fn>(fn)) {
       this->run = [](Continuation& node, Turn turn) noexcept {
-        auto& self = static_cast<Posted&>(node);
+        auto* const self = static_cast<Posted*>(&node);
         if (turn == Turn::on_executor) {
           try {
-            static_cast<void>(self.function());
+            static_cast<void>(self->function());
           } catch (...) {
-            self.core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
+            self->core.failure_ = std::current_exception();  // the loop's own thread throws it from run()
           }
         }
-        delete &self;
+        delete self;
       };
     }
     LoopCore& core;
     F function;
   };
 
-  struct Spawned final : Continuation {
-    Spawned(LoopCore& loop, Task<> spawned) : core(loop), task(std::move(spawned)) {
+  /// A coroutine that the loop has started, and owns until it has ended, or is let go.
+  class Started : public Continuation, public Whereabouts {
+   public:
+    explicit Started(LoopCore& loop) noexcept
+        : Whereabouts(static_cast<ExecutorCore<Runtime>*>(&loop)), core(Ref<LoopCore>::share(&loop)) {}
+
+    /// It has ended, or will not go on. Frees this, unless others refer to it.
+    void drop() noexcept {
+      destroy_coroutine();
+      this->release();
+    }
+
+    /// On the coroutine's own stack, on whatever thread: the rest is done by the loop, if that still owns it.
+    static void on_end(void* context) noexcept {
+      auto& self = *static_cast<Started*>(context);
+      const auto kept = self.core;
+      {
+        const Lock lock(kept->mutex_);
+        self.ended = true;
+        if (!self.let_go) {
+          self.run = [](Continuation& node, Turn) noexcept { static_cast<Started&>(node).collect(); };
+          self.queued = true;
+          kept->nodes_.push_back(self);
+          kept->wake_locked();
+          return;
+        }
+      }
+      self.report();
+      self.drop();
+    }
+
+    /// It has ended, and the loop has come to it.
+    virtual void collect() noexcept = 0;
+    virtual void destroy_coroutine() noexcept = 0;
+    virtual std::exception_ptr failure() const noexcept = 0;
+
+    const Ref<LoopCore> core;
+    // Guarded by the core's mutex.
+    bool listed = false;  // in core.started_
+    bool queued = false;  // in core.nodes_
+    bool ended = false;
+    bool let_go = false;
+    Started* next_started = nullptr;
+    Started* previous_started = nullptr;
+
+   private:
+    /// What it threw, which nobody will see otherwise, as a queue does it.
+    void report() const noexcept {
+      const std::exception_ptr thrown = failure();
+      if (thrown == nullptr) {
+        return;
+      }
+      try {
+        std::rethrow_exception(thrown);
+      } catch (const TaskCancelled&) {
+      } catch (const QueueClosed&) {
+      } catch (const TimedOut&) {
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "toto: a coroutine of an event loop that has ended failed: %s\n", error.what());
+      } catch (...) {
+        std::fprintf(stderr,
+                     "toto: a coroutine of an event loop that has ended failed with an exception that is not a "
+                     "std::exception\n");
+      }
+    }
+  };
+
+  template <class T>
+  class StartedTask : public Started {
+   public:
+    StartedTask(LoopCore& loop, Task<T> started) noexcept : Started(loop), task(std::move(started)) {}
+
+    /// On the loop's thread. After this the object may be gone.
+    /// Throws: NoState.
+    void begin() {
+      TaskAccess::start(task, &Started::on_end, static_cast<Started*>(this), static_cast<Whereabouts&>(*this));
+    }
+    void destroy_coroutine() noexcept final { task = Task<T>(); }
+    std::exception_ptr failure() const noexcept final { return TaskAccess::failure(task); }
+
+    Task<T> task;
+  };
+
+  /// What it throws comes out of run().
+  class Spawned final : public StartedTask<void> {
+   public:
+    Spawned(LoopCore& loop, Task<> spawned) noexcept : StartedTask<void>(loop, std::move(spawned)) {
       this->run = [](Continuation& node, Turn) noexcept { static_cast<Spawned&>(node).start(); };
     }
 
     void start() noexcept {
-      queued = false;
+      this->queued = false;
       try {
-        TaskAccess::start(task, &Spawned::ended, this);  // after this the object may be gone
+        this->begin();
       } catch (...) {
-        core.failure_ = std::current_exception();
-        collect();
+        this->core->failure_ = std::current_exception();
+        forget();
       }
     }
 
-    /// On the coroutine's own stack, on whatever thread: the rest is done by the loop.
-    static void ended(void* context) noexcept {
-      auto& self = *static_cast<Spawned*>(context);
-      self.run = [](Continuation& node, Turn) noexcept {
-        auto& spawned = static_cast<Spawned&>(node);
-        try {
-          TaskAccess::take(spawned.task);
-        } catch (...) {
-          spawned.core.failure_ = std::current_exception();
-        }
-        spawned.collect();
-      };
-      const Lock lock(self.core.mutex_);
-      self.queued = true;
-      self.core.nodes_.push_back(self);
-      self.core.wake_locked();
+   private:
+    void collect() noexcept override {
+      this->queued = false;
+      if (std::exception_ptr thrown = this->failure()) {
+        this->core->failure_ = std::move(thrown);
+      }
+      forget();
     }
-
-    void collect() noexcept {
-      queued = false;
+    void forget() noexcept {
       {
-        const Lock lock(core.mutex_);
-        core.unlink_locked(*this);
+        const Lock lock(this->core->mutex_);
+        this->core->unlist_locked(*this);
       }
-      delete this;
+      this->drop();
     }
-
-    LoopCore& core;
-    Task<> task;
-    bool queued = false;  // in core.nodes_
-    Spawned* next_spawned = nullptr;
-    Spawned* previous_spawned = nullptr;
   };
 
-  struct Running {
-    explicit Running(LoopCore& loop) noexcept : core(loop) { core.running_ = true; }
-    ~Running() { core.running_ = false; }
-    LoopCore& core;
+  /// What run_one() waits for.
+  template <class T>
+  class Awaited final : public StartedTask<T> {
+   public:
+    using StartedTask<T>::StartedTask;
+    bool collected = false;  // the loop's thread only
+
+   private:
+    void collect() noexcept override {
+      this->queued = false;
+      collected = true;
+    }
   };
 
   /// Whoever is homeless may need them: see run_on_timers().
@@ -294,7 +474,12 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool) noexcept override TOTO_RELEASE(mutex_) { mutex_.unlock(); }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+    if (in_child && runner_ != this_thread()) {
+      runner_ = nullptr;  // that thread is not there
+    }
+    mutex_.unlock();
+  }
 
   void wake_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(sleeping_, false)) {
@@ -313,29 +498,52 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  void unlink_locked(Spawned& spawned) noexcept TOTO_REQUIRES(mutex_) {
-    (spawned.previous_spawned != nullptr ? spawned.previous_spawned->next_spawned : spawned_) = spawned.next_spawned;
-    if (spawned.next_spawned != nullptr) {
-      spawned.next_spawned->previous_spawned = spawned.previous_spawned;
+  void list_locked(Started& started) noexcept TOTO_REQUIRES(mutex_) {
+    started.listed = true;
+    started.next_started = started_;
+    if (started_ != nullptr) {
+      started_->previous_started = &started;
     }
-    if (spawned.queued) {
-      nodes_.remove(spawned);
+    started_ = &started;
+  }
+  void unlist_locked(Started& started) noexcept TOTO_REQUIRES(mutex_) {
+    if (std::exchange(started.listed, false)) {
+      (started.previous_started != nullptr ? started.previous_started->next_started : started_) = started.next_started;
+      if (started.next_started != nullptr) {
+        started.next_started->previous_started = started.previous_started;
+      }
     }
+  }
+  /// The loop has no more to do with it: destroys it, or lets it go if it is away.
+  void give_up_locked(Started& started) noexcept TOTO_REQUIRES(mutex_) {
+    unlist_locked(started);
+    if (std::exchange(started.queued, false)) {
+      nodes_.remove(started);
+    }
+    if (!started.ended && started.any_away()) {
+      started.let_go = true;
+      return;
+    }
+    mutex_.unlock();
+    started.drop();
+    mutex_.lock();
   }
 
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   TimerHeap<Runtime> timers_ TOTO_GUARDED_BY(mutex_);
-  Spawned* spawned_ TOTO_GUARDED_BY(mutex_) = nullptr;
-  bool running_ TOTO_GUARDED_BY(mutex_) = false;
+  Started* started_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  const void* runner_ TOTO_GUARDED_BY(mutex_) = nullptr;  // the thread that is in run()
   bool stopping_ TOTO_GUARDED_BY(mutex_) = false;
   bool sleeping_ TOTO_GUARDED_BY(mutex_) = false;
-  bool gone_ TOTO_GUARDED_BY(mutex_) = false;
-  /// What finish() has taken out, while that finds another place. Compared only: it may be gone already.
+  bool ending_ TOTO_GUARDED_BY(mutex_) = false;  // the EventLoop's destructor was called
+  bool gone_ TOTO_GUARDED_BY(mutex_) = false;    // nobody comes back any more
+  /// What clean_up_locked() has taken out, while that finds another place. Compared only: it may be gone already.
   const Continuation* leaving_ TOTO_GUARDED_BY(mutex_) = nullptr;
   WaitList<Runtime> handed_over_ TOTO_GUARDED_BY(mutex_);
-  void* owner_;                 // the EventLoop
-  std::exception_ptr failure_;  // the loop's thread only
+  WaitList<Runtime> left_ TOTO_GUARDED_BY(mutex_);  // wait until nobody is in run()
+  typename Runtime::template Atomic<void*> owner_;  // the EventLoop; null: it is being destroyed
+  std::exception_ptr failure_;                      // the loop's thread only
   typename Runtime::Parker parker_;
   SpinBudget<Runtime> spins_;
 };

@@ -8,9 +8,11 @@
 
 #include <atomic>
 #include <exception>
+#include <type_traits>
 #include <utility>
 
 #include "../../duration.hpp"
+#include "../../task.hpp"
 #include "../../timer.hpp"
 #include "../executor/timer.hpp"
 #include "../ground/ref.hpp"
@@ -52,6 +54,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
 
  protected:
   virtual void call() = 0;
+  LoopCore<Runtime>& loop() const noexcept { return *loop_; }
 
  private:
   void take_back() noexcept {
@@ -70,7 +73,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
       stopped_.store(true, std::memory_order_relaxed);  // nothing is to come any more
     }
     try {
-      call();
+      call();  // *this stays, but the loop may end in there
     } catch (...) {
       loop_->fail(std::current_exception());
     }
@@ -80,7 +83,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   }
 
   void arm_again() noexcept {
-    this->deadline = next_time<Clock>(this->deadline, period_);
+    this->deadline = detail::next_time<Clock>(this->deadline, period_);
     try {
       arm();
     } catch (...) {
@@ -107,9 +110,44 @@ class LoopCall final : public LoopTimer<Runtime> {
       : LoopTimer<Runtime>(loop, first, period), function_(std::forward<Fn>(function)) {}
 
  private:
-  ~LoopCall() override = default;
-  void call() override { static_cast<void>(function_()); }
+  /// One coroutine: it ends when its frame does.
+  class Round {
+   public:
+    explicit Round(LoopCall& call) noexcept : call_(Ref<LoopCall>::share(&call)) {}
+    Round(Round&&) noexcept = default;
+    Round& operator=(Round&&) = delete;
+    ~Round() {
+      if (call_) {
+        call_->open_.store(false, std::memory_order_release);  // pairs with call(): what it has written is seen there
+      }
+    }
+    F& function() const noexcept { return call_->function_; }
 
+   private:
+    Ref<LoopCall> call_;
+  };
+
+ protected:
+  ~LoopCall() override = default;
+
+ private:
+  /// A callable that returns a Task is left out as long as the call before is not over, as DelayedTask does it.
+  void call() override {
+    if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<F&>>>::value) {
+      if (!open_.load(std::memory_order_acquire)) {
+        open_.store(true, std::memory_order_relaxed);
+        this->loop().start(run(Round(*this)));
+      }
+    } else {
+      static_cast<void>(function_());
+    }
+  }
+  static Task<> run(Round round) {
+    auto task = round.function()();
+    co_await task;
+  }
+
+  typename Runtime::template Atomic<bool> open_{false};
   F function_;
 };
 

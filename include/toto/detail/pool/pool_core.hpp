@@ -126,10 +126,11 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   std::string dump() const {
     const Lock lock(mutex_);
     const PoolStats stats = stats_locked();
-    return join({"pool (default queue '", default_name_, "'): ", Digits(stats.instances), " instance(s) of at most ",
-                 Digits(stats.capacity), ", ", Digits(stats.free), " free, ", Digits(stats.leased), " leased, ",
-                 Digits(stats.waiting), " waiting", closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
-                 this->waiters_locked("\n  waiting: "), "\n"});
+    return detail::join({"pool (default queue '", default_name_, "'): ", Digits(stats.instances),
+                         " instance(s) of at most ", Digits(stats.capacity), ", ", Digits(stats.free), " free, ",
+                         Digits(stats.leased), " leased, ", Digits(stats.waiting), " waiting",
+                         closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
+                         this->waiters_locked("\n  waiting: "), "\n"});
   }
   /// The named queue, or the default one; if it has to be made, with a thread for each instance.
   /// Throws: std::bad_alloc.
@@ -181,7 +182,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   void set(InstanceCheck& which, InstanceCheck& check, const char* name) {
     const Lock lock(mutex_);
     if (this->handed_out_ != 0) {
-      throw std::logic_error(join({"toto: ", name, " is set after an instance of the pool was taken; set it before"}));
+      throw std::logic_error(
+          detail::join({"toto: ", name, " is set after an instance of the pool was taken; set it before"}));
     }
     std::swap(which, check);  // the old one, if there was one, is the caller's to destroy
   }
@@ -212,11 +214,11 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   /// When the instance that has been free longest retires.
   TimePoint due_locked() const noexcept TOTO_REQUIRES(mutex_) {
     const bool idle = retires() && !closed_ && !free_.empty() && counts_.instances > min_instances_;
-    return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : TimePoint::max();
+    return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : (TimePoint::max)();
   }
   /// True: there is something to look after, and from now on the caller does, by do_start_watch().
   bool watch_locked() noexcept TOTO_REQUIRES(mutex_) {
-    if (watching_ || due_locked() == TimePoint::max()) {
+    if (watching_ || due_locked() == (TimePoint::max)()) {
       return false;
     }
     watching_ = true;

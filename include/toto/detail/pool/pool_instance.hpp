@@ -18,6 +18,7 @@
 #include "../ground/any_function.hpp"
 #include "../ground/check_callable.hpp"
 #include "../ground/object_ref.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/ranges.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"
@@ -220,13 +221,20 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
           []() -> PooledInstance<Runtime>* { return new Place; }};
 }
 
-/// Returns nothing, which is no objection, or whether the instance is good.
+/// Says whether an instance is good. Not whatever converts to bool: many a function returns 0 when all is well.
 template <class F, class... Args>
-concept Verdict = std::is_void_v<std::invoke_result_t<F, Args...>> || std::is_invocable_r_v<bool, F, Args...>;
+concept Verdict = std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>, bool>;
+template <class F, class... Args>
+concept VerdictOrNothing = Verdict<F, Args...> || std::is_void_v<std::invoke_result_t<F, Args...>>;
 
+/// Takes `failed` behind the instance.
+template <class F, class T>
+concept ToldOfFailure = detail::may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() &&
+                        std::is_invocable_v<F, T&, bool>;
 /// What may be told of an instance of type T that comes back.
 template <class F, class T>
-concept ReturnHook = Verdict<F, T&, bool> || Verdict<F, T&>;
+concept ReturnHook =
+    (ToldOfFailure<F, T> && VerdictOrNothing<F, T&, bool>) || (!ToldOfFailure<F, T> && VerdictOrNothing<F, T&>);
 
 /// `hook` is called with a T&, or with that and `failed`.
 /// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.
@@ -234,7 +242,7 @@ template <class T, class F>
 InstanceCheck make_check(F&& hook) {
   detail::check_callable(hook);
   return InstanceCheck([hook = std::decay_t<F>(std::forward<F>(hook))](void* object, bool failed) mutable {
-    if constexpr (std::is_invocable_v<std::decay_t<F>&, T&, bool>) {
+    if constexpr (ToldOfFailure<std::decay_t<F>&, T>) {
       return detail::invoke_check(hook, *static_cast<T*>(object), failed);
     } else {
       return detail::invoke_check(hook, *static_cast<T*>(object));

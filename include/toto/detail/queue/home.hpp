@@ -42,7 +42,7 @@ class Home {
 
   /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
   bool is_here(const Worker<Runtime>* worker) const noexcept {
-    return worker != nullptr && !worker->resume_next && !worker->in_run_local && !worker->is_guest() &&
+    return worker != nullptr && !worker->resume_next && !worker->in_run_local &&
            (executor() == nullptr || executor() == &worker->core);
   }
 

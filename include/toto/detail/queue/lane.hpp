@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Lane: a bound of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time; the
-// others wait in the lane, in order, and hold no thread. An AwaitableInstance is a lane of one.
+// Lane: a limit of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time; the others
+// wait in the lane, in order, and hold no thread. A view with a limit is a lane, an AwaitableInstance a lane of one.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.L1]):
 //  L1  `admitted` counts the tasks that have a turn, those of the lane that run or stand in the queue proper, and
-//      never exceeds `limit`. A task that its adder runs (Overflow::caller_runs) when all turns are taken has none.
-//  L2  Who waits in a lane is let in by a task that leaves it, in order. As long as somebody waits, all turns are
-//      taken.
+//      never exceeds `limit`.
+//  L2  A task that leaves the lane lets in the one that has waited longest. As long as one waits, all turns are taken.
 
 #ifndef TOTO_DETAIL_QUEUE_LANE_HPP
 #define TOTO_DETAIL_QUEUE_LANE_HPP
@@ -21,7 +20,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Its queue's mutex guards what can change. As a Continuation it stands in the queue's list of lanes in which tasks
+/// Its queue's mutex guards what can change. As a Continuation it stands in the Order's list of lanes in which tasks
 /// wait; it is never run.
 template <class Runtime>
 class Lane final : public RefCounted<Runtime>, public Continuation {
@@ -34,8 +33,8 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
   std::size_t admitted = 0;  // turns that are taken
   ContinuationList waiting;
 
-  /// The queue has come through so many forks, as the child. Tasks that were here before the last one are not. `mine`:
-  /// how many turns the forking thread has.
+  /// The queue has come through this many forks, as the child. Tasks that were here before the last one are gone.
+  /// `mine`: how many turns the forking thread has.
   void come_through(std::size_t queues_forks, std::size_t mine = 0) noexcept {
     if (std::exchange(forks_, queues_forks) != queues_forks) {
       admitted = mine;
@@ -43,9 +42,10 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
     }
   }
 
- private:
+ protected:
   ~Lane() override = default;
 
+ private:
   std::size_t forks_ = 0;
 };
 

@@ -13,7 +13,7 @@
 #include "../../duration.hpp"
 #include "../executor/continuation.hpp"
 #include "../ground/lean_std.hpp"
-#include "worker.hpp"
+#include "queued_task.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -33,7 +33,6 @@ class PriorityLevels {
   bool empty() const noexcept { return size_ == 0; }
 
   void push(QueuedTask& task) noexcept {
-    task.place = QueuedTask::Place::level;
     task.ticket = ages() ? now() : 0;
     level(task.priority).push_back(task);
     ++size_;
@@ -41,12 +40,12 @@ class PriorityLevels {
 
   void remove(QueuedTask& task) noexcept {
     level(task.priority).remove(task);
-    task.place = QueuedTask::Place::nowhere;
+
     --size_;
   }
 
   /// The most urgent task, of several the one that has waited longest; null if there is none of at least this urgency.
-  QueuedTask* find(std::int64_t least = std::numeric_limits<std::int64_t>::min()) const noexcept {
+  QueuedTask* find(std::int64_t least = (std::numeric_limits<std::int64_t>::min)()) const noexcept {
     Continuation* best = nullptr;
     std::int64_t highest = least;
     const std::uint64_t time = size_ > 0 && ages() ? now() : 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Registry: the named queues of a process, made on demand and never destroyed. When the process exits they are closed
-// and drained.
+// and drained; so they are when the shared library that they belong to is unloaded.
 
 #ifndef TOTO_DETAIL_QUEUE_REGISTRY_HPP
 #define TOTO_DETAIL_QUEUE_REGISTRY_HPP
@@ -15,9 +15,11 @@
 
 #include "../../duration.hpp"
 #include "../../options.hpp"
+#include "../executor/timer.hpp"
 #include "../ground/annotations.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
+#include "queue_end.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -61,7 +63,8 @@ class Registry final : private ForkAware<Runtime> {
     return queue_at_locked(place_locked(hash, name), hash);
   }
 
-  /// Closes every queue, and waits until all are done or the time is up.
+  /// Closes every queue, and waits until all are done or the time is up. Then ends the thread of the timers, if no timer
+  /// is left.
   bool shutdown(Duration limit) {
     const TimePoint deadline = limit.after(Runtime::Clock::now());
     const std::vector<Queue*> queues = all();
@@ -72,7 +75,10 @@ class Registry final : private ForkAware<Runtime> {
     for (Queue* const queue : queues) {
       auto& core = Access::core(*queue);
       // One of its own tasks asks: that one cannot be waited for.
-      done = !core.runs_here() && core.finish_until(deadline) && done;
+      done = core.this_worker() == nullptr && QueueEnd(core).finish_until(deadline) && done;
+    }
+    if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {
+      timers->rest_until(deadline);
     }
     return done;
   }
@@ -129,18 +135,26 @@ class Registry final : private ForkAware<Runtime> {
       limit = exit_limit_;
       drained_ = true;
     }
-    try {
-      for (Queue* const queue : all()) {
-        Access::core(*queue).lose_this_thread();
+    bool done = false;
+    do {
+      try {
+        for (Queue* const queue : all()) {
+          QueueEnd(Access::core(*queue)).lose_this_thread();
+        }
+        done = shutdown(limit);
+        if (!done) {
+          std::fprintf(
+              stderr, Runtime::unloading()
+                          ? "toto: a library is not unloaded before its named queues have run what they accepted; call "
+                            "TaskQueue::shutdown_instances() in it first\n"
+                          : "toto: the process exits although a named queue is still busy; wait for it with "
+                            "TaskQueue::shutdown_instances() at the end of main\n");
+        }
+      } catch (...) {
+        std::fprintf(stderr, "toto: no memory to drain the named queues at exit\n");
       }
-      if (!shutdown(limit)) {
-        std::fprintf(stderr,
-                     "toto: the process exits although a named queue is still busy; wait for it with "
-                     "TaskQueue::shutdown_instances() at the end of main\n");
-      }
-    } catch (...) {
-      std::fprintf(stderr, "toto: no memory to drain the named queues at exit\n");
-    }
+      limit = Duration::never();
+    } while (!done && Runtime::unloading());  // their threads would return to code that is not there any more
   }
 
   typename Runtime::Mutex mutex_;

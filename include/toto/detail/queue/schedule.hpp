@@ -8,6 +8,7 @@
 
 #include <coroutine>
 
+#include "../executor/whereabouts.hpp"
 #include "queue_core.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -26,21 +27,40 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
 
   static bool await_ready() noexcept { return false; }
   template <class Promise>
-  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
     waiting_ = true;
+    journey_.begin(coroutine);
     try {
-      core_.add(hop_);  // *this may be gone after this line
+      return core_.hop(hop_, coroutine);  // if true, *this may be gone
     } catch (...) {
-      waiting_ = false;  // it was not queued: the coroutine goes on here, with the exception
+      await_resume();  // it was not queued: the coroutine goes on here, with the exception
       throw;
     }
   }
-  void await_resume() noexcept { waiting_ = false; }
+  void await_resume() noexcept {
+    waiting_ = false;
+    journey_.end<Runtime>();
+  }
 
  private:
+  struct Hop : Continuation {
+    std::coroutine_handle<> coroutine;
+    Hop() noexcept {
+      this->run = [](Continuation& node, Turn) noexcept {
+        const std::coroutine_handle<> resumed = static_cast<Hop&>(node).coroutine;
+        if (Worker<Runtime>* const worker = ThreadContext<Runtime>::current().worker) {
+          worker->resume_on_top(resumed);
+        } else {
+          resumed.resume();
+        }
+      };
+    }
+  };
+
   QueueCore<Runtime>& core_;
-  typename QueueCore<Runtime>::Hop hop_;
+  Hop hop_;
+  Journey journey_;
   bool waiting_ = false;
 };
 

@@ -27,6 +27,9 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
+class WaitGraph;
+
+template <class Runtime>
 class Awaited {
  public:
   /// Whether it may come, or has: false if that takes a thread of which the graph says that it is stuck. Requires the
@@ -78,8 +81,9 @@ class BlockedThread {
   friend WaitGraph<Runtime>;
 
   std::string words() const {
-    return worker_ == nullptr ? join({"thread ", Digits(thread_)})
-                              : join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
+    return worker_ == nullptr
+               ? detail::join({"thread ", Digits(thread_)})
+               : detail::join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
   }
 
   Worker<Runtime>* const worker_;  // null: not a worker
@@ -224,7 +228,7 @@ class WaitGraph final : private ForkAware<Runtime> {
       if (thread->awaited_->may_come(*this)) {  // adds those on which this one depends
         return {};
       }
-      append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
+      detail::append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
       before = "; ";
       waits = " waits for ";
     }
@@ -237,14 +241,71 @@ class WaitGraph final : private ForkAware<Runtime> {
   mutable Blocked* last_told_ = nullptr;  // not null: whoever is found stuck is to be told of; guarded by mutex_
 };
 
+// What a queue says of who is left to run a task, for all that the graph knows. Under the graph's mutex.
+
+/// Whether a worker may come to this task, or go on with it.
+template <class Runtime>
+TOTO_COLD bool may_run(const QueueCore<Runtime>& core, const QueuedTask<Runtime>& task,
+                       const WaitGraph<Runtime>& graph) {
+  const Lock lock(core.mutex());
+  const Crew<Runtime>& crew = core.crew();
+  // Somebody else may be on the way, or be completing a task from outside.
+  bool found = crew.live() != core.thread_count() || crew.secured() != crew.live() || crew.busy() != crew.live() ||
+               core.ledger().completing();
+  const Lane<Runtime>* const lane = Order<Runtime>::lane_of_waiting(task);
+  std::size_t held = 0;  // turns in the lane, by stuck workers
+  for (const Worker<Runtime>* worker = crew.all(); worker != nullptr; worker = worker->next_of_all) {
+    if (!worker->secured) {
+      continue;
+    }
+    if (!graph.is_stuck(worker->blocked_on)) {
+      found = true;
+    } else if (lane != nullptr && worker->running != nullptr && worker->running->lane.get() == lane) {
+      ++held;
+    }
+  }
+  return found && (lane == nullptr || held < lane->admitted);
+}
+
+/// Whether a task would not be added any more, if it has not been.
+template <class Runtime>
+bool would_refuse(const QueueCore<Runtime>& core, const QueuedTask<Runtime>& task) {
+  const Lock lock(core.mutex());
+  return core.ledger().closed() && !Order<Runtime>::is_queued(task);
+}
+
+/// Why no worker comes to it, if it waits in a lane: in words, to be put behind others.
+template <class Runtime>
+TOTO_COLD std::string lane_words(const QueueCore<Runtime>& core, const QueuedTask<Runtime>& task) {
+  const Lock lock(core.mutex());
+  const Lane<Runtime>* const lane = Order<Runtime>::lane_of_waiting(task);
+  if (lane == nullptr) {
+    return {};
+  }
+  constexpr const char* kWords = ", which waits for its turn";
+  return lane->name.empty() ? detail::join({kWords}) : detail::join({kWords, " in the view '", lane->name, "'"});
+}
+
+/// Whether everything there is to do may be done.
+template <class Runtime>
+TOTO_COLD bool may_become_idle(const QueueCore<Runtime>& core, const WaitGraph<Runtime>& graph) {
+  const Lock lock(core.mutex());
+  for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
+    if (worker->secured && graph.is_stuck(worker->blocked_on)) {
+      return core.quiet_locked();
+    }
+  }
+  return true;
+}
+
 /// That a queue has nothing to do any more.
 template <class Runtime>
 class AwaitedIdle final : public Awaited<Runtime> {
  public:
   explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
 
-  bool may_come(const WaitGraph<Runtime>& graph) const override { return queue_.may_become_idle(graph); }
-  std::string words() const override { return join({"queue '", queue_.name(), "' to be idle"}); }
+  bool may_come(const WaitGraph<Runtime>& graph) const override { return detail::may_become_idle(queue_, graph); }
+  std::string words() const override { return detail::join({"queue '", queue_.name(), "' to be idle"}); }
 
  private:
   QueueCore<Runtime>& queue_;

@@ -12,8 +12,10 @@
 
 #include "../../duration.hpp"
 #include "../../observer.hpp"
+#include "../../stats.hpp"
 #include "../executor/timer.hpp"
 #include "../ground/lean_std.hpp"
+#include "../ground/lock.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -59,7 +61,7 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     // This thread may be held up at any point: the time is read before what it ends with, and after what it begins
     // with.
     const auto before = Clock::now();
-    const QueueProgress seen = core_.progress();
+    const QueueProgress seen = progress();
     const auto after = Clock::now();
     if (seen.stands_since(first_)) {
       report(static_cast<std::size_t>(seen.queued), before - since_);
@@ -73,6 +75,12 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     } catch (...) {
       std::fprintf(stderr, "toto: no memory for the watchdog of queue '%s'\n", core_.name().c_str());
     }
+  }
+
+  QueueProgress progress() const noexcept {
+    const Lock lock(core_.mutex());
+    const QueueStats now = core_.ledger().stats(core_.crew().all(), core_.order().tasks());
+    return {.begun = now.submitted - now.cancelled - now.queued, .cancelled = now.cancelled, .queued = now.queued};
   }
 
   void report(std::size_t queued, Duration since) const noexcept {

@@ -10,6 +10,7 @@
 
 #include "../../task.hpp"
 #include "../../task_handle.hpp"
+#include "../ground/annotations.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -35,24 +36,50 @@ decltype(auto) as_stored(A& awaitable) noexcept {
   }
 }
 
+/// What co_await asks; the A itself, if it is no awaitable.
+template <class A>
+using AwaiterOf = std::remove_reference_t<decltype(detail::get_awaiter(
+    detail::as_stored(std::declval<std::remove_reference_t<A>&>())))>;
+
+template <class A>
+inline constexpr bool kCanBeAwaited = requires(AwaiterOf<A>& awaiter) {
+  awaiter.await_ready();
+  awaiter.await_resume();
+};
+
 /// The result type of `co_await` on an A, with an rvalue reference turned into a value.
 template <class A>
 struct AwaitTraits {
-  using Awaiter = decltype(get_awaiter(as_stored(std::declval<std::remove_reference_t<A>&>())));
-  using Result = ResultOf<decltype(std::declval<std::remove_reference_t<Awaiter>&>().await_resume())>;
+  static_assert(kCanBeAwaited<A>,
+                "toto: this cannot be awaited: give a handle, a Task or another awaitable; a function that returns one "
+                "is to be called: fn(), not fn");
+  static constexpr auto result() {
+    if constexpr (kCanBeAwaited<A>) {
+      return std::type_identity<ResultOf<decltype(std::declval<AwaiterOf<A>&>().await_resume())>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Result = typename decltype(result())::type;
 };
 template <class A>
 using AwaitResult = typename AwaitTraits<A>::Result;
 
+TOTO_COROUTINES_BEGIN
+
 /// A task that awaits `awaitable`, which outlives it.
 template <class A>
 Task<AwaitResult<A>> await_one(A& awaitable) {
-  if constexpr (requires { awaitable.await_ready(); }) {
+  if constexpr (!kCanBeAwaited<A>) {
+    co_return;  // refused by AwaitTraits
+  } else if constexpr (requires { awaitable.await_ready(); }) {
     co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to
   } else {
-    co_return co_await as_stored(awaitable);
+    co_return co_await detail::as_stored(awaitable);
   }
 }
+
+TOTO_COROUTINES_END
 
 }  // namespace toto::inline v0_1::detail
 

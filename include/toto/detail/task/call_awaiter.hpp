@@ -26,11 +26,10 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
   using FollowedState<Runtime, Base, F>::FollowedState;
   ~FramedState() = default;
 
-  /// `resumer`: a worker that comes to the task at once, if it keeps it; or null.
+  /// `resumer`: a worker that comes to the task at once, if nothing else is queued; or null.
   /// Throws: what adding throws.
   void add(Worker<Runtime>* resumer) {
-    if (resumer == nullptr || &resumer->core != &this->core() || this->supervised ||
-        !resumer->core.keep(*resumer, *this)) {
+    if (resumer == nullptr || !this->core().run_next(*resumer, *this)) {
       this->add_followed();
     }
   }

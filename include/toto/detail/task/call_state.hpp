@@ -19,11 +19,16 @@
 #include "../../task.hpp"
 #include "../ground/block_cache.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/temporaries.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// Whether an F that cannot be called with Args alone takes a stop token in front of them.
+template <class Token, class F, class... Args>
+inline constexpr bool kTakesToken = detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
 
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
 /// called without one.
@@ -34,7 +39,7 @@ struct CallTraits {
     if constexpr (kPlain) {
       return false;  // not even asked: a generic lambda's body would be instantiated with the token
     } else {
-      return std::is_invocable_v<Stored<F>, typename Runtime::StopToken, Stored<Args>...>;
+      return detail::kTakesToken<typename Runtime::StopToken, Stored<F>, Stored<Args>...>;
     }
   }();
   static constexpr bool kValid = kPlain || kTakesToken;
@@ -60,7 +65,7 @@ consteval void require_callable() {
                 "toto: a Task was given; give the function that returns it, and its arguments: "
                 "yield_task(fn, args...) and not yield_task(fn(args...))");
   static_assert(kTask || CallTraits<Runtime, F, Args...>::kValid,
-                "toto: fn cannot be called with these arguments; they are copied or moved as std::thread does it: use "
+                "toto: fn cannot be called with these arguments; they are copied or moved as by std::thread: use "
                 "std::ref to pass a reference");
 }
 
@@ -75,7 +80,13 @@ class BoundCall {
 
   template <class Fn, class... As>
   explicit BoundCall(Fn&& function, As&&... args) {
-    ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    constexpr bool kStorable = std::is_constructible_v<Call, Fn, As...>;
+    static_assert(kStorable,
+                  "toto: fn or one of its arguments can be moved, but not copied: give it by std::move, or refer to it "
+                  "by std::ref");
+    if constexpr (kStorable) {
+      ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    }
   }
   /// The callable and its arguments are gone.
   ~BoundCall() {}  // NOLINT(modernize-use-equals-default): there is a union
@@ -84,7 +95,9 @@ class BoundCall {
 
   /// Once.
   decltype(auto) operator()() {
-    if constexpr (sizeof...(Args) == 0) {
+    if constexpr (!Traits::kValid) {
+      return;  // refused by require_callable()
+    } else if constexpr (sizeof...(Args) == 0) {
       return invoke(call_);
     } else {
       return std::apply([this](F& function, Args&... args) -> decltype(auto) { return invoke(function, args...); },
@@ -164,7 +177,6 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     if (this->supervised && !this->supervisor()->begin(worker, nullptr)) [[unlikely]] {
       return;
     }
-    worker.count(Tally::kBegun);
     worker.running = this;
     std::exception_ptr failure;
     try {
@@ -195,7 +207,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
 
   void destroy() noexcept override {
     this->CallState::~CallState();  // not a derived one
-    deallocate_state<CallState, Runtime>(this);
+    detail::deallocate_state<CallState, Runtime>(this);
   }
 
  protected:
@@ -245,7 +257,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
       observer = this->supervisor()->observer();
       event = this->supervisor()->event_on(worker.number);
     }
-    this->core().coroutine_began(worker);
+    this->core().coroutine_began();
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
@@ -265,7 +277,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
       end(&worker);
     }
     if (worker.core.tracks()) [[unlikely]] {
-      worker.core.track_suspended(begun);
+      worker.core.task_list().suspend(begun);
     }
     if (observer != nullptr) [[unlikely]] {
       observer->task_suspended(event);
@@ -280,7 +292,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
 
   void destroy() noexcept override {
     this->CoroutineState::~CoroutineState();
-    deallocate_state<CoroutineState, Runtime>(this);
+    detail::deallocate_state<CoroutineState, Runtime>(this);
   }
 
  protected:
@@ -343,11 +355,11 @@ using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine,
 /// Throws: std::bad_alloc, what the constructor throws.
 template <class State, class Runtime, class... As>
 State* construct_state(As&&... arguments) {
-  void* const memory = allocate_state<State, Runtime>();
+  void* const memory = detail::allocate_state<State, Runtime>();
   try {
     return ::new (memory) State(std::forward<As>(arguments)...);
   } catch (...) {
-    deallocate_state<State, Runtime>(memory);
+    detail::deallocate_state<State, Runtime>(memory);
     throw;
   }
 }

@@ -50,7 +50,7 @@ struct Claim {
 
   /// By the calling thread, from now on.
   static Claim here(const char* how, CallSite where) noexcept {
-    Claim claim{how, where, Runtime::Clock::now(), this_thread_number<Runtime>()};
+    Claim claim{how, where, Runtime::Clock::now(), detail::this_thread_number<Runtime>()};
     if (const Worker<Runtime>* const running = ThreadContext<Runtime>::current().worker) {
       claim.worker = running->number;
       claim.name_queue(running->core.name());
@@ -69,18 +69,18 @@ struct Claim {
   std::string text(TimePoint now) const {
     std::string text = how;
     if (where.line != 0) {
-      append(text, {" at ", where.text()});
+      detail::append(text, {" at ", where.text()});
     }
     if (thread != 0) {
-      append(text, {" by thread ", Digits(thread)});
+      detail::append(text, {" by thread ", Digits(thread)});
     }
     if (worker != 0) {
-      append(text, {", worker ", Digits(worker)});
+      detail::append(text, {", worker ", Digits(worker)});
     }
     if (queue[0] != '\0') {
-      append(text, {worker != 0 ? " of queue '" : ", for queue '", queue, "'"});
+      detail::append(text, {worker != 0 ? " of queue '" : ", for queue '", queue, "'"});
     }
-    append(text, {", ", seconds_text(now - since), " ago"});
+    detail::append(text, {", ", detail::seconds_text(now - since), " ago"});
     return text;
   }
 
@@ -97,10 +97,10 @@ std::string claims_text(const LinkedList<Node>& nodes, std::string_view before, 
   std::string text;
   std::size_t shown = 0;
   for (Node* node = nodes.front(); node != nullptr && shown < kMostShown; node = node->next, ++shown) {
-    append(text, {before, of(*node).text(now)});
+    detail::append(text, {before, of(*node).text(now)});
   }
   if (nodes.size() > shown) {
-    append(text, {before, Digits(nodes.size() - shown), " more"});
+    detail::append(text, {before, Digits(nodes.size() - shown), " more"});
   }
   return text;
 }
@@ -112,7 +112,7 @@ class HeldByThread {
  public:
   /// Its holder does: to the calling thread.
   void bind() noexcept {
-    thread_.store(this_thread_number<Runtime>(), std::memory_order_relaxed);
+    thread_.store(detail::this_thread_number<Runtime>(), std::memory_order_relaxed);
     ++ThisThread<Runtime>::get().bound;
   }
   void unbind() noexcept {

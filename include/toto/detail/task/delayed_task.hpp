@@ -17,8 +17,10 @@
 #include "../../errors.hpp"
 #include "../../timer.hpp"
 #include "../executor/timer.hpp"
+#include "../ground/annotations.hpp"
 #include "../ground/check_callable.hpp"
 #include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
 #include "../ground/ref.hpp"
 #include "../queue/lane.hpp"
 #include "../queue/queue_core.hpp"
@@ -130,7 +132,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   }
 
   void arm_again() noexcept {
-    this->deadline = next_time<Clock>(this->deadline, period_);
+    this->deadline = detail::next_time<Clock>(this->deadline, period_);
     try {
       arm();
     } catch (...) {
@@ -158,7 +160,8 @@ class DelayedCall final : public DelayedTask<Runtime> {
     Round round;
 
     template <class... Token>
-      requires std::is_invocable_v<F&, Token...>
+      requires((sizeof...(Token) == 0 || detail::may_take<F&, 0, typename Runtime::StopToken>()) &&
+               std::is_invocable_v<F&, Token...>)
     auto operator()(Token... token) {
       if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
         return run(round, std::move(token)...);
@@ -166,12 +169,14 @@ class DelayedCall final : public DelayedTask<Runtime> {
         static_cast<void>(detail::invoke(function(round), std::move(token)...));
       }
     }
+    TOTO_COROUTINES_BEGIN
     template <class... Token>
     static Task<> run(Round& round, Token... token) {
       if (round.begin()) {
         co_await detail::invoke(function(round), std::move(token)...);
       }
     }
+    TOTO_COROUTINES_END
     static F& function(const Round& round) noexcept { return static_cast<DelayedCall&>(round.task()).function_; }
   };
 
@@ -180,15 +185,16 @@ class DelayedCall final : public DelayedTask<Runtime> {
               typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
       : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
 
- private:
+ protected:
   ~DelayedCall() override = default;
 
+ private:
   void add_call(Round round) override {
-    this->core().reserve_beyond_bound();  // the thread of the timers cannot wait for room
+    this->core().book_room_beyond_bound();  // the thread of the timers cannot wait for room
     try {
-      submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
+      detail::submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
     } catch (...) {
-      this->core().return_reservation();
+      this->core().unbook_room();
       throw;
     }
   }
@@ -199,7 +205,7 @@ class DelayedCall final : public DelayedTask<Runtime> {
 template <class Runtime, class F>
 BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
                                   const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
-  check_callable(fn);
+  detail::check_callable(fn);
   using Task = DelayedCall<Runtime, std::decay_t<F>>;
   static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
@@ -214,7 +220,7 @@ template <class Runtime, class F>
 BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                               Duration delay, F&& fn) {
   check_duration(delay, "delay");
-  return start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
+  return detail::start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
 }
 
 /// The same for each `period`.
@@ -222,7 +228,7 @@ template <class Runtime, class F>
 BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                               Duration period, F&& fn) {
   check_period(period);
-  return start_delayed(core, lane, control, period, period, std::forward<F>(fn));
+  return detail::start_delayed(core, lane, control, period, period, std::forward<F>(fn));
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -35,21 +35,19 @@ constexpr bool fits_inline() {
   if constexpr (Traits::kPlain && !Traits::kCoroutine &&
                 (std::is_trivially_copyable_v<std::decay_t<F>> && ... &&
                  std::is_trivially_copyable_v<std::decay_t<Args>>)) {
-    using Closure = decltype(bind_inline(std::declval<F>(), std::declval<Args>()...));
-    return std::is_trivially_copyable_v<Closure> && std::is_copy_constructible_v<Closure> &&
-           sizeof(Closure) <= Slot<Runtime>::kClosureBytes && alignof(Closure) <= alignof(void*);
+    using Bound = decltype(detail::bind_inline(std::declval<F>(), std::declval<Args>()...));
+    return std::is_trivially_copyable_v<Bound> && std::is_copy_constructible_v<Bound> &&
+           sizeof(Bound) <= Closure<Runtime>::kBytes && alignof(Bound) <= alignof(void*);
   } else {
     return false;
   }
 }
 
-template <class Runtime, class Closure>
-void run_inline(Slot<Runtime>& slot, Worker<Runtime>& worker) {
-  Closure& closure = *std::launder(reinterpret_cast<Closure*>(slot.closure));
-  worker.count(Tally::kBegun);
+template <class Runtime, class Bound>
+void run_inline(std::byte* bytes, Worker<Runtime>& worker) {
   std::exception_ptr failure;
   try {
-    closure();
+    (*std::launder(reinterpret_cast<Bound*>(bytes)))();
   } catch (...) {
     failure = std::current_exception();
     if (!failure) {
@@ -63,32 +61,36 @@ void run_inline(Slot<Runtime>& slot, Worker<Runtime>& worker) {
   worker.count(failure ? Tally::kFailed : Tally::kCompleted);
 }
 
-template <class Runtime, class Closure>
-void add_inline(QueueCore<Runtime>& core, const Closure& closure) {
-  core.add(QueueCore<Runtime>::Kind::closure, &run_inline<Runtime, Closure>, [&](Slot<Runtime>& slot) {
-    ::new (static_cast<void*>(slot.closure)) Closure(closure);  // a trivial copy: nothing of the user's runs
-  });
+/// A trivial copy: nothing of the user's runs.
+template <class Runtime, class Bound>
+void fill_closure(Closure<Runtime>& closure, const Bound& bound) noexcept {
+  closure.run = &run_inline<Runtime, Bound>;
+  ::new (static_cast<void*>(closure.bytes)) Bound(bound);
 }
 
-/// A closure that fits into a slot, as one type for all of them: a queue whose tasks need states makes one kind of
-/// state for all.
+template <class Runtime, class Bound>
+void add_inline(QueueCore<Runtime>& core, const Bound& bound) {
+  core.add_closure([&bound](Closure<Runtime>& closure) { detail::fill_closure(closure, bound); });
+}
+
+/// The same as one type for all of them: a queue whose tasks need states makes one kind of state for all.
 template <class Runtime>
-struct PackedClosure {
-  template <class Closure>
-  explicit PackedClosure(const Closure& closure) noexcept
-      : call([](std::byte* packed) { (*std::launder(reinterpret_cast<Closure*>(packed)))(); }) {
-    ::new (static_cast<void*>(bytes)) Closure(closure);
+struct PackedCall {
+  template <class Bound>
+  explicit PackedCall(const Bound& bound) noexcept
+      : call([](std::byte* packed) { (*std::launder(reinterpret_cast<Bound*>(packed)))(); }) {
+    ::new (static_cast<void*>(bytes)) Bound(bound);
   }
 
   void operator()() { call(bytes); }
 
   void (*call)(std::byte* packed);
-  alignas(8) std::byte bytes[Slot<Runtime>::kClosureBytes]{};
+  alignas(8) std::byte bytes[Closure<Runtime>::kBytes]{};
 };
 
 template <class Runtime>
-void add_packed(QueueCore<Runtime>& core, const PackedClosure<Runtime>& closure, std::string_view what) {
-  submit_named_call<void>(core, what, {}, Control<Runtime>(), false, closure);
+void add_packed(QueueCore<Runtime>& core, const PackedCall<Runtime>& call, std::string_view what) {
+  detail::submit_named_call<void>(core, what, {}, Control<Runtime>(), false, call);
 }
 
 }  // namespace toto::inline v0_1::detail

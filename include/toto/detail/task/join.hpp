@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "../executor/timer.hpp"
+#include "../executor/whereabouts.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -38,7 +39,14 @@ class Join : public RefCounted<Runtime> {
   void hurry() noexcept { ahead_ = true; }
 
   /// Says who waits. Before started().
-  void arm(std::coroutine_handle<> coroutine) noexcept { coroutine_ = coroutine; }
+  template <class Promise>
+  void arm(std::coroutine_handle<Promise> coroutine) noexcept {
+    coroutine_ = coroutine;
+    traveller_ = detail::traveller_in(coroutine);
+  }
+
+  /// The promise of the coroutine that waits, or null. Before started().
+  const Traveller* starter() const noexcept { return traveller_; }
 
   /// One more child is needed. The caller knows of one that is not over, or has not called started() yet.
   void expect() noexcept {
@@ -129,7 +137,8 @@ class Join : public RefCounted<Runtime> {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
       Join& join = *static_cast<Node&>(node).join;
-      if (turn == Turn::homeless && ((join.queue_ && join.queue_->post_front(node)) || run_on_timers<Runtime>(node))) {
+      if (turn == Turn::homeless &&
+          ((join.queue_ && join.queue_->post_front(node)) || detail::run_on_timers<Runtime>(node))) {
         return;
       }
       Word posted = Word::posted;
@@ -149,6 +158,7 @@ class Join : public RefCounted<Runtime> {
   typename Runtime::template Atomic<Word> word_{Word::waiting};
   const std::ptrdiff_t hold_;
   std::coroutine_handle<> coroutine_;
+  const Traveller* traveller_ = nullptr;
   Home<Runtime> home_;
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   bool ahead_ = false;

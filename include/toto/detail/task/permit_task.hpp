@@ -150,7 +150,6 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
     try {
       ready = this->make_ready();  // if false, this may be gone after this line
     } catch (...) {
-      worker.count(Tally::kBegun);
       worker.count(Tally::kFailed);
       this->discard();
       throw;  // a forced unwind: the thread is ending
@@ -158,7 +157,6 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
     if (ready) {
       Base::run_on(worker);
     } else {  // as a task of its queue it is over, and will be added as another
-      worker.count(Tally::kBegun);
       worker.count(Tally::kCompleted);
     }
   }
@@ -191,21 +189,22 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
 
   void destroy() noexcept override {
     this->~PermitTask();
-    deallocate_state<PermitTask, Runtime>(this);
+    detail::deallocate_state<PermitTask, Runtime>(this);
   }
 
- private:
+ protected:
   ~PermitTask() = default;
 
+ private:
   bool may_give_back(const WaitGraph<Runtime>& graph) override {
-    return Base::may_end(graph) || this->core().refuses(*this);
+    return Base::may_end(graph) || detail::would_refuse(this->core(), *this);
   }
   bool may_end(const WaitGraph<Runtime>& graph) override {
     return (this->owner_->may_serve(*this, graph) && may_give_back(graph)) || this->ready();
   }
   std::string blocking_details() const override {
     const std::string held = this->owner_->holders_before(*this);
-    return held.empty() ? std::string() : join({", which waits for ", this->owner_->words(), held});
+    return held.empty() ? std::string() : detail::join({", which waits for ", this->owner_->words(), held});
   }
   bool has_failed() const noexcept override { return this->result_.outcome() != Outcome::value; }
   bool withdraw() noexcept override {

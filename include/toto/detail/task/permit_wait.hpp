@@ -124,7 +124,6 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     const Ref<Owner> owner = owner_;
     QueueCore<Runtime>& queue = worker.core;
     bool over = true;
-    worker.count(Tally::kBegun);
     try {
       Permit* const ready = owner->get_ready(*this, std::exchange(unready_, nullptr));
       over = ready != nullptr;  // if not, it waits again, and may be gone before the mutex is free
@@ -152,7 +151,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     const Ref<QueueCore<Runtime>> queue = queue_;
     Permit& unused = *std::exchange(unready_, nullptr);
     try {
-      throw TaskCancelled(join(
+      throw TaskCancelled(detail::join(
           {"toto: queue '", queue->name(), "' was to make ready ", owner->words(), ", but the task was cancelled"}));
     } catch (...) {  // that, or no memory for it
       failure_ = std::current_exception();
@@ -179,7 +178,7 @@ class LimitedWait final : public PermitWait<Runtime> {
   /// Throws: also what arming a timer throws.
   bool begin(Permit<Runtime>*& taken) {
     const auto deadline = this->request.deadline;
-    if (deadline != Runtime::Clock::time_point::max() && deadline > Runtime::Clock::now()) {
+    if (deadline != (Runtime::Clock::time_point::max)() && deadline > Runtime::Clock::now()) {
       timer_.wait = this;
       timer_.deadline = deadline;
       timer_.run = [](Continuation& node, Turn) noexcept {

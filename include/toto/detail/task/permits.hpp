@@ -54,7 +54,7 @@ class Permit : public HeldByThread<Runtime> {
 template <class Runtime>
 struct PermitRequest {
   Claim<Runtime> claim;
-  typename Runtime::Clock::time_point deadline = Runtime::Clock::time_point::max();
+  typename Runtime::Clock::time_point deadline = (Runtime::Clock::time_point::max)();
   detail::Permit<Runtime>* permit = nullptr;
 };
 
@@ -92,7 +92,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     Permit* const taken = take_locked(waiter.request.claim);
     if (taken == nullptr) {
-      if (waiter.request.deadline != TimePoint::max() && waiter.request.deadline <= Clock::now()) {
+      if (waiter.request.deadline != (TimePoint::max)() && waiter.request.deadline <= Clock::now()) {
         throw late_error_locked(waiter.request);
       }
       line_.join(waiter, again);
@@ -134,7 +134,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
       const Lock lock(mutex_);
       waited = line_.withdraw(waiter);
       unused = std::exchange(waiter.request.permit, nullptr);
-      waiter.request.deadline = TimePoint::min();  // it does not wait again
+      waiter.request.deadline = (TimePoint::min)();  // it does not wait again
     }
     if (unused != nullptr) {
       give_back(*unused);
@@ -238,11 +238,12 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   /// ", held: lease taken at ...", for each of the first.
   std::string holders_locked(std::string_view before) const TOTO_REQUIRES(mutex_) {
-    return claims_text<Runtime, Permit>(held_, before, [](Permit& permit) -> const Claim& { return permit.holder; });
+    return detail::claims_text<Runtime, Permit>(held_, before,
+                                                [](Permit& permit) -> const Claim& { return permit.holder; });
   }
   std::string waiters_locked(std::string_view before) const TOTO_REQUIRES(mutex_) {
-    return claims_text<Runtime, Waiter>(line_.waiting(), before,
-                                        [](Waiter& waiter) -> const Claim& { return waiter.request.claim; });
+    return detail::claims_text<Runtime, Waiter>(line_.waiting(), before,
+                                                [](Waiter& waiter) -> const Claim& { return waiter.request.claim; });
   }
 
   mutable typename Runtime::Mutex mutex_;
@@ -275,8 +276,8 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     mutex_.unlock();
   }
   TimedOut late_error_locked(const Request& request) const TOTO_REQUIRES(mutex_) {
-    const std::string within = within_text(request.deadline - request.claim.since);
-    return TimedOut(join({"toto: ", none_, " came ", within, holders_locked("; held: ")}));
+    const std::string within = detail::within_text(request.deadline - request.claim.since);
+    return TimedOut(detail::join({"toto: ", none_, " came ", within, holders_locked("; held: ")}));
   }
 
   const char* const none_;
@@ -302,7 +303,7 @@ Permit<Runtime>* Permits<Runtime>::take_unready(const Request& request, bool aga
     taken = take_locked(request.claim);
   }
   const auto look = [&] {
-    if (request.deadline == TimePoint::max()) {
+    if (request.deadline == (TimePoint::max)()) {
       blocked.enter(awaited);
     }
   };

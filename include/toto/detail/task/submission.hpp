@@ -59,11 +59,13 @@ class SupervisedState final : public Base {
 
   void destroy() noexcept override {
     this->~SupervisedState();
-    deallocate_state<SupervisedState, Runtime>(this);
+    detail::deallocate_state<SupervisedState, Runtime>(this);
   }
 
- private:
+ protected:
   ~SupervisedState() = default;
+
+ private:
   SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
 
   SupervisorRoom<Runtime> supervisor_;
@@ -76,33 +78,33 @@ class SupervisedState final : public Base {
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
                          const Control<Runtime>& control, bool reserved, F&& fn, Args&&... args) {
-  require_callable<Runtime, F, Args...>();
+  detail::require_callable<Runtime, F, Args...>();
   using Base = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
   const auto set_up = [&](QueuedTask<Runtime>& task) {
     task.lane = lane;
     task.priority = static_cast<signed char>(control.options().priority);
   };
-  check_callable(fn, args...);
+  detail::check_callable(fn, args...);
   if (const MakeSupervisor<Runtime> make = control.supervisor_maker(core)) {
     using State = SupervisedState<Runtime, Base>;
-    Base* const state =
-        construct_state<State, Runtime>(core, make, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
+    Base* const state = detail::construct_state<State, Runtime>(core, make, what, control, std::forward<F>(fn),
+                                                                std::forward<Args>(args)...);
     set_up(*state);
-    submit_supervised(*state, reserved);
+    detail::submit_supervised(*state, reserved);
     if constexpr (kForgotten) {
       state->drop();
     } else {
       return HandleAccess::make<Handle>(state);
     }
   } else {
-    Base* const state = construct_state<Base, Runtime>(core, std::forward<F>(fn), std::forward<Args>(args)...);
+    Base* const state = detail::construct_state<Base, Runtime>(core, std::forward<F>(fn), std::forward<Args>(args)...);
     set_up(*state);
     if constexpr (kForgotten) {
       state->let_go();
-      submit(core, *state, reserved);
+      detail::submit(core, *state, reserved);
     } else {
-      submit(core, *state, reserved);
+      detail::submit(core, *state, reserved);
       return HandleAccess::make<Handle>(state);
     }
   }
@@ -112,8 +114,8 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                    bool reserved, F&& fn, Args&&... args) {
-  return submit_named_call<Handle>(core, type_name<Stored<F>>(), lane, control, reserved, std::forward<F>(fn),
-                                   std::forward<Args>(args)...);
+  return detail::submit_named_call<Handle>(core, detail::type_name<Stored<F>>(), lane, control, reserved,
+                                           std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 /// Room for one task, booked until it is used.
@@ -122,12 +124,12 @@ class Reservation {
  public:
   /// Throws: QueueClosed.
   Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
-      : core_(core), reserved_(core.reserve_until(deadline)) {}
+      : core_(core), reserved_(core.book_room_until(deadline)) {}
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
   ~Reservation() {
     if (reserved_) {
-      core_.return_reservation();
+      core_.unbook_room();
     }
   }
 

@@ -21,7 +21,7 @@
 #include "../ground/ref.hpp"
 #include "../ground/result.hpp"
 #include "../queue/queue_core.hpp"
-#include "../queue/tracked_task.hpp"
+#include "../queue/task_list.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -146,7 +146,7 @@ class Supervisor final : public SupervisorBase<Runtime> {
   bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override;
   void finished(const Worker* worker) noexcept override;
   void resumed() noexcept override;
-  bool timed() const noexcept override { return timer_.deadline != Runtime::Clock::time_point::max(); }
+  bool timed() const noexcept override { return timer_.deadline != (Runtime::Clock::time_point::max)(); }
 
  private:
   struct Timer : TimerNode<Runtime> {
@@ -219,7 +219,7 @@ class FollowedState : public Base {
   template <class... As>
   explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
     if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
-      supervisor_.emplace(make, *this, type_name<F>(), {});
+      supervisor_.emplace(make, *this, detail::type_name<F>(), {});
     }
   }
 
@@ -266,7 +266,7 @@ Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Contr
   state.supervised = true;
   timer_.supervisor = this;
   timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
-  timer_.deadline = control.options().start_by.is_never() ? Runtime::Clock::time_point::max()
+  timer_.deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
                                                           : control.options().start_by.after(Runtime::Clock::now());
   if (timed()) {
     TimerService<Runtime>::instance().add(timer_, nullptr);
@@ -297,7 +297,7 @@ void Supervisor<Runtime>::add(bool reserved) {
       core.add(state_, reserved);
     }
   } catch (...) {
-    core.untrack(entry_);
+    core.task_list().remove(entry_);
     if (told != nullptr) {
       told->task_finished(event, TaskEnd::cancelled);
     }
@@ -311,7 +311,7 @@ void Supervisor<Runtime>::announce() noexcept {
     return;
   }
   if (state_.core().tracks()) {
-    state_.core().track(entry_, what_);
+    state_.core().task_list().add(entry_, what_);
   }
   if (QueueObserver* const told = observer()) {
     told->task_queued(event_on(0));
@@ -333,12 +333,12 @@ bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexc
   const bool asked = asked_.load(std::memory_order_seq_cst);
   if (asked || late()) {
     too_late_ = !asked;
-    state_.core().count_unrun(worker);
+    state_.core().count_unrun();
     state_.discard();
     return false;
   }
   if (state_.core().tracks()) {
-    state_.core().track_begun(entry_, begun, worker.number);
+    state_.core().task_list().begin(entry_, begun, worker.number);
   }
   if (QueueObserver* const told = observer()) {
     told->task_started(event_on(worker.number));
@@ -349,7 +349,7 @@ bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexc
 template <class Runtime>
 void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
   if (state_.core().tracks()) {
-    state_.core().untrack(entry_);
+    state_.core().task_list().remove(entry_);
   }
   QueueObserver* const told = observer();
   if (told != nullptr && announced_) {

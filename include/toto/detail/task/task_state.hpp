@@ -155,7 +155,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// Whether it may come to its end, for all that the graph knows; see Awaited.
   virtual bool may_end(const WaitGraph<Runtime>& graph);
   /// What it waits for itself, if that is not a worker of its queue; see Awaited.
-  virtual std::string blocking_details() const { return core_->lane_words(*this); }
+  virtual std::string blocking_details() const { return detail::lane_words(*core_, *this); }
 
  protected:
   explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
@@ -230,9 +230,6 @@ inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
 
 template <class Runtime>
 void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
-  if (worker != nullptr && worker->is_guest()) {
-    worker = nullptr;  // nothing comes after it there
-  }
   if (this->lane) {
     core_->leave_lane(*this);
   }
@@ -308,7 +305,7 @@ bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
   }
   // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside
   // is one of the queue's busy ones.
-  return core_->may_run(*this, graph) || ready();
+  return detail::may_run(*core_, *this, graph) || ready();
 }
 
 /// That a task is over.
@@ -318,7 +315,7 @@ class AwaitedTask final : public Awaited<Runtime> {
   explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
-  std::string words() const override { return join({"a task of queue '", state_.core().name(), "'"}); }
+  std::string words() const override { return detail::join({"a task of queue '", state_.core().name(), "'"}); }
   std::string details() const override { return state_.blocking_details(); }
 
  private:
@@ -341,7 +338,7 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   }
   const AwaitedTask<Runtime> end(*this);
   BlockedThread<Runtime> blocked;
-  if (deadline == TimePoint::max()) {
+  if (deadline == (TimePoint::max)()) {
     blocked.enter(end);
   }
   const Lock lock(core_->mutex());
@@ -414,7 +411,7 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
-  if (turn == Turn::homeless && (state.core_->post_front(node) || run_on_timers<Runtime>(node))) {
+  if (turn == Turn::homeless && (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
     return;
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
@@ -443,7 +440,8 @@ class TaskState : public TaskStateBase<Runtime> {
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() {
     if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
-      throw_cancelled(this->core().name(), "had not begun when it was too late for it (start_by), and was cancelled");
+      detail::throw_cancelled(this->core().name(),
+                              "had not begun when it was too late for it (start_by), and was cancelled");
     }
     return result_.take(this->core().name());
   }

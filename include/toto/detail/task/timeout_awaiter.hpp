@@ -42,9 +42,9 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
 
   /// It has expired, and the timer is stopped.
   TimedOut error(Duration limit) const {
-    return TimedOut(join({"toto: not over ", within_text(limit),
-                          cancelled_ ? ", and cancelled before it began" : ", and still going on",
-                          ": a task of queue '", state_.core().name(), "'", details_}));
+    return TimedOut(detail::join({"toto: not over ", within_text(limit),
+                                  cancelled_ ? ", and cancelled before it began" : ", and still going on",
+                                  ": a task of queue '", state_.core().name(), "'", details_}));
   }
 
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
@@ -55,10 +55,11 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   }
   void forgotten() noexcept override { this->release(); }
 
+ protected:
+  ~TimedWait() override = default;
+
  private:
   enum class First : unsigned char { none, task, timer };
-
-  ~TimedWait() override = default;
 
   /// Relaxed: the join orders what the coroutine reads.
   bool come(First who) noexcept {

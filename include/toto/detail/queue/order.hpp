@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+//
+// Order: everything that is queued, and what comes next. Nobody else knows where a queued thing is.
+//
+//   front     continuations without a home: before everything
+//   urgent    tasks with a priority above 0, in levels; with ageing all tasks, as urgent as they have become
+//   line      first in, first out: closures (contiguous memory) and nodes (tasks, hops, continuations), merged by number
+//   patient   tasks with a priority below 0: when there is nothing else
+//   lanes     tasks that wait for a turn in their lane: not runnable, and not in line before they get it
+//
+// Invariants (docs/design.md argues them; tests cite them as [inv.O1]):
+//  O1  A node in line carries the number of closures that were pushed before it, and runs before the closure with that
+//      number: so what stands in line begins in the order of adding, for any number of workers.
+//  O2  What is queued is in exactly one of these places, and is taken, removed or discarded once.
+//  O3  `runnable_` is the number of things that take_next() would give; `tasks_` that of queued tasks, those in lanes
+//      included. Both are exact under the mutex.
+
+#ifndef TOTO_DETAIL_QUEUE_ORDER_HPP
+#define TOTO_DETAIL_QUEUE_ORDER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "../../duration.hpp"
+#include "../executor/continuation.hpp"
+#include "closure_line.hpp"
+#include "lane.hpp"
+#include "priority_levels.hpp"
+#include "queued_task.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Thread safety: requires the queue's mutex, except seems_empty(), runnable() and taken().
+template <class Runtime>
+class Order {
+ public:
+  using Closure = detail::Closure<Runtime>;
+  using Closures = ClosureLine<Runtime>;
+  using Levels = PriorityLevels<Runtime>;
+  using Task = QueuedTask<Runtime>;
+
+  /// What take_next() gives: a copy of a closure, a task, or another continuation.
+  struct Next {
+    Closure closure;
+    Task* task = nullptr;
+    Continuation* continuation = nullptr;
+    bool is_task() const noexcept { return continuation == nullptr; }
+  };
+
+  /// Throws: std::bad_alloc.
+  explicit Order(Duration ageing) : ageing_(ageing) {
+    if (ages()) {
+      levels_ = std::make_unique<Levels>(ageing_);
+    }
+  }
+  Order(const Order&) = delete;
+  Order& operator=(const Order&) = delete;
+
+  /// A task with another priority than 0 may be pushed from now on. `levels`: made without the mutex.
+  bool has_levels() const noexcept { return levels_ != nullptr; }
+  void set_levels(std::unique_ptr<Levels> levels) noexcept { levels_ = std::move(levels); }
+  bool ages() const noexcept { return !ageing_.is_never(); }
+
+  bool empty() const noexcept { return runnable() == 0; }
+  std::size_t tasks() const noexcept { return tasks_; }
+  std::size_t continuations() const noexcept { return nodes_.size() - node_tasks_; }
+
+  /// Without the mutex, a hint: what was pushed before, in whatever thread that the caller has heard from, is seen.
+  std::size_t runnable() const noexcept { return runnable_.load(std::memory_order_relaxed); }
+  std::uint64_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
+
+  Closures& closures() noexcept { return closures_; }
+
+  // Pushing. Nothing of this fails.
+
+  /// Requires closures().has_memory(). The caller fills it.
+  Closure& push_closure() noexcept {
+    count(1, 1);
+    return closures_.push();
+  }
+
+  /// False: it waits in its lane, and nobody need come for it.
+  bool push(Task& task) noexcept {
+    if (Lane<Runtime>* const lane = task.lane.get()) {
+      lane->come_through(forks_);
+      if (lane->admitted == lane->limit) {
+        if (lane->waiting.empty()) {
+          lanes_.push_back(*lane);
+        }
+        lane->waiting.push_back(task);
+        task.place_ = Task::Place::lane;
+        ++tasks_;
+        return false;
+      }
+      ++lane->admitted;
+    }
+    enqueue(task);
+    return true;
+  }
+
+  void push_back(Continuation& node) noexcept {
+    node.ticket = closures_.end() + kFirst;
+    nodes_.push_back(node);
+    count(1, 0);
+  }
+  void push_front(Continuation& node) noexcept {
+    node.ticket = kFront;
+    nodes_.push_front(node);
+    count(1, 0);
+  }
+
+  /// A task that had a turn in its lane has ended: the next one that waits there joins the queue. Whether one has.
+  bool leave_lane(Task& task) noexcept {
+    const Ref<Lane<Runtime>> lane = std::move(task.lane);
+    lane->come_through(forks_, 1);
+    if (lane->waiting.empty()) {
+      if (lane->admitted > 0) {  // else a coroutine has forked in its turn, and the child has not counted that
+        --lane->admitted;
+      }
+      return false;
+    }
+    Task& next = *pop_waiting(*lane);
+    --tasks_;
+    enqueue(next);
+    return true;
+  }
+
+  // Taking.
+
+  /// False: nothing is runnable.
+  bool take_next(Next& next) noexcept {
+    const bool ahead = !nodes_.empty() && nodes_.front()->ticket == kFront;
+    if (levels_ != nullptr && !levels_->empty() && !ahead) {
+      const bool last = nodes_.empty() && closures_.empty();
+      if (Task* const task = last ? levels_->find() : levels_->find(1)) {
+        levels_->remove(*task);
+        return take(next, task);
+      }
+    }
+    if (!nodes_.empty() && nodes_.front()->ticket <= closures_.begin() + kFirst) {
+      Continuation& node = nodes_.pop_front();
+      if (is_task(node)) {
+        --node_tasks_;
+        return take(next, &static_cast<Task&>(node));
+      }
+      next.task = nullptr;
+      next.continuation = &node;
+      count_taken(0);
+      return true;
+    }
+    if (closures_.empty()) {
+      return false;
+    }
+    next.closure = closures_.pop();
+    next.task = nullptr;
+    next.continuation = nullptr;
+    count_taken(1);
+    return true;
+  }
+
+  /// Takes a task out, wherever it is. False: it is not queued.
+  bool remove(Task& task) noexcept {
+    switch (std::exchange(task.place_, Task::Place::nowhere)) {
+      case Task::Place::nowhere:
+        return false;
+      case Task::Place::line:
+        nodes_.remove(task);
+        --node_tasks_;
+        break;
+      case Task::Place::level:
+        levels_->remove(task);
+        break;
+      case Task::Place::lane:
+        task.lane->waiting.remove(task);
+        if (task.lane->waiting.empty()) {
+          lanes_.remove(*task.lane);
+        }
+        task.lane = {};  // it had no turn to pass on
+        --tasks_;
+        return true;
+    }
+    count(-1, -1);
+    return true;
+  }
+
+  /// Takes a continuation out that is queued.
+  void remove(Continuation& node) noexcept {
+    nodes_.remove(node);
+    count(-1, 0);
+  }
+
+  /// Takes every task out; closures are dropped, the others appended to `tasks`. Returns how many were dropped.
+  std::size_t take_tasks(ContinuationList& tasks) noexcept {
+    const auto dropped = static_cast<std::size_t>(closures_.end() - closures_.begin());
+    closures_.clear();
+    count(-static_cast<std::ptrdiff_t>(dropped), -static_cast<std::ptrdiff_t>(dropped));
+    for (Continuation* node = nodes_.front(); node != nullptr;) {
+      Continuation* const next = node->next;
+      if (is_task(*node)) {
+        move_to(tasks, static_cast<Task&>(*node));
+      }
+      node = next;
+    }
+    while (levels_ != nullptr && !levels_->empty()) {
+      move_to(tasks, levels_->lowest_priority());
+    }
+    while (!lanes_.empty()) {
+      move_to(tasks, first_in_lanes());
+    }
+    return dropped;
+  }
+
+  /// The same for one task: of those of the lowest priority the one that has waited longest, whatever ageing says; one
+  /// that waits in a lane only if there is no other. False: there is none.
+  bool take_oldest_task(ContinuationList& tasks) noexcept {
+    Continuation* node = nodes_.front();
+    while (node != nullptr && !is_task(*node)) {
+      node = node->next;
+    }
+    if (levels_ != nullptr && !levels_->empty() && levels_->lowest_priority().priority <= 0) {
+      move_to(tasks, levels_->lowest_priority());
+    } else if (!closures_.empty() && (node == nullptr || node->ticket > closures_.begin() + kFirst)) {
+      closures_.pop();
+      count(-1, -1);
+    } else if (node != nullptr) {
+      move_to(tasks, static_cast<Task&>(*node));
+    } else if (levels_ != nullptr && !levels_->empty()) {
+      move_to(tasks, levels_->lowest_priority());
+    } else if (!lanes_.empty()) {
+      move_to(tasks, first_in_lanes());
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /// The lane in which the task waits, or null.
+  static const Lane<Runtime>* lane_of_waiting(const Task& task) noexcept {
+    return task.place_ == Task::Place::lane ? task.lane.get() : nullptr;
+  }
+  static bool is_queued(const Task& task) noexcept { return task.place_ != Task::Place::nowhere; }
+
+  /// After a fork, in the child: nobody is left to run what is here, and nobody knows in what state it is.
+  /// `running`: the task that the forking thread is in the middle of, or null.
+  void forget(const Task* running) noexcept {
+    closures_.clear();
+    nodes_ = {};
+    lanes_ = {};
+    if (levels_ != nullptr) {
+      levels_->forget();
+    }
+    node_tasks_ = tasks_ = 0;
+    runnable_.store(0, std::memory_order_relaxed);
+    ++forks_;
+    if (running != nullptr && running->lane) {
+      running->lane->come_through(forks_, 1);
+    }
+  }
+
+ private:
+  static constexpr std::uint64_t kFront = 0;
+  static constexpr std::uint64_t kFirst = 1;  // the ticket of closure 0
+
+  /// Tells a task among the nodes; never called.
+  static void task_mark(Continuation&, Turn) noexcept {}
+  static bool is_task(const Continuation& node) noexcept { return node.run == &task_mark; }
+
+  void enqueue(Task& task) noexcept {
+    task.run = &task_mark;
+    if (task.priority != 0 || ages()) {
+      levels_->push(task);
+      task.place_ = Task::Place::level;
+    } else {
+      task.ticket = closures_.end() + kFirst;
+      nodes_.push_back(task);
+      ++node_tasks_;
+      task.place_ = Task::Place::line;
+    }
+    count(1, 1);
+  }
+
+  bool take(Next& next, Task* task) noexcept {
+    task->place_ = Task::Place::nowhere;
+    next.task = task;
+    next.continuation = nullptr;
+    count_taken(1);
+    return true;
+  }
+
+  Task* pop_waiting(Lane<Runtime>& lane) noexcept {
+    auto& task = static_cast<Task&>(lane.waiting.pop_front());
+    if (lane.waiting.empty()) {
+      lanes_.remove(lane);
+    }
+    return &task;
+  }
+  Task& first_in_lanes() const noexcept {
+    return static_cast<Task&>(*static_cast<Lane<Runtime>&>(*lanes_.front()).waiting.front());
+  }
+  void move_to(ContinuationList& tasks, Task& task) noexcept {
+    remove(task);
+    tasks.push_back(task);
+  }
+
+  // Only the holder of the mutex writes these.
+  void count(std::ptrdiff_t runnable, std::ptrdiff_t tasks) noexcept {
+    runnable_.store(this->runnable() + static_cast<std::size_t>(runnable), std::memory_order_relaxed);
+    tasks_ += static_cast<std::size_t>(tasks);
+  }
+  void count_taken(std::ptrdiff_t tasks) noexcept {
+    count(-1, -tasks);
+    taken_.store(taken() + 1, std::memory_order_relaxed);
+  }
+
+  Closures closures_;
+  ContinuationList nodes_;
+  std::size_t node_tasks_ = 0;  // of these: tasks
+  std::size_t tasks_ = 0;
+  typename Runtime::template Atomic<std::size_t> runnable_{0};
+  typename Runtime::template Atomic<std::uint64_t> taken_{0};
+  std::unique_ptr<Levels> levels_;  // null: there has been no priority yet
+  ContinuationList lanes_;          // those in which tasks wait
+  std::size_t forks_ = 0;           // that this queue has come through as the child's
+  const Duration ageing_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_ORDER_HPP

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+//
+// The end of a queue, for who owns it: closing, draining, joining, cancelling all that is queued.
+
+#ifndef TOTO_DETAIL_QUEUE_QUEUE_END_HPP
+#define TOTO_DETAIL_QUEUE_QUEUE_END_HPP
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "../ground/lock.hpp"
+#include "queue_core.hpp"
+#include "worker_start.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class QueueEnd {
+ public:
+  using Core = QueueCore<Runtime>;
+  using TimePoint = typename Core::TimePoint;
+  using Worker = detail::Worker<Runtime>;
+
+  explicit QueueEnd(Core& core) noexcept : core_(core) {}
+
+  void close() {
+    core_.mutex().lock();
+    core_.ledger().close();
+    if (core_.ledger().over()) {
+      core_.crew().rouse_idle();
+    }
+    core_.announce_quiet_locked();
+    core_.changed().notify_all();
+    core_.unlock_and_tell({});  // nobody gets room any more
+  }
+
+  /// Completes every task that has not begun with TaskCancelled; returns how many.
+  std::size_t cancel_queued() {
+    ContinuationList tasks;
+    core_.mutex().lock();
+    const std::size_t dropped = core_.order().take_tasks(tasks);
+    const std::size_t cancelled = dropped + tasks.size();
+    core_.discard_locked(tasks, dropped);
+    core_.unlock_and_tell({});
+    return cancelled;
+  }
+
+  bool wait_idle_until(TimePoint deadline) {
+    {
+      const Lock lock(core_.mutex());
+      if (!core_.changed().wait_until(core_.mutex(), deadline,
+                                      [this]() TOTO_REQUIRES(core_.mutex()) { return core_.quiet_locked(); })) {
+        return false;
+      }
+    }
+    return detail::wait_until_posted<Runtime>(deadline);
+  }
+
+  /// Waits until everything is done, every thread has left and the last one was joined.
+  bool finish_until(TimePoint deadline) {
+    Core::run_local_here();
+    std::unique_ptr<WatchdogBase> watchdog;  // of a named queue: destroyed without the mutex
+    const Lock lock(core_.mutex());
+    while (!core_.ledger().ended()) {
+      if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
+        return false;
+      }
+      if (!is_stranded_locked()) {
+        core_.changed().wait_until(core_.mutex(), deadline, [this]() TOTO_REQUIRES(core_.mutex()) {
+          return core_.ledger().ended() || is_stranded_locked();
+        });
+        continue;
+      }
+      // Continuations wait for a thread that could not be started when they were posted: try again.
+      core_.unlock_and_wake();
+      core_.mutex().lock();
+      const TimePoint retry = Clock::now() + StartAgain<Runtime>::kPeriod;
+      core_.changed().wait_until(core_.mutex(), retry < deadline ? retry : deadline,
+                                 [this]() TOTO_REQUIRES(core_.mutex()) { return !is_stranded_locked(); });
+    }
+    if (ThreadContext<Runtime>::current().left == &core_ && core_.crew().exited().joinable()) {
+      core_.crew().exited().detach();  // a thread-local of a worker that has left destroys the queue: perhaps that very
+                                       // thread
+    }
+    join_last_locked();
+    watchdog = core_.take_watchdog();
+    return true;
+  }
+
+  /// The same without a limit. On one of this queue's own workers: until every other one has left.
+  void finish() {
+    stop_watching();
+    if (core_.this_worker() == nullptr) {
+      finish_until(TimePoint::max());
+    }
+    core_.mutex().lock();
+    core_.ledger().lose_owner();
+    if (!core_.ledger().ended()) {
+      // One of the queue's own tasks destroys it: the other workers run what they can and go; this one runs what is
+      // left after the task, on this shared state, as a thread of its own.
+      core_.crew().rouse_idle();
+      core_.changed().wait(core_.mutex(), [this]() TOTO_REQUIRES(core_.mutex()) { return core_.crew().live() == 1; });
+      core_.ledger().orphan();
+      join_last_locked();
+    }
+    const std::size_t credit = core_.ledger().take_credit();
+    core_.mutex().unlock();
+    if (credit > 0) {
+      core_.release(credit);  // never the last: the caller owns one
+    }
+    detail::wait_until_posted<Runtime>();
+  }
+
+  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its place is
+  /// given to another, so that what is queued still runs.
+  void lose_this_thread() noexcept {
+    Worker* const self = core_.this_worker();
+    if (self == nullptr) {
+      return;
+    }
+    ThreadContext<Runtime>::current() = {};
+    core_.mutex().lock();
+    core_.ledger().fold(*self);
+    core_.ledger().return_references(core_, *self);
+    core_.queue_next_locked(*self);
+    core_.crew().count_out(*self);
+    core_.crew().end_work();
+    if (self->in_coroutine.load(std::memory_order_relaxed)) {
+      core_.ledger().end_coroutine(true);  // the coroutine task on this thread never ends
+    }
+    const auto choice = core_.choose_locked();
+    core_.mutex().unlock();
+    core_.deliver(choice);
+  }
+
+ private:
+  void stop_watching() {
+    std::unique_ptr<WatchdogBase> watchdog;
+    const Lock lock(core_.mutex());
+    watchdog = core_.take_watchdog();
+  }
+
+  using Clock = typename Runtime::Clock;
+
+  bool is_stranded_locked() const noexcept TOTO_REQUIRES(core_.mutex()) {
+    return core_.crew().live() == 0 && !core_.order().empty();
+  }
+
+  /// One at a time, of those who wait for the end.
+  void join_last_locked() TOTO_REQUIRES(core_.mutex()) {
+    core_.changed().wait(core_.mutex(), [this]() TOTO_REQUIRES(core_.mutex()) { return !core_.ledger().joining(); });
+    if (core_.crew().exited().joinable()) {
+      core_.ledger().set_joining(true);
+      auto last = std::move(core_.crew().exited());
+      core_.mutex().unlock();
+      last.join();
+      core_.mutex().lock();
+      core_.ledger().set_joining(false);
+      core_.changed().notify_all();
+    }
+  }
+
+  Core& core_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_QUEUE_END_HPP

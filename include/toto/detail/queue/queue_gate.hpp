@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+//
+// QueueGate: what lets a task into a queue: the queue is open, a thread is known to exist, there is memory, and there is
+// room under the bound, or somebody to wait for it. Read next: queue_core.hpp.
+
+#ifndef TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP
+#define TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP
+
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "../../errors.hpp"
+#include "../../options.hpp"
+#include "../ground/text.hpp"
+#include "queue_parts.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class QueueGate : public QueueParts<Runtime> {
+ public:
+  using Parts = QueueParts<Runtime>;
+  using typename Parts::Choice;
+  using typename Parts::Clock;
+  using typename Parts::TimePoint;
+  using typename Parts::Worker;
+  using QueuedTask = detail::QueuedTask<Runtime>;
+  using RoomWaiter = detail::RoomWaiter<Runtime>;
+  using Parts::bounded;
+  using Parts::changed;
+  using Parts::crew;
+  using Parts::ledger;
+  using Parts::mutex;
+  using Parts::order;
+  using Parts::room;
+  using Parts::this_worker;
+
+  // Room under the bound. Thread-safe.
+
+  /// Books room for one task. False if there was none until the deadline; a worker of this queue does not wait.
+  /// Throws: QueueClosed.
+  TOTO_COLD bool book_room_until(TimePoint deadline);
+  /// Books room for one task, or stands in line for it: then `waiter` will be told.
+  /// Throws: QueueClosed.
+  TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter);
+  /// Leaves the line, if it stands there. True: it has been given room.
+  bool leave_line(RoomWaiter& waiter) noexcept {
+    const Lock lock(mutex());
+    room().leave_line(waiter);
+    return waiter.granted;
+  }
+  /// Books room whether there is any or not.
+  void book_room_beyond_bound() noexcept {
+    const Lock lock(mutex());
+    room().book_beyond_limit();
+  }
+  void unbook_room() noexcept {
+    mutex().lock();
+    bool booked = true;
+    room().unbook(booked);
+    this->unlock_and_tell({});
+  }
+
+  // Tasks that leave the queue without having begun.
+
+  /// Completes tasks that were taken out, and `dropped` closures, with TaskCancelled. Returns with the mutex.
+  void discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex());
+
+  /// Runs what belongs to the calling thread, if it is a worker, of whatever queue: coroutine tasks that have ended on
+  /// it. Whoever is about to sleep calls it, because what it waits for may depend on such a task. Runs user code: no
+  /// lock may be held.
+  static void run_local_here() noexcept {
+    if (Worker* const worker = ThreadContext<Runtime>::current().worker) {
+      worker->core.run_local(*worker);
+    }
+  }
+
+ protected:
+  /// A hop is not a task: a coroutine that runs may still hop to a closed queue.
+  enum class Kind { closure, task, hop };
+
+  QueueGate(const QueueOptions& options, const QueueMakings<Runtime>& makings)
+      : Parts(options, makings), overflow_(options.overflow) {}
+  ~QueueGate() override = default;
+
+  bool is_unusual_locked() const noexcept TOTO_REQUIRES(mutex()) {
+    return ledger().closed() || crew().secured() == 0 || bounded();
+  }
+  bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex()) {
+    return kind == Kind::hop ? ledger().ended() : ledger().closed();
+  }
+  /// Makes sure that there is memory for a closure, a thread to run it, and room under the bound. May release the mutex
+  /// on the way.
+  /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
+  TOTO_COLD void prepare_locked(Kind kind, bool& booked) TOTO_REQUIRES(mutex());
+
+ private:
+  TOTO_COLD std::exception_ptr secure_first_worker_locked(Kind kind) TOTO_REQUIRES(mutex());
+  TOTO_COLD std::exception_ptr make_room_locked(bool& booked) TOTO_REQUIRES(mutex());
+  TOTO_COLD void wait_for_room_locked(TimePoint deadline, bool& booked) TOTO_REQUIRES(mutex());
+  TOTO_COLD QueueClosed closed_error() const {
+    return QueueClosed(detail::join({"toto: queue '", this->name(), "' is closed and takes no more tasks"}));
+  }
+
+  const Overflow overflow_;
+};
+
+/// What throws: kept, to be rethrown without the mutex. The exception may be std::bad_alloc instead.
+template <class MakeError>
+std::exception_ptr failure_of(MakeError make_error) noexcept {
+  try {
+    throw make_error();
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+template <class Runtime>
+void QueueGate<Runtime>::prepare_locked(Kind kind, bool& booked) {
+  const bool given = booked;
+  std::exception_ptr failure;
+  while (!failure) {
+    if (refuses_locked(kind)) {
+      failure = detail::failure_of([this] { return closed_error(); });
+    } else if (kind == Kind::closure && !order().closures().has_memory()) {
+      mutex().unlock();
+      auto* const chunk = ClosureLine<Runtime>::Chunk::make();
+      mutex().lock();
+      if (chunk != nullptr) {
+        order().closures().add_spare(chunk);
+      } else {
+        failure = std::make_exception_ptr(std::bad_alloc());
+      }
+    } else if (crew().secured() == 0) {
+      failure = secure_first_worker_locked(kind);
+    } else if (kind == Kind::hop || booked || room().available(order().tasks())) {
+      return;
+    } else if (overflow_ == Overflow::block && this_worker() != nullptr) {
+      return;  // it would wait for itself
+    } else {
+      failure = make_room_locked(booked);
+    }
+  }
+  if (!given) {
+    room().unbook(booked);
+  }
+  this->unlock_and_tell({});
+  std::rethrow_exception(failure);
+}
+
+/// Has a first thread started, or waits for the one who does (I4).
+template <class Runtime>
+std::exception_ptr QueueGate<Runtime>::secure_first_worker_locked(Kind kind) {
+  Runtime::point("no worker is secured");
+  crew().promise();  // keeps the new worker from leaving before this adder has pushed
+  std::exception_ptr failure;
+  if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
+    // What ends this wait has to change what prepare_locked() does next: it comes back here otherwise.
+    changed().wait(mutex(), [this, kind]() TOTO_REQUIRES(mutex()) {
+      return crew().secured() > 0 || refuses_locked(kind) ||
+             !(crew().searching() || crew().live() == this->thread_count());
+    });
+  } else {
+    crew().begin_search();
+    const Choice choice = crew().count_start();
+    mutex().unlock();
+    failure = this->makings().start(static_cast<QueueCore<Runtime>&>(*this), choice.worker, true);
+    mutex().lock();
+  }
+  crew().keep_promise();
+  return crew().secured() == 0 ? failure : nullptr;
+}
+
+/// The queue is full. Makes or waits for room, or says why the task is refused. Null: look again.
+template <class Runtime>
+std::exception_ptr QueueGate<Runtime>::make_room_locked(bool& booked) {
+  if (overflow_ == Overflow::reject) {
+    return detail::failure_of([limit = room().limit(), this] {
+      return QueueFull(
+          detail::join({"toto: queue '", this->name(), "' is full: ", Digits(limit), " task(s) wait for a thread"}));
+    });
+  }
+  if (overflow_ == Overflow::block) {
+    wait_for_room_locked(TimePoint::max(), booked);
+    return nullptr;
+  }
+  ContinuationList tasks;
+  const bool found = order().take_oldest_task(tasks);
+  room().book_beyond_limit();  // its room, before anybody who waits for some; or, if all is booked, beyond the bound
+  booked = true;
+  if (found) {
+    discard_locked(tasks, tasks.empty() ? 1 : 0);
+  }
+  return nullptr;
+}
+
+/// Stands in line until there is room, the queue has closed, or the deadline has passed.
+template <class Runtime>
+void QueueGate<Runtime>::wait_for_room_locked(TimePoint deadline, bool& booked) {
+  if (ThreadContext<Runtime>::current().worker != nullptr) {
+    mutex().unlock();
+    run_local_here();
+    mutex().lock();
+    booked = !ledger().closed() && room().book(order().tasks());
+    if (ledger().closed() || booked) {
+      return;
+    }
+  }
+  ThreadInLine<Runtime> self;
+  room().stand_in_line(self);
+  while (self.waiting) {
+    if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
+      room().leave_line(self);
+      break;
+    }
+    mutex().unlock();
+    self.parker.park_until(deadline);
+    mutex().lock();
+  }
+  booked = self.granted;
+}
+
+template <class Runtime>
+bool QueueGate<Runtime>::book_room_until(TimePoint deadline) {
+  mutex().lock();
+  bool booked = !ledger().closed() && room().book(order().tasks());
+  // A worker might wait for itself.
+  if (!ledger().closed() && !booked && deadline > Clock::now() && this_worker() == nullptr) {
+    wait_for_room_locked(deadline, booked);
+  }
+  const bool refused = ledger().closed() && !booked;
+  mutex().unlock();
+  if (refused) {
+    throw closed_error();
+  }
+  return booked;
+}
+
+template <class Runtime>
+bool QueueGate<Runtime>::book_room_or_wait(RoomWaiter& waiter) {
+  Lock lock(mutex());
+  if (ledger().closed()) {
+    lock.unlock();
+    throw closed_error();
+  }
+  const bool booked = room().book(order().tasks());
+  if (!booked) {
+    room().stand_in_line(waiter);
+  }
+  return booked;
+}
+
+template <class Runtime>
+void QueueGate<Runtime>::discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept {
+  ledger().cancel(dropped + tasks.size());
+  ledger().begin_completing();  // the queue does not end meanwhile
+  auto* const surplus = order().closures().take_surplus();
+  mutex().unlock();
+  ClosureLine<Runtime>::free_all(surplus);
+  while (!tasks.empty()) {
+    static_cast<QueuedTask&>(tasks.pop_front()).discard();
+  }
+  mutex().lock();
+  ledger().end_completing();
+  this->announce_quiet_locked();
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP

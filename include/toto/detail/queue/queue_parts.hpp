@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+//
+// QueueParts: what a queue is made of: one mutex, and what that guards:
+//
+//   Order   what is queued, and what comes next        order.hpp
+//   Crew    the threads                                crew.hpp
+//   Room    the bound, and who waits for room          room.hpp
+//   Ledger  counts, closing and ending                 ledger.hpp
+//
+// Each owns its data and its invariants. Here is what needs several of them: who is woken, and when a queue is quiet.
+// Read next: queue_core.hpp.
+//
+// Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
+//  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
+//  I2  If there is work, then somebody is on the way, or no worker is idle and no more may be started, or the last
+//      start failed and a live worker will come back to look, or the timers will try again.
+//  I4  No task is accepted while no thread is known to exist.
+//  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
+
+#ifndef TOTO_DETAIL_QUEUE_QUEUE_PARTS_HPP
+#define TOTO_DETAIL_QUEUE_QUEUE_PARTS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../../duration.hpp"
+#include "../../options.hpp"
+#include "../executor/executor_core.hpp"
+#include "../ground/fork.hpp"
+#include "../ground/lock.hpp"
+#include "../ground/ref.hpp"
+#include "../ground/wait_list.hpp"
+#include "crew.hpp"
+#include "error_sink.hpp"
+#include "ledger.hpp"
+#include "order.hpp"
+#include "room.hpp"
+#include "task_list.hpp"
+#include "worker.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+class Control;
+template <class Runtime>
+class SupervisorBase;
+template <class Runtime>
+class TaskStateBase;
+template <class Runtime>
+struct PackedCall;
+
+/// Makes a Supervisor in `room`, for a task whose callable is of the type `what`.
+/// Throws: std::bad_alloc, std::system_error.
+template <class Runtime>
+using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* room, TaskStateBase<Runtime>& state, std::string_view what,
+                                                    const Control<Runtime>& control);
+
+/// What a file that makes a queue brings along, so that files that merely use one do not compile it.
+template <class Runtime>
+struct QueueMakings {
+  using Core = QueueCore<Runtime>;
+  /// Starts a thread: start_worker().
+  std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
+  /// It could not be started: try_again_later().
+  void (*try_again)(Core& core) noexcept = nullptr;
+  /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
+  void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
+  /// Null without options.
+  MakeSupervisor<Runtime> make_supervisor = nullptr;
+};
+
+template <class Runtime>
+class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
+ public:
+  using Clock = typename Runtime::Clock;
+  using TimePoint = typename Clock::time_point;
+  using Core = QueueCore<Runtime>;
+  using Worker = detail::Worker<Runtime>;
+  using Choice = typename Crew<Runtime>::Choice;
+
+  const std::string& name() const noexcept { return name_; }
+  std::size_t thread_count() const noexcept { return thread_count_; }
+  Duration idle_timeout() const noexcept { return idle_timeout_; }
+  bool bounded() const noexcept { return bounded_; }
+  bool blocks_signals() const noexcept { return blocks_signals_; }
+  const QueueMakings<Runtime>& makings() const noexcept { return makings_; }
+
+  // The mutex, which also guards the threads blocked on this queue's tasks, and the parts.
+
+  typename Runtime::Mutex& mutex() const noexcept TOTO_RETURN_CAPABILITY(mutex_) { return mutex_; }
+  Order<Runtime>& order() noexcept TOTO_REQUIRES(mutex_) { return order_; }
+  const Order<Runtime>& order() const noexcept TOTO_REQUIRES(mutex_) { return order_; }
+  Crew<Runtime>& crew() noexcept TOTO_REQUIRES(mutex_) { return crew_; }
+  const Crew<Runtime>& crew() const noexcept TOTO_REQUIRES(mutex_) { return crew_; }
+  Room<Runtime>& room() noexcept TOTO_REQUIRES(mutex_) { return room_; }
+  const Room<Runtime>& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
+  Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
+  const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
+  /// Who waits for the end, for idleness, or for a thread: notified of each change.
+  WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
+
+  // Without the mutex, hints: what the calling thread has heard of is seen.
+
+  bool closed() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS { return ledger_.closed(); }
+  std::size_t runnable() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS { return order_.runnable(); }
+  std::uint64_t taken() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS { return order_.taken(); }
+
+  // Who follows the tasks.
+
+  /// Null: nobody.
+  QueueObserver* observer() const noexcept { return observer_; }
+  bool tracks() const noexcept { return tracks_; }
+  /// Every task has a supervisor: somebody observes it, or it is listed.
+  bool follows() const noexcept { return observer_ != nullptr || tracks_; }
+  /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
+  bool needs_states() const noexcept { return follows() || ages_; }
+  /// Null: not every task.
+  MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? makings_.make_supervisor : nullptr; }
+  TaskList<Runtime>& task_list() noexcept { return task_list_; }
+  const TaskList<Runtime>& task_list() const noexcept { return task_list_; }
+
+  void on_error(Ref<ErrorHook<Runtime>> hook) noexcept { errors_.set(std::move(hook)); }
+  /// Calls the error hook. Not under the mutex.
+  TOTO_COLD void report(const std::exception_ptr& failure) noexcept { errors_.report(failure, name_); }
+  /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own.
+  TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept {
+    if (ErrorSink<Runtime>::concerns_anybody(failure)) {
+      report(failure);
+    }
+  }
+
+  // The calling thread.
+
+  /// The worker of this queue that it is, or null.
+  Worker* this_worker() const noexcept {
+    Worker* const worker = ThreadContext<Runtime>::current().worker;
+    return worker != nullptr && &worker->core == this ? worker : nullptr;
+  }
+  /// Gives back the reference that a task took when it was added.
+  void return_reference() noexcept {
+    if (Worker* const worker = this_worker()) {
+      ++worker->returned_references;  // no atomic operation; handed over at the worker's next visit to the mutex
+    } else {
+      this->release();
+    }
+  }
+
+  // Waking.
+
+  /// Who shall come, if anybody is needed. The caller delivers the choice after it has released the mutex. Until then it
+  /// keeps this queue: a task that destroys it may be over, and its worker gone, before the one who added it has come
+  /// that far.
+  Choice choose_locked() noexcept TOTO_REQUIRES(mutex_) {
+    if (order_.empty() || crew_.has_nobody_to_wake()) {
+      return {};
+    }
+    this->retain();
+    return crew_.choose(this_worker() != nullptr);
+  }
+  void deliver(Choice choice) noexcept {
+    if (!choice) {
+      return;  // by now this may be gone
+    }
+    const Ref<QueueParts> kept = Ref<QueueParts>::adopt(this);
+    if (!choice.start) {
+      choice.worker->parker.unpark();
+    } else if (makings_.start(core(), choice.worker, true)) {
+      makings_.try_again(core());
+    }
+  }
+  /// Ends a critical section in which something was queued. Nobody is needed at nearly all tasks of a burst.
+  void unlock_and_wake() noexcept TOTO_RELEASE(mutex_) {
+    if (crew_.has_nobody_to_wake()) [[likely]] {
+      mutex_.unlock();
+    } else {
+      wake_slowly();
+    }
+  }
+  /// Ends a critical section in which tasks may have left the queue: gives room to those who wait for it.
+  void unlock_and_tell(Choice choice) noexcept TOTO_RELEASE(mutex_) {
+    if (!choice && room_.line().empty()) [[likely]] {
+      mutex_.unlock();
+    } else {
+      tell_slowly(choice);
+    }
+  }
+
+  /// Nothing is queued, running or suspended.
+  bool quiet_locked() const noexcept TOTO_REQUIRES(mutex_) {
+    return crew_.busy() == 0 && !ledger_.completing() && ledger_.open_coroutines() == 0 && order_.empty();
+  }
+  void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_) {
+    if (!quiet_locked()) {
+      return;
+    }
+    if (ledger_.closed()) {
+      crew_.rouse_idle();
+      if (crew_.live() == 0) {
+        ledger_.end();
+      }
+    }
+    changed_.notify_all();
+  }
+
+  /// Of threads that wait for a task.
+  SpinBudget<Runtime> spins;
+
+  /// The TaskQueue that owns this. Its own workers read it; null once that object's destructor has waited for the
+  /// others.
+  typename Runtime::template Atomic<void*> owner{nullptr};
+
+ protected:
+  TOTO_COLD QueueParts(const QueueOptions& options, const QueueMakings<Runtime>& makings)
+      : ForkAware<Runtime>(ForkRank::executors),
+        name_(options.name),
+        thread_count_(options.thread_count),
+        idle_timeout_(options.idle_timeout),
+        bounded_(options.max_queued != (std::numeric_limits<std::size_t>::max)()),
+        ages_(!options.ageing.is_never()),
+        tracks_(options.track_tasks),
+        blocks_signals_(options.block_signals),
+        observer_(options.observer),
+        makings_(makings),
+        crew_(options.thread_count),
+        order_(options.ageing),
+        room_(options.max_queued) {
+    this->watch_forks();  // last: a constructor that throws later would leave this in the list
+  }
+  ~QueueParts() override { this->ignore_forks(); }
+
+ private:
+  Core& core() noexcept { return static_cast<Core&>(*this); }
+
+  TOTO_COLD void wake_slowly() noexcept TOTO_RELEASE(mutex_) {
+    const Choice choice = choose_locked();
+    mutex_.unlock();
+    deliver(choice);
+  }
+  TOTO_NOINLINE void tell_slowly(Choice choice) noexcept TOTO_RELEASE(mutex_) {
+    typename Room<Runtime>::Waiters told = room_.grant(order_.tasks(), ledger_.closed());
+    mutex_.unlock();
+    deliver(choice);
+    while (!told.empty()) {
+      told.pop_front().proceed();
+    }
+  }
+
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What the
+  /// lost threads and tasks owned is left alone: nobody knows in what state it is.
+  TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+    if (in_child) {
+      Worker* const self = this_worker();
+      order_.forget(self != nullptr ? self->running : nullptr);
+      room_.forget();
+      crew_.forget_others(self);
+      ledger_.forget(self);
+      changed_ = {};
+    }
+    mutex_.unlock();
+  }
+
+  // What is read at each task and never written.
+  const std::string name_;
+  const std::size_t thread_count_;
+  const Duration idle_timeout_;
+  const bool bounded_;
+  const bool ages_;
+  const bool tracks_;
+  const bool blocks_signals_;
+  QueueObserver* const observer_;
+  const QueueMakings<Runtime> makings_;
+
+  alignas(128) mutable typename Runtime::Mutex mutex_;  // away from what is only read
+  Crew<Runtime> crew_ TOTO_GUARDED_BY(mutex_);
+  Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
+  Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
+  Room<Runtime> room_ TOTO_GUARDED_BY(mutex_);
+  mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
+  TaskList<Runtime> task_list_;
+  ErrorSink<Runtime> errors_;
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_QUEUE_PARTS_HPP

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// What a queue says of itself: its size, its counts, and dump(), the same in words.
+
+#ifndef TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
+#define TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
+
+#include <cstddef>
+#include <string>
+
+#include "../../stats.hpp"
+#include "../ground/lock.hpp"
+#include "../ground/seconds_text.hpp"
+#include "../ground/text.hpp"
+#include "queue_core.hpp"
+#include "wait_graph.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
+  const Lock lock(core.mutex());
+  QueueStats stats = core.ledger().stats(core.crew().all(), core.order().tasks());
+  stats.continuations = core.order().continuations();
+  stats.threads = core.crew().live();
+  stats.threads_started = core.crew().threads_started();
+  return stats;
+}
+
+/// The seed's len().
+template <class Runtime>
+TOTO_COLD std::size_t size_of(const QueueCore<Runtime>& core) {
+  const Lock lock(core.mutex());
+  return core.crew().live() + core.order().tasks() + core.order().continuations();
+}
+
+template <class Runtime>
+TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
+  const QueueStats now = detail::stats_of(core);
+  std::string text =
+      detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.thread_count())});
+  detail::append(text, {" thread(s), ", Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = "});
+  detail::append(text,
+                 {Digits(now.completed), " completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled)});
+  detail::append(text, {" cancelled + ", Digits(now.queued), " queued + ", Digits(now.running), " running + "});
+  detail::append(text, {Digits(now.suspended), " suspended; ", Digits(now.continuations), " continuation(s)\n"});
+  const Lock lock(core.mutex());
+  const auto time = Runtime::Clock::now();
+  if (core.ledger().closed()) {
+    text += "  closed\n";
+  }
+  if (core.bounded()) {
+    std::size_t waiting = 0;
+    for (const RoomWaiter<Runtime>* waiter = core.room().line().front(); waiter != nullptr; waiter = waiter->next) {
+      ++waiting;
+    }
+    detail::append(
+        text, {"  room for ", Digits(core.room().limit()), " queued task(s), of which ", Digits(core.room().booked()),
+               " booked and not used yet; ", Digits(waiting), " wait(s) in line for room\n"});
+  }
+  for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
+    if (!worker->secured) {
+      continue;  // its thread is starting, or has left
+    }
+    detail::append(text, {"  worker ", Digits(worker->number)});
+    if (worker->idle) {
+      detail::append(text, {" idle for ", detail::seconds_text(time - worker->idle_since)});
+    } else if (worker->blocked_on != nullptr) {
+      detail::append(text, {" waits for ", worker->blocked_on->awaited().words()});
+    } else {
+      text += " busy";
+    }
+    text += '\n';
+  }
+  core.task_list().describe(text);
+  return text;
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP

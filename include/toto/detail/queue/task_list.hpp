@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// TaskList: the tasks of a queue with QueueOptions::track_tasks that are not over, for dump(). TrackedTask: a task's
+// entry, part of its state.
+
+#ifndef TOTO_DETAIL_QUEUE_TASK_LIST_HPP
+#define TOTO_DETAIL_QUEUE_TASK_LIST_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../ground/annotations.hpp"
+#include "../ground/linked_list.hpp"
+#include "../ground/lock.hpp"
+#include "../ground/seconds_text.hpp"
+#include "../ground/text.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+struct TrackedTask;
+
+/// On the stack of the worker that begins a coroutine task: where its entry is, as long as it is listed.
+template <class Runtime>
+struct BegunTask {
+  TrackedTask<Runtime>* entry = nullptr;
+};
+
+template <class Runtime>
+struct TrackedTask {
+  std::string_view what;                        // the type of the callable
+  const char* doing = "";                       // "queued", "running", "begun", "suspended"
+  std::size_t worker = 0;                       // its number; 0: none
+  typename Runtime::Clock::time_point since{};  // it does that
+  bool listed = false;
+  BegunTask<Runtime>* begun = nullptr;
+  TrackedTask* next = nullptr;
+  TrackedTask* previous = nullptr;
+};
+
+/// Thread-safe; its mutex guards the entries. For files that follow tasks.
+template <class Runtime>
+class TaskList {
+ public:
+  using Entry = TrackedTask<Runtime>;
+  using Clock = typename Runtime::Clock;
+
+  TOTO_COLD void add(Entry& task, std::string_view what) noexcept {
+    const auto now = Clock::now();
+    const Lock lock(mutex_);
+    task.what = what;
+    task.listed = true;
+    set(task, "queued", 0, now);
+    tasks_.push_back(task);
+  }
+  /// A worker begins to run it. `begun`: for a coroutine, which leaves that worker before or after its end.
+  TOTO_COLD void begin(Entry& task, BegunTask<Runtime>* begun, std::size_t worker) noexcept {
+    const auto now = Clock::now();
+    const Lock lock(mutex_);
+    set(task, begun != nullptr ? "begun" : "running", worker, now);
+    if (begun != nullptr) {
+      begun->entry = &task;
+      task.begun = begun;
+    }
+  }
+  TOTO_COLD void suspend(BegunTask<Runtime>& begun) noexcept {
+    const auto now = Clock::now();
+    const Lock lock(mutex_);
+    if (Entry* const task = begun.entry) {  // or else it is over
+      set(*task, "suspended", 0, now);
+      task->begun = nullptr;
+    }
+  }
+  TOTO_COLD void remove(Entry& task) noexcept {
+    const Lock lock(mutex_);
+    if (std::exchange(task.listed, false)) {
+      tasks_.remove(task);
+      if (task.begun != nullptr) {
+        task.begun->entry = nullptr;
+      }
+    }
+  }
+
+  /// Appends a line for each.
+  TOTO_COLD void describe(std::string& text) const {
+    const Lock lock(mutex_);
+    const auto now = Clock::now();
+    for (const Entry* task = tasks_.front(); task != nullptr; task = task->next) {
+      detail::append(text, {"  task ", task->what, " ", task->doing});
+      if (task->worker != 0) {
+        detail::append(text, {" on worker ", Digits(task->worker)});
+      }
+      detail::append(text, {" for ", detail::seconds_text(now - task->since), "\n"});
+    }
+  }
+
+ private:
+  static void set(Entry& task, const char* doing, std::size_t worker, typename Clock::time_point since) noexcept {
+    task.doing = doing;
+    task.worker = worker;
+    task.since = since;
+  }
+
+  mutable typename Runtime::Mutex mutex_;
+  LinkedList<Entry> tasks_ TOTO_GUARDED_BY(mutex_);
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_QUEUE_TASK_LIST_HPP
