@@ -114,7 +114,6 @@ class InstancePool {
 
   // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
   // different instances, and live as long as leases of the pool.
-
   /// `check(instance)` says, before an instance of the pool is handed out, whether it is good; on the thread on which
   /// the factory would be called. If not, or if it throws, the instance is destroyed, and the taker gets a new one,
   /// which is not checked; without a factory, another one, for which it waits before everybody else.

@@ -32,13 +32,12 @@ static_assert(std::is_trivially_destructible_v<PoolOptions>);
 /// One moment of a pool, taken under its lock: free + leased == instances + changing, and made == instances + discarded
 /// + rejected + retired + closed.
 struct PoolStats {
-  std::size_t capacity = 0;   ///< the most instances there can be
-  std::size_t instances = 0;  ///< that exist now
-  std::size_t free = 0;       ///< of these: not leased
-  std::size_t leased = 0;     ///< instances in somebody's hands, and places for one, which are `changing`
-  std::size_t changing = 0;   ///< places whose instance is being made, or destroyed to make room for another
-  std::size_t waiting = 0;    ///< threads, coroutines and transactions that wait for an instance
-
+  std::size_t capacity = 0;     ///< the most instances there can be
+  std::size_t instances = 0;    ///< that exist now
+  std::size_t free = 0;         ///< of these: not leased
+  std::size_t leased = 0;       ///< instances in somebody's hands, and places for one, which are `changing`
+  std::size_t changing = 0;     ///< places whose instance is being made, or destroyed to make room for another
+  std::size_t waiting = 0;      ///< threads, coroutines and transactions that wait for an instance
   std::uint64_t leases = 0;     ///< how often an instance was handed out, to be validated first or not
   std::uint64_t made = 0;       ///< instances there ever were, those given to the constructor included
   std::uint64_t discarded = 0;  ///< by Lease::discard()

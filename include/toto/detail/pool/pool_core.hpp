@@ -80,11 +80,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   /// Throws: what the factory throws.
   bool make_ready(Permit& permit) override;
   Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
-  /// From now on it is used, on this thread to begin with.
+  /// From now on it is used.
   void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
   // Giving back. Thread-safe.
-  /// Asks on_return first.
   void take_back(Permit& returned, bool failed) noexcept override {
     const bool good = !on_return_ || approves(on_return_, instance(returned), failed);
     good ? give_back(returned) : discard(instance(returned), &PoolStats::rejected);
@@ -344,9 +343,8 @@ void PoolCore<Runtime>::do_start_watch() noexcept {
   }
 }
 
-/// The timer's thread only looks. To destroy is left to the default queue, because what the user's destructor takes
-/// must not keep other timers. An instance that retires is leased to whoever destroys it, and its place comes back like
-/// any other: so there are never more instances than there may be, and whoever has come meanwhile gets the place.
+/// The timer's thread only looks: what the user's destructor takes must not keep other timers. An instance that retires
+/// is leased to whoever destroys it, and its place comes back like any other.
 template <class Runtime>
 void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
   const Ref<PoolCore> self = Ref<PoolCore>::adopt(this);

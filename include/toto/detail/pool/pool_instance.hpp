@@ -76,8 +76,7 @@ class OwnedInstance final : public PooledInstance<Runtime> {
 /// How an instance was taken: for a frame of the library's own, by a blocking call, by a coroutine.
 enum class LeaseKind { frame, blocking, awaited };
 
-/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the user's
-/// factory throws. A new place is of the type that `make` needs.
+/// Or none. Called without any lock, by several threads at a time. A new place is of the type that `make` needs.
 template <class Runtime>
 struct InstanceFactory {
   AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
@@ -93,11 +92,9 @@ struct PooledIn : PointedTo<std::remove_cvref_t<Source>> {};
 template <InputRange Source>
 struct PooledIn<Source> : PointedTo<ElementOf<Source>> {};
 
-/// The type of the instances that a factory makes.
 template <class F>
 using MadeBy = typename PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type;
 
-/// Unless it is itself an instance.
 template <class Source, class T>
 concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
                            requires { requires OneObject<ElementOf<Source>, T>; };
@@ -221,7 +218,7 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
           []() -> PooledInstance<Runtime>* { return new Place; }};
 }
 
-/// Says whether an instance is good. Not whatever converts to bool: many a function returns 0 when all is well.
+/// Says whether an instance is good. Not what converts to bool: many a function returns 0 when all is well.
 template <class F, class... Args>
 concept Verdict = std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>, bool>;
 template <class F, class... Args>
