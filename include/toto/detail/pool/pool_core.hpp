@@ -131,8 +131,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                          closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
-  /// The named queue, or the default one; if it has to be made, with a thread for each instance.
-  /// Throws: std::bad_alloc.
+  /// The named or the default queue; if made, with a thread for each instance. Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
   QueueCore<Runtime>& fallback() override {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
@@ -143,13 +142,14 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     return *queue;
   }
 
- private:
-  using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
-
+ protected:
   ~PoolCore() override {
     this->ignore_forks();
     destroy_all(free_);
   }
+
+ private:
+  using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
   Base& base() noexcept { return *this; }
   static Instance& instance(Permit& it) noexcept { return static_cast<Instance&>(it); }
   static void destroy_all(LinkedList<Permit>& permits) noexcept {
@@ -251,7 +251,7 @@ void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
     Instance& back = instance(returned);
     surplus = closed_ || back.object == nullptr;
     if (surplus) {
-      lose_locked(&PoolStats::closed, back.object != nullptr ? 1 : 0);
+      lose_locked(&PoolStats::closed, back.object != nullptr ? 1U : 0U);
       return;
     }
     back.free_since = retires() ? Clock::now() : TimePoint();

@@ -196,12 +196,13 @@ class LimitedWait final : public PermitWait<Runtime> {
     Wait::leave();
   }
 
+ protected:
+  ~LimitedWait() override = default;
+
  private:
   struct Timer : TimerNode<Runtime> {
     LimitedWait* wait = nullptr;
   };
-  ~LimitedWait() override = default;
-
   Timer timer_;
 };
 
