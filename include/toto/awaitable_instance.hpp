@@ -34,6 +34,7 @@ struct InstanceCall {
 
 }  // namespace detail
 
+// given: struct Counter { int increment() { return 1; } };
 /// Calls methods of one object in a task queue.
 ///
 ///   toto::AwaitableInstance counter(Counter{});
@@ -53,6 +54,7 @@ class AwaitableInstance {
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
   /// Calls run in `queue`: a queue, or the name of one, which is made with one thread if there is none. After it has
   /// closed they throw QueueClosed.
+  /// With T named, `instance` may be of a derived class.
   /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
     requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)

@@ -114,29 +114,26 @@ class InstancePool {
 
   // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
   // different instances, and live as long as leases of the pool.
-
   /// `check(instance)` says, before an instance of the pool is handed out, whether it is good; on the thread on which
   /// the factory would be called. If not, or if it throws, the instance is destroyed, and the taker gets a new one,
   /// which is not checked; without a factory, another one, for which it waits before everybody else.
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
-    static_assert(
-        requires { requires detail::Verdict<std::invoke_result_t<std::decay_t<F>&, T&>>; },
-        "toto: validate takes a callable that is given an instance and returns a bool: whether it is good");
+    static_assert(detail::Verdict<std::decay_t<F>&, T&>,
+                  "toto: validate takes a callable that is given an instance and returns a bool: whether it is good");
     core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
   }
 
   /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
-  /// that gives it back. `failed`: its use ended by an exception. The hook returns nothing or a bool; if false, or if it
+  /// that gives it back. `failed`: its use ended by an exception. The hook may return nothing; if it returns false or
   /// throws, the instance is destroyed, and counts as rejected. Lease::discard() does not call it.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
-    static_assert(
-        detail::ReturnHook<std::decay_t<F>&, T>,
-        "toto: on_return takes a callable that is given an instance, or that and a bool, and returns nothing, or a "
-        "bool: whether the instance is good");
+    static_assert(detail::ReturnHook<std::decay_t<F>&, T>,
+                  "toto: on_return takes a callable that is given an instance, or that and a bool, and returns "
+                  "nothing, or a bool: whether the instance is good");
     core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
   }
 

@@ -5,6 +5,7 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
+#include <memory>
 #include <utility>
 
 #include "detail/ground/ref.hpp"

@@ -18,10 +18,10 @@
 namespace toto::inline v0_1::detail {
 
 /// X is a C of something.
-template <class X, template <class, class> class C>
+template <class X, template <class...> class C>
 inline constexpr bool kIsA = false;
-template <class T, class Runtime, template <class, class> class C>
-inline constexpr bool kIsA<C<T, Runtime>, C> = true;
+template <class... Args, template <class...> class C>
+inline constexpr bool kIsA<C<Args...>, C> = true;
 
 /// The object that a U stands for: what it owns, or itself.
 template <class U>
@@ -73,11 +73,12 @@ class ObjectRef {
   /// Throws: std::invalid_argument for a null pointer; std::bad_alloc; what moving the object throws.
   template <class Source>
   static ObjectRef from(Source&& source) {
-    ObjectRef ref;
     constexpr bool kIsObject = std::is_convertible_v<std::remove_reference_t<Source>*, T*>;  // whatever it converts to
+    ObjectRef ref;
     if constexpr (kIsObject && std::is_lvalue_reference_v<Source>) {
       ref.object_ = std::shared_ptr<T>(std::shared_ptr<void>(), std::addressof(source));  // owns nothing
-    } else if constexpr (!kIsObject && requires { source.lock(); } && std::is_convertible_v<Source, std::weak_ptr<T>>) {
+    } else if constexpr (kIsA<std::remove_cvref_t<Source>, std::weak_ptr> &&
+                         std::is_convertible_v<Source, std::weak_ptr<T>>) {
       ref.observed_ = std::forward<Source>(source);
     } else if constexpr (!kIsObject && std::is_convertible_v<Source, std::shared_ptr<T>>) {
       ref.object_ = std::forward<Source>(source);

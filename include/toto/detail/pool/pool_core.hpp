@@ -80,11 +80,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   /// Throws: what the factory throws.
   bool make_ready(Permit& permit) override;
   Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
-  /// From now on it is used, on this thread to begin with.
+  /// From now on it is used.
   void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
   // Giving back. Thread-safe.
-  /// Asks on_return first.
   void take_back(Permit& returned, bool failed) noexcept override {
     const bool good = !on_return_ || approves(on_return_, instance(returned), failed);
     good ? give_back(returned) : discard(instance(returned), &PoolStats::rejected);
@@ -132,8 +131,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                          closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
-  /// The named queue, or the default one; if it has to be made, with a thread for each instance.
-  /// Throws: std::bad_alloc.
+  /// The named or the default queue; if made, with a thread for each instance. Throws: std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
   QueueCore<Runtime>& fallback() override {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
@@ -144,13 +142,14 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     return *queue;
   }
 
- private:
-  using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
-
+ protected:
   ~PoolCore() override {
     this->ignore_forks();
     destroy_all(free_);
   }
+
+ private:
+  using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
   Base& base() noexcept { return *this; }
   static Instance& instance(Permit& it) noexcept { return static_cast<Instance&>(it); }
   static void destroy_all(LinkedList<Permit>& permits) noexcept {
@@ -252,7 +251,7 @@ void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
     Instance& back = instance(returned);
     surplus = closed_ || back.object == nullptr;
     if (surplus) {
-      lose_locked(&PoolStats::closed, back.object != nullptr ? 1 : 0);
+      lose_locked(&PoolStats::closed, back.object != nullptr ? 1U : 0U);
       return;
     }
     back.free_since = retires() ? Clock::now() : TimePoint();
@@ -344,9 +343,8 @@ void PoolCore<Runtime>::do_start_watch() noexcept {
   }
 }
 
-/// The timer's thread only looks. To destroy is left to the default queue, because what the user's destructor takes
-/// must not keep other timers. An instance that retires is leased to whoever destroys it, and its place comes back like
-/// any other: so there are never more instances than there may be, and whoever has come meanwhile gets the place.
+/// The timer's thread only looks: what the user's destructor takes must not keep other timers. An instance that retires
+/// is leased to whoever destroys it, and its place comes back like any other.
 template <class Runtime>
 void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
   const Ref<PoolCore> self = Ref<PoolCore>::adopt(this);

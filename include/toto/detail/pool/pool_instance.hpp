@@ -76,8 +76,7 @@ class OwnedInstance final : public PooledInstance<Runtime> {
 /// How an instance was taken: for a frame of the library's own, by a blocking call, by a coroutine.
 enum class LeaseKind { frame, blocking, awaited };
 
-/// Makes instances; or none. `make` is called without any lock, by several threads at a time, and throws what the user's
-/// factory throws. A new place is of the type that `make` needs.
+/// Or none. Called without any lock, by several threads at a time. A new place is of the type that `make` needs.
 template <class Runtime>
 struct InstanceFactory {
   AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
@@ -93,11 +92,9 @@ struct PooledIn : PointedTo<std::remove_cvref_t<Source>> {};
 template <InputRange Source>
 struct PooledIn<Source> : PointedTo<ElementOf<Source>> {};
 
-/// The type of the instances that a factory makes.
 template <class F>
 using MadeBy = typename PointedTo<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::Type;
 
-/// Unless it is itself an instance.
 template <class Source, class T>
 concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
                            requires { requires OneObject<ElementOf<Source>, T>; };
@@ -221,24 +218,20 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
           []() -> PooledInstance<Runtime>* { return new Place; }};
 }
 
-/// Says whether an instance is good. Not whatever converts to bool: many a function returns 0 when all is well.
-template <class R>
-concept Verdict = std::is_same_v<std::remove_cvref_t<R>, bool>;
-
-/// What a hook may return: nothing, which is no objection, or that.
-template <class R>
-concept VerdictOrNothing = std::is_void_v<R> || Verdict<R>;
+/// Says whether an instance is good. Not what converts to bool: many a function returns 0 when all is well.
+template <class F, class... Args>
+concept Verdict = std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>, bool>;
+template <class F, class... Args>
+concept VerdictOrNothing = Verdict<F, Args...> || std::is_void_v<std::invoke_result_t<F, Args...>>;
 
 /// Takes `failed` behind the instance.
 template <class F, class T>
 concept ToldOfFailure = detail::may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() &&
                         std::is_invocable_v<F, T&, bool>;
-
-/// What may be called with an instance of type T that comes back.
+/// What may be told of an instance of type T that comes back.
 template <class F, class T>
 concept ReturnHook =
-    (ToldOfFailure<F, T> && requires { requires VerdictOrNothing<std::invoke_result_t<F, T&, bool>>; }) ||
-    (!ToldOfFailure<F, T> && requires { requires VerdictOrNothing<std::invoke_result_t<F, T&>>; });
+    (ToldOfFailure<F, T> && VerdictOrNothing<F, T&, bool>) || (!ToldOfFailure<F, T> && VerdictOrNothing<F, T&>);
 
 /// `hook` is called with a T&, or with that and `failed`.
 /// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.

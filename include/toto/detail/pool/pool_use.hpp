@@ -26,7 +26,6 @@ struct PooledValue {
   using Type = std::remove_cvref_t<R>;
 };
 
-/// What a blocking call gives, checked in words.
 template <class F, class... Args>
 struct BlockingCall {
   static constexpr bool kValid = std::is_invocable_v<F, Args...>;
@@ -40,7 +39,6 @@ struct BlockingCall {
 template <class F, class... Args>
 using BlockingResult = typename BlockingCall<F, Args...>::Type;
 
-/// What `co_await pool.lease()` awaits.
 template <class T, class Runtime, class Wait>
 class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime, Wait> {
  public:

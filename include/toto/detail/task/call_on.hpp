@@ -13,7 +13,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// A callable that is no member pointer, and can be called so, has the token in front of the object.
+/// A callable that is no member pointer, and takes it there, has the token in front of the object.
 template <class Token, class F, class T, class... Args>
 inline constexpr bool kTokenFirst = false;
 template <class Token, class F, class T, class... Args>
@@ -21,17 +21,17 @@ template <class Token, class F, class T, class... Args>
 inline constexpr bool kTokenFirst<Token, F, T, Token, Args...> =
     detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, T&, Args...>;
 
-/// No token is given for a parameter that merely converts from one.
+/// Others have it behind the object, which counts among the arguments of what is no member function.
 template <class Token, class F, class T, class... Args>
-inline constexpr bool kTokenFits = true;
+inline constexpr bool kObjectFirst = std::is_invocable_v<F, T&, Args...>;
 template <class Token, class F, class T, class... Args>
-inline constexpr bool kTokenFits<Token, F, T, Token, Args...> =
-    detail::may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>();
+inline constexpr bool kObjectFirst<Token, F, T, Token, Args...> =
+    detail::may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>() &&
+    std::is_invocable_v<F, T&, Token, Args...>;
 
 /// The second is not even asked after the first: the body of a generic lambda would be instantiated.
 template <class Token, class F, class T, class... Args>
-concept CallableOn =
-    kTokenFirst<Token, F, T, Args...> || (kTokenFits<Token, F, T, Args...> && std::is_invocable_v<F, T&, Args...>);
+concept CallableOn = kTokenFirst<Token, F, T, Args...> || kObjectFirst<Token, F, T, Args...>;
 
 /// `std::invoke(function, object, args...)`, but for kTokenFirst.
 template <class Token, class F, class T, class... Args>

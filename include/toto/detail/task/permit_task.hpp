@@ -192,9 +192,10 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
     detail::deallocate_state<PermitTask, Runtime>(this);
   }
 
- private:
+ protected:
   ~PermitTask() = default;
 
+ private:
   bool may_give_back(const WaitGraph<Runtime>& graph) override {
     return Base::may_end(graph) || detail::would_refuse(this->core(), *this);
   }

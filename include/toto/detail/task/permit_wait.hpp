@@ -196,12 +196,13 @@ class LimitedWait final : public PermitWait<Runtime> {
     Wait::leave();
   }
 
+ protected:
+  ~LimitedWait() override = default;
+
  private:
   struct Timer : TimerNode<Runtime> {
     LimitedWait* wait = nullptr;
   };
-  ~LimitedWait() override = default;
-
   Timer timer_;
 };
 
@@ -209,8 +210,10 @@ class LimitedWait final : public PermitWait<Runtime> {
 template <class Runtime, class Wait>
 class PermitAwaiter {
  public:
-  PermitAwaiter(const PermitAwaiter&) = delete;
-  PermitAwaiter& operator=(const PermitAwaiter&) = delete;
+  /// Before it is awaited.
+  PermitAwaiter(PermitAwaiter&& other) noexcept
+      : owner_(other.owner_), how_(other.how_), where_(other.where_), limit_(other.limit_) {}
+  PermitAwaiter& operator=(PermitAwaiter&&) = delete;
 
   bool await_ready() {
     let_go();

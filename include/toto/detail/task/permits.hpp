@@ -350,10 +350,10 @@ bool Permits<Runtime>::may_serve(const Waiter& waiter, const WaitGraph<Runtime>&
   for (const Permit* held = held_.front(); held != nullptr; held = held->next) {
     const std::uint64_t thread = held->bound_to();
     const bool stays = thread != 0 ? graph.is_stuck(graph.find_thread(thread)) : keeps(held->holder);
-    coming += stays ? 0 : 1;
+    coming += stays ? 0U : 1U;
   }
   for (const Waiter* ahead = line_.waiting().front(); waiter.waiting && ahead != &waiter; ahead = ahead->next) {
-    coming -= coming > 0 && keeps(ahead->request.claim) ? 1 : 0;
+    coming -= coming > 0 && keeps(ahead->request.claim) ? 1U : 0U;
   }
   return coming > 0 || !waiter.waiting;
 }
