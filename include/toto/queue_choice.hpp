@@ -31,7 +31,6 @@ class QueueChoice {
     detail::check_name(name_, "queue");
   }
 
-
   /// For the library only: `named(name)` gives the core of the queue of that name, which is empty for the default.
   template <class Named>
   detail::QueueCore<Runtime>& core(Named named) const {

@@ -90,7 +90,7 @@ class Order {
           lanes_.push_back(*lane);
         }
         lane->waiting.push_back(task);
-        task.place_ = Task::Place::lane;
+        task.place = Task::Place::lane;
         ++tasks_;
         return false;
       }
@@ -162,7 +162,7 @@ class Order {
 
   /// Takes a task out, wherever it is. False: it is not queued.
   bool remove(Task& task) noexcept {
-    switch (std::exchange(task.place_, Task::Place::nowhere)) {
+    switch (std::exchange(task.place, Task::Place::nowhere)) {
       case Task::Place::nowhere:
         return false;
       case Task::Place::line:
@@ -238,9 +238,9 @@ class Order {
 
   /// The lane in which the task waits, or null.
   static const Lane<Runtime>* lane_of_waiting(const Task& task) noexcept {
-    return task.place_ == Task::Place::lane ? task.lane.get() : nullptr;
+    return task.place == Task::Place::lane ? task.lane.get() : nullptr;
   }
-  static bool is_queued(const Task& task) noexcept { return task.place_ != Task::Place::nowhere; }
+  static bool is_queued(const Task& task) noexcept { return task.place != Task::Place::nowhere; }
 
   /// After a fork, in the child: nobody is left to run what is here, and nobody knows in what state it is.
   /// `running`: the task that the forking thread is in the middle of, or null.
@@ -271,18 +271,18 @@ class Order {
     task.run = &task_mark;
     if (task.priority != 0 || ages()) {
       levels_->push(task);
-      task.place_ = Task::Place::level;
+      task.place = Task::Place::level;
     } else {
       task.ticket = closures_.end() + kFirst;
       nodes_.push_back(task);
       ++node_tasks_;
-      task.place_ = Task::Place::line;
+      task.place = Task::Place::line;
     }
     count(1, 1);
   }
 
   bool take(Next& next, Task* task) noexcept {
-    task->place_ = Task::Place::nowhere;
+    task->place = Task::Place::nowhere;
     next.task = task;
     next.continuation = nullptr;
     count_taken(1);

@@ -15,8 +15,6 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-class Order;
-template <class Runtime>
 class Worker;
 
 /// A task without a handle whose callable and arguments are plain bytes. Copied into the queue and out of it, under the
@@ -51,6 +49,9 @@ class QueuedTask : public Continuation {
 
   // Last, and small: what derives from this has its own word in the same eight bytes.
 
+  /// Which list of the Order holds it: the Order's alone, under the queue's mutex.
+  enum class Place : unsigned char { nowhere, line, level, lane } place = Place::nowhere;
+
   /// Above 0: more urgent than others. Constant once it has been added.
   signed char priority = 0;
 
@@ -63,11 +64,6 @@ class QueuedTask : public Continuation {
  protected:
   QueuedTask() = default;
   ~QueuedTask() = default;
-
- private:
-  friend Order<Runtime>;
-  /// Which list of the Order holds it. Guarded by the queue's mutex.
-  enum class Place : unsigned char { nowhere, line, level, lane } place_ = Place::nowhere;
 };
 
 }  // namespace toto::inline v0_1::detail
