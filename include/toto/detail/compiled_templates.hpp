@@ -28,6 +28,9 @@
   declare template class detail::TaskStateBase<StdRuntime>; \
   declare template class detail::Supervisor<StdRuntime>;    \
   declare template class detail::LoopCore<StdRuntime>;      \
+  declare template class detail::AllOf<StdRuntime>;         \
+  declare template class detail::FirstOf<StdRuntime>;       \
+  declare template class detail::FailFast<StdRuntime>;      \
   declare template class detail::PoolCore<StdRuntime>;      \
   declare template class BasicTaskQueue<StdRuntime>;
 
