@@ -5,7 +5,7 @@
 # usage: run.sh [--changed-since COMMIT | --texts | NAME ...]
 # CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors).
 #
-# --texts only looks whether each can still be planted: its header is there, and has each of its texts once. A second.
+# --texts only looks whether each can still be planted: its header is there, and has each of its texts once.
 #
 # --changed-since leaves out those that were found at that commit and whose header, judging test and text are as they were
 # then. All are tried if that cannot be told, if nothing has changed, or if it is the simulator or this script that has.
