@@ -145,7 +145,7 @@ TEST_CASE("calls of a coroutine on its own queue, while others add: each task ru
 
 TEST_CASE("what a task adds to its own one-thread queue runs after it, and before what others add later",
           "[simulation][A1][A7]") {
-  explore("order of a kept task", {}, [](Simulation& sim) {
+  explore("order of what a task adds", {}, [](Simulation& sim) {
     std::string order;
     {
       SimGate added;
@@ -170,14 +170,14 @@ TEST_CASE("what a task adds to its own one-thread queue runs after it, and befor
   });
 }
 
-TEST_CASE("what a task adds behind something that is queued stays behind it", "[simulation][A1][A7][A10][inv.I11]") {
-  explore("a kept task behind a slot", {}, [](Simulation& sim) {
+TEST_CASE("what a task adds behind something that is queued stays behind it", "[simulation][A1][A7][A10][inv.O1]") {
+  explore("a task behind a closure", {}, [](Simulation& sim) {
     std::string order;
     {
       SimQueue queue(1, 5ms);
       const auto watching = watch(sim, queue);
       queue.add_task([&] {
-        queue.add_task([&order] { order += '1'; });  // plain bytes: in a slot
+        queue.add_task([&order] { order += '1'; });  // plain bytes: a closure
         static_cast<void>(queue.yield_task([&order] { order += '2'; }));
       });
       queue.wait_idle();
@@ -209,7 +209,7 @@ TEST_CASE("what a coroutine adds behind something that is queued stays behind it
 
 TEST_CASE("cancelling what a task has added to its own one-thread queue against its beginning: one of the two",
           "[simulation][K1][K4]") {
-  explore("cancel a kept task", {}, [](Simulation& sim) {
+  explore("cancel what a task has added", {}, [](Simulation& sim) {
     Tally ran;
     Tally living;
     bool won = false;
@@ -231,7 +231,7 @@ TEST_CASE("cancelling what a task has added to its own one-thread queue against 
     require(ran == (won ? 0 : 1) && living == 0, "it ran or was cancelled");
     require(handle.ready(), "its handle is completed");
   });
-  explore("cancel all, one of them kept", {}, [](Simulation& sim) {
+  explore("cancel all that a task has added", {}, [](Simulation& sim) {
     Tally ran;
     Tally living;
     std::size_t cancelled = 0;
@@ -251,7 +251,7 @@ TEST_CASE("cancelling what a task has added to its own one-thread queue against 
   });
 }
 
-TEST_CASE("closing a queue refuses what its task adds from then on, and runs or cancels what it has kept",
+TEST_CASE("closing a queue refuses what its task adds from then on, and runs or cancels what it has added",
           "[simulation][L3][L5][L6][L7][inv.I8][inv.I11]") {
   const auto model = [](toto::Pending pending) {
     return [pending](Simulation& sim) {
@@ -279,9 +279,9 @@ TEST_CASE("closing a queue refuses what its task adds from then on, and runs or 
       require(pending == toto::Pending::run ? ran == accepted : ran <= accepted, "what was accepted has run");
     };
   };
-  explore("close against keeping", {}, model(toto::Pending::run));
-  explore("close and cancel against keeping", {}, model(toto::Pending::cancel));
-  explore("close, then keep", {}, [](Simulation& sim) {
+  explore("close against adding", {}, model(toto::Pending::run));
+  explore("close and cancel against adding", {}, model(toto::Pending::cancel));
+  explore("close, then add", {}, [](Simulation& sim) {
     bool refused = false;
     SimQueue queue(1, 5ms);
     const auto watching = watch(sim, queue);
@@ -355,8 +355,9 @@ TEST_CASE("an urgent task comes before what was added earlier, and a continuatio
   });
 }
 
-TEST_CASE("a worker that blocks in the middle of a task leaves what it has kept to others", "[simulation][C4][M3]") {
-  explore("a kept call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
+TEST_CASE("a worker that blocks in the middle of a task leaves what it was to run next to others",
+          "[simulation][C4][M3]") {
+  explore("a call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
     wait_in_the_middle_for_the_next_step(sim, [](SimQueue& queue, Tally& ran, auto after, SimGate& gate) {
       return call_then_call_and_open(queue, ran, after, gate);
     });
@@ -433,7 +434,7 @@ TEST_CASE("hops of a coroutine on its own queue, while others add: each is made 
       SimQueue queue(1, 5ms);
       const auto watching = watch(sim, queue);
       queue.add_task([&] {
-        hop_and_note(queue, order, '2');  // kept: nothing is queued
+        hop_and_note(queue, order, '2');
         hop_and_note(queue, order, '3');
         queue.add_task([&] { order += '4'; });
         hop_and_note(queue, order, '5');
@@ -445,9 +446,9 @@ TEST_CASE("hops of a coroutine on its own queue, while others add: each is made 
   });
 }
 
-TEST_CASE("a worker that blocks in the middle of a task leaves the hop that it has kept to others",
+TEST_CASE("a hop of a coroutine that was resumed in the middle of a task which blocks is made by another worker",
           "[simulation][C4][M3]") {
-  explore("a kept hop of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
+  explore("a hop of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
     wait_in_the_middle_for_the_next_step(sim, [](SimQueue& queue, Tally& hopped, auto after, SimGate& gate) {
       return hop_then_hop_and_open(queue, hopped, after, gate);
     });
@@ -466,8 +467,8 @@ TEST_CASE("a hop from the middle of a task of a queue of two is left to the othe
   });
 }
 
-TEST_CASE("cancelling what is queued lets a kept hop stand, and so does closing", "[simulation]") {
-  explore("cancel all, a hop is kept", {}, [](Simulation& sim) {
+TEST_CASE("cancelling what is queued lets a hop stand, and so does closing", "[simulation]") {
+  explore("cancel all, a hop is queued", {}, [](Simulation& sim) {
     std::string order;
     {
       SimGate added;
