@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of taking tasks out of a queue while a worker fetches them: one by one and wholesale, from slots, priority
+// Models of taking tasks out of a queue while a worker fetches them: one by one and wholesale, from the line, priority
 // levels, views and bounded queues; and of timers whose calls take a token.
 
 #include <cstddef>
