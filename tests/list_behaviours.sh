@@ -10,8 +10,8 @@
 # A test claims a behaviour by its id in brackets, in the tags of a test case ("[task_queue][B4]") or, where there are
 # no tags, in a comment ("// covers: [R1][R2]", "# covers: [R1]" in a script). An id that is not in the list fails.
 #
-# An invariant of docs/design.md, of the queue or of another class, is cited in the same places, as [inv.I4]. One that
-# no test cites fails, too.
+# An invariant stands in the comment of the class that owns it, as "//  I4  No task ...", and is cited in the same places
+# as a behaviour, as [inv.I4]. One that no test cites fails, too, and so does one of docs/design.md that no class owns.
 
 set -eu
 cd "$(dirname "$0")"
@@ -61,8 +61,15 @@ claims() {
       }'
 }
 
-# The numbers of the invariants: the first column of their table.
-invariants=$(sed -n 's/^| \([A-Z][0-9][0-9]*\) |.*/inv.\1/p' ../docs/design.md | tr '\n' ' ')
+# The numbers of the invariants.
+invariants=$(find ../include/toto -name '*.hpp' -exec sed -nE 's@^ *//+ +(Invariant )?([A-Z][0-9]+) .*@inv.\2@p' {} + |
+  LC_ALL=C sort -u | tr '\n' ' ')
+for argued in $(sed -n 's/^| \([A-Z][0-9][0-9]*\) |.*/inv.\1/p' ../docs/design.md); do
+  case " $invariants" in
+    *" $argued "*) ;;
+    *) echo "design.md argues $argued, which no class owns" >&2 && exit 1 ;;
+  esac
+done
 
 claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" -v invariants="$invariants" '
   BEGIN { invariant_count = split(invariants, invariant, " "); for (i in invariant) uncited[invariant[i]] }
@@ -81,7 +88,7 @@ claims | awk -F '\t' -v list_tests="$list_tests" -v required="$required" -v inva
     next
   }
   $1 in uncited || $1 in cited { cited[$1]; delete uncited[$1]; next }
-  !($1 in known) { printf "%s: [%s] is neither a behaviour in behaviours.txt nor an invariant in design.md\n", $2, $1 > "/dev/stderr"; bad = 1; next }
+  !($1 in known) { printf "%s: [%s] is neither a behaviour in behaviours.txt nor an invariant of a class\n", $2, $1 > "/dev/stderr"; bad = 1; next }
   {
     if (!($1 in tests)) { covered++; covered_in[substr($1, 1, 1)]++ }
     tests[$1] = tests[$1] "      " $2 "  " $3 "\n"

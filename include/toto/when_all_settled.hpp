@@ -78,7 +78,7 @@ struct TakeSettled {
 
   template <class Child>
   Type<Child> operator()(Child& child) const {
-    return Type<Child>(std::in_place, [&] { return TakeElement()(child); });
+    return Type<Child>(std::in_place, [&]() -> decltype(auto) { return TakeElement()(child); });
   }
 };
 

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # Plants the bugs of tests/mutants/list, one at a time, and expects the simulation to find each.
-# usage: run.sh [--changed-since COMMIT | NAME ...]
+# usage: run.sh [--changed-since COMMIT | --texts | NAME ...]
 # CXX and CXXFLAGS as usual; JOBS mutants at a time (default: the number of processors).
+#
+# --texts only looks whether each can still be planted: its header is there, and has each of its texts once.
 #
 # --changed-since leaves out those that were found at that commit and whose header, judging test and text are as they were
 # then. All are tried if that cannot be told, if nothing has changed, or if it is the simulator or this script that has.
@@ -84,27 +86,33 @@ try_control() {
   fi
 }
 
+# plant MUTANT COPY: in a copy of include/. Says why not, if it cannot be done.
+plant() {
+  local header change
+  header=$(field "$1" file)
+  for ((change = 1; change <= $(grep -c '^# old$' "$1"); ++change)); do
+    old=$(part "$1" old "$change") new=$(part "$1" new "$change") perl -0777 -i -pe '
+      BEGIN { $old = $ENV{old}; $new = $ENV{new}; @ARGV == 1 && -f $ARGV[0] or die "there is no such header\n"; }
+      my $count = () = /\Q$old\E/g;
+      die "the text is there $count times\n" unless $count == 1;
+      s/\Q$old\E/$new/;' "$2/toto/$header" 2>"$2.log" || {
+      echo "STALE    $(basename "$1" .mutant): $header: $(head -n 1 "$2.log")"
+      return 1
+    }
+  done
+}
+
 try_mutant() {
-  local file=$1 name what header test filter flags copy log change
+  local file=$1 name what test filter flags copy log
   name=$(basename "$file" .mutant)
   what=$(field "$file" what)
-  header=$(field "$file" file)
   flags=$(field "$file" flags)
   read -r test filter <<<"$(field "$file" test)"
   copy=$work/$name
   log=$work/$name.log
   mkdir -p "$copy"
   cp -r "$root/include" "$copy/include"
-  for ((change = 1; change <= $(grep -c '^# old$' "$file"); ++change)); do
-    old=$(part "$file" old "$change") new=$(part "$file" new "$change") perl -0777 -i -pe '
-      BEGIN { $old = $ENV{old}; $new = $ENV{new}; }
-      my $count = () = /\Q$old\E/g;
-      die "the text is there $count times\n" unless $count == 1;
-      s/\Q$old\E/$new/;' "$copy/include/toto/$header" 2>"$log" || {
-      echo "STALE    $name: $header: $(head -n 1 "$log")"
-      return 1
-    }
-  done
+  plant "$file" "$copy/include" || return 1
   # shellcheck disable=SC2086  # the flags are words
   if ! only_cases "$root/tests/simulation/$test.cpp" "$filter" >"$copy/test.cpp" 2>"$log" ||
     ! $CXX $CXXFLAGS $flags -include "$(precompiled "$flags")/standard.hpp" -I"$copy/include" -I"$root/tests" \
@@ -131,7 +139,24 @@ try_mutant() {
   echo "found    $name: by \"${found:-a crash}\" after ${schedules:-1} schedules"
   rm -rf "$copy"
 }
-export -f try_control try_mutant part field only_cases precompiled
+export -f try_control try_mutant plant part field only_cases precompiled
+
+# texts: each can be planted.
+texts() {
+  local file passed=0 failed=0
+  for file in "$here"/list/*.mutant; do
+    rm -rf "$work/include"
+    cp -r "$root/include" "$work/include"
+    if plant "$file" "$work/include"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  done
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+}
+
+if [ "${1:-}" = --texts ]; then
+  texts
+  exit
+fi
 
 # shellcheck disable=SC2086  # the flags are words
 $CXX $CXXFLAGS -c -I"$root/tests" "$root/tests/support/main.cpp" -o "$work/main.o" || exit 2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of taking tasks out of a queue while a worker fetches them: one by one and wholesale, from slots, priority
+// Models of taking tasks out of a queue while a worker fetches them: one by one and wholesale, from the line, priority
 // levels, views and bounded queues; and of timers whose calls take a token.
 
 #include <cstddef>
@@ -68,7 +68,8 @@ void cancel_against_dequeue(Simulation& sim, const toto::QueueOptions& options, 
 
 }  // namespace
 
-TEST_CASE("cancelling a task of a priority level against a worker that fetches it", "[simulation][K1][K4][N6]") {
+TEST_CASE("cancelling a task of a priority level against a worker that fetches it",
+          "[simulation][K1][K4][N6][inv.O2][inv.I7]") {
   explore("cancel in a level", {}, [](Simulation& sim) {
     cancel_against_dequeue(sim, {.thread_count = 1, .idle_timeout = 5ms}, [](SimQueue& queue, auto task) {
       return queue.with({.priority = 3}).yield_task(std::move(task));
@@ -101,7 +102,8 @@ TEST_CASE("cancelling a task of a bounded queue against a worker that fetches it
   });
 }
 
-TEST_CASE("cancelling a task that waits in a view against the end of the one before it", "[simulation][K1][K4][P8]") {
+TEST_CASE("cancelling a task that waits in a view against the end of the one before it",
+          "[simulation][K1][K4][P8][inv.O2][inv.O3]") {
   explore("cancel in a view", {}, [](Simulation& sim) {
     Tried first;
     Tried second;
@@ -124,7 +126,8 @@ TEST_CASE("cancelling a task that waits in a view against the end of the one bef
   });
 }
 
-TEST_CASE("cancel_queued against workers that fetch tasks: each ran or was cancelled", "[simulation][K4][K9]") {
+TEST_CASE("cancel_queued against workers that fetch tasks: each ran or was cancelled",
+          "[simulation][K4][K9][inv.O2][inv.I8]") {
   const auto model = [](const toto::QueueOptions& options, auto add) {
     return [options, add](Simulation& sim) {
       Tried first;

@@ -60,7 +60,7 @@ toto::Task<> add_with_admission(SimQueue& queue, Tally& ran, Tally& refused) {
 
 }  // namespace
 
-TEST_CASE("an adder that waits for room is told as soon as a task begins", "[simulation][N2][O4]") {
+TEST_CASE("an adder that waits for room is told as soon as a task begins", "[simulation][N2][O4][inv.R2]") {
   explore("block for room", kOnlyOrder, [](Simulation& sim) {
     Tally ran;
     {
@@ -103,7 +103,7 @@ TEST_CASE("an adder that waits for room is told that the queue has closed", "[si
   });
 }
 
-TEST_CASE("two adders and a worker never let more tasks wait than the bound", "[simulation][N1][N3][O2]") {
+TEST_CASE("two adders and a worker never let more tasks wait than the bound", "[simulation][N1][N3][O2][inv.R1]") {
   explore("bound under producers", {.failing_starts = 1}, [](Simulation& sim) {
     Tally ran;
     Tally refused;
@@ -187,7 +187,8 @@ TEST_CASE("a full queue discards the oldest task, which a worker may claim at th
   });
 }
 
-TEST_CASE("coroutines wait for room in line, and one that is destroyed gives its place away", "[simulation][N2][G8]") {
+TEST_CASE("coroutines wait for room in line, and one that is destroyed gives its place away",
+          "[simulation][N2][G8][inv.R1][inv.R2]") {
   explore("admission", {}, [](Simulation& sim) {
     Tally ran;
     Tally refused;
@@ -304,7 +305,7 @@ TEST_CASE("with ageing, what has waited long enough is not overtaken any more", 
   });
 }
 
-TEST_CASE("tasks of a view of one never overlap and keep their order", "[simulation][P8][A5]") {
+TEST_CASE("tasks of a view of one never overlap and keep their order", "[simulation][P8][A5][inv.O2][inv.L1][inv.L2]") {
   explore("a view of one", kOnlyOrder, [](Simulation& sim) {
     std::string order;
     {
@@ -373,7 +374,8 @@ TEST_CASE("a coroutine that awaits with a limit is destroyed at any moment", "[s
   });
 }
 
-TEST_CASE("a token stops a task that was given it before it runs, or is told to it", "[simulation][K4][K5][K6]") {
+TEST_CASE("a token stops a task that was given it before it runs, or is told to it",
+          "[simulation][K4][K5][K6][inv.I12]") {
   explore("token against claim", {}, [](Simulation& sim) {
     Tally ran;
     bool cancelled = false;

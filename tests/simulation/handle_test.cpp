@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "support/coroutines.hpp"
 #include "support/explore.hpp"
 
 using namespace toto_tests;
@@ -210,6 +211,22 @@ TEST_CASE("a coroutine that moves to a loop goes on once, on the loop or without
   });
 }
 
+TEST_CASE("a coroutine that moves to a queue which has ended goes on where it is", "[simulation][H2][inv.I8]") {
+  explore("resume_on after the end of the queue", {}, [](Simulation&) {
+    Tally steps;
+    const auto move_to = [&steps](auto executor) -> FireAndForget {
+      co_await toto::resume_on<SimRuntime>(executor);
+      ++steps;
+    };
+    auto queue = std::make_unique<SimQueue>(1, 5ms);
+    const auto ended = queue->executor();
+    queue->add_task([] {});
+    queue.reset();
+    move_to(ended);
+    require(steps == 1, "at once");
+  });
+}
+
 TEST_CASE("a blocking wait races with completion and the handle's destruction", "[simulation][J1][J5][J7]") {
   explore("get against completion", {.spurious_wakeups = 1}, [](Simulation& sim) {
     SimQueue queue(1, 5ms);
@@ -287,12 +304,13 @@ TEST_CASE("cancelling races with the dequeue: exactly one wins", "[simulation][K
   });
 }
 
-TEST_CASE("cancelling races with a worker that claims the task without the mutex", "[simulation][K4][inv.I7]") {
+TEST_CASE("cancelling a task races with a worker that claims what is in front of it",
+          "[simulation][K4][inv.I7][inv.O2]") {
   explore("cancel against claim", {}, [](Simulation& sim) {
     Tally ran;
     SimQueue queue(1, 5ms);
     const auto checks = watch(sim, queue);
-    queue.add_task([] {});  // claimed under the mutex; whoever runs it then claims what is behind it without
+    queue.add_task([] {});  // whoever runs it comes to what is behind it
     auto handle = queue.yield_task([&ran] { ++ran; });
     const bool cancelled = handle.cancel();
     queue.wait_idle();
@@ -301,7 +319,7 @@ TEST_CASE("cancelling races with a worker that claims the task without the mutex
   });
 }
 
-TEST_CASE("cancelling a task in the middle leaves the others alone", "[simulation][K1][K9]") {
+TEST_CASE("cancelling a task in the middle leaves the others alone", "[simulation][K1][K9][inv.O2][inv.O3]") {
   explore("cancel in the middle", {.random_schedules = 6'000}, [](Simulation& sim) {
     std::string order;
     {

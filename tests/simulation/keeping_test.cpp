@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of tasks and hops that a worker keeps for itself instead of queueing them (detail/queue/queue_keeping.hpp): nobody
-// can tell them from queued ones, whatever others do meanwhile.
+// Models of tasks that a worker runs, and of hops that it makes, without queueing them, because they would be next anyway
+// (I11); and of what looks like it, and has to be queued. Nobody can tell them apart, whatever others do meanwhile.
 
 #include <coroutine>
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace {
 
 using SimThread = SimRuntime::Thread;
 
-/// Three calls, one after another; all but the first are kept if nothing else is queued.
+/// Three calls, one after another; all but the first are not queued if nothing else is.
 toto::Task<int> three_calls(SimQueue& queue, Tally& begun) {
   int sum = 0;
   for (int i = 1; i <= 3; ++i) {
@@ -33,7 +33,7 @@ toto::Task<int> three_calls(SimQueue& queue, Tally& begun) {
   co_return sum;
 }
 
-/// Three hops, one after another; all but the first are kept if nothing else is queued.
+/// Three hops, one after another; all but the first are not queued if nothing else is.
 toto::Task<> three_hops(SimQueue& queue, Tally& hopped) {
   for (int i = 0; i < 3; ++i) {
     co_await queue.schedule();
@@ -122,7 +122,7 @@ void wait_in_the_middle_for_another(Simulation& sim, First first, OpenLater open
 }  // namespace
 
 TEST_CASE("calls of a coroutine on its own queue, while others add: each task runs once, first in, first out",
-          "[simulation][A1][A7][A10][M3][inv.I11]") {
+          "[simulation][A1][A7][A10][M3][inv.I11][inv.I12]") {
   const auto model = [](std::size_t threads) {
     return [threads](Simulation& sim) {
       Tally begun;
@@ -145,7 +145,7 @@ TEST_CASE("calls of a coroutine on its own queue, while others add: each task ru
 
 TEST_CASE("what a task adds to its own one-thread queue runs after it, and before what others add later",
           "[simulation][A1][A7]") {
-  explore("order of a kept task", {}, [](Simulation& sim) {
+  explore("order of what a task adds", {}, [](Simulation& sim) {
     std::string order;
     {
       SimGate added;
@@ -170,14 +170,14 @@ TEST_CASE("what a task adds to its own one-thread queue runs after it, and befor
   });
 }
 
-TEST_CASE("what a task adds behind something that is queued stays behind it", "[simulation][A1][A7][A10][inv.I11]") {
-  explore("a kept task behind a slot", {}, [](Simulation& sim) {
+TEST_CASE("what a task adds behind something that is queued stays behind it", "[simulation][A1][A7][A10][inv.O1]") {
+  explore("a task behind a closure", {}, [](Simulation& sim) {
     std::string order;
     {
       SimQueue queue(1, 5ms);
       const auto watching = watch(sim, queue);
       queue.add_task([&] {
-        queue.add_task([&order] { order += '1'; });  // plain bytes: in a slot
+        queue.add_task([&order] { order += '1'; });  // plain bytes: a closure
         static_cast<void>(queue.yield_task([&order] { order += '2'; }));
       });
       queue.wait_idle();
@@ -186,9 +186,30 @@ TEST_CASE("what a task adds behind something that is queued stays behind it", "[
   });
 }
 
+TEST_CASE("what a coroutine adds behind something that is queued stays behind it, and so does its hop",
+          "[simulation][A1][A7][A10][inv.I11]") {
+  explore("a call and a hop behind closures", {}, [](Simulation& sim) {
+    std::string order;
+    {
+      SimQueue queue(1, 5ms);
+      const auto watching = watch(sim, queue);
+      const auto coroutine = [&]() -> toto::Task<> {
+        co_await queue.schedule();  // from here on its worker resumes it from its loop
+        queue.add_task([&order] { order += '1'; });
+        co_await queue.call([&order] { order += '2'; });
+        queue.add_task([&order] { order += '3'; });
+        co_await queue.schedule();
+        order += '4';
+      };
+      queue.yield_task(coroutine).get();
+    }
+    require(order == "1234", "in order");
+  });
+}
+
 TEST_CASE("cancelling what a task has added to its own one-thread queue against its beginning: one of the two",
           "[simulation][K1][K4]") {
-  explore("cancel a kept task", {}, [](Simulation& sim) {
+  explore("cancel what a task has added", {}, [](Simulation& sim) {
     Tally ran;
     Tally living;
     bool won = false;
@@ -210,7 +231,7 @@ TEST_CASE("cancelling what a task has added to its own one-thread queue against 
     require(ran == (won ? 0 : 1) && living == 0, "it ran or was cancelled");
     require(handle.ready(), "its handle is completed");
   });
-  explore("cancel all, one of them kept", {}, [](Simulation& sim) {
+  explore("cancel all that a task has added", {}, [](Simulation& sim) {
     Tally ran;
     Tally living;
     std::size_t cancelled = 0;
@@ -230,8 +251,8 @@ TEST_CASE("cancelling what a task has added to its own one-thread queue against 
   });
 }
 
-TEST_CASE("closing a queue refuses what its task adds from then on, and runs or cancels what it has kept",
-          "[simulation][L3][L5][L6][L7]") {
+TEST_CASE("closing a queue refuses what its task adds from then on, and runs or cancels what it has added",
+          "[simulation][L3][L5][L6][L7][inv.I8][inv.I11]") {
   const auto model = [](toto::Pending pending) {
     return [pending](Simulation& sim) {
       Tally ran;
@@ -258,9 +279,9 @@ TEST_CASE("closing a queue refuses what its task adds from then on, and runs or 
       require(pending == toto::Pending::run ? ran == accepted : ran <= accepted, "what was accepted has run");
     };
   };
-  explore("close against keeping", {}, model(toto::Pending::run));
-  explore("close and cancel against keeping", {}, model(toto::Pending::cancel));
-  explore("close, then keep", {}, [](Simulation& sim) {
+  explore("close against adding", {}, model(toto::Pending::run));
+  explore("close and cancel against adding", {}, model(toto::Pending::cancel));
+  explore("close, then add", {}, [](Simulation& sim) {
     bool refused = false;
     SimQueue queue(1, 5ms);
     const auto watching = watch(sim, queue);
@@ -275,11 +296,27 @@ TEST_CASE("closing a queue refuses what its task adds from then on, and runs or 
     queue.wait_idle();
     require(refused, "refused right after closing");
   });
+  explore("close, then call", {}, [](Simulation& sim) {
+    bool refused = false;
+    SimQueue queue(1, 5ms);
+    const auto watching = watch(sim, queue);
+    const auto coroutine = [&]() -> toto::Task<> {
+      co_await queue.schedule();  // from here on its worker resumes it from its loop
+      queue.close();
+      try {
+        co_await queue.call([] {});
+      } catch (const toto::QueueClosed&) {
+        refused = true;
+      }
+    };
+    queue.yield_task(coroutine).get();
+    require(refused, "refused right after closing");
+  });
 }
 
-TEST_CASE("an urgent task, and a continuation without a home, come before a task that was kept",
-          "[simulation][N6][H1]") {
-  explore("an urgent task before a kept one", {}, [](Simulation& sim) {
+TEST_CASE("an urgent task comes before what was added earlier, and a continuation without a home before that",
+          "[simulation][N6][H1][inv.O1]") {
+  explore("an urgent task before an earlier one", {}, [](Simulation& sim) {
     std::string order;
     {
       SimQueue queue(1, 5ms);
@@ -293,13 +330,14 @@ TEST_CASE("an urgent task, and a continuation without a home, come before a task
     }
     require(order == "123", "by priority, then in order");
   });
-  explore("a cancelled task's awaiter before a kept task", {}, [](Simulation& sim) {
+  explore("a cancelled task's awaiter before everything", {}, [](Simulation& sim) {
     std::string order;
     {
       SimQueue queue(1, 5ms);
       const auto watching = watch(sim, queue);
       queue.add_task([&] {
-        static_cast<void>(queue.yield_task([&] { order += '2'; }));
+        queue.add_task([&order] { order += '3'; });
+        static_cast<void>(queue.yield_task([&] { order += '4'; }));
         SimRuntime::StopSource stop;
         [](SimQueue& own, SimRuntime::StopToken token, std::string& noted) -> FireAndForget {
           try {
@@ -308,17 +346,18 @@ TEST_CASE("an urgent task, and a continuation without a home, come before a task
             noted += '1';
           }
         }(queue, stop.get_token(), order);
-        static_cast<void>(queue.yield_task([&] { order += '3'; }));
+        queue.with({.priority = 1}).add_task([&] { order += '2'; });
         stop.request_stop();
       });
       queue.wait_idle();
     }
-    require(order == "123", "the continuation first");
+    require(order == "1234", "the continuation first, then by priority");
   });
 }
 
-TEST_CASE("a worker that blocks in the middle of a task leaves what it has kept to others", "[simulation][C4][M3]") {
-  explore("a kept call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
+TEST_CASE("a worker that blocks in the middle of a task leaves what it was to run next to others",
+          "[simulation][C4][M3]") {
+  explore("a call of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
     wait_in_the_middle_for_the_next_step(sim, [](SimQueue& queue, Tally& ran, auto after, SimGate& gate) {
       return call_then_call_and_open(queue, ran, after, gate);
     });
@@ -395,7 +434,7 @@ TEST_CASE("hops of a coroutine on its own queue, while others add: each is made 
       SimQueue queue(1, 5ms);
       const auto watching = watch(sim, queue);
       queue.add_task([&] {
-        hop_and_note(queue, order, '2');  // kept: nothing is queued
+        hop_and_note(queue, order, '2');
         hop_and_note(queue, order, '3');
         queue.add_task([&] { order += '4'; });
         hop_and_note(queue, order, '5');
@@ -407,9 +446,9 @@ TEST_CASE("hops of a coroutine on its own queue, while others add: each is made 
   });
 }
 
-TEST_CASE("a worker that blocks in the middle of a task leaves the hop that it has kept to others",
+TEST_CASE("a hop of a coroutine that was resumed in the middle of a task which blocks is made by another worker",
           "[simulation][C4][M3]") {
-  explore("a kept hop of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
+  explore("a hop of a coroutine resumed in the middle", {.deviations = 1}, [](Simulation& sim) {
     wait_in_the_middle_for_the_next_step(sim, [](SimQueue& queue, Tally& hopped, auto after, SimGate& gate) {
       return hop_then_hop_and_open(queue, hopped, after, gate);
     });
@@ -428,8 +467,8 @@ TEST_CASE("a hop from the middle of a task of a queue of two is left to the othe
   });
 }
 
-TEST_CASE("cancelling what is queued lets a kept hop stand, and so does closing", "[simulation]") {
-  explore("cancel all, a hop is kept", {}, [](Simulation& sim) {
+TEST_CASE("cancelling what is queued lets a hop stand, and so does closing", "[simulation]") {
+  explore("cancel all, a hop is queued", {}, [](Simulation& sim) {
     std::string order;
     {
       SimGate added;

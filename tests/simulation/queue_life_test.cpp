@@ -14,7 +14,7 @@
 using namespace toto_tests;
 using namespace std::chrono_literals;
 
-TEST_CASE("one thread runs tasks in the order of adding", "[simulation][A1][A10]") {
+TEST_CASE("one thread runs tasks in the order of adding", "[simulation][A1][A10][inv.O1][inv.O3][inv.I12]") {
   explore("one thread, order of adding", {}, [](Simulation& sim) {
     std::string order;
     {
@@ -52,7 +52,7 @@ TEST_CASE("two producers on one queue each keep their own order", "[simulation][
   });
 }
 
-TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation][A3][inv.I7]") {
+TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation][A3][inv.I7][inv.O1]") {
   explore("two threads claim in order", {}, [](Simulation& sim) {
     SimRuntime::Atomic<int> stamp{0};
     int stamps[3] = {};
@@ -152,7 +152,8 @@ TEST_CASE("an idle thread leaves exactly at its timeout after the end of the tas
   });
 }
 
-TEST_CASE("a task added while the last worker times out still runs", "[simulation][B2][B3][B4][B14][inv.I1][inv.I2]") {
+TEST_CASE("a task added while the last worker times out still runs",
+          "[simulation][B2][B3][B4][B14][inv.I1][inv.I2][inv.O3]") {
   explore("expiry against add", {.failing_starts = 1, .random_schedules = 40'000}, [](Simulation& sim) {
     Tally ran;
     Tally accepted;
@@ -499,7 +500,7 @@ TEST_CASE("a task that adds during the drain is refused", "[simulation][L7]") {
   });
 }
 
-TEST_CASE("closing with cancel completes what has not begun", "[simulation][L3][K7]") {
+TEST_CASE("closing with cancel completes what has not begun", "[simulation][L3][K7][inv.I8]") {
   explore("close and cancel", {.random_schedules = 8'000}, [](Simulation& sim) {
     Tally ran;
     Tally cancelled;

@@ -226,7 +226,8 @@ inline void explore(std::string_view name, Exploration how, const std::function<
 
 /// Checks after each operation, whenever no lock is held, that a queue's counts agree, that its bounds hold, and that
 /// somebody is coming for what is queued (I2).
-inline auto watch(Simulation& simulation, const SimQueue& queue) {
+template <class Runtime>
+auto watch(Simulation& simulation, const toto::BasicTaskQueue<Runtime>& queue) {
   return simulation.on_step([&simulation, &queue, before = toto::QueueStats(), then = toto::Duration()]() mutable {
     const toto::QueueStats stats = queue.stats();
     const std::uint64_t running = stats.running + stats.suspended;
@@ -236,9 +237,9 @@ inline auto watch(Simulation& simulation, const SimQueue& queue) {
     simulation.check(stats.running <= stats.threads, "no more tasks run than there are threads");
     simulation.check(stats.queued <= stats.submitted, "the number of queued tasks is not negative");
     simulation.check(queue.size() == stats.threads + stats.queued + stats.continuations, "size() adds up");
-    // Strict time passes only when every thread sleeps. In eager time a thread that could come may just be late. (A
-    // queue without threads is none yet: somebody who cancels may be about to pass the turn in a view on.)
-    const bool slept = strict_time && simulation.elapsed() != then;
+    // Strict time passes only when every thread sleeps, or looks. In eager time a thread that could come may just be
+    // late. (A queue without threads is none yet: somebody who cancels may be about to pass the turn in a view on.)
+    const bool slept = strict_time && !Runtime::spins && simulation.elapsed() != then;
     simulation.check(!slept || before.queued == 0 || before.running + before.suspended > 0,
                      "something is queued, and nobody is coming");
     before = stats;

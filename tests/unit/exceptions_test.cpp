@@ -539,7 +539,7 @@ TEST_CASE("a forced unwinding of the only worker with nothing queued leaves a qu
 }
 
 TEST_CASE("a forced unwinding loses nothing of what the task has added to its own queue before",
-          "[task_queue][exceptions][F7][A7][inv.I11]") {
+          "[task_queue][exceptions][F7][A7]") {
   Lifetimes captured;
   TaskQueue queue(1, toto::Duration::never(), "f7");
   std::vector<int> order;

@@ -30,7 +30,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   /// The coroutine, which is suspended, goes on where the calling thread is at home.
   /// Throws: std::bad_alloc.
   PermitWait(Ref<Owner> owner, const Request& wanted, std::coroutine_handle<> coroutine)
-      : Join<Runtime>(1, 1),
+      : Join<Runtime>(1),
         LineWaiter<Request>(wanted),
         owner_(std::move(owner)),
         queue_(Ref<QueueCore<Runtime>>::share(&owner_->fallback())) {
