@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "detail/gather/child.hpp"
 #include "detail/gather/fail_fast.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/ground/temporaries.hpp"
@@ -50,8 +51,8 @@ class BasicTaskGroup {
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped, but
-  /// a Task is run to its end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped,
+  /// but a Task is run to its end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
   void add(Queue&& queue, F&& fn, Args&&... args) {
