@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "detail/gather/child.hpp"
 #include "detail/gather/fail_fast.hpp"
 #include "detail/ground/invoke.hpp"
 #include "detail/ground/temporaries.hpp"
@@ -50,8 +51,8 @@ class BasicTaskGroup {
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped, but
-  /// a Task is run to its end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped,
+  /// but a Task is run to its end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
   void add(Queue&& queue, F&& fn, Args&&... args) {
@@ -153,8 +154,10 @@ class GroupScope final : public FailFast<Runtime> {
     }
   }
 
- private:
+ protected:
   ~GroupScope() override = default;
+
+ private:
   void stop() noexcept override { stop_.request_stop(); }
   void wake_blocked() noexcept override { parker_.unpark(); }
 
@@ -195,6 +198,8 @@ class GroupAwaiter {
   bool waiting_ = false;
 };
 
+TOTO_COROUTINES_BEGIN
+
 /// What the body throws before it gives its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
@@ -208,6 +213,8 @@ Task<R> run_group(Body body) {
   GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }
+
+TOTO_COROUTINES_END
 
 }  // namespace detail
 

@@ -46,7 +46,7 @@ auto when_all(Range&& awaitables) {
 }
 
 template <class... As>
-void when_all(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (see Gatherable), no others
+void when_all(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
 
 }  // namespace toto::inline v0_1
 

@@ -42,8 +42,7 @@ auto when_all_or_cancel(Range&& awaitables) {
 }
 
 template <class... As>
-void when_all_or_cancel(As&&...) =
-    delete;  // when_all, when_any and the like take handles and Tasks (see Gatherable), no others
+void when_all_or_cancel(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
 
 }  // namespace toto::inline v0_1
 

@@ -110,8 +110,7 @@ auto when_all_settled(Range&& awaitables) {
 }
 
 template <class... As>
-void when_all_settled(As&&...) =
-    delete;  // when_all, when_any and the like take handles and Tasks (see Gatherable), no others
+void when_all_settled(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
 
 }  // namespace toto::inline v0_1
 

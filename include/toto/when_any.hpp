@@ -68,7 +68,7 @@ auto when_any(Range&& awaitables) {
 }
 
 template <class... As>
-void when_any(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (see Gatherable), no others
+void when_any(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
 
 }  // namespace toto::inline v0_1
 

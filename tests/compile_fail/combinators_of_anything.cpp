@@ -3,7 +3,7 @@
 // when_all, when_any and their relatives take handles and Tasks that can be emptied.
 // covers: [U5]
 // expect: when_all, when_any and the like take handles and Tasks
-// each: SLEEP LAMBDA NUMBERS CONSTANT CONSTANTS MOVED_CONSTANT OR_CANCEL SETTLED
+// each: LAMBDA NUMBERS CONSTANT CONSTANTS MOVED_CONSTANT OR_CANCEL SETTLED
 
 #include <toto/tasks.hpp>
 

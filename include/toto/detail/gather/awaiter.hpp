@@ -33,9 +33,10 @@ class GatheredBlock final : public Kind::template Gathering<Runtime> {
 
   auto take() { return Kind::take(*this, children_); }
 
- private:
+ protected:
   ~GatheredBlock() override = default;
 
+ private:
   Children children_;
 };
 

@@ -129,6 +129,8 @@ concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Val
 template <class R>
 concept GatherableRange = InputRange<R> && Gatherable<std::iter_reference_t<IteratorOf<R>>>;
 
+TOTO_COROUTINES_BEGIN
+
 template <class A>
 Task<AwaitResult<A>> await_moved(A awaitable) {
   if constexpr (requires { awaitable.await_ready(); }) {
@@ -137,6 +139,8 @@ Task<AwaitResult<A>> await_moved(A awaitable) {
     co_return co_await detail::as_stored(awaitable);
   }
 }
+
+TOTO_COROUTINES_END
 
 /// What the child of an argument is made from: a handle, which it empties, a Task, or a Task that awaits anything else.
 template <class T, class Runtime>

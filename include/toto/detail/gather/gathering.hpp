@@ -20,8 +20,8 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class Gathering;
 
-/// One of several that are awaited: a handle's task, which runs already, or a Task, which its gathering starts. It lives
-/// in one block with its gathering, or belongs to a group's list.
+/// One of several that are awaited: a handle's task, which runs already, or a Task, which its gathering starts. It
+/// lives in one block with its gathering, or belongs to a group's list.
 template <class Runtime>
 class Child : public Observer<Runtime> {
  public:
