@@ -9,6 +9,8 @@
 
 #include "../task_queue.hpp"
 #include "executor/timer.hpp"
+#include "gather/all_or_first.hpp"
+#include "gather/fail_fast.hpp"
 #include "ground/block_cache.hpp"
 #include "loop/loop_core.hpp"
 #include "pool/pool_core.hpp"
