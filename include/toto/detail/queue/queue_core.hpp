@@ -89,6 +89,7 @@ class QueueCore final : public QueueGate<Runtime> {
       prepare_locked(Kind::task, booked);
     }
     const bool runnable = order().push(task);
+    ledger().take_reference(*this);  // a closure needs none: the queue's owner waits for it
     count_added_locked(booked);
     if (runnable) {
       unlock_and_wake();
@@ -224,7 +225,6 @@ class QueueCore final : public QueueGate<Runtime> {
 
   void count_added_locked(bool& booked) noexcept TOTO_REQUIRES(mutex()) {
     ledger().submit();
-    ledger().take_reference(*this);
     room().unbook(booked);
   }
   bool post_node(Continuation& node, bool first) noexcept {
