@@ -58,6 +58,7 @@
 
 namespace toto::inline v0_1::detail {
 // Of the Itanium C++ ABI. The function is called at exit, or when the library is unloaded whose address this is.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" int __cxa_atexit(void (*function)(void*), void* argument, void* library) noexcept;
 }  // namespace toto::inline v0_1::detail
 #endif

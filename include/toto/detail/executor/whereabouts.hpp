@@ -109,6 +109,7 @@ class Traveller {
 
   Whereabouts* whereabouts() const noexcept {
     static_assert(alignof(Whereabouts) >= 8, "the lower bits of its address are in use");
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): as in Home, one word in each promise
     return reinterpret_cast<Whereabouts*>(word_ & ~(kAway | kOwn));
   }
   bool is_away() const noexcept { return (word_ & kAway) != 0; }

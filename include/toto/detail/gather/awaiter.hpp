@@ -56,7 +56,7 @@ class GatherAwaiter {
   }
 
   bool await_ready() const {
-    if (!block_) {
+    if (block_.get() == nullptr) {
       throw NoState("toto: this was awaited already: what when_all, when_any and the like give is awaited once");
     }
     return block_->ready();
