@@ -206,6 +206,22 @@ Task<R> call_body(Body& body, Group& group) {
   co_return co_await detail::invoke(body, group);
 }
 
+/// What a group's body returns.
+template <class Body, class Group>
+struct GroupBody {
+  static constexpr auto returned() {
+    if constexpr (std::is_invocable_v<Body, Group>) {
+      return std::type_identity<std::invoke_result_t<Body, Group>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Returned = typename decltype(returned())::type;
+  static_assert(IsTask<Returned>::value,
+                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
+  using Result = typename TaskResult<Returned>::Type;
+};
+
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
@@ -230,10 +246,7 @@ TOTO_COROUTINES_END
 /// Resumes on: where the coroutine was running; there tasks are cancelled, too.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
-  using Returned = std::invoke_result_t<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>;
-  static_assert(detail::IsTask<Returned>::value,
-                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
-  using R = typename Returned::value_type;
+  using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;
   if constexpr (detail::kDestroyedTwice<Body>) {
     return detail::UnstoredTask<R>(detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body)));
   } else {

@@ -263,7 +263,10 @@ TEST_CASE("discard_oldest takes what waits in a view only if there is no other",
 TEST_CASE("coroutines wait for room in line, without a thread", "[bounds][N2]") {
   constexpr int kCoroutines = 1000;
   std::atomic<int> runs{0};
-  TaskQueue queue(bounded(2, Overflow::block));
+  TaskQueue queue(bounded(1, Overflow::block));
+  HeldWorker worker(queue);
+  REQUIRE(worker.held());
+  queue.add_task([] {});  // all of the coroutines stand in line before there is room for one
   toto::EventLoop loop;
   std::vector<int> order;
   const auto body = [&](int number) -> toto::Task<> {
@@ -274,6 +277,7 @@ TEST_CASE("coroutines wait for room in line, without a thread", "[bounds][N2]") 
   for (int number = 0; number < kCoroutines; ++number) {
     loop.spawn(body(number));
   }
+  loop.post([&] { worker.release(); });
   loop.run();
   REQUIRE(runs == kCoroutines);
   for (int number = 0; number < kCoroutines; ++number) {

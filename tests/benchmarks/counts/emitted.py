@@ -18,7 +18,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 INCLUDE = HERE.parent.parent.parent / "include"
 
-LEFT_OUT = ["QueueCore<toto::v\\d+_\\d+::StdRuntime>::work\\(", "TimerService<toto::v\\d+_\\d+::StdRuntime>::watch\\(",
+LEFT_OUT = ["WorkerLoop<toto::v\\d+_\\d+::StdRuntime>::run\\(", "TimerService<toto::v\\d+_\\d+::StdRuntime>::watch\\(",
             "Supervisor<toto::v\\d+_\\d+::StdRuntime>::finished\\("]
 LARGE_HEADERS = {"algorithm", "chrono", "functional", "iostream", "map", "mutex", "sstream", "unordered_map"}
 MAKES = """

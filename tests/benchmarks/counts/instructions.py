@@ -43,6 +43,8 @@ REPLACEMENTS = [
     (r"relax\(\)", "__builtin_ia32_pause()"),
     (r"point\(.*\);", ""),
     (r"at_exit\(", "std::atexit("),
+    (r"at_thread_end\(", "toto::StdRuntime::at_thread_end("),
+    (r"unloading\(", "toto::StdRuntime::unloading("),
     (r"at_fork\(", "pthread_atfork("),
     (r"spins\b", "false"),
     (r"(forks|recycles_memory)\b", "true"),

@@ -30,7 +30,8 @@ class FailFast : public Gathering<Runtime> {
   FailFast() noexcept { canceller_.gathering = this; }
 
   /// Says who waits, on its own thread.
-  void arm(std::coroutine_handle<> coroutine) noexcept {
+  template <class Promise>
+  void arm(std::coroutine_handle<Promise> coroutine) noexcept {
     Gathering<Runtime>::arm(coroutine);
     cancel_home_ = Home<Runtime>::current(nullptr);
   }

@@ -94,7 +94,7 @@ class ClosureLine {
   }
 
  private:
-  static constexpr std::size_t kMostSpares = 2;
+  static constexpr std::size_t kMostSpares = 8;
 
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;
