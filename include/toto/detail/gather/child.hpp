@@ -76,7 +76,10 @@ class TaskChild final : public Child<Runtime> {
       throw;
     }
   }
-  T take() { return TaskAccess::take(task_); }
+  T take() {
+    Task<T> ended = std::move(task_);  // its frame goes now: the block may stay until a loser has ended
+    return TaskAccess::take(ended);
+  }
   void rethrow() override { static_cast<void>(TaskAccess::take(task_)); }
 
   void lose() noexcept override {
