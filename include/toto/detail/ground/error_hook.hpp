@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// ErrorHook: what a queue tells of failures that nobody will see. Read next: queue_ending.hpp.
+// ErrorHook: what a queue tells of failures that nobody will see. Read next: ../queue/error_sink.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_ERROR_HOOK_HPP
 #define TOTO_DETAIL_GROUND_ERROR_HOOK_HPP

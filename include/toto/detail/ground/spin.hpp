@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // SpinBudget: how long it pays to look again before going to sleep. A thread that is woken right after it has gone to
-// sleep pays for both; one that looks for something which does not come wastes a processor. Backoff: how long to leave
-// something to another thread.
+// sleep pays for both; one that looks for something which does not come wastes a processor.
 
 #ifndef TOTO_DETAIL_GROUND_SPIN_HPP
 #define TOTO_DETAIL_GROUND_SPIN_HPP
@@ -49,31 +48,6 @@ class SpinBudget {
   static constexpr unsigned kRetry = 16;
 
   typename Runtime::template Atomic<unsigned> failures_{0};
-};
-
-/// For one thread: waits longer each time, up to about what it takes to wake a thread on another processor. Exponential
-/// backoff, as in Ethernet. It looks at nothing meanwhile: what it read, the other thread would have to fetch back.
-template <class Runtime>
-class Backoff {
- public:
-  void wait() const noexcept {
-    if constexpr (Runtime::spins) {
-      if (Runtime::processors() > 1) {
-        for (unsigned i = 0; i < pauses_; ++i) {
-          Runtime::relax();
-        }
-      }
-    }
-  }
-
-  void grow() noexcept { pauses_ = pauses_ < kMost ? 2 * pauses_ : kMost; }
-  void reset() noexcept { pauses_ = kLeast; }
-
- private:
-  static constexpr unsigned kLeast = 16;
-  static constexpr unsigned kMost = 512;  // pauses: some ten to twenty microseconds
-
-  unsigned pauses_ = kLeast;
 };
 
 }  // namespace toto::inline v0_1::detail

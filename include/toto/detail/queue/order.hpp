@@ -32,7 +32,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Thread safety: requires the queue's mutex, except seems_empty(), runnable() and taken().
+/// Thread safety: requires the queue's mutex, except runnable() and taken().
 template <class Runtime>
 class Order {
  public:

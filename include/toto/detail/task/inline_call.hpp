@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// InlineCall: a task without a handle whose callable and arguments are plain bytes. It lives in the queue's slot
-// itself: adding it allocates nothing, and nothing of the user's runs under the queue's mutex.
+// A task without a handle whose callable and arguments are plain bytes: add_inline() copies it into the queue as a
+// Closure. That allocates nothing, and nothing of the user's runs under the queue's mutex.
 
 #ifndef TOTO_DETAIL_TASK_INLINE_CALL_HPP
 #define TOTO_DETAIL_TASK_INLINE_CALL_HPP
