@@ -199,13 +199,10 @@ TEST_CASE("a result that refuses to be moved is copied, whoever takes it", "[tas
     auto [first, second] = co_await toto::when_all(coroutine(100), queue.yield_task(coroutine, 200));
     auto any = co_await toto::when_any(coroutine(1000));
     auto [settled] = co_await toto::when_all_settled(coroutine(2000));
-    std::vector<toto::TaskHandle<NeverMoved>> handles;
-    handles.push_back(queue.yield_task(coroutine, 10000));
-    const auto results = co_await toto::when_all(handles);
-    co_return called.value + in_time.value + first.value + second.value + any.result.value + settled.value().value +
-        results.at(0).value;
+    // Not when_all of a range: a std::vector does not promise to hold what cannot be moved.
+    co_return called.value + in_time.value + first.value + second.value + any.result.value + settled.value().value;
   };
-  CHECK(toto::sync_wait(of_all()) == 13321);
+  CHECK(toto::sync_wait(of_all()) == 3321);
 
   toto::InstancePool pool(5);
   CHECK(pool([](int number) { return NeverMoved(number); }).value == 5);
