@@ -115,10 +115,10 @@ struct StdRuntime {
 
   /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
   /// it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so the caller checks
-  /// again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be destroyed as soon as
-  /// the woken thread has taken the token.
+  /// again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be destroyed as soon
+  /// as the woken thread has taken the token.
   ///
-  /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before
+  /// Each sleeping thread has its own parker, so no condition variable here ever has two waiters: glibc before
   /// 2.41 can lose a signal among several (glibc bug 25847).
 #if defined(TOTO_DETAIL_FUTEX)
   using Parker = detail::FutexParker;
@@ -161,8 +161,8 @@ struct StdRuntime {
 
     /// Starts `body`, a callable without arguments. The caller truncates the name to what the system shows (15
     /// characters on Linux). With `block_signals`, the thread blocks asynchronous signals from the start. Otherwise it
-    /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that it
-    /// would have without.
+    /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that one
+    /// would have otherwise.
     ///
     /// Throws: std::system_error if the system cannot start a thread.
     template <class Body>
@@ -174,9 +174,9 @@ struct StdRuntime {
     void detach() { thread_.detach(); }
 
    private:
-    // std::thread is given a function and a pointer, no type of this library's. From a shared library that hides its
-    // symbols GCC exports what std::thread makes of a closure: the thread would run the code of whoever else exports
-    // the same, the program's say, which has other thread-locals.
+    // std::thread gets a function and a pointer, no type of this library. From a shared library that hides its symbols,
+    // GCC exports what std::thread makes of a closure. The thread would then run the code of another module that
+    // exports the same symbol, for example the program's, which has other thread-locals.
     template <class Body>
     static std::thread start(std::string name, Body body, bool block_signals) {
       const StartingSignals signals(block_signals);
@@ -207,10 +207,10 @@ struct StdRuntime {
     }
 
 #if defined(TOTO_DETAIL_POSIX)
-    /// How a thread differs from the one that started it.
+    /// What this library has changed in a thread's signal mask.
     struct SignalMask {
-      bool blocks = false;  // what is asynchronous, on account of this library
-      sigset_t without{};   // its mask if it did not
+      bool blocks = false;  // asynchronous signals, because of block_signals
+      sigset_t without{};   // the mask it would have otherwise
       bool changes = false;
 
       void take() const noexcept {
@@ -222,8 +222,8 @@ struct StdRuntime {
       }
     };
 
-    /// Blocks signals while a thread is being started whose mask differs from that of the starting one, for it inherits
-    /// that. Faults of a thread's own stay open.
+    /// Blocks signals while a thread is being started whose mask will differ from that of the starting one, which it
+    /// inherits. Signals for a thread's own faults are not blocked.
     class StartingSignals {
      public:
       explicit StartingSignals(bool block) noexcept {
@@ -310,7 +310,7 @@ struct StdRuntime {
   static unsigned processors() noexcept { return detail::processors(); }
 
   /// Runs `drain` when the process exits normally, or when the shared library that this code is in is unloaded.
-  /// Out of line: libraries that share this function share the drain, too, which belongs to the one it is in.
+  /// Never inlined: libraries that share this function also share the drain, which belongs to the one that contains it.
   TOTO_COLD static void at_exit(void (*drain)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     static_cast<void>(thread_ends());  // what was registered first is called last: the drains still need it

@@ -44,7 +44,7 @@ struct Whereto {
     }
     return {};
   }
-  /// Nothing to do for a handle that is ready.
+  /// A handle that is ready needs nothing more.
   bool is_here() const noexcept {
     return kind != Kind::executor ||
            detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
@@ -88,7 +88,7 @@ class HandleAwaiter {
   [[no_unique_address]] Whereto<Runtime> whereto_;
 };
 
-/// The same for one that takes its coroutine elsewhere.
+/// The same for one that moves its coroutine elsewhere.
 template <class T, class Runtime>
 class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
  public:

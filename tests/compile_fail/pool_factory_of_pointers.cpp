@@ -2,7 +2,7 @@
 //
 // Nobody would own what such a factory makes.
 // covers: [Q22]
-// expect: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>
+// expect: the factory must return a T, a std::unique_ptr<T> or a std::shared_ptr<T>
 
 #include <toto/tasks.hpp>
 

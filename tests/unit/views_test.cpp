@@ -130,7 +130,7 @@ TEST_CASE("a task that has to begin by some time is cancelled then, although eve
   } catch (const toto::TaskCancelled& error) {
     words = error.what();
   }
-  CHECK_THAT(words, contains("too late"));
+  CHECK_THAT(words, contains("had not begun in time (start_by)"));
   CHECK(captures.alive() == 0);
   auto cancelled = queue.with({.start_by = 1h}).yield_task([] { return 3; });
   CHECK(cancelled.cancel());

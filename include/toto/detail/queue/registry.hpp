@@ -63,8 +63,8 @@ class Registry final : private ForkAware<Runtime> {
     return queue_at_locked(place_locked(hash, name), hash);
   }
 
-  /// Closes every queue, and waits until all are done or the time is up. Then ends the thread of the timers, if no timer
-  /// is left.
+  /// Closes every queue, and waits until all are done or the time is up. Then ends the thread of the timers, if no
+  /// timer is left.
   bool shutdown(Duration limit) {
     const TimePoint deadline = limit.after(Runtime::Clock::now());
     const std::vector<Queue*> queues = all();
@@ -143,18 +143,18 @@ class Registry final : private ForkAware<Runtime> {
         }
         done = shutdown(limit);
         if (!done) {
-          std::fprintf(
-              stderr, Runtime::unloading()
-                          ? "toto: a library is not unloaded before its named queues have run what they accepted; call "
-                            "TaskQueue::shutdown_instances() in it first\n"
-                          : "toto: the process exits although a named queue is still busy; wait for it with "
-                            "TaskQueue::shutdown_instances() at the end of main\n");
+          std::fprintf(stderr,
+                       Runtime::unloading()
+                           ? "toto: unloading a library waits until its named queues have run what they accepted; call "
+                             "TaskQueue::shutdown_instances() in it first\n"
+                           : "toto: the process exits although a named queue is still busy; wait for it with "
+                             "TaskQueue::shutdown_instances() at the end of main\n");
         }
       } catch (...) {
         std::fprintf(stderr, "toto: no memory to drain the named queues at exit\n");
       }
       limit = Duration::never();
-    } while (!done && Runtime::unloading());  // their threads would return to code that is not there any more
+    } while (!done && Runtime::unloading());  // their threads would return to code that is gone
   }
 
   typename Runtime::Mutex mutex_;

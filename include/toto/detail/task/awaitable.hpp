@@ -51,8 +51,8 @@ inline constexpr bool kCanBeAwaited = requires(AwaiterOf<A>& awaiter) {
 template <class A>
 struct AwaitTraits {
   static_assert(kCanBeAwaited<A>,
-                "toto: this cannot be awaited: give a handle, a Task or another awaitable; a function that returns one "
-                "is to be called: fn(), not fn");
+                "toto: this cannot be awaited: pass a handle, a Task or another awaitable; call a function that "
+                "returns one: fn(), not fn");
   static constexpr auto result() {
     if constexpr (kCanBeAwaited<A>) {
       return std::type_identity<ResultOf<decltype(std::declval<AwaiterOf<A>&>().await_resume())>>();

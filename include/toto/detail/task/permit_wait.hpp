@@ -152,7 +152,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     Permit& unused = *std::exchange(unready_, nullptr);
     try {
       throw TaskCancelled(detail::join(
-          {"toto: queue '", queue->name(), "' was to make ready ", owner->words(), ", but the task was cancelled"}));
+          {"toto: queue '", queue->name(), "' was to prepare ", owner->words(), ", but the task was cancelled"}));
     } catch (...) {  // that, or no memory for it
       failure_ = std::current_exception();
     }

@@ -277,7 +277,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
   TimedOut late_error_locked(const Request& request) const TOTO_REQUIRES(mutex_) {
     const std::string within = detail::within_text(request.deadline - request.claim.since);
-    return TimedOut(detail::join({"toto: ", none_, " came ", within, holders_locked("; held: ")}));
+    return TimedOut(detail::join({"toto: ", none_, " was free ", within, holders_locked("; held: ")}));
   }
 
   const char* const none_;
