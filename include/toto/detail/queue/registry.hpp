@@ -36,8 +36,9 @@ class Registry final : private ForkAware<Runtime> {
   /// The queue of that name; made from `options`, which were checked, if there is none.
   /// Throws: std::bad_alloc; then nothing was stored.
   Queue& find_or_make(const QueueOptions& options) {
-    // Built before it is stored, and without the mutex: a fork takes this mutex after the list of what is told of it,
-    // into which a queue enters itself. If another thread was faster, this one is dropped; it has no thread yet.
+    // Built before it is stored, and without the mutex: a fork takes this mutex after that of the list of everything
+    // that takes part in forks, to which a queue adds itself. If another thread was faster, this one is dropped; it has
+    // no thread yet.
     auto made = std::make_unique<Queue>(options);
     const std::size_t hash = std::hash<std::string_view>()(options.name);
     const Lock lock(mutex_);
@@ -48,7 +49,7 @@ class Registry final : private ForkAware<Runtime> {
     Queue& queue = *made;
     queues_.insert(queues_.begin() + static_cast<std::ptrdiff_t>(place), Entry{hash, nullptr})->queue = std::move(made);
     if (drained_) {
-      queue.close();  // the process is ending: nobody would wait for its tasks
+      queue.close();  // the process is ending: nothing would wait for its tasks
     }
     if (!drains_at_exit_) {
       Runtime::at_exit([] { instance().drain_at_exit(); });
@@ -74,7 +75,7 @@ class Registry final : private ForkAware<Runtime> {
     bool done = true;
     for (Queue* const queue : queues) {
       auto& core = Access::core(*queue);
-      // One of its own tasks asks: that one cannot be waited for.
+      // One of its own tasks calls this: that one cannot be waited for.
       done = core.this_worker() == nullptr && QueueEnd(core).finish_until(deadline) && done;
     }
     if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {

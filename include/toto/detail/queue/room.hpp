@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: the bound of a queue: how many tasks may wait, how much of that is booked, and who stands in line for it.
+// Room: the bound of a queue: how many tasks may wait, how much of that is booked, and who waits for it.
 // RoomWaiter: a place in that line.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.R1]):
 //  R1  Queued tasks plus booked room exceed the bound only by tasks that were added beyond it on purpose.
-//  R2  Room goes to those who have waited longest; while somebody waits, nobody else gets any.
+//  R2  Room goes to those who have waited longest; while there are waiters, no one else gets any.
 
 #ifndef TOTO_DETAIL_QUEUE_ROOM_HPP
 #define TOTO_DETAIL_QUEUE_ROOM_HPP
@@ -43,7 +43,7 @@ class RoomWaiter {
   ~RoomWaiter() = default;
 };
 
-/// A thread that sleeps until it is told.
+/// A thread that sleeps until it is notified.
 template <class Runtime>
 class ThreadInLine final : public RoomWaiter<Runtime> {
  public:
@@ -76,7 +76,7 @@ class Room {
     return booked;
   }
   void book_beyond_limit() noexcept { ++booked_; }
-  /// Gives it back, or says that it is filled now.
+  /// Releases it, or notes that it is filled now.
   void unbook(bool& booked) noexcept {
     if (std::exchange(booked, false) && booked_ > 0) {  // none in the child of a fork
       --booked_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What awaiting something gives, asked of any type with the language's own rules.
+// The result of awaiting a value of any type, by the language's own rules.
 
 #ifndef TOTO_DETAIL_TASK_AWAITABLE_HPP
 #define TOTO_DETAIL_TASK_AWAITABLE_HPP

@@ -83,7 +83,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   void note_details() noexcept {
     try {
       details_ = state_.blocking_details();
-    } catch (const std::bad_alloc&) {  // then it is not told
+    } catch (const std::bad_alloc&) {  // then the text lacks it
     }
   }
 
