@@ -151,7 +151,7 @@ class TraceWriter final : public QueueObserver {
   };
   struct Track {
     std::string json;
-    bool told = false;
+    bool announced = false;
   };
 
   TraceWriter(std::ostream* stream, TraceOptions options) : options_(options), stream_(stream) { text_.begin(); }
@@ -350,9 +350,9 @@ inline void TraceWriter::hand_over(std::unique_ptr<Chunk> chunk) noexcept {
 
 inline void TraceWriter::write_held_locked() {
   for (std::size_t i = 0; i < tracks_.size(); ++i) {
-    if (!tracks_[i].told) {
+    if (!tracks_[i].announced) {
       text_.thread_name(static_cast<std::uint32_t>(i + 1), tracks_[i].json);
-      tracks_[i].told = true;
+      tracks_[i].announced = true;
     }
   }
   while (Chunk* const chunk = held_.front()) {

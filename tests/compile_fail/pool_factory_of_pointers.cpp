@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Nobody would own what such a factory makes.
+// What such a factory makes would have no owner.
 // covers: [Q22]
 // expect: the factory must return a T, a std::unique_ptr<T> or a std::shared_ptr<T>
 

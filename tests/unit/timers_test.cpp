@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Time: tasks that come later, waits that end, calls that live in the awaiting frame, and what a queue tells.
+// Time: delayed tasks, waits with a limit, calls that live in the awaiting frame, and what a queue reports.
 
 #include <toto/tasks.hpp>
 
