@@ -13,8 +13,9 @@
 
 namespace toto::inline v0_1 {
 
-/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's. Trivially
-/// copyable; the name lives as long as the program.
+/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's: so the
+/// members of InstancePool that take an instance get it as their last parameter, except operator() and the calls of
+/// await(). Trivially copyable; the name lives as long as the program.
 struct CallSite {
   const char* file = "";
   unsigned line = 0;  ///< 0: unknown

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What does not depend on a program's types, for programs whose files define TOTO_COMPILED: compile this file with
-// them. Nobody else needs it. The CMake target toto::compiled does both.
+// Everything that does not depend on a program's types, for programs that define TOTO_COMPILED: compile this file along
+// with theirs. Other programs do not need it. The CMake target toto::compiled does both.
 
 #include "detail/compiled_templates.hpp"
 

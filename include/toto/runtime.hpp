@@ -65,10 +65,13 @@ extern "C" int __cxa_atexit(void (*function)(void*), void* argument, void* libra
 
 namespace toto::inline v0_1 {
 
-/// The runtime policy for real programs: a thin, inlined layer over the standard library.
+/// The runtime policy for real programs: a thin, inlined layer over the standard library, and, on Linux, over the futex
+/// system call for locks and sleeping threads.
 ///
 /// A runtime policy is a class with the members of this one. The library uses nothing else that waits, orders memory or
-/// reads a clock.
+/// reads a clock. Class templates take the policy as their last parameter, with this one as the default, or are called
+/// Basic..., with an alias for this one; Task has no such parameter. sync_wait, sleep_for, resume_on, current_executor
+/// and with_task_group take it as their first template argument.
 struct StdRuntime {
   /// True if a freed block may be kept and reused without the allocator seeing it. Not under AddressSanitizer, which
   /// could not detect a use after free then.

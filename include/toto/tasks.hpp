@@ -25,6 +25,9 @@
 // back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it is
 // returned; a task group is a scope that outlives everything started in it.
 //
+// This header includes everything except the optional headers (trace.hpp, fmt.hpp, asio.hpp) and the simulator
+// (testing/). Namespace toto::detail is not part of the interface.
+//
 // Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, where the
 // work is done.
 
@@ -62,6 +65,8 @@
 #include "instance_pool.hpp"
 // clang-format on
 
+// Defined by the program, or by the CMake target toto::compiled: compiled.cpp is compiled along with the program, and
+// what does not depend on the program's types is compiled only there.
 #ifdef TOTO_COMPILED
 #include "detail/compiled_templates.hpp"
 #endif

@@ -6,7 +6,7 @@
 #ifndef TOTO_VERSION_HPP
 #define TOTO_VERSION_HPP
 
-// An include that is not found ends the compilation, where an #error alone would be followed by all that comes of it.
+// A missing include ends the compilation, whereas after an #error alone further errors would follow.
 #if defined(TOTO_VERSION) && TOTO_VERSION != 100
 #error "toto: two different versions of the library meet in this translation unit; keep one on the include path"
 #include <nothing more: two versions of toto>

@@ -32,7 +32,8 @@ struct WhenAll {
 /// coroutine is destroyed, handles are detached and Tasks destroyed.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice, and std::bad_alloc; the
 /// handles consumed so far are then detached, and their tasks run.
-/// Resumes on: the home of the coroutine.
+/// Resumes on: the home of the coroutine. The runtime policy of this and its relatives is that of the first handle, or
+/// StdRuntime if there is none.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all(As&&... awaitables) {

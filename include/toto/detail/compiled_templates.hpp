@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// For programs in which many files use the library: what does not depend on their types is compiled in one of them,
-// compiled.cpp; the others, which define TOTO_COMPILED, declare it only. The idea is that of Asio's separate
+// For programs in which many files use the library: what does not depend on their types is compiled in one file,
+// compiled.cpp; all others, which define TOTO_COMPILED, only declare it. The idea is that of Asio's separate
 // compilation.
 
 #ifndef TOTO_DETAIL_COMPILED_TEMPLATES_HPP

@@ -17,7 +17,8 @@
 //   });
 //   if (!result) std::cerr << result;  // the failure, the choices that lead to it, and a trace
 //
-// It explores sequentially consistent executions only; weak memory is left to ThreadSanitizer.
+// It explores sequentially consistent executions only; weak memory is left to ThreadSanitizer. It runs on Linux, macOS
+// and the BSDs.
 // Read next: options.hpp, sim_runtime.hpp; then scheduler.hpp for how it works.
 
 #ifndef TOTO_TESTING_SIMULATION_HPP
