@@ -28,7 +28,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 CXX=${CXX:-c++}
 
-# compile_one FILE: the worker. What it has to do stands in the first line of FILE: "// ACTION PLACE".
+# compile_one FILE: the worker. The first line of FILE says what it does: "// ACTION PLACE".
 compile_one() {
   snippet=$1
   action=$(sed -n '1s|^// \([a-z]*\) .*|\1|p' "$snippet")
@@ -98,7 +98,7 @@ trap 'exit 1' HUP INT TERM
   exit 0
 }
 
-# Writes each block into a file of its own that the compiler can take. Line numbers in diagnostics are those of the
+# Writes each block into a separate file that the compiler accepts. Line numbers in diagnostics are those of the
 # document.
 awk -v work="$work" '
   function flush_block(   own, action, coroutine, name) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // AwaitableInstance: wraps an object so that its methods run on a task queue and their results can be awaited. Calls
-// through one wrapper never overlap, so the object needs no lock of its own. Read next: instance_pool.hpp.
+// through one wrapper never overlap, so the object needs no lock. Read next: instance_pool.hpp.
 
 #ifndef TOTO_AWAITABLE_INSTANCE_HPP
 #define TOTO_AWAITABLE_INSTANCE_HPP

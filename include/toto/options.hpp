@@ -32,7 +32,7 @@ enum class Overflow {
                    ///< other; if all room is reserved by Admissions, the new task exceeds the bound
 };
 
-/// What a TaskQueue is made of: `TaskQueue queue({.thread_count = 4, .name = "db"});`
+/// How a TaskQueue is set up: `TaskQueue queue({.thread_count = 4, .name = "db"});`
 struct QueueOptions {
   /// How many tasks may run at a time, 1 to 1,000,000. No thread is started before it is needed.
   std::size_t thread_count = 1;

@@ -25,7 +25,7 @@ struct ViewAccess;
 
 // given: toto::TaskQueue queue; toto::StopToken token;
 // given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
-/// Adds tasks to a queue with a limit of its own, a priority, a deadline or a stop token.
+/// Adds tasks to a queue with a common limit, a priority, a deadline or a stop token.
 ///
 ///   auto reports = queue.limited(2, "reports");      // at most two of them run at a time, on the queue's threads
 ///   auto serial = queue.limited(1, "log");           // one after another, in the order of adding

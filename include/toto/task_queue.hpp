@@ -203,9 +203,9 @@ class BasicTaskQueue {
                                                                              std::forward<Args>(args)...);
   }
 
-  /// Adds `fn()` after `delay`. The timer can stop it before that, and does so when it is destroyed. It is not a task
-  /// before: neither closing nor wait_idle waits for it. An `fn` that takes a StopToken, and cannot be called without,
-  /// is given one; the timer stops it.
+  /// Adds `fn()` after `delay`. The timer can stop it before that, and does so when it is destroyed. Until it is due it
+  /// is not a task: neither closing nor wait_idle waits for it. An `fn` that takes a StopToken, and cannot be called
+  /// without one, is given one, through which the timer asks it to stop.
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {

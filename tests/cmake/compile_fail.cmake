@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Runs as a script: compiles SOURCE with COMPILER and FLAGS. A file whose name ends in _ok has to compile. Any other
-# has to be refused, and the diagnostics have to match each "// expect: <regular expression>" in it; with a comment
+# Runs as a script: compiles SOURCE with COMPILER and FLAGS. A file whose name ends in _ok must compile. Any other must
+# be refused, and the diagnostics must match each "// expect: <regular expression>" in it; with a comment
 # "// each: <macro> ...", once with each of these macros defined.
 
 get_filename_component(name ${SOURCE} NAME_WE)
@@ -23,7 +23,7 @@ endmacro()
 if(name MATCHES "_ok$")
   compile()
   if(NOT status EQUAL 0)
-    message(FATAL_ERROR "This has to compile, but:\n${diagnostics}")
+    message(FATAL_ERROR "This must compile, but:\n${diagnostics}")
   endif()
   return()
 endif()
@@ -37,7 +37,7 @@ endif()
 foreach(macro IN LISTS macros)
   compile(-D${macro})
   if(status EQUAL 0)
-    message(FATAL_ERROR "This compiles, but has to be refused (${macro})")
+    message(FATAL_ERROR "This compiles, but must be refused (${macro})")
   endif()
   foreach(expectation IN LISTS expectations)
     string(REPLACE "// expect: " "" expectation "${expectation}")
@@ -52,7 +52,7 @@ foreach(macro IN LISTS macros)
     string(REGEX MATCH "toto: [^\n\"]*" sentence "${assertion}")
     string(LENGTH "${sentence}" length)
     if(length GREATER 160)
-      message(FATAL_ERROR "A sentence of ${length} characters, where 160 have to do: ${sentence}")
+      message(FATAL_ERROR "A sentence of ${length} characters; the limit is 160: ${sentence}")
     endif()
   endforeach()
 endforeach()

@@ -46,8 +46,8 @@ if(TOTO_SANITIZE)
   endif()
 endif()
 
-# --- Third-party libraries: the system's if it has them, else fetched at a fixed version. Nothing is fetched that
-# needs a build system of its own (OpenSSL, SQLite): then what needs them is left out, and the message says why.
+# --- Third-party libraries: the system's if it has them, else fetched at a fixed version. Libraries that need
+# their own build system (OpenSSL, SQLite) are not fetched: then whatever needs them is left out, and a message says why.
 
 if(CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+" AND NOT APPLE)
   set(TOTO_FOREIGN_STDLIB ON) # the system's C++ libraries are compiled against libstdc++: only headers can be used

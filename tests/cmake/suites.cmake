@@ -65,8 +65,8 @@ function(toto_add_suite directory)
     FAIL_REGULAR_EXPRESSION "No test cases matched" SKIP_REGULAR_EXPRESSION "SKIPPED: " SKIP_RETURN_CODE 4)
 endfunction()
 
-# toto_list_public_headers(): makes public_headers.hpp, which includes every public header but those that need a library of
-# somebody else's. For programs of process/.
+# toto_list_public_headers(): makes public_headers.hpp, which includes every public header except those that need another
+# library. For programs of process/.
 function(toto_list_public_headers)
   set(include ${CMAKE_CURRENT_SOURCE_DIR}/../include)
   file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${include} ${include}/toto/*.hpp ${include}/toto/testing/*.hpp)
@@ -77,7 +77,7 @@ function(toto_list_public_headers)
 endfunction()
 
 # toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
-# each library_*.cpp becomes a shared library of its own that the program is linked with, and plugin_<name>.cpp one that
+# each library_*.cpp becomes a separate shared library that the program is linked with, and plugin_<name>.cpp one that
 # it can load, from TOTO_TEST_PLUGIN. A comment "// flags: ..." at the start of a line gives further flags for GCC and
 # Clang; "// only: posix" says what the program needs.
 function(toto_add_process_tests)

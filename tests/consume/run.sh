@@ -19,7 +19,7 @@ major_minor=$(awk '$2 ~ /^TOTO_VERSION_(MAJOR|MINOR)$/ { printf "%s%s", dot, $3;
 
 failed=0
 
-# way DESCRIPTION FUNCTION [ARGUMENT...]: runs it in a shell of its own that stops at the first failure.
+# way DESCRIPTION FUNCTION [ARGUMENT...]: runs it in a separate shell that stops at the first failure.
 way() {
   description=$1
   shift

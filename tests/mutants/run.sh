@@ -8,14 +8,14 @@
 # --texts only looks whether each can still be planted: its header is there, and has each of its texts once.
 #
 # --changed-since leaves out those that were found at that commit and whose header, judging test and text are as they were
-# then. All are tried if that cannot be told, if nothing has changed, or if it is the simulator or this script that has.
+# then. All are tried if that is unknown, if nothing has changed, or if the simulator or this script has.
 #
 # Before that, the tests that judge have to pass on the code as it is, compiled in the same way: a program that cannot
 # even start would find every bug. Each is compiled once, however many mutants it judges.
 #
 # Most of the time is the compiler's. What no mutant changes, Catch2 and the standard library, it has precompiled, and
 # it does not optimise; Clang is faster at that and at the rest. A program that is not optimised explores little unless
-# it is told to: a mutant that survives that is put through all schedules that its model asks for.
+# it must: a mutant that survives that is put through all schedules that its model asks for.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,7 +53,7 @@ only_cases() {
 # precompiled FLAGS: the folder of the precompiled header for these flags.
 precompiled() { echo "$work/precompiled/${1//[^a-z]/_}"; }
 
-# precompile FLAGS: the standard headers of all toto headers, and Catch2. GCC looks for NAME.gch where it is told NAME.
+# precompile FLAGS: the standard headers of all toto headers, and Catch2. GCC looks for NAME.gch where NAME is included.
 precompile() {
   local folder
   folder=$(precompiled "$1")
@@ -178,7 +178,7 @@ mutants=()
 if [ "${1:-}" = --changed-since ]; then
   if changed=$(changed_since "$2" 2>/dev/null); then
     [ -z "$changed" ] || mapfile -t mutants <<<"$changed"
-    echo "${#mutants[@]} mutants have to do with what has changed since $2"
+    echo "${#mutants[@]} mutants concern what has changed since $2"
     [ ${#mutants[@]} -gt 0 ] || {
       echo "0 passed, 0 failed"
       exit 0

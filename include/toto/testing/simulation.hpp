@@ -267,7 +267,7 @@ inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
 ///
 /// Blocks: until done; it runs on the calling thread alone.
 /// Throws: std::invalid_argument if Replay::choices is malformed; std::logic_error within a simulation.
-/// Thread safety: Thread-safe: each thread of the system may run a simulation of its own.
+/// Thread safety: Thread-safe: each thread of the system may run its own simulation.
 inline SimulationResult simulate(const SimulationOptions& options, const std::function<void(Simulation&)>& scenario) {
   if (detail::Scheduler::current() != nullptr) {
     throw std::logic_error("simulate: called within a simulation");

@@ -139,7 +139,7 @@ class Trace {
   void clear() noexcept { events_.clear(); }
   void add(const Event& event) { events_.push_back(event); }
 
-  /// One line an event: number, time since the start, thread, operation. `name_of` turns a thread's number into text.
+  /// One line per event: number, time since the start, thread, operation. `name_of` turns a thread's number into text.
   template <class NameOf>
   std::string text(NameOf name_of) const {
     std::string result;

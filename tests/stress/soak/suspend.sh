@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# A soak that is stopped (SIGSTOP) and continued goes on, and takes the time it stood still for no task's waiting:
+# A soak that is stopped (SIGSTOP) continues (SIGCONT), and does not count the time it stood still as waiting:
 # stress/soak/suspend.sh PROGRAM
 #
 # It stands still for longer than a task may wait, so that a soak that did not notice would report it.
