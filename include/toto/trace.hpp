@@ -156,7 +156,7 @@ class TraceWriter final : public QueueObserver {
 
   TraceWriter(std::ostream* stream, TraceOptions options) : options_(options), stream_(stream) { text_.begin(); }
 
-  /// For threads and writers alike.
+  /// Returns a new number, for a thread or a writer.
   static std::uint64_t new_number() {
     return StdRuntime::global<Numbers>().last.fetch_add(1, std::memory_order_relaxed) + 1;  // a name, no order
   }

@@ -148,7 +148,7 @@ class Simulation {
   /// Returns the virtual time since the start of the schedule.
   Duration elapsed() const noexcept { return scheduler_.now() - detail::origin; }
 
-  /// Returns how many SimRuntime::Threads with a name that begins like this are alive.
+  /// Returns how many SimRuntime::Threads whose names begin with `name` are alive.
   std::size_t threads_alive(std::string_view name = {}) const { return count_threads(name, true); }
   /// The same for those that were started in this schedule, whether alive or not.
   std::size_t threads_started(std::string_view name = {}) const { return count_threads(name, false); }
