@@ -17,8 +17,7 @@
 //   });
 //   if (!result) std::cerr << result;  // the failure, the choices that lead to it, and a trace
 //
-// It explores sequentially consistent executions only; weak memory is left to ThreadSanitizer. It runs on Linux, macOS
-// and the BSDs.
+// It explores sequentially consistent executions only; weak memory is left to ThreadSanitizer.
 // Read next: options.hpp, sim_runtime.hpp; then scheduler.hpp for how it works.
 
 #ifndef TOTO_TESTING_SIMULATION_HPP
@@ -255,7 +254,7 @@ inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
 }  // namespace detail
 
 /// Runs the scenario under one schedule after another, until one fails, none is left, or SimulationOptions::schedules
-/// have been run.
+/// have been run. Works on Linux, macOS and the BSDs.
 ///
 /// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever continue (deadlock); it
 /// does not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or
