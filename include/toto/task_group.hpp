@@ -133,10 +133,10 @@ class GroupScope final : public FailFast<Runtime> {
       this->start_one(body);
     } catch (...) {
       this->block();
-      static_cast<void>(this->goes_on());
+      static_cast<void>(this->continues());
       throw;
     }
-    return this->goes_on();
+    return this->continues();
   }
 
   /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,

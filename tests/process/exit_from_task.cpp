@@ -25,19 +25,19 @@ using toto_tests::Evidence;
 
 namespace {
 
-[[noreturn]] void sleep_for_ever() {
+[[noreturn]] void sleep_forever() {
   for (;;) {
     std::this_thread::sleep_for(1h);
   }
 }
 
 /// A drain that waits for the thread that called exit would take forever.
-void wait_for_ever_at_exit() {
+void wait_forever_at_exit() {
   toto::TaskQueue::set_exit_limit(toto::Duration::never());
 }
 
 int from_a_task_of_a_named_queue(Evidence& evidence) {
-  wait_for_ever_at_exit();
+  wait_forever_at_exit();
   toto::TaskQueue& queue = toto::TaskQueue::instance("exits");
   queue.add_task([] {
     std::this_thread::sleep_for(20ms);
@@ -46,11 +46,11 @@ int from_a_task_of_a_named_queue(Evidence& evidence) {
   for (int i = 0; i < 10; ++i) {
     queue.add_task([&evidence] { ++evidence.count; });  // behind it: run by another thread
   }
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_task_that_has_added_others(Evidence& evidence) {
-  wait_for_ever_at_exit();
+  wait_forever_at_exit();
   toto::TaskQueue& queue = toto::TaskQueue::instance("exits");
   queue.add_task([&evidence, &queue] {
     for (int i = 0; i < 10; ++i) {
@@ -58,11 +58,11 @@ int from_a_task_that_has_added_others(Evidence& evidence) {
     }
     std::exit(7);
   });
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_coroutine_task(Evidence&) {
-  wait_for_ever_at_exit();
+  wait_forever_at_exit();
   struct Coroutine {
     static toto::Task<> leave(bool suspend_first) {
       if (suspend_first) {
@@ -72,11 +72,11 @@ int from_a_coroutine_task(Evidence&) {
     }
   };
   toto::TaskQueue::instance("exits").add_task(&Coroutine::leave, false);
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_resumed_coroutine_task(Evidence&) {
-  wait_for_ever_at_exit();
+  wait_forever_at_exit();
   struct Coroutine {
     static toto::Task<> leave() {
       co_await toto::TaskQueue::instance("other").yield_task([] {});
@@ -84,7 +84,7 @@ int from_a_resumed_coroutine_task(Evidence&) {
     }
   };
   toto::TaskQueue::instance("exits").add_task(&Coroutine::leave);
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_coroutine_on_another_queue(Evidence&) {
@@ -98,11 +98,11 @@ int from_a_coroutine_on_another_queue(Evidence&) {
     }
   };
   toto::TaskQueue::instance("exits").add_task(&Coroutine::leave);
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_call_of_a_wrapper(Evidence&) {
-  wait_for_ever_at_exit();
+  wait_forever_at_exit();
   static const toto::AwaitableInstance wrapper(std::make_unique<int>(1), "exits");
   toto_tests::Gate waiting_is_queued;  // from then on nobody uses the wrapper, which exit() destroys
   wrapper([&waiting_is_queued](int&) {
@@ -111,7 +111,7 @@ int from_a_call_of_a_wrapper(Evidence&) {
   }).detach();
   wrapper([](int& value) { return value; }).detach();
   waiting_is_queued.open();
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_task_of_a_local_queue(Evidence& evidence) {
@@ -123,7 +123,7 @@ int from_a_task_of_a_local_queue(Evidence& evidence) {
   toto::TaskQueue local;
   local.add_task([] { std::exit(7); });
   local.wait_idle();  // forever: it is never idle again
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_task_of_a_static_queue(Evidence& evidence) {
@@ -133,13 +133,13 @@ int from_a_task_of_a_static_queue(Evidence& evidence) {
     ++evidence.count;
   });
   queue.add_task([] { std::exit(7); });  // destroys the queue that this task runs on
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_task_of_a_static_queue_with_one_thread(Evidence&) {
   static toto::TaskQueue queue;
   queue.add_task([] { std::exit(7); });
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_a_task_that_another_one_waits_for(Evidence&) {
@@ -154,7 +154,7 @@ int from_a_task_that_another_one_waits_for(Evidence&) {
     });
     handle.wait();
   });
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_the_thread_of_the_timers(Evidence&) {
@@ -171,7 +171,7 @@ int from_the_thread_of_the_timers(Evidence&) {
     loop.post([&loop] { loop.stop(); });
     loop.run();
   }
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int from_an_event_loop(Evidence& evidence) {
@@ -187,23 +187,23 @@ int from_an_event_loop(Evidence& evidence) {
 
 int quick_exit_from_a_task(Evidence&) {
   toto::TaskQueue& queue = toto::TaskQueue::instance("exits", 2);
-  queue.add_task([] { sleep_for_ever(); });
+  queue.add_task([] { sleep_forever(); });
   queue.add_task([] { std::quick_exit(7); });
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int underscore_exit_from_a_task(Evidence&) {
   toto::TaskQueue& queue = toto::TaskQueue::instance("exits", 2);
-  queue.add_task([] { sleep_for_ever(); });
+  queue.add_task([] { sleep_forever(); });
   queue.add_task([] { std::_Exit(7); });
-  sleep_for_ever();
+  sleep_forever();
 }
 
 int abort_from_a_task(Evidence&) {
   toto::TaskQueue& queue = toto::TaskQueue::instance("exits", 2);
-  queue.add_task([] { sleep_for_ever(); });
+  queue.add_task([] { sleep_forever(); });
   queue.add_task([] { std::abort(); });
-  sleep_for_ever();
+  sleep_forever();
 }
 
 std::string ten(const Evidence& evidence) {

@@ -195,7 +195,7 @@ void operators() {
   expect(first == 1, "a timer is over first, and the task was asked to stop");
 }
 
-net::awaitable<void> wait_for_ever(toto::TaskQueue& queue, Gate& gate, Owned) {
+net::awaitable<void> wait_forever(toto::TaskQueue& queue, Gate& gate, Owned) {
   auto handle = queue.yield_task([&] { gate.wait(); });
   co_await toto::async_get(std::move(handle), net::use_awaitable);
 }
@@ -287,7 +287,7 @@ void destroyed_contexts() {
   toto::TaskQueue queue;
   {
     net::io_context io;
-    net::co_spawn(net::make_strand(io), wait_for_ever(queue, gate, owned), net::detached);
+    net::co_spawn(net::make_strand(io), wait_forever(queue, gate, owned), net::detached);
     io.poll();
   }
   expect(owned.use_count() == 1, "and coroutines");

@@ -240,7 +240,7 @@ inline void run_scenario(Scheduler& scheduler, const std::function<void(Simulati
 
 /// Where failed schedules stay; see Scheduler.
 /// Thread safety: Thread-safe.
-inline void keep_for_ever(std::unique_ptr<Scheduler> scheduler) {
+inline void keep_forever(std::unique_ptr<Scheduler> scheduler) {
   struct Kept {
     std::unique_ptr<Scheduler> scheduler;
     Kept* next;
@@ -296,7 +296,7 @@ inline SimulationResult simulate(const SimulationOptions& options, const std::fu
   }
   if (result.failed) {
     result.failure = scheduler->failure();
-    detail::keep_for_ever(std::move(scheduler));
+    detail::keep_forever(std::move(scheduler));
   }
   return result;
 }

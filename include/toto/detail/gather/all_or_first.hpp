@@ -44,7 +44,7 @@ class AllOf : public Gathering<Runtime> {
     if (!watch_next()) {
       this->count(nullptr, nullptr);
     }
-    return this->goes_on();
+    return this->continues();
   }
   /// The coroutine is being destroyed.
   void forsake() noexcept {
@@ -110,9 +110,9 @@ class FirstOf : public Gathering<Runtime> {
         throw;
       }
     }
-    return goes_on();
+    return continues();
   }
-  bool goes_on() noexcept { return this->started(); }
+  bool continues() noexcept { return this->started(); }
   void forsake() noexcept {
     for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next) {
       child->forsake();

@@ -70,7 +70,7 @@ class GatherAwaiter {
       return !block_->start();  // after true, *this may be gone
     } catch (...) {
       block_->leave();
-      static_cast<void>(block_->goes_on());
+      static_cast<void>(block_->continues());
       throw;
     }
   }

@@ -45,7 +45,7 @@ class FailFast : public Gathering<Runtime> {
         this->start_one(*child);
       }
     }
-    return this->goes_on();
+    return this->continues();
   }
   /// The coroutine is being destroyed. This owns the tasks of handles until all have ended: they may be cancelled.
   void forsake() noexcept {

@@ -119,7 +119,7 @@ class Gathering : public Join<Runtime> {
   virtual void forgotten() noexcept { count(nullptr, nullptr); }
 
   /// All have been started. False: the coroutine is suspended, and may be gone.
-  bool goes_on() noexcept {
+  bool continues() noexcept {
     if (!this->started()) {
       return false;
     }
