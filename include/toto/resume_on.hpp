@@ -52,7 +52,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
     move_ = move;
     journey_.begin(coroutine);
     move->arm(coroutine, Home<Runtime>(core()));
-    static_cast<void>(move->started());  // false: its child has not ended
+    static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }
   void await_resume() noexcept { journey_.end<Runtime>(); }

@@ -328,7 +328,7 @@ struct TaskAccess {
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
-  /// Returns what it threw, or null.
+  /// What it threw, or null.
   template <class T>
   static std::exception_ptr failure(const Task<T>& task) noexcept {
     return task.coroutine_.promise().failure();

@@ -51,7 +51,7 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
-  /// The same for all cores of one executor: a user's own may have several.
+  /// What two cores of the same executor have in common: a user's own may have several.
   struct Identity {
     const void* object;
     const void* type;

@@ -31,7 +31,7 @@ class Join : public RefCounted<Runtime> {
   /// The coroutine will continue ahead of what waits at its home. Before started().
   void hurry() noexcept { ahead_ = true; }
 
-  /// Stores who waits, and its home: where the calling thread is, unless a home is given. Before started().
+  /// Says who waits, and where it lives: where the calling thread is, unless a home is given. Before started().
   template <class Promise>
   void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept {
     coroutine_ = coroutine;
