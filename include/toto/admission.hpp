@@ -23,19 +23,21 @@ struct AdmissionAccess;
 
 /// A coroutine's place in the line, shared with the queue while it stands there.
 template <class Runtime>
-class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
+class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
  public:
   explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
-      : Join<Runtime>(1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
+      : Join<Runtime>(1), RoomWaiter(RoomRequest{}), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
-  bool tell_locked() noexcept override {
+  bool told_locked() noexcept override {
     this->retain();  // the coroutine may go as soon as the mutex is free
     return false;
   }
-  void proceed() noexcept override {
+  bool proceed() noexcept override {
     this->child_over(nullptr, core_.get());
     this->release();
+    return true;
   }
+  bool survives_fork() const noexcept override { return true; }
 
  protected:
   ~AdmissionWait() override = default;
@@ -140,7 +142,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
   }
   Admission<Runtime> await_resume() {
     if (!reserved_) {
-      reserved_ = wait_->granted;
+      reserved_ = wait_->request.granted;
     }
     if (!reserved_) {
       throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed, and will have no room"}));

@@ -47,7 +47,6 @@ class QueueCore final : public QueueGate<Runtime> {
   using typename Gate::Choice;
   using typename Gate::Clock;
   using typename Gate::QueuedTask;
-  using typename Gate::RoomWaiter;
   using typename Gate::TimePoint;
   using typename Gate::Worker;
 

@@ -27,7 +27,6 @@ class QueueGate : public QueueParts<Runtime> {
   using typename Parts::TimePoint;
   using typename Parts::Worker;
   using QueuedTask = detail::QueuedTask<Runtime>;
-  using RoomWaiter = detail::RoomWaiter<Runtime>;
   using Parts::bounded;
   using Parts::changed;
   using Parts::crew;
@@ -48,8 +47,8 @@ class QueueGate : public QueueParts<Runtime> {
   /// Leaves the line, if it stands there. True: it has been given room.
   bool leave_line(RoomWaiter& waiter) noexcept {
     const Lock lock(mutex());
-    room().leave_line(waiter);
-    return waiter.granted;
+    room().line().withdraw(waiter);
+    return waiter.request.granted;
   }
   /// Books room whether there is any or not.
   void book_room_beyond_bound() noexcept {
@@ -208,18 +207,9 @@ void QueueGate<Runtime>::wait_for_room_locked(TimePoint deadline, bool& booked) 
       return;
     }
   }
-  ThreadInLine<Runtime> self;
-  room().stand_in_line(self);
-  while (self.waiting) {
-    if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
-      room().leave_line(self);
-      break;
-    }
-    mutex().unlock();
-    self.parker.park_until(deadline);
-    mutex().lock();
-  }
-  booked = self.granted;
+  LineThread<Runtime, RoomRequest> self(RoomRequest{});
+  self.wait(mutex(), room().line(), deadline, [] {});
+  booked = self.request.granted;
 }
 
 template <class Runtime>
@@ -247,7 +237,7 @@ bool QueueGate<Runtime>::book_room_or_wait(RoomWaiter& waiter) {
   }
   const bool booked = room().book(order().tasks());
   if (!booked) {
-    room().stand_in_line(waiter);
+    room().line().join(waiter);
   }
   return booked;
 }

@@ -97,8 +97,8 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Order<Runtime>& order() const noexcept TOTO_REQUIRES(mutex_) { return order_; }
   Crew<Runtime>& crew() noexcept TOTO_REQUIRES(mutex_) { return crew_; }
   const Crew<Runtime>& crew() const noexcept TOTO_REQUIRES(mutex_) { return crew_; }
-  Room<Runtime>& room() noexcept TOTO_REQUIRES(mutex_) { return room_; }
-  const Room<Runtime>& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
+  Room& room() noexcept TOTO_REQUIRES(mutex_) { return room_; }
+  const Room& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   /// Who waits for the end, for idleness, or for a thread: notified of each change.
@@ -242,12 +242,10 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     deliver(choice);
   }
   TOTO_NOINLINE void tell_slowly(Choice choice) noexcept TOTO_RELEASE(mutex_) {
-    typename Room<Runtime>::Waiters told = room_.grant(order_.tasks(), ledger_.closed());
+    Room::Line::Waiters told = room_.grant(order_.tasks(), ledger_.closed());
     mutex_.unlock();
     deliver(choice);
-    while (!told.empty()) {
-      told.pop_front().proceed();
-    }
+    Room::Line::tell(told);
   }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
@@ -280,7 +278,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Crew<Runtime> crew_ TOTO_GUARDED_BY(mutex_);
   Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
   Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
-  Room<Runtime> room_ TOTO_GUARDED_BY(mutex_);
+  Room room_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
   TaskList<Runtime> task_list_;
   ErrorSink<Runtime> errors_;
