@@ -79,7 +79,7 @@ endfunction()
 # toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
 # each library_*.cpp becomes a shared library of its own that the program is linked with, and plugin_<name>.cpp one that
 # it can load, from TOTO_TEST_PLUGIN. A comment "// flags: ..." at the start of a line gives further flags for GCC and
-# Clang; "// only: posix" says what the program needs.
+# Clang; "// only: posix" says what the program needs, and "// nothing precompiled" that it compiles the library itself.
 function(toto_add_process_tests)
   cmake_parse_arguments(PARSE_ARGV 0 process "" "TIMEOUT" "")
   math(EXPR timeout "${process_TIMEOUT} * ${toto_timeout_factor}")
@@ -120,7 +120,8 @@ function(toto_add_process_tests)
     target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
     set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
     toto_label(process ${target})
-    if(NOT flags AND NOT library_sources)
+    file(STRINGS ${entry} own_headers REGEX "^// nothing precompiled")
+    if(NOT flags AND NOT library_sources AND NOT own_headers)
       toto_compile_fast(${target})
     endif()
     foreach(source IN LISTS library_sources)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
+// Room: pool. Uses: ground executor line queue task.
+// Objects that one user at a time may have: where they come from, who has them, when they go.
+//
 // PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool
 // for as long as a lease or a waiter refers to it. Who waits for an instance, who has one and who is next, is known to
 // ../task/permits.hpp: an instance is a permit. Here is where instances come from, and where they go.
@@ -188,10 +191,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
   /// A check that throws does not approve.
   /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
-  static bool approves(const InstanceCheck& check, Instance& held, bool failed) {
+  static bool approves(const InstanceCheck& question, Instance& held, bool failed) {
     const typename Instance::Here bound(held);  // a check that waits for an instance here is told if none can come
     try {
-      return check(held.object, failed);
+      return question(held.object, failed);
     } catch (...) {
       if (!std::current_exception()) {
         throw;

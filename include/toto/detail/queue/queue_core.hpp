@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
+// Room: queue. Uses: ground executor line.
+// Tasks in their order and the threads that run them; who waits for whom; the named queues. Knows a task as a
+// QueuedTask, and nothing of results or handles.
+//
 // QueueCore: what can be done with a queue by a task, a handle or a coroutine: adding, cancelling, coming back, waiting
 // for room. Shared state that outlives the TaskQueue object for as long as a worker, a handle or a waiting coroutine
 // refers to it. What it is made of is in queue_parts.hpp. Read next: worker_loop.hpp (the life of a worker); then

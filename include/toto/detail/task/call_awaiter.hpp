@@ -12,7 +12,7 @@
 #include "../ground/lock.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/wait_list.hpp"
-#include "call_state.hpp"
+#include "coroutine_state.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 

@@ -13,7 +13,7 @@
 #include "../../task_handle.hpp"
 #include "../ground/check_callable.hpp"
 #include "../queue/queue_core.hpp"
-#include "call_state.hpp"
+#include "coroutine_state.hpp"
 #include "supervisor.hpp"
 
 namespace toto::inline v0_1::detail {

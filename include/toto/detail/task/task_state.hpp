@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
+// Room: task. Uses: ground executor line queue.
+// One task, from its submission to whoever waits for its result; the permits that tasks and coroutines hold.
+//
 // TaskStateBase: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
 // block and who has come first, the worker or the waiter. Read next: result_state.hpp, call_state.hpp.
 //
@@ -325,10 +328,6 @@ void TaskStateBase<Runtime>::drop() noexcept {
   for (;;) {
     switch (seen) {
       case Word::pending:
-        if (move(seen, Word::dropped)) {
-          return;
-        }
-        break;
       case Word::awaited:
         if (move(seen, Word::dropped)) {
           return;  // home_ is released with the block, by the task
