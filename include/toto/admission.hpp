@@ -125,8 +125,8 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
 
   bool await_ready() {
     leave();
-    reserved_ = core_->book_room_until((Runtime::Clock::time_point::min)());
-    return reserved_;
+    booked_ = core_->book_room_until((Runtime::Clock::time_point::min)());
+    return booked_;
   }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
@@ -135,19 +135,19 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
     static_cast<void>(wait->started());
     wait_ = wait;
     if (core_->book_room_or_wait(*wait)) {  // if false, *this may be gone
-      reserved_ = true;
+      booked_ = true;
       return false;
     }
     return true;
   }
   Admission<Runtime> await_resume() {
-    if (!reserved_) {
-      reserved_ = wait_->request.granted;
+    if (!booked_) {
+      booked_ = wait_->request.granted;
     }
-    if (!reserved_) {
+    if (!booked_) {
       throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed, and will have no room"}));
     }
-    reserved_ = false;
+    booked_ = false;
     if (wait_ != nullptr) {
       std::exchange(wait_, nullptr)->abandon();
     }
@@ -157,17 +157,17 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
  private:
   void leave() noexcept {
     if (wait_ != nullptr) {
-      reserved_ = core_->leave_line(*wait_) || reserved_;
+      booked_ = core_->leave_line(*wait_) || booked_;
       std::exchange(wait_, nullptr)->abandon();
     }
-    if (std::exchange(reserved_, false)) {
+    if (std::exchange(booked_, false)) {
       core_->unbook_room();
     }
   }
 
   const Ref<QueueCore<Runtime>> core_;
   AdmissionWait<Runtime>* wait_ = nullptr;
-  bool reserved_ = false;
+  bool booked_ = false;
 };
 
 }  // namespace detail

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: executor. Uses: ground.
+// Folder: executor. Uses: ground.
 // Where a coroutine goes on, and when: executors of any kind, continuations on their way to one, the timers.
 //
 // ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor. Waiting

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: gather. Uses: ground executor queue task.
+// Folder: gather. Uses: ground executor queue task.
 // Several awaited as one. A Gathering is the join of a combinator or a group; each of what it waits for is a Child,
 // which tells it once that it is over. Read next: child.hpp (what can be gathered), all_or_first.hpp and fail_fast.hpp
 // (what is waited for), awaiter.hpp (how a combinator is made of these), ../../task_group.hpp.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: ground.
+// Folder: ground.
 // What the other rooms are built of, each in a header for itself: references, lists, results, callables, text, locks,
 // memory, and what differs between platforms. Knows nothing of tasks, executors or coroutines.
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: insight. Uses: ground.
+// Folder: insight. Uses: ground.
 // What is written down of a running program, for people to look at.
 //
 // What a TraceWriter keeps until it writes: TraceRecord, one event of one thread, in binary; TraceChunk, some of them;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: line. Uses: ground.
+// Folder: line. Uses: ground.
 // Who waits for what there is not enough of.
 //
 // PermitLine: a line, first come, first served, of those who wait for a permit: an instance of a pool, room in a queue,

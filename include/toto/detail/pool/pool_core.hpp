@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: pool. Uses: ground executor line queue task.
+// Folder: pool. Uses: ground executor line queue task.
 // Objects that one user at a time may have: where they come from, who has them, when they go.
 //
 // PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool

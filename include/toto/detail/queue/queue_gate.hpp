@@ -84,7 +84,7 @@ class QueueGate : public QueueParts<Runtime> {
       : Parts(options, makings), overflow_(options.overflow) {}
   ~QueueGate() override = default;
 
-  bool is_unusual_locked() const noexcept TOTO_REQUIRES(mutex()) {
+  bool needs_preparation_locked() const noexcept TOTO_REQUIRES(mutex()) {
     return ledger().closed() || crew().secured() == 0 || bounded();
   }
   bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex()) {
@@ -244,7 +244,7 @@ bool QueueGate<Runtime>::book_room_or_wait(RoomWaiter& waiter) {
 
 template <class Runtime>
 void QueueGate<Runtime>::discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept {
-  ledger().cancel(dropped + tasks.size());
+  ledger().count_cancelled(dropped + tasks.size());
   ledger().begin_completing();  // the queue does not end meanwhile
   auto* const surplus = order().closures().take_surplus();
   mutex().unlock();
