@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Admission: room for one task in a bounded queue, which a coroutine has waited for without holding a thread. Read
+// Admission: room for one task in a bounded queue, for which a coroutine has waited without holding a thread. Read
 // next: task_queue.hpp.
 
 #ifndef TOTO_ADMISSION_HPP
@@ -21,7 +21,7 @@ namespace detail {
 
 struct AdmissionAccess;
 
-/// A coroutine's place in the line, shared with the queue while it stands there.
+/// A coroutine's place in the line; the queue shares its ownership while it is there.
 template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
  public:
@@ -48,10 +48,10 @@ class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
 
 }  // namespace detail
 
-/// Room for one task, booked until the task is added or this is destroyed.
+/// Room for one task, reserved until the task is added or the Admission is destroyed.
 /// Thread safety: One thread at a time.
 template <class Runtime = StdRuntime>
-class [[nodiscard("destroying it gives the room back")]] Admission {
+class [[nodiscard("destroying it releases the room")]] Admission {
  public:
   Admission(Admission&& other) noexcept : core_(std::move(other.core_)) {}
   Admission& operator=(Admission&& other) noexcept {
@@ -65,18 +65,18 @@ class [[nodiscard("destroying it gives the room back")]] Admission {
     }
   }
 
-  /// Whether the room is still there to be used.
+  /// Returns whether the room is still reserved: not once a task was added, or after a move.
   bool valid() const noexcept { return static_cast<bool>(core_); }
 
-  /// Adds the task, which never waits and is never refused for want of room. Once; if it throws, the room is kept.
-  /// Throws: as BasicTaskQueue::add_task, except QueueFull; NoState if the room has been used.
+  /// Adds one task; never waits for room, and never fails for lack of it. If it throws, the room stays reserved.
+  /// Throws: as BasicTaskQueue::add_task, except QueueFull; NoState if the room was used already.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     submit<void>(std::forward<F>(fn), std::forward<Args>(args)...);
     core_ = {};
   }
 
-  /// The same with a handle.
+  /// The same, but returns a handle to the result.
   template <class F, class... Args>
   [[nodiscard("dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] detail::
       HandleFor<Runtime, F, Args...>
@@ -113,12 +113,12 @@ struct AdmissionAccess {
   }
 };
 
-/// What queue.admission() gives.
+/// What queue.admission() returns.
 template <class Runtime>
-class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
+class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter {
  public:
   explicit AdmissionAwaiter(Ref<QueueCore<Runtime>> core) noexcept : core_(std::move(core)) {}
-  /// Before it is awaited.
+  /// Only before it is awaited.
   AdmissionAwaiter(AdmissionAwaiter&& other) noexcept : core_(other.core_) {}
   AdmissionAwaiter& operator=(AdmissionAwaiter&&) = delete;
   ~AdmissionAwaiter() { leave(); }
@@ -145,7 +145,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
       booked_ = wait_->request.granted;
     }
     if (!booked_) {
-      throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed, and will have no room"}));
+      throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed and admits no more tasks"}));
     }
     booked_ = false;
     if (wait_ != nullptr) {

@@ -65,7 +65,7 @@
 #include "detail/task/task_state.hpp"
 #include "task_handle.hpp"
 
-// Each has a namespace of its own, so that two files of a program may use one each.
+// Each has its own namespace, so that two files of one program may use different ones.
 #ifdef TOTO_BOOST_ASIO
 #define TOTO_DETAIL_ASIO boost_asio
 namespace toto::inline v0_1::detail::inline boost_asio {
@@ -90,8 +90,8 @@ namespace toto::inline v0_1 {
 namespace detail {
 inline namespace TOTO_DETAIL_ASIO {
 
-/// A wait for a task in Asio's way. Owned by the list of its context, by the task until it has ended, and by the
-/// handler's cancellation slot.
+/// A wait for a task, as an Asio operation. Owned by the list of its context, by the task until it has ended, and by
+/// the handler's cancellation slot.
 template <class Runtime>
 class AsioWait : public RefCounted<Runtime> {
  public:
@@ -115,7 +115,7 @@ class AsioWaits : public RefCounted<Runtime> {
  public:
   using Wait = AsioWait<Runtime>;
 
-  /// Becomes an owner. False, and does not: the context is being destroyed.
+  /// Becomes an owner; returns false, and does not, if the context is being destroyed.
   bool add(Wait& wait) noexcept {
     const Lock lock(mutex_);
     if (ended_) {
@@ -226,7 +226,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   void forgotten() noexcept override { this->release(); }
 
   void post() noexcept override {
-    const std::optional<Work> work = std::exchange(work_, std::nullopt);  // from its posting on, the executor has this
+    const std::optional<Work> work = std::exchange(work_, std::nullopt);  // once it is posted, the executor has this
     net::post(work->get_executor(), Completion(Ref<AsioGet>::share(this)));
   }
   void abandon() noexcept override {
@@ -344,8 +344,8 @@ struct AsioSignature<void> {
   using Type = void(std::exception_ptr);
 };
 
-/// Starts the wait when Asio says so. The executor is the one of handlers that have none: with it, adapters that need
-/// one of their own, as cancel_after() does for its timer, find one.
+/// Starts the wait when Asio says so. Its executor is for handlers that have none, and for adapters that need one, such
+/// as cancel_after() for its timer.
 struct AsioInitiation {
   using executor_type = net::system_executor;
   static executor_type get_executor() noexcept { return {}; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// AwaitableInstance: wraps an object so that its methods run in a task queue and their results are awaited. Calls
+// AwaitableInstance: wraps an object so that its methods run on a task queue and their results can be awaited. Calls
 // through one wrapper never overlap, so the object needs no lock of its own. Read next: instance_pool.hpp.
 
 #ifndef TOTO_AWAITABLE_INSTANCE_HPP
@@ -20,7 +20,7 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// One call of a wrapper, as it is given to the queue, with its share of the object.
+/// One call of a wrapper, as it is passed to the queue, with its share of the object.
 template <class T, class Runtime, class F>
 struct InstanceCall {
   template <class... Args>
@@ -35,26 +35,25 @@ struct InstanceCall {
 }  // namespace detail
 
 // given: struct Counter { int increment() { return 1; } };
-/// Calls methods of one object in a task queue.
+/// Calls methods of one object on a task queue.
 ///
 ///   toto::AwaitableInstance counter(Counter{});
 ///   const int value = co_await counter(&Counter::increment);
 ///
-/// Calls run in the order in which they were made and never overlap, however many threads the queue has; a method that
-/// returns a Task is one call until that coroutine has ended. Copies of a wrapper share its order; two wrappers made of
-/// one object are two orders. A waiting call holds no thread.
-/// Lifetime: a wrapper made from a reference needs the object to outlive every call. One made from an owner (a value,
-/// shared_ptr, unique_ptr) shares it with every accepted call; the object is destroyed with the last of them, on
-/// whatever thread that is, and must not throw then. One made from a weak_ptr owns it during each call, and throws
-/// InstanceGone in calls that come too late. A method's returned reference is the caller's to use with care: the object must still live.
+/// Calls run in the order in which they were made and never overlap, however many threads the queue has. A method that
+/// returns a Task counts as one call until that coroutine has ended. Copies of a wrapper share its order; two wrappers
+/// made from the same object have independent orders. A waiting call holds no thread.
+/// Lifetime: an object passed by reference must outlive every call. An object that the wrapper owns (from a value, a
+/// shared_ptr or a unique_ptr) lives until the last wrapper and the last accepted call have ended, and is destroyed on
+/// the thread where that happens; its destructor must not throw. A weak_ptr is locked during each call; a call that
+/// comes too late throws InstanceGone. A reference that a method returns is valid only as long as the object.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
 class AwaitableInstance {
  public:
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
-  /// Calls run in `queue`: a queue, or the name of one, which is made with one thread if there is none. After it has
-  /// closed they throw QueueClosed.
-  /// With T named, `instance` may be of a derived class.
+  /// Calls run on `queue`: a queue, or the name of one, which is made with one thread if it does not exist. Once it has
+  /// closed, they throw QueueClosed. If T is given explicitly, `instance` may be of a derived class.
   /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
     requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
@@ -65,12 +64,12 @@ class AwaitableInstance {
         }))),
         lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
-  /// Calls `std::invoke(fn, object, args...)` in the queue; `fn` is a member pointer or any callable that takes the
-  /// object first. One that cannot be called like that is given a StopToken in front: a member function of its
-  /// arguments, others of the object. Copies or moves the callable and the arguments now, as std::thread does it.
-  /// Returns: a handle to the result, as yield_task does; the call runs whether or not it is awaited.
+  /// Calls `std::invoke(fn, object, args...)` on the queue, and returns a handle to the result, as yield_task does.
+  /// `fn` is a member pointer, or any callable that takes the object first. If it cannot be called like that, it is
+  /// given a StopToken: a member function before its arguments, any other callable before the object. The callable and
+  /// the arguments are copied or moved now, as std::thread does it. The call runs whether or not the handle is awaited.
   /// Throws: QueueClosed; QueueFull; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no
-  /// thread lives and none can be started. Then there is no call.
+  /// thread is alive and none can be started. In each case nothing will be called.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
     using Call = detail::InstanceCall<T, Runtime, std::decay_t<F>>;
@@ -84,7 +83,7 @@ class AwaitableInstance {
                                        Call{object_, std::forward<F>(fn)}, std::forward<Args>(args)...);
   }
 
-  /// A wrapper of the same object whose calls may overlap, as far as the queue has threads.
+  /// Returns a wrapper of the same object whose calls may overlap, as far as the queue has threads.
   AwaitableInstance concurrent() const {
     AwaitableInstance overlapping(*this);
     overlapping.lane_ = {};
@@ -97,7 +96,7 @@ class AwaitableInstance {
 
   detail::ObjectRef<T> object_;
   detail::Ref<Core> core_;
-  detail::Ref<Lane> lane_;  // of one; none: calls may overlap
+  detail::Ref<Lane> lane_;  // with a limit of 1; null: calls may overlap
 };
 
 template <class Instance>

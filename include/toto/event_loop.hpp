@@ -109,7 +109,7 @@ class BasicEventLoop {
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   void spawn(Task<> task) {
     if (!task.valid()) {
-      throw std::invalid_argument("toto: task is empty; pass a Task that a coroutine has returned");
+      throw std::invalid_argument("toto: task is empty; pass a Task that a coroutine returned");
     }
     core_->spawn(std::move(task));
   }

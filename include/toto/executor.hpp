@@ -62,7 +62,7 @@ concept UserExecutor = requires(E& executor, BasicResumption<Runtime> resumption
 
 namespace detail {
 
-/// Would be a UserExecutor if its post() were noexcept.
+/// Matches what would be a UserExecutor if its post() were noexcept.
 template <class E, class Runtime>
 concept ExecutorWhosePostMayThrow = !UserExecutor<E, Runtime> && !requires(E& executor) {
   executor.executor();

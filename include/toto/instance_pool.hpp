@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // InstancePool: lends objects that are not thread-safe to one user at a time: to a call, to a block of code, to a
-// coroutine, or to a transaction in a task queue. How it works is in detail/pool/pool_core.hpp. Read next: lease.hpp,
+// coroutine, or to a transaction on a task queue. How it works is in detail/pool/pool_core.hpp. Read next: lease.hpp,
 // pool_options.hpp.
 
 #ifndef TOTO_INSTANCE_POOL_HPP
@@ -32,14 +32,15 @@ namespace toto::inline v0_1 {
 template <class T, class Runtime = StdRuntime>
 class InstancePool;
 
-/// What pool.await() gives: calls methods of a pool's instances in a task queue, `co_await calls(&Counter::increment)`.
-/// Calls begin in the order in which they were made, and overlap as far as there are instances. Copies are equal.
-/// Lifetime: may outlive the pool, which is closed then, and the queue, which takes no more tasks then.
+/// What pool.await() returns: calls methods of a pool's instances on a task queue, `co_await
+/// calls(&Counter::increment)`. Calls begin in the order in which they were made, and overlap as far as there are
+/// instances. Copies are equivalent.
+/// Lifetime: may outlive the pool, and the queue; calls then throw PoolClosed or QueueClosed.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
 class PooledCalls {
  public:
-  /// Calls `std::invoke(fn, instance, args...)` in the queue; see InstancePool::await_transaction.
+  /// Calls `std::invoke(fn, instance, args...)` on the queue; see InstancePool::await_transaction.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) const {
     using Handle = detail::TransactionHandle<T, Runtime, F, Args...>;
@@ -58,7 +59,7 @@ class PooledCalls {
 
 // given: struct Connection { void ping() {} void execute(const char*) {} int count() { return 0; } };
 // given: std::vector<std::unique_ptr<Connection>> connections;
-/// A pool of instances, each of which is used by one holder at a time.
+/// A pool of instances, each lent to one user at a time.
 ///
 ///   toto::InstancePool pool(std::move(connections));      // from a std::vector<std::unique_ptr<Connection>>
 ///   pool(&Connection::ping);                              // one call on one instance
@@ -71,20 +72,20 @@ class PooledCalls {
 ///
 /// Blocks: calls that say so wait for an instance. They throw DeadlockError if every instance is held by something that
 /// cannot finish without the calling thread: a frame of transaction() or of a call through the pool, a lease that was
-/// taken by a blocking call and never moved, a transaction in a queue.
-/// Lifetime: the destructor closes the pool and returns. An instance that is leased then lives until it is given back.
-/// Instances given as T* have to outlive all that. A destructor of T that throws ends the program.
+/// taken by a blocking call and never moved, a transaction on a queue.
+/// Lifetime: the destructor closes the pool and does not block. An instance that is leased at that time lives until it
+/// comes back. Instances passed as T* must outlive all of that. A destructor of T that throws ends the program.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
  public:
   using value_type = T;
 
-  /// A pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied in; a
-  /// std::unique_ptr or std::shared_ptr of one; or a T*, which is not owned. The elements of a moved range are moved.
-  /// Name T to make a pool of one range or of one lambda: a range is taken for a collection, and a callable without
-  /// arguments for a factory.
-  /// Throws: std::invalid_argument if an instance is null, there is none, or it is there twice; std::bad_alloc.
+  /// Makes a pool of the instances in `source`: one instance, or a range of them. An instance is a T, moved or copied
+  /// in; a std::unique_ptr or std::shared_ptr to one; or a T*, which is not owned. The elements of a moved range are
+  /// moved. To pool a single range or a single lambda, give T explicitly; otherwise a range is taken for a collection,
+  /// and a callable without arguments for a factory.
+  /// Throws: std::invalid_argument if there is no instance, one is null, or one appears twice; std::bad_alloc.
   template <class Source>
     requires(!detail::kIsA<std::remove_cvref_t<Source>, toto::InstancePool>)
   explicit InstancePool(Source&& source, const PoolOptions& options = {})
@@ -96,10 +97,10 @@ class InstancePool {
   InstancePool(std::initializer_list<Element> instances, const PoolOptions& options = {})
       : InstancePool(detail::make_places<T, Runtime>(instances, options), {}, 0, options) {}
 
-  /// A pool of up to `max` instances (1 to 1,000,000), made when they are needed. `factory()` returns a T, a
-  /// std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock, by several threads at a time, on the
-  /// thread that needs the instance; for a coroutine that awaits lease(), in the pool's default queue. What it throws
-  /// goes to whoever needed the instance.
+  /// Makes a pool of up to `max` instances (1 to 1,000,000), which are made when they are needed. `factory()` returns a
+  /// T, a std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock held, possibly on several threads
+  /// at a time, on the thread that needs the instance; for a coroutine that awaits lease(), on the pool's default
+  /// queue. What it throws goes to whoever needed the instance.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   template <class F>
     requires std::invocable<std::decay_t<F>&>
@@ -112,12 +113,14 @@ class InstancePool {
   /// Closes the pool; see close().
   ~InstancePool() { core_->close(); }
 
-  // Hooks, to be set before an instance is taken. They are called without any lock, by several threads at a time, for
-  // different instances, and live as long as leases of the pool.
-  /// `check(instance)` says, before an instance of the pool is handed out, whether it is good; on the thread on which
-  /// the factory would be called. If not, or if it throws, the instance is destroyed, and the taker gets a new one,
-  /// which is not checked; without a factory, another one, for which it waits before everybody else.
-  /// Throws: std::logic_error if an instance was taken already; std::invalid_argument if it is null; std::bad_alloc.
+  // Hooks. Set them before the first instance is taken. They are called without any lock held, possibly on several
+  // threads at a time, for different instances, and live as long as the pool and its leases.
+
+  /// Sets a hook, called before an instance that has been in the pool is handed out: `check(instance)` returns whether
+  /// it is still good. It is called on the thread on which the factory would be. If it returns false or throws, the
+  /// instance is destroyed, and the caller gets a new one, which is not checked; or, without a factory, another one,
+  /// for which it waits ahead of everyone else.
+  /// Throws: std::logic_error if an instance was taken already; std::invalid_argument for a null hook; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
     static_assert(detail::Verdict<std::decay_t<F>&, T&>,
@@ -125,9 +128,9 @@ class InstancePool {
     core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
   }
 
-  /// `hook(instance)` or `hook(instance, failed)` is called when an instance comes back that was used, on the thread
-  /// that gives it back. `failed`: its use ended by an exception. The hook may return nothing; if it returns false or
-  /// throws, the instance is destroyed, and counts as rejected. Lease::discard() does not call it.
+  /// Sets a hook, called when an instance comes back, on the thread that returns it: `hook(instance)`, or
+  /// `hook(instance, failed)`, where `failed` says whether an exception ended its use. The hook may return nothing; if
+  /// it returns false or throws, the instance is destroyed and counts as rejected. Lease::discard() does not call it.
   /// Throws: as validate.
   template <class F>
   void on_return(F&& hook) {
@@ -138,9 +141,10 @@ class InstancePool {
   }
 
   // On the calling thread.
-  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and gives the instance back, also if that throws.
-  /// Returns: the result, by value.
-  /// Blocks: until there is an instance.
+
+  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and returns the instance to the pool, even if that
+  /// throws. Returns the result by value.
+  /// Blocks: until an instance is free.
   /// Throws: what the call or the factory throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`.
   template <class F, class... Args>
   auto operator()(F&& fn, Args&&... args) -> detail::BlockingResult<F, T&, Args...> {
@@ -149,7 +153,7 @@ class InstancePool {
     return detail::invoke(std::forward<F>(fn), *held, std::forward<Args>(args)...);
   }
 
-  /// The same for `fn(instance)`: several uses of one instance.
+  /// The same for `fn(instance)`, which may use the instance several times.
   template <class F>
   auto transaction(F&& fn, CallSite where = CallSite::current()) -> detail::BlockingResult<F, T&> {
     detail::check_callable(fn);
@@ -158,20 +162,21 @@ class InstancePool {
   }
 
   /// Takes an instance until the lease ends.
-  /// Blocks: until there is an instance.
+  /// Blocks: until an instance is free.
   /// Throws: PoolClosed; DeadlockError; what the factory throws; std::bad_alloc.
   Lease<T, Runtime> instance(CallSite where = CallSite::current()) {
     return take(detail::LeaseKind::blocking, "lease taken", where);
   }
 
-  /// The same if there is an instance now, or room to make one; otherwise empty.
+  /// The same if an instance is free now or can be made; otherwise returns an empty optional.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc.
   std::optional<Lease<T, Runtime>> try_instance(CallSite where = CallSite::current()) {
     return instance_for(Duration(), where);
   }
 
-  /// The same; empty if there is no instance within `limit`, which does not limit the factory. dump() names the holders.
-  /// Blocks: for `limit` at the most; 0 or less only looks.
+  /// The same, but returns an empty optional if no instance is free within `limit`, which does not limit the factory.
+  /// dump() then names the holders.
+  /// Blocks: for at most `limit`; 0 or less only looks.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
@@ -185,18 +190,20 @@ class InstancePool {
   }
 
   // In coroutines.
-  /// Awaited, gives a Lease, without holding a thread meanwhile. Does not suspend if an instance is free. A coroutine
-  /// that is destroyed while it waits leaves the line, or passes on what it was to get. If an instance has to be made,
-  /// that joins the pool's default queue beyond the bound.
-  /// Throws, when awaited: PoolClosed; std::bad_alloc; what the factory throws, or adding a task, if one is to be made.
-  /// Resumes on: the loop or queue on which the coroutine was running; without one, the pool's default queue.
+
+  /// Awaitable: takes an instance and returns a Lease; holds no thread while it waits. Does not suspend if an instance
+  /// is free. A coroutine that is destroyed while it waits leaves the line, or passes on the instance it was about to
+  /// get. If an instance has to be made, a task for that is added to the pool's default queue, beyond its bound.
+  /// Throws, when awaited: PoolClosed; std::bad_alloc; if an instance has to be made, what the factory or adding the
+  /// task throws.
+  /// Resumes on: the home of the coroutine; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(*core_, where);
   }
 
-  /// The same, but waits no longer than `limit`; 0 or less does not wait. What the factory takes is not limited.
-  /// Throws: as lease(); when awaited, TimedOut, whose text tells who holds the instances, since when and from which
-  /// source line; std::system_error if there is no thread for the clock; std::invalid_argument, at once, for NaN.
+  /// The same, but waits for at most `limit`; 0 or less does not wait. The time the factory takes is not limited.
+  /// Throws: as lease(); when awaited, TimedOut, whose text says who holds the instances, since when and from which
+  /// source line, and std::system_error if the timer thread cannot be started; std::invalid_argument, at once, for NaN.
   /// Resumes on: as lease().
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {
@@ -204,17 +211,19 @@ class InstancePool {
     return detail::LeaseAwaiter<T, Runtime, detail::LimitedWait<Runtime>>(*core_, where, limit);
   }
 
-  // In a queue.
-  /// Runs `fn(instance)` in the queue and returns a handle to its result, a value. The callable is copied or moved as
-  /// std::thread does it; if it cannot be called with an instance alone, it gets a StopToken in front.
+  // On a queue.
+
+  /// Runs `fn(instance)` on the queue and returns a handle to its result, a value. The callable is copied or moved as
+  /// std::thread does it; if it cannot be called with an instance alone, it is given a StopToken before that.
   ///
-  /// The transaction takes its instance before it takes a thread. If there is none it waits in the pool's line, and is
-  /// not yet in the queue, its size() or wait_idle(). Then it joins the queue beyond the bound, whatever the overflow:
-  /// whoever gives the instance back neither waits for room nor runs `fn`. If the queue takes no tasks by then, the
-  /// handle completes with that error. Cancelling it takes it out of the line. An `fn` that returns a Task<R> keeps its
-  /// instance until that coroutine has ended. The instance is back, or with the next one, before the handle is ready.
+  /// The transaction takes its instance before it takes a thread. If none is free, it waits in the pool's line and is
+  /// not in the queue yet: size() and wait_idle() of the queue do not count it. Then it joins the queue beyond the
+  /// bound, whatever the overflow, so whoever returns the instance neither waits for room nor runs `fn`. If the queue
+  /// accepts no tasks by then, the handle completes with that error. Cancelling the handle takes the transaction out of
+  /// the line. An `fn` that returns a Task<R> keeps its instance until that coroutine has ended. The instance is back
+  /// in the pool, or with the next user, before the handle is ready.
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
-  /// std::system_error if no thread lives and none can be started. Then there is no transaction.
+  /// std::system_error if no thread is alive and none can be started. In each case there is no transaction.
   template <class F>
   [[nodiscard("dropping it detaches the transaction; say std::move(handle).detach(), or use async_transaction")]] auto
   await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current())
@@ -223,27 +232,31 @@ class InstancePool {
     return detail::submit_transaction<T, Handle>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// The same without a handle. What it throws, and what keeps it from joining its queue, goes to its on_error.
+  /// The same without a handle. What `fn` throws goes to the queue's on_error, and so does what keeps the transaction
+  /// from joining the queue.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
     detail::submit_transaction<T, void>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// Calls methods of the instances in a queue: `co_await pool.await()(&T::increment)`; see await_transaction.
+  /// Returns a wrapper that calls methods of the instances on a queue: `co_await pool.await()(&T::increment)`; see
+  /// await_transaction.
   PooledCalls<T, Runtime> await(QueueChoice<Runtime> queue = {}) {
     return PooledCalls<T, Runtime>(core_, queue_of(queue));
   }
 
   // Ending and observing. What is observed may be stale on return.
-  /// Hands out no more instances: whoever waits, or comes, gets PoolClosed. Free instances are destroyed now, leased
-  /// ones when they come back; transactions that have one run. Does not block; may be repeated.
+
+  /// Closes the pool: whoever waits for an instance, or asks for one later, gets PoolClosed. Free instances are
+  /// destroyed now, leased ones when they come back. Transactions that have an instance still run. Does not block; may
+  /// be called again.
   void close() noexcept { core_->close(); }
 
-  /// How many instances there are; with a factory, how many were made and not discarded.
+  /// Returns the number of instances; with a factory, those that exist now.
   std::size_t size() const { return core_->stats().instances; }
-  /// Counts that agree with each other.
+  /// Returns counts that agree with each other.
   PoolStats stats() const { return core_->stats(); }
-  /// A text of several lines: who holds the instances, since when, from which source line, and who waits.
+  /// Returns a text of several lines: who holds the instances, since when, from which source line, and who waits.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }
 
@@ -271,7 +284,7 @@ class InstancePool {
 
 template <class Source>
 InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<typename detail::PooledIn<Source>::Type>;
-template <detail::BareFactory Source>  // for the sake of the error: it needs a number
+template <detail::BareFactory Source>  // only for the error message: a factory needs a number
 InstancePool(Source&&, const PoolOptions& = {}) -> InstancePool<detail::MadeBy<Source>>;
 template <class Element>
   requires(!detail::Iterable<Element>)

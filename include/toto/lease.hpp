@@ -17,77 +17,78 @@ namespace toto::inline v0_1 {
 
 // given: struct Connection { void execute(const char*) {} };
 // given: toto::InstancePool<Connection> pool([] { return std::make_unique<Connection>(); }, 4);
-/// The right to use one instance of a pool, alone, until the lease is destroyed, released or discarded.
+/// The exclusive right to use one instance of a pool, until the lease is destroyed, released or discarded.
 ///
 ///   auto connection = pool.instance();
 ///   connection->execute("begin");
 ///
-/// Lifetime: move-only; a lease may outlive its pool; the instance is destroyed when it comes back then.
-/// Thread safety: One thread at a time. It may end on another thread than the one that took it; move it there if its
-/// taker may wait for the same pool meanwhile (see InstancePool::instance, DeadlockError).
+/// Lifetime: move-only. A lease may outlive its pool; its instance is then destroyed when it comes back.
+/// Thread safety: One thread at a time. A lease may end on a thread other than the one that took it; move it there if
+/// the thread that took it may wait for the same pool meanwhile (see InstancePool::instance, DeadlockError).
 template <class T, class Runtime = StdRuntime>
 class [[nodiscard("an instance goes back to its pool when its lease is dropped")]] Lease {
  public:
   using element_type = T;
 
-  /// A lease without an instance, to assign to.
+  /// An empty lease, to assign to.
   Lease() noexcept = default;
   Lease(Lease&& other) noexcept : pool_(std::move(other.pool_)), instance_(std::exchange(other.instance_, nullptr)) {
     if (instance_ != nullptr) {
       instance_->unbind();
     }
   }
-  /// Gives back what this lease held before.
+  /// Returns the instance that this lease held before.
   Lease& operator=(Lease&& other) noexcept {
     Lease moved(std::move(other));
     std::swap(pool_, moved.pool_);
     std::swap(instance_, moved.instance_);
     return *this;
   }
-  /// Gives the instance back, as release() does.
+  /// Returns the instance to its pool, as release() does.
   ~Lease() {
     if (instance_ != nullptr) {
       pool_->take_back(*instance_);
     }
   }
 
-  /// The instance.
-  /// Throws: NoState if there is none: moved from, released or discarded.
+  /// Accesses the instance.
+  /// Throws: NoState if the lease is empty: default-constructed, moved from, released or discarded.
   T* operator->() const {
     require_instance();
     return get_instance();
   }
   T& operator*() const& { return *operator->(); }
   T& operator*() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); *lease
-  /// The instance, or null.
+  /// Returns the instance, or null.
   T* get() const& noexcept { return instance_ == nullptr ? nullptr : get_instance(); }
   T* get() const&& = delete;  // it would go back to the pool at once: auto lease = pool.instance(); lease.get()
-  /// Whether there is an instance.
+  /// Returns whether the lease holds an instance.
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
-  /// Gives the instance back now: to whoever has waited longest, or to the end of the free ones. Never waits for room
-  /// in a queue: a transaction that gets the instance joins its queue beyond the bound, and does not run here.
-  /// Throws: NoState if there is none.
+  /// Returns the instance to its pool now; it goes to whoever has waited longest, or behind the other free ones. Never
+  /// waits for room in a queue: a transaction that gets the instance joins its queue beyond the bound, and does not run
+  /// here.
+  /// Throws: NoState if the lease is empty.
   void release() {
     require_instance();
     const Lease ended(std::move(*this));
   }
 
-  /// The instance is broken: destroys it here and now, instead of giving it back; one the pool does not own is only
-  /// forgotten. Without a factory the pool is smaller from now on, and after its last instance it is closed.
-  /// Throws: NoState if there is none.
+  /// Destroys the instance here and now, because it is broken, instead of returning it; an instance that the pool does
+  /// not own is only forgotten. A pool without a factory is smaller from then on, and closes after its last instance.
+  /// Throws: NoState if the lease is empty.
   void discard() {
     require_instance();
     pool_->discard(*std::exchange(instance_, nullptr), &PoolStats::discarded);
     pool_ = {};
   }
 
-  /// For the pool only.
+  /// Only for the pool.
   Lease(detail::LeaseKind kind, detail::Ref<detail::PoolCore<Runtime>> pool,
         detail::PooledInstance<Runtime>& instance) noexcept
       : pool_(std::move(pool)), instance_(&instance) {
     pool_->lend(instance);
-    // It ends on the thread that took it, until it is moved; unless it is in the frame of a coroutine, or on the heap.
+    // Until it is moved, a lease ends on the thread that took it, unless it is in a coroutine frame or on the heap.
     if (kind == detail::LeaseKind::frame || (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this))) {
       instance.bind();
     }

@@ -15,14 +15,14 @@
 
 namespace toto::inline v0_1 {
 
-/// What an InstancePool is made of, besides its instances: `InstancePool pool(instances, {.default_queue = "db"})`.
+/// How an InstancePool is set up: `InstancePool pool(instances, {.default_queue = "db"})`.
 struct PoolOptions {
-  /// The queue of transactions that name none. Not empty; copied. A queue of that name is used as it is; if there is
-  /// none, it is made when it is first needed, with one thread for each instance the pool may have.
+  /// The name of the queue for transactions that name none. Not empty; copied. An existing queue of that name is used
+  /// as it is; otherwise it is made when it is first needed, with one thread per instance that the pool may have.
   std::string_view default_queue = "pool";
-  /// An instance that has not been used for this long is destroyed, on the default queue, and another one is made when
-  /// it is needed. Such a pool lends the most recently used instance, so that the others can expire. 0: as soon as it
-  /// comes back. Duration::never(): instances stay. Only for pools with a factory.
+  /// An instance that has not been used for this long is destroyed, on the default queue; another one is made when it
+  /// is needed. 0: as soon as it comes back. Duration::never(): not at all. Such a pool lends the most recently used
+  /// instance, so that the others can expire. Only for pools with a factory.
   Duration idle_timeout = Duration::never();
   /// How many instances idle_timeout leaves. None is made in advance, or to replace a discarded one.
   std::size_t min_instances = 0;

@@ -15,8 +15,8 @@
 
 namespace toto::inline v0_1 {
 
-/// A queue, its name, or neither, which stands for a default.
-/// Lifetime: refers to what it was made from.
+/// A queue, the name of one, or neither, which means the default.
+/// Lifetime: only refers to what it was made from.
 template <class Runtime = StdRuntime>
 class QueueChoice {
  public:
@@ -24,14 +24,14 @@ class QueueChoice {
   QueueChoice(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
       : queue_(&queue) {}
   QueueChoice(std::nullptr_t) = delete;  // no name; leave it out for the default queue
-  /// A name that is not empty. If there is no queue of that name, it is made by whoever is given the choice.
+  /// A name, which must not be empty. If there is no queue of that name, the function that takes the choice makes it.
   /// Throws: std::invalid_argument.
   template <std::convertible_to<std::string_view> Name>
   QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)
     detail::check_name(name_, "queue");
   }
 
-  /// For the library only: `named(name)` gives the core of the queue of that name, which is empty for the default.
+  /// Only for the library: `named(name)` returns the core of the queue of that name; the name is empty for the default.
   template <class Named>
   detail::QueueCore<Runtime>& core(Named named) const {
     return queue_ != nullptr ? detail::QueueAccess::core(*queue_) : named(name_);

@@ -20,7 +20,7 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// A join of one child, which is over as soon as the coroutine waits.
+/// A join of one child, which ends as soon as the coroutine is suspended.
 template <class Runtime>
 class Move final : public Join<Runtime> {
  public:
@@ -34,7 +34,7 @@ template <class Runtime>
 class [[nodiscard("co_await it: the coroutine continues on the executor then")]] MoveAwaiter {
  public:
   explicit MoveAwaiter(BasicExecutorRef<Runtime> executor) noexcept : executor_(std::move(executor)) {}
-  /// Before it is awaited.
+  /// Only before it is awaited.
   MoveAwaiter(MoveAwaiter&& other) noexcept : executor_(other.executor_) {}
   MoveAwaiter& operator=(MoveAwaiter&&) = delete;
   ~MoveAwaiter() {
@@ -52,7 +52,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
     move_ = move;
     journey_.begin(coroutine);
     move->arm(coroutine, Home<Runtime>(core()));
-    static_cast<void>(move->started());  // false: its child is not over
+    static_cast<void>(move->started());  // false: its child has not ended
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }
   void await_resume() noexcept { journey_.end<Runtime>(); }

@@ -110,10 +110,10 @@ struct StdRuntime {
 
   /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
   /// it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so the caller checks
-  /// again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be destroyed as soon as
-  /// the woken thread has taken the token.
+  /// again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be destroyed as soon
+  /// as the woken thread has taken the token.
   ///
-  /// Each sleeping thread has a parker of its own, so no condition variable here ever has two waiters: glibc before
+  /// Each sleeping thread has its own parker, so no condition variable here ever has two waiters: glibc before
   /// 2.41 can lose a signal among several (glibc bug 25847).
 #if defined(TOTO_DETAIL_FUTEX)
   using Parker = detail::FutexParker;
@@ -185,7 +185,7 @@ struct StdRuntime {
   static unsigned processors() noexcept { return detail::processors(); }
 
   /// Runs `drain` when the process exits normally, or when the shared library that this code is in is unloaded.
-  /// Out of line: libraries that share this function share the drain, too, which belongs to the one it is in.
+  /// Never inlined: libraries that share this function also share the drain, which belongs to the one that contains it.
   TOTO_COLD static void at_exit(void (*drain)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     static_cast<void>(thread_ends());  // what was registered first is called last: the drains still need it

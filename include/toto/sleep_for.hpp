@@ -21,7 +21,7 @@ template <class Runtime>
 class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepAwaiter {
  public:
   explicit SleepAwaiter(Duration length) noexcept : length_(length) {}
-  /// Before it is awaited.
+  /// Only before it is awaited.
   SleepAwaiter(SleepAwaiter&& other) noexcept : length_(other.length_) {}
   SleepAwaiter& operator=(SleepAwaiter&&) = delete;
   ~SleepAwaiter() {
@@ -57,7 +57,7 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
 
   static void wake(Continuation& node, Turn turn) noexcept {
     auto& timer = static_cast<Timer&>(node);
-    if (turn == Turn::homeless) {  // the loop was destroyed: the timer's own thread takes over
+    if (turn == Turn::homeless) {  // the loop was destroyed: the timer thread takes over
       try {
         TimerService<Runtime>::instance().add(timer, nullptr);
         return;

@@ -41,17 +41,17 @@ struct TaskResult<Task<T>> {
   using Type = ResultOf<T>;
 };
 
-// Clang makes a jump of a handle that await_suspend returns, whatever its options are (musttail). Elsewhere that
-// depends on options which no macro tells of, and a loop that awaits Tasks would pile up stack frames: there a
-// Trampoline does it. The promise is the same for both: a program may be made of files that different compilers have
-// compiled.
+// With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers that
+// depends on options which no macro shows, and a loop that awaits Tasks would pile up stack frames, so there a
+// Trampoline resumes it. The promise is the same for both, because the files of one program may be compiled by
+// different compilers.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;
 #else
 inline constexpr bool kJumps = false;
 #endif
 
-/// A coroutine that awaits, as a trampoline knows it.
+/// An awaiting coroutine, as a trampoline sees it.
 template <class Promise>
 Trampoline::Target jump_target(std::coroutine_handle<Promise> coroutine) noexcept {
   if constexpr (std::is_base_of_v<Jumper, Promise>) {
@@ -63,7 +63,7 @@ Trampoline::Target jump_target(std::coroutine_handle<Promise> coroutine) noexcep
 
 class TaskPromiseBase : public Jumper, public Traveller {
  public:
-  /// Told, instead of a continuation, that the coroutine has ended. It is still on the caller's stack.
+  /// Called, instead of resuming a continuation, when the coroutine has ended. It is still on the caller's stack.
   using Ended = void (*)(void* context) noexcept;
 
   static std::suspend_always initial_suspend() noexcept { return {}; }
@@ -80,7 +80,7 @@ class TaskPromiseBase : public Jumper, public Traveller {
         return std::noop_coroutine();
       }
       if (promise.awaiter_.jumper != nullptr) {
-        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // there is no other kind
+        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // all jumpers are of this type
       }
       if constexpr (kJumps) {
         return promise.awaiter_.coroutine;
@@ -119,8 +119,8 @@ class TaskPromiseBase : public Jumper, public Traveller {
   void* context_ = nullptr;
 };
 
-/// Room for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new
-/// gives, so that a result which needs more has a block of its own.
+/// Storage for a coroutine's result, in its promise. Compilers do not align coroutine frames beyond what operator new
+/// guarantees, so a result that needs more gets a separate block.
 template <class T, bool kOverAligned = (alignof(Result<T>) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)>
 class ResultPlace {
  public:
@@ -138,7 +138,7 @@ class ResultPlace<T, true> {
   std::unique_ptr<Result<T>> result_ = std::make_unique<Result<T>>();
 };
 
-/// A U that a coroutine returns as a T, where that can only be copied.
+/// A T made from the U that a coroutine returns, where T can only be copied.
 template <class U, class T>
 inline constexpr bool kCopied = std::is_same_v<std::remove_cvref_t<U>, T> && std::is_copy_constructible_v<T>;
 
@@ -306,34 +306,34 @@ struct TaskResult<UnstoredTask<T>> {
   using Type = T;
 };
 
-/// For what runs a Task that no coroutine awaits: queues, loops, sync_wait.
+/// For code that runs a Task which no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
-  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
-  /// frame is to be destroyed later. `starter`: the coroutine that starts it, if that is known.
+  /// Starts the coroutine. `ended(context)` is called on the thread where it ends, while it is still on the stack, so
+  /// the frame must be destroyed later. `starter`: the coroutine that starts it, if that is known.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, const Traveller* starter = nullptr) {
     check_startable(task);
     task.coroutine_.promise().begin_where(starter);
     resume(task, ended, context);
   }
-  /// The same for an owner that needs to know whether it is away.
+  /// The same for an owner that must know whether the coroutine is away.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
     check_startable(task);
     task.coroutine_.promise().begin_at_home(whereabouts);
     resume(task, ended, context);
   }
-  /// The result of a coroutine that has ended.
+  /// Returns the result of a coroutine that has ended.
   template <class T>
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
-  /// What it threw, or null.
+  /// Returns what it threw, or null.
   template <class T>
   static std::exception_ptr failure(const Task<T>& task) noexcept {
     return task.coroutine_.promise().failure();
   }
-  /// Whether it has ended. Where it cannot be running.
+  /// Returns whether it has ended. Must not be called while it may be running.
   template <class T>
   static bool ended(const Task<T>& task) noexcept {
     return task.coroutine_.done();

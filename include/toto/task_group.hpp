@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskGroup: structured concurrency. with_task_group() opens a scope in which any number of tasks may be started; it is
-// over when all of them are. There is no other way to get a group, so nothing can outlive its scope.
+// TaskGroup: structured concurrency. with_task_group() opens a scope in which any number of tasks may be started; the
+// scope ends when all of them have ended. There is no other way to get a group, so nothing can outlive its scope.
 
 #ifndef TOTO_TASK_GROUP_HPP
 #define TOTO_TASK_GROUP_HPP
@@ -29,21 +29,21 @@ struct GroupAccess;
 
 }  // namespace detail
 
-/// What a body given to with_task_group() starts its tasks with.
+/// Starts tasks in the scope of a with_task_group(), which passes it to the body.
 ///
 /// The first failure of a task, or of the body, cancels the group: what has not begun never will, running tasks are
-/// asked to stop through their StopToken, and stop_token() says so to everything else.
-/// Lifetime: the group is there until with_task_group() is over.
-/// Thread safety: Thread-safe. It may be used by the body and by the tasks of the group.
+/// asked to stop through their StopToken, and stop_token() shows it to everything else.
+/// Lifetime: the group exists until with_task_group() has ended.
+/// Thread safety: Thread-safe. The body and the tasks of the group may use it.
 template <class Runtime = StdRuntime>
 class BasicTaskGroup {
  public:
   BasicTaskGroup(const BasicTaskGroup&) = delete;
   BasicTaskGroup& operator=(const BasicTaskGroup&) = delete;
 
-  /// Starts the coroutine on the calling thread, as far as its first suspension. If the group is cancelled, the
-  /// coroutine is destroyed instead.
-  /// Throws: NoState for a task that is empty, or runs already; std::bad_alloc.
+  /// Runs the coroutine on the calling thread up to its first suspension. If the group is cancelled, the coroutine is
+  /// destroyed instead.
+  /// Throws: NoState for a Task that is empty or runs already; std::bad_alloc.
   void spawn(Task<> task) {
     auto child = std::make_unique<detail::TaskChild<void, Runtime>>(std::move(task));
     if (!scope_->cancelled()) {
@@ -51,8 +51,8 @@ class BasicTaskGroup {
     }
   }
 
-  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does it; what it returns is dropped,
-  /// but a Task is run to its end. If the group is cancelled, nothing is added.
+  /// Runs `fn(args...)` on `queue`, a queue or a view of one, as its yield_task does. The result is discarded, except
+  /// that a Task runs to its end. If the group is cancelled, nothing is added.
   /// Throws: as TaskQueue::add_task.
   template <class Queue, class F, class... Args>
   void add(Queue&& queue, F&& fn, Args&&... args) {
@@ -71,14 +71,15 @@ class BasicTaskGroup {
     }
   }
 
-  /// Cancels the group. This alone is no failure: with_task_group() gives the body's result, and TaskCancelled from the
-  /// tasks is passed over.
+  /// Cancels the group. That alone is not a failure: with_task_group() still returns the body's result, and the tasks'
+  /// TaskCancelled is ignored.
   void cancel() noexcept { scope_->cancel(); }
 
-  /// Whether the group was cancelled, or a task has failed.
+  /// Returns whether the group was cancelled or a task has failed.
   bool cancelled() const noexcept { return scope_->cancelled(); }
 
-  /// Is asked to stop when the group is cancelled: for the body, and for coroutines of the group.
+  /// Returns the token that is asked to stop when the group is cancelled: for the body, and for coroutines of the
+  /// group.
   typename Runtime::StopToken stop_token() const noexcept { return scope_->stop_token(); }
 
  private:
@@ -99,7 +100,7 @@ struct GroupAccess {
   }
 };
 
-/// Its body is its first child, and belongs to the awaiter; the others belong to the list.
+/// The children of a group. The first is the body, which the awaiter owns; the list owns the others.
 template <class Runtime>
 class GroupScope final : public FailFast<Runtime> {
  public:
@@ -108,7 +109,7 @@ class GroupScope final : public FailFast<Runtime> {
 
   typename Runtime::StopToken stop_token() const noexcept { return stop_.get_token(); }
 
-  /// The caller is part of the group, which cannot be over now.
+  /// The caller is part of the group, so the group cannot have ended.
   /// Throws: what starting a Task throws.
   template <class ChildT>
   void spawn(std::unique_ptr<ChildT> owned) {
@@ -124,7 +125,7 @@ class GroupScope final : public FailFast<Runtime> {
     }
   }
 
-  /// False: the coroutine waits, and may be gone.
+  /// False: the coroutine is suspended, and may be gone.
   /// Throws: what starting a Task throws.
   bool start(Child<Runtime>& body) {
     this->retain();
@@ -139,7 +140,7 @@ class GroupScope final : public FailFast<Runtime> {
   }
 
   /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,
-  /// which may use what is about to be destroyed. The body stays until then, and counts no more.
+  /// which may use what is about to be destroyed. The body stays until then, but no longer counts.
   /// Blocks: until running tasks have ended.
   template <class Body>
   void settle(Body& body) noexcept {
@@ -165,7 +166,7 @@ class GroupScope final : public FailFast<Runtime> {
   typename Runtime::Parker parker_;
 };
 
-/// Awaits the body and everything it starts. Its destructor keeps the promise if the coroutine is destroyed.
+/// Awaits the body and everything it starts. If the coroutine is destroyed, the destructor waits instead.
 template <class Runtime, class R>
 class GroupAwaiter {
  public:
@@ -200,7 +201,7 @@ class GroupAwaiter {
 
 TOTO_COROUTINES_BEGIN
 
-/// What the body throws before it gives its Task is a failure like any other.
+/// What the body throws before it returns its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
   co_return co_await detail::invoke(body, group);
@@ -234,16 +235,16 @@ TOTO_COROUTINES_END
 
 }  // namespace detail
 
-/// A Task that calls `body(group)`, a coroutine that gives a Task<R>, and is over when that and everything it has
-/// started in the group is over. Gives the body's result, or throws the first failure of all, in time; those of other
-/// tasks go to their queue's on_error, those of other coroutines are dropped. `body` is kept until then: a lambda may
-/// capture.
+/// Returns a Task that runs `body(group)`, a coroutine that returns a Task<R>, and ends when the body and everything
+/// started in the group has ended. Its result is that of the body; or it throws the failure that came first. Later
+/// failures of tasks go to their queue's on_error; those of coroutines are discarded. `body` is kept until then, so a
+/// lambda may have captures.
 ///
-/// If the coroutine is destroyed, the group is cancelled, its coroutines are destroyed, and the destruction blocks
-/// until the tasks that have begun are over: nothing outlives its scope. One that needs the destroying thread would
-/// hang it.
+/// If the awaiting coroutine is destroyed, the group is cancelled, its coroutines are destroyed, and the destruction
+/// blocks until the tasks that have begun have ended: nothing outlives its scope. A task that needs the destroying
+/// thread in order to end would hang it.
 /// Throws: std::bad_alloc, and what copying or moving `body` throws.
-/// Resumes on: where the coroutine was running; there tasks are cancelled, too.
+/// Resumes on: the home of the coroutine; tasks are cancelled there, too.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
   using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;

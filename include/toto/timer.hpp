@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// BasicTimer: what add_task_after, add_task_every, post_after and post_every return; stops the calls to come. Read
+// BasicTimer: what add_task_after, add_task_every, post_after and post_every return; it can stop them. Read
 // next: task_queue.hpp, event_loop.hpp.
 
 #ifndef TOTO_TIMER_HPP
@@ -76,7 +76,7 @@ using Timer = BasicTimer<StdRuntime>;
 namespace detail {
 
 struct TimerAccess {
-  /// Takes over an ownership.
+  /// Takes ownership.
   template <class Runtime>
   static BasicTimer<Runtime> adopt(StoppableTimer<Runtime>* timer) noexcept {
     return BasicTimer<Runtime>(Ref<StoppableTimer<Runtime>>::adopt(timer));

@@ -47,7 +47,7 @@ static_assert(std::is_trivially_destructible_v<TraceOptions>);
 /// It shows, for each thread that has used an observed queue: the tasks that ran there, by the type of the callable,
 /// until they ended or, if they are coroutines, suspended; marks where tasks were added, cancelled or awaited; arrows
 /// from where a task was added to where it ran to where its awaiter resumed; and how many tasks were queued in each
-/// queue. Queues with the same name share that number. A coroutine task has a track of its own from its start to its
+/// queue. Queues with the same name share that number. A coroutine task also has its own track, from its start to its
 /// end.
 ///
 /// An event costs a look at the clock and a copy of 56 bytes under a lock that is not contended; text is made later.
@@ -151,7 +151,7 @@ class TraceWriter final : public QueueObserver {
   };
   struct Track {
     std::string json;
-    bool told = false;
+    bool announced = false;
   };
 
   TraceWriter(std::ostream* stream, TraceOptions options) : options_(options), stream_(stream) { text_.begin(); }
@@ -308,7 +308,7 @@ inline void TraceWriter::thread_started(std::string_view queue, std::size_t numb
         free_tracks_.erase(free);
       }
     }
-  } catch (...) {  // then it is some thread or other
+  } catch (...) {  // then it has no name of its own
   }
   TraceRecord started;
   started.kind = Kind::thread_started;
@@ -344,15 +344,15 @@ inline void TraceWriter::hand_over(std::unique_ptr<Chunk> chunk) noexcept {
   }
   try {
     write_held_locked();
-  } catch (...) {  // close() will tell
+  } catch (...) {  // close() will report it
   }
 }
 
 inline void TraceWriter::write_held_locked() {
   for (std::size_t i = 0; i < tracks_.size(); ++i) {
-    if (!tracks_[i].told) {
+    if (!tracks_[i].announced) {
       text_.thread_name(static_cast<std::uint32_t>(i + 1), tracks_[i].json);
-      tracks_[i].told = true;
+      tracks_[i].announced = true;
     }
   }
   while (Chunk* const chunk = held_.front()) {
@@ -365,7 +365,7 @@ inline void TraceWriter::write_held_locked() {
 inline void TraceWriter::write_text_locked() {
   try {
     stream_->write(text_.text.data(), static_cast<std::streamsize>(text_.text.size()));
-  } catch (const std::ios_base::failure&) {  // its state tells, too
+  } catch (const std::ios_base::failure&) {  // the stream's state says so, too
   }
   text_.text.clear();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// when_all: awaits several handles or tasks at once.
+// when_all: awaits several handles, Tasks or other awaitables at once.
 
 #ifndef TOTO_WHEN_ALL_HPP
 #define TOTO_WHEN_ALL_HPP
@@ -23,30 +23,30 @@ struct WhenAll {
 
 }  // namespace detail
 
-/// To be awaited: waits until every handle and task is over, then gives a tuple of the results in the order of the
-/// arguments (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order.
+/// Awaitable: waits until every argument has ended, then returns a tuple of the results in the order of the arguments
+/// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order.
 ///
-/// Handles run already, in parallel as their queues allow; tasks are started when this is awaited, one after another,
-/// each to its first suspension. Anything else that can be awaited and moved, as sleep_for or another when_all, is
-/// awaited like a task. Named ones are consumed like moved ones. If the awaiting coroutine is destroyed, handles are
-/// dropped and tasks destroyed.
-/// Throws: at once, NoState for a handle or task that is empty, which includes the same one twice, and std::bad_alloc;
-/// then handles that are consumed already are dropped: their tasks run.
-/// Resumes on: where the coroutine was running.
+/// The tasks of handles run already, in parallel as far as their queues have threads. Tasks (the type) are started when
+/// this is awaited, one after another, each up to its first suspension. Anything else that can be awaited and moved,
+/// such as sleep_for or another when_all, is treated like a Task. Named arguments are used up, too. If the awaiting
+/// coroutine is destroyed, handles are detached and Tasks destroyed.
+/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice, and std::bad_alloc; the
+/// handles consumed so far are then detached, and their tasks run.
+/// Resumes on: the home of the coroutine.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all(As&&... awaitables) {
   return detail::gather<detail::WhenAll, As...>(awaitables...);
 }
 
-/// The same for a range, which is consumed: gives a vector of the results, or nothing for void.
+/// The same for a range, which is used up: returns a vector of the results, or nothing for void.
 template <detail::GatherableRange Range>
 auto when_all(Range&& awaitables) {
   return detail::gather_range<detail::WhenAll, Range>(awaitables);
 }
 
 template <class... As>
-void when_all(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
+void when_all(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

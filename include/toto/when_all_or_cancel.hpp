@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// when_all_or_cancel: awaits several handles or tasks, and cancels the rest as soon as one fails.
+// when_all_or_cancel: awaits several handles, Tasks or other awaitables, and cancels the rest as soon as one fails.
 
 #ifndef TOTO_WHEN_ALL_OR_CANCEL_HPP
 #define TOTO_WHEN_ALL_OR_CANCEL_HPP
@@ -24,25 +24,25 @@ struct WhenAllOrCancel {
 
 }  // namespace detail
 
-/// To be awaited: the same as when_all, but as soon as one child has failed the others are cancelled, as by
-/// TaskHandle::cancel(). Waits until all are over in any case, and then throws the failure that came first. Tasks that
-/// have not begun by then do not; one that has begun runs to its end.
-/// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
-/// Resumes on: where the coroutine was running; there the others are cancelled, too.
+/// Awaitable: as when_all, but as soon as one argument has failed, the others are cancelled as by TaskHandle::cancel():
+/// what has not begun never will; a Task that has begun runs to its end. Waits until all have ended in any case, then
+/// throws the failure that came first.
+/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
+/// Resumes on: the home of the coroutine; the others are cancelled there, too.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all_or_cancel(As&&... awaitables) {
   return detail::gather<detail::WhenAllOrCancel, As...>(awaitables...);
 }
 
-/// The same for a range, which is consumed.
+/// The same for a range, which is used up.
 template <detail::GatherableRange Range>
 auto when_all_or_cancel(Range&& awaitables) {
   return detail::gather_range<detail::WhenAllOrCancel, Range>(awaitables);
 }
 
 template <class... As>
-void when_all_or_cancel(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
+void when_all_or_cancel(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// when_all_settled: awaits several handles or tasks, and keeps their failures apart.
+// when_all_settled: awaits several handles, Tasks or other awaitables, and returns each one's result or failure.
 
 #ifndef TOTO_WHEN_ALL_SETTLED_HPP
 #define TOTO_WHEN_ALL_SETTLED_HPP
@@ -21,7 +21,7 @@ class Settled {
  public:
   using value_type = T;
 
-  /// From what `function` returns or throws.
+  /// Keeps what `function` returns or throws.
   template <class Function>
     requires std::is_invocable_v<Function&>
   explicit Settled(std::in_place_t, Function function) : kept_(std::in_place_index<1>) {
@@ -35,7 +35,7 @@ class Settled {
   bool has_value() const noexcept { return kept_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
 
-  /// The value, for T& the object itself.
+  /// Returns the value; for T&, the object itself.
   /// Throws: the exception, if there is one instead.
   std::add_lvalue_reference_t<T> value() & {
     rethrow();
@@ -57,7 +57,7 @@ class Settled {
     }
   }
 
-  /// The exception, or null.
+  /// Returns the exception, or null.
   std::exception_ptr exception() const noexcept { return has_value() ? nullptr : std::get<1>(kept_); }
 
  private:
@@ -94,23 +94,23 @@ struct WhenAllSettled {
 
 }  // namespace detail
 
-/// To be awaited: the same as when_all, but gives a tuple of Settled, and throws none of the failures.
-/// Throws: NoState, at once, for a handle or task that is empty; that includes the same one twice.
-/// Resumes on: where the coroutine was running.
+/// Awaitable: as when_all, but returns a tuple of Settled, and throws none of the failures.
+/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
+/// Resumes on: the home of the coroutine.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all_settled(As&&... awaitables) {
   return detail::gather<detail::WhenAllSettled, As...>(awaitables...);
 }
 
-/// The same for a range, which is consumed: gives a vector of Settled, also for void.
+/// The same for a range, which is used up: returns a vector of Settled, also for void.
 template <detail::GatherableRange Range>
 auto when_all_settled(Range&& awaitables) {
   return detail::gather_range<detail::WhenAllSettled, Range>(awaitables);
 }
 
 template <class... As>
-void when_all_settled(As&&...) = delete;  // when_all, when_any and the like take handles and Tasks (Gatherable)
+void when_all_settled(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

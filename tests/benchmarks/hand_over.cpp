@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Hand-over: a thread outside gives one task to an idle worker and needs its result before it goes on; it blocks, or a
-// coroutine on its event loop awaits.
+// Hand-over: a thread outside gives one task to an idle worker and needs its result before it continues; it blocks, or
+// a coroutine on its event loop awaits.
 
 #include <cstddef>
 #include <future>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What gives a handle away has to be told so; the declaration that the compiler shows says how.
+// A handle that is given away must be moved explicitly; the declaration that the compiler shows says how.
 //
 // expect: say std::move.handle..timeout
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A coroutine in a blocking transaction would go on when its instance is back in the pool.
+// A coroutine in a blocking transaction would run on when its instance is back in the pool.
 // covers: [Q14]
 // expect: fn returns a Task, which would run on without the instance
 // expect: await_transaction

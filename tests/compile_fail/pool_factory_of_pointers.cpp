@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Nobody would own what such a factory makes.
+// What such a factory makes would have no owner.
 // covers: [Q22]
-// expect: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>
+// expect: the factory must return a T, a std::unique_ptr<T> or a std::shared_ptr<T>
 
 #include <toto/tasks.hpp>
 

@@ -3,7 +3,7 @@
 // A factory alone would be pooled itself: nobody wants one lambda, pointer to a function or std::function to be lent.
 // covers: [Q20][U5]
 // each: LAMBDA OWNER POINTER FUNCTION STD_FUNCTION OPTIONS
-// expect: a factory has to be given the number of instances it may make
+// expect: a factory needs the number of instances it may make
 
 #include <toto/tasks.hpp>
 

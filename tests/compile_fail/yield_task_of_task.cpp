@@ -2,7 +2,7 @@
 //
 // A queue runs the function that returns a Task, not the Task.
 //
-// expect: give the function that returns it, and its arguments
+// expect: pass the function that returns it, and its arguments
 
 #include <toto/tasks.hpp>
 

@@ -145,7 +145,7 @@ TEST_CASE("adding to a closed queue throws QueueClosed or bad_alloc when an allo
       failed = failing.failed();
     }
     REQUIRE(refused == nth);
-    REQUIRE(queue.size() == 0);  // would wait for ever for a mutex that was left locked
+    REQUIRE(queue.size() == 0);  // would wait forever for a mutex that was left locked
     if (!failed) {
       break;
     }

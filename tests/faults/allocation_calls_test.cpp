@@ -58,7 +58,7 @@ std::size_t sweep_wrapper_call(Call call) {
                                 }
                                 fixture->in_state.open();
                                 auto next = fixture->wrapper(&Counter::add, 10);
-                                const int value = next.get();  // waits for ever if the lost call kept its turn
+                                const int value = next.get();  // waits forever if the lost call kept its turn
                                 return value == (threw ? 10 : 11) ? "" : "the next call gave nonsense";
                               },
                               kMaybeNone);

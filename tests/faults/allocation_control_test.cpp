@@ -115,7 +115,7 @@ toto::Task<> add_with_admission(BoundedFixture& fixture, bool with_handle) {
   }
 }
 
-/// What timers tell the queue's error hook.
+/// What timers report to the queue's error hook.
 struct Errors {
   std::atomic<int> no_memory{0};
   std::atomic<int> no_thread{0};
@@ -246,7 +246,7 @@ TEST_CASE("an admission is had or not, and its room is not lost, when an allocat
     // There is room.
     REQUIRE(sweep_bounded(
                 1, [&](BoundedFixture& fixture) { toto::sync_wait(add_with_admission(fixture, with_handle)); }) >= 2);
-    // There is none before the queue goes on.
+    // There is none before the queue continues.
     REQUIRE(sweep_bounded(2, [&](BoundedFixture& fixture) {
               toto::EventLoop loop;
               loop.spawn(add_with_admission(fixture, with_handle));
@@ -298,7 +298,7 @@ TEST_CASE("a timer whose call cannot be added for lack of memory tells on_error,
   toto::TaskQueue queue({.thread_count = 1, .name = "timed"});
   queue.on_error(errors.hook());
   {
-    // The thread of the queue is busy, so the one of the timers would have to make the task.
+    // The thread of the queue is busy, so the timer thread would have to make the task.
     queue.add_task([&] {
       begun.open();
       gate.wait();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The library's own globals are made at their first use. These tests are about that first use running out of memory,
-// which happens once a process: run them as CTest does, each in a process of its own. Otherwise they pass without
+// which happens once per process: run them as CTest does, each in its own process. Otherwise they pass without
 // having tried much.
 
 #include <chrono>

@@ -37,7 +37,7 @@ toto::Task<> count_twice(toto::TaskQueue& queue, Token probe) {
   ++probe->runs;
 }
 
-/// The ways into a queue: the least, one that waits to be taken, one with a state of its own, a coroutine.
+/// The ways into a queue: the simplest, one that waits to be taken, one with its own state, a coroutine.
 constexpr std::array<Add, 4> kAdds{
     [](toto::TaskQueue& queue, const Token& probe) { queue.add_task([plain = probe.get()] { ++plain->runs; }); },
     [](toto::TaskQueue& queue, const Token& probe) { queue.add_task([probe] { ++probe->runs; }); },
@@ -122,7 +122,7 @@ void run_without_memory(const toto::QueueOptions& options) {
   REQUIRE(stats.submitted == stats.completed + stats.failed + stats.cancelled);
 }
 
-/// Every allocation of `call(fixture)` fails in turn; nothing that anybody can see changes.
+/// Every allocation of `call(fixture)` fails in turn; nothing visible changes.
 template <class Call>
 std::size_t sweep_observing(Call call) {
   const Sweep swept =
@@ -191,7 +191,7 @@ TEST_CASE("a queue with a watchdog is made, or nothing is left of it, when an al
 
 TEST_CASE("an adder that may have to wait for room adds its task or nothing when an allocation fails",
           "[task_queue][faults][S7]") {
-  // There is none before the queue goes on, which happens as the task is being added.
+  // There is none before the queue continues, which happens as the task is being added.
   struct Fixture {
     Gate begun;
     Gate gate;

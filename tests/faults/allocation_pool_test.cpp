@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Pools of instances when memory runs out, or threads do: whatever fails, no instance is lost and the next one who
-// asks gets his.
+// Pools of instances when memory or threads run out: whatever fails, no instance is lost, and the next one to ask gets
+// one.
 
 #include <chrono>
 #include <memory>
@@ -33,7 +33,7 @@ struct Connection {
   int uses = 0;
 };
 
-/// A pool whose instances are there from the beginning, or made when needed, and a queue that is nobody else's.
+/// A pool whose instances exist from the beginning, or are made when needed, and a queue that only it uses.
 struct Fixture {
   explicit Fixture(bool factory) {
     if (factory) {

@@ -40,7 +40,7 @@ struct Fixture {
     if (stats.completed != static_cast<std::uint64_t>(probe->runs)) {
       return "ran " + std::to_string(probe->runs) + " times, and " + std::to_string(stats.completed) + " are counted";
     }
-    // The end of a timer's call, and of a coroutine nobody waits for, may be a moment later.
+    // The end of a timer's call, and of a coroutine that no one waits for, may be a moment later.
     if (!eventually([&] { return probe.use_count() == 1; })) {
       return "captures, results or frames are still alive";
     }

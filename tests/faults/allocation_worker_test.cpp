@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Memory on the side of the workers: what runs out there arrives in the handle and hangs nobody; and between the
-// return of add_task or yield_task and the continuation of whoever waits, the library needs none at all.
+// Memory on the side of the workers: if it runs out there, the handle gets the error and nothing hangs; and between the
+// return of add_task or yield_task and the continuation of the awaiter, the library needs none at all.
 
 #include <algorithm>
 #include <atomic>
@@ -280,7 +280,7 @@ TEST_CASE("calls that wait in an AwaitableInstance's lane begin without allocati
   REQUIRE(calls.back().get() == 100);
 }
 
-TEST_CASE("a task costs one allocation at the most, and a chunk of slots for each 64 that queue up",
+TEST_CASE("a task costs at most one allocation, and a chunk of closures for each 64 that queue up",
           "[task_queue][faults][S11]") {
   constexpr std::size_t kTasks = 640;
   constexpr std::size_t kChunks = kTasks / 64 + 1;

@@ -36,8 +36,8 @@ class CountedAllocations {
   std::size_t anywhere_before_;
 };
 
-/// What the whole process has taken with operator new since this object was made, and not given back: as much as the
-/// allocator makes of it.
+/// What the whole process has allocated with operator new since this object was made, and not released, in the
+/// allocator's own sizes.
 class TakenBytes {
  public:
   TakenBytes() noexcept;
@@ -68,7 +68,7 @@ class NoMemoryElsewhere {
   NoMemoryElsewhere& operator=(const NoMemoryElsewhere&) = delete;
 };
 
-/// The thread that made it may allocate although there is NoMemoryElsewhere: for what is the test's own.
+/// The thread that made it may allocate despite NoMemoryElsewhere: for the test itself.
 class TestsOwnMemory {
  public:
   TestsOwnMemory() noexcept;

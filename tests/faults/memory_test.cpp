@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What tasks that are not there any more leave behind, in bytes.
+// What tasks that are gone leave behind, in bytes.
 
 #include <cstddef>
 #include <toto/tasks.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A mutex that cannot be locked: std::mutex::lock may throw std::system_error. What throws it in the caller has changed
-// nothing. The mutexes are those of a runtime policy of the test's own, which is otherwise StdRuntime.
+// nothing. The mutexes are those of the test's own runtime policy, which is otherwise StdRuntime.
 
 #include <atomic>
 #include <cerrno>

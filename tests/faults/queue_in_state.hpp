@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A queue in one of the states that adding depends on, and a look at whether a failed call has left it unchanged.
+// A queue in one of the states on which adding depends, and a check that a failed call has left it unchanged.
 
 #ifndef TOTO_TESTS_FAULTS_QUEUE_IN_STATE_HPP
 #define TOTO_TESTS_FAULTS_QUEUE_IN_STATE_HPP
@@ -17,7 +17,7 @@
 
 namespace toto_tests {
 
-/// What the tasks of a test share: how often they ran. Whoever holds a copy of the pointer has not been destroyed.
+/// What the tasks of a test share: how often they ran. The pointer's use count shows how many of them are alive.
 struct Probe {
   std::atomic<int> runs{0};
 };
@@ -27,7 +27,7 @@ enum class State {
   expired,           // the only thread has left
   idle,              // a thread rests
   busy,              // the only thread is busy
-  busy_at_chunk_end  // the same, and the next task needs another chunk of slots
+  busy_at_chunk_end  // the same, and the next task needs another chunk of closures
 };
 
 inline constexpr std::array kStates{State::no_thread, State::expired, State::idle, State::busy,
@@ -44,7 +44,7 @@ inline const char* name_of(State state) {
     case State::busy:
       return "the only thread is busy";
     case State::busy_at_chunk_end:
-      return "the only thread is busy, and the slots are full";
+      return "the only thread is busy, and the last chunk is full";
   }
   return "";
 }
@@ -76,7 +76,7 @@ class QueueInState {
   QueueInState(const QueueInState&) = delete;
   QueueInState& operator=(const QueueInState&) = delete;
 
-  /// Lets the busy thread go on.
+  /// Lets the busy thread continue.
   void open() { gate_.open(); }
 
   /// Whether a call that threw has changed anything: what is wrong, or "".
@@ -98,7 +98,7 @@ class QueueInState {
     return probe->runs == 0 ? "" : "the task ran";
   }
 
-  /// For sweep(): unchanged if it threw, or else the task ran once; and the queue goes on working.
+  /// For sweep(): unchanged if it threw, or else the task ran once; and the queue still works.
   std::string check(bool threw) {
     std::string complaint = threw ? changed() : "";
     open();

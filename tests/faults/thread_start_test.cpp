@@ -179,14 +179,14 @@ TEST_CASE("a continuation whose queue has no thread left runs although the first
   toto::TaskQueue queue(1, 0ms);
   auto handle = queue.yield_task(&Sleeper::sleep);
   REQUIRE(eventually([&] { return queue.stats().suspended == 1 && queue.stats().threads == 0; }));
-  // The thread of the timers lives already: the next one that is started is the queue's.
+  // The timer thread is running already: the next one that is started is the queue's.
   const ThreadStarts starts(&ThreadStarts::the_first);
   REQUIRE(eventually([&] { return starts.refused() == 1 || handle.ready(); }));
   REQUIRE(handle.wait_for(kPatience));
   REQUIRE(handle.get() == 1);
 }
 
-TEST_CASE("a coroutine may be destroyed while the worker of another queue has adopted its continuation",
+TEST_CASE("a coroutine may be destroyed while its continuation waits for a thread that cannot be started",
           "[task_queue][await][faults][S5][G9]") {
   const auto call = [](toto::TaskQueue& away, std::atomic<bool>& after) -> Owned {
     try {
@@ -199,19 +199,19 @@ TEST_CASE("a coroutine may be destroyed while the worker of another queue has ad
   std::atomic<std::size_t> refused{0};
   toto::TaskQueue home(1, 0ms);
   toto::TaskQueue away;
-  toto::TaskQueue adopting;
+  toto::TaskQueue other;
   Owned coroutine;
   HeldWorker worker(away);
   REQUIRE(worker.held());
   home.add_task([&] { coroutine = call(away, resumed); });
   REQUIRE(eventually([&] { return home.stats().completed == 1 && home.stats().threads == 0; }));
-  adopting.add_task([&] {
+  other.add_task([&] {
     const ThreadStarts starts(&ThreadStarts::always);
     away.cancel_queued();
     coroutine.destroy();
     refused = starts.refused();
   });
-  adopting.wait_idle();
+  other.wait_idle();
   worker.release();
   CHECK(refused >= 1);
   CHECK_FALSE(resumed);
@@ -278,7 +278,7 @@ TEST_CASE("a call that waits behind one whose thread cannot be started is not st
   });
   const ThreadStarts starts(&FailsLate::refuse, &late);
   go.open();
-  // It may return now, or only when the start it relies on is decided: give it time to do the former.
+  // It may return now, or only when the outcome of the start it relies on is known: give it time for the former.
   eventually([&] { return second_returned.load(); }, 200ms);
   late.answer.open();
   callers.join();

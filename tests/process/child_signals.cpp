@@ -62,7 +62,7 @@ int main() {
                  .get() == SIGTERM,
          "but of a queue whose thread a thread of that one has started");
 
-  // The thread of the timers is started by one that blocks signals, and starts a thread of a queue.
+  // The timer thread is started by one that blocks signals, and starts a thread of a queue.
   std::promise<int> of_timer;
   auto timer =
       blocking.yield_task([&] { return queue.add_task_after(1ms, [&] { of_timer.set_value(end_of_child()); }); }).get();

@@ -15,7 +15,7 @@
 
 namespace {
 
-/// A coroutine that nobody awaits and that lets its exceptions out.
+/// A coroutine that no one awaits and that lets its exceptions out.
 struct Detached {
   struct promise_type {
     static Detached get_return_object() noexcept { return {}; }

@@ -31,7 +31,7 @@ namespace {
   }
 }
 
-/// A drain that waits for the thread that called exit would take for ever.
+/// A drain that waits for the thread that called exit would take forever.
 void wait_for_ever_at_exit() {
   toto::TaskQueue::set_exit_limit(toto::Duration::never());
 }
@@ -88,8 +88,8 @@ int from_a_resumed_coroutine_task(Evidence&) {
 }
 
 int from_a_coroutine_on_another_queue(Evidence&) {
-  // Nobody can tell that this is the coroutine which the other queue still waits for: that takes as long as it is
-  // given.
+  // The library cannot know that this is the coroutine which the other queue still waits for: that takes as long as it
+  // is given.
   toto::TaskQueue::set_exit_limit(100ms);
   struct Coroutine {
     static toto::Task<> leave() {
@@ -122,7 +122,7 @@ int from_a_task_of_a_local_queue(Evidence& evidence) {
   });
   toto::TaskQueue local;
   local.add_task([] { std::exit(7); });
-  local.wait_idle();  // for ever: it is never idle again
+  local.wait_idle();  // forever: it is never idle again
   sleep_for_ever();
 }
 
@@ -158,7 +158,7 @@ int from_a_task_that_another_one_waits_for(Evidence&) {
 }
 
 int from_the_thread_of_the_timers(Evidence&) {
-  // A coroutine whose loop is gone goes on on the thread that watches the clock.
+  // A coroutine whose loop is gone continues on the timer thread.
   {
     toto::EventLoop loop;
     struct Coroutine {

@@ -3,7 +3,7 @@
 // covers: [R1]
 // only: posix
 //
-// A task forks. The child may leave with _exit or exec, or go on; the parent is unharmed.
+// A task forks. The child may leave with _exit or exec, or continue; the parent is unharmed.
 
 #include <unistd.h>
 
@@ -22,7 +22,7 @@ using namespace toto_tests;
 
 namespace {
 
-/// In a task of `queue`: forks, runs `body` in the child, and gives how the child ended; see wait_for_child.
+/// In a task of `queue`: forks, runs `body` in the child, and returns how the child ended; see wait_for_child.
 template <class Body>
 int fork_in_task(toto::TaskQueue& queue, Body body) {
   return queue.yield_task([&] { return toto_tests::fork_and_wait(body); }).get();

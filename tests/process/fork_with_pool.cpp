@@ -4,7 +4,7 @@
 // only: posix
 //
 // A process forks while threads of it hold and await instances of a pool. The child has what the forking thread had:
-// what others hold stays leased there, nobody of them waits, and the pool goes on with the rest.
+// what others hold stays leased there, none of them waits, and the pool continues with the rest.
 
 #include <unistd.h>
 

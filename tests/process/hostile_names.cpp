@@ -52,7 +52,7 @@ struct Twice {
 struct Fail {
   Value operator()() const { throw Failure(); }
 };
-/// Small and trivially copyable: lives in a slot of the queue.
+/// Small and trivially copyable: stored in the queue itself.
 struct Count {
   std::atomic<int>* count;
   void operator()() const { ++*count; }
@@ -138,7 +138,7 @@ class Range {
   std::vector<T> elements_;
 };
 
-/// Gives a Value; with a free operator, a member operator, or neither.
+/// Returns a Value; with a free operator, a member operator, or neither.
 struct Ready {
   bool await_ready() const noexcept { return true; }
   void await_suspend(std::coroutine_handle<>) const noexcept {}

@@ -30,7 +30,7 @@ struct Fail {
   Value operator()() const { throw Failure(); }
 };
 
-/// With an executor, a slot for cancellation and an allocator of its own.
+/// With its own executor, cancellation slot and allocator.
 struct Handler {
   using executor_type = asio::io_context::executor_type;
   using cancellation_slot_type = asio::cancellation_slot;

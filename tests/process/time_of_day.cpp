@@ -3,8 +3,8 @@
 // covers: [B15]
 // only: posix
 //
-// The time of day jumps by an hour, back and forth, whenever somebody asks for it. Nobody in the library does, and its
-// threads, sleepers, limits and timers keep their time.
+// The time of day jumps by an hour, back and forth, whenever it is read. The library never reads it, and its threads,
+// sleepers, limits and timers keep their time.
 
 #include <cstdio>
 

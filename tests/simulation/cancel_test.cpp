@@ -27,7 +27,7 @@ struct Tried {
     capture = captured;
     return [this, captured = std::move(captured)] { ++ran; };
   }
-  /// It is over: it ran or was cancelled, and its handle tells which. True: it was cancelled.
+  /// It has ended: it ran or was cancelled, and its handle shows which. True: it was cancelled.
   bool cancelled(SimHandle<void> handle) const {
     require(handle.ready(), "its handle is completed");
     require(capture.expired(), "its capture is gone");
@@ -182,7 +182,7 @@ TEST_CASE("cancel_queued gives room to an adder that waits for it", "[simulation
       SimThread adder("adder", [&] { queue.add_task([&ran] { ++ran; }); });
       cancelled = queue.cancel_queued();
       if (cancelled == 1) {
-        adder.join();  // the worker is held: only the room that was made lets it go on
+        adder.join();  // the worker is held: only the room that was made lets it continue
       }
       gate.open();
       if (cancelled != 1) {

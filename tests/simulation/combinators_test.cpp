@@ -435,7 +435,7 @@ TEST_CASE("a race that is won elsewhere takes the losers out of the coroutine's 
         auto winner = other.yield_task([&won] { won.wait(); });
         auto holder = queue.yield_task([&] {
           won.open();
-          other.wait_idle();  // the winner has told
+          other.wait_idle();  // the winner has notified
         });
         auto loser = queue.yield_task([&ran, capture = Counted(living)] { ++ran; });
         const auto any = co_await toto::when_any(winner, holder, loser);

@@ -20,7 +20,7 @@ namespace {
 
 using SimThread = SimRuntime::Thread;
 
-/// What came of a task whose result was awaited.
+/// The outcome of a task whose result was awaited.
 enum class Came { not_yet, result, cancelled, timed_out };
 
 toto::Task<> await_with_limit(SimHandle<int> handle, toto::Duration limit, Came& came, Tally& resumed) {
@@ -486,7 +486,7 @@ TEST_CASE("a coroutine destroyed while its call is queued takes it out; while it
 }
 
 TEST_CASE("a coroutine destroyed while its loop ends takes back what has become of its call", "[simulation][G8][G9]") {
-  // There is nobody who could resume it.
+  // No thread is left that could resume it.
   explore("call against destruction and the loop's end", {}, [](Simulation& sim) {
     Tally living;
     Tally resumed;

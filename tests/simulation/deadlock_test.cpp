@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of threads that block for each other: of those that could never go on exactly one is told; others are not.
+// Models of threads that wait for each other: of those that could never continue, exactly one gets the error; others do
+// not.
 
 #include <optional>
 #include <utility>

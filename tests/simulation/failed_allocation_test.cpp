@@ -3,7 +3,7 @@
 // Models of a program that is short of memory: any one allocation of the library fails, in any order of the threads.
 // tests/faults lets each fail in turn, on real threads.
 //
-// not: address sanitizer, which has operators of its own, and tells of memory that is not returned as it was taken
+// not: address sanitizer, which has its own operators, and reports memory that is not released as it was allocated
 
 #include <cstddef>
 #include <cstdlib>

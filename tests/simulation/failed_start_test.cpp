@@ -152,7 +152,8 @@ TEST_CASE("an adder that waits for the first thread is told when the queue close
 
 TEST_CASE("a coroutine whose queue gets no thread for long goes on as soon as there is one",
           "[simulation][H2][S5][S6]") {
-  // Started: the queue's thread, which leaves at once, and the timers'. The next ten starts fail; nobody else comes by.
+  // Started: the queue's thread, which leaves at once, and the timers'. The next ten starts fail; no other thread
+  // comes.
   explore("no thread for a continuation, for long", {.start_faults = {.after = 2, .until = 13}}, [](Simulation& sim) {
     SimQueue queue(1, toto::Duration());
     const auto checks = watch(sim, queue);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of what a queue tells about itself: its watchdog, its observer.
+// Models of what a queue reports about itself: its watchdog, its observer.
 
 #include <chrono>
 #include <cstddef>
@@ -215,7 +215,7 @@ TEST_CASE("the watchdog does not take tasks that were cancelled for one that wai
     {
       SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .observer = &starving, .watchdog = 1s});
       queue.add_task([&gate] { gate.wait(); });
-      for (int i = 0; i < 5; ++i) {  // one is always queued, and none for long
+      for (int i = 0; i < 5; ++i) {  // one is always queued, but none for long
         auto handle = queue.yield_task([] {});
         sim.sleep_for(700ms);
         queue.add_task([] {});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of tasks that a worker runs, and of hops that it makes, without queueing them, because they would be next anyway
-// (I11); and of what looks like it, and has to be queued. Nobody can tell them apart, whatever others do meanwhile.
+// Models of tasks that a worker runs, and of hops that it makes, without queueing them, because they would be next
+// anyway (I11); and of cases that look like it, but must be queued. No one can tell them apart, whatever others do
+// meanwhile.
 
 #include <coroutine>
 #include <cstddef>
@@ -54,7 +55,7 @@ struct ResumedInTheMiddle {
 
   static bool await_ready() noexcept { return false; }
   void await_suspend(std::coroutine_handle<> coroutine) {
-    After then = after;  // *this may be gone when the coroutine has gone on
+    After then = after;  // *this may be gone once the coroutine has continued
     coroutine.resume();
     then();
   }
@@ -81,8 +82,8 @@ toto::Task<> hop_then_hop_and_open(SimQueue& queue, Tally& hopped, After after, 
   gate.open();
 }
 
-/// The coroutine that `begin(queue, steps, after, gate)` gives is resumed in the middle of an awaitable of the user's,
-/// which then waits for what the coroutine's next step does: the other worker has to do it.
+/// The coroutine that `begin(queue, steps, after, gate)` returns is resumed in the middle of a user's awaitable, which
+/// then waits for what the coroutine's next step does: the other worker has to do it.
 template <class Begin>
 void wait_in_the_middle_for_the_next_step(Simulation& sim, Begin begin) {
   Tally steps;

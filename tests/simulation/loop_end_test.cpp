@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Models of the end of a loop whose coroutines come and go, of a loop that is destroyed while it runs, and of the end
-// of a program's own executor while the thread of the timers is in its post().
+// of a user's own executor while the timer thread is in its post().
 
 #include <coroutine>
 #include <exception>
@@ -19,7 +19,7 @@ namespace {
 
 using SimResumption = toto::BasicResumption<SimRuntime>;
 
-/// A program's own executor: unlocks, and only then has done with itself, like Asio's.
+/// A user's own executor: uses its own memory for the last time after unlocking, like Asio's.
 class SimExecutor {
  public:
   ~SimExecutor() { require(inside_ == 0, "nobody is in post() of an executor that is destroyed"); }
@@ -53,7 +53,7 @@ class SimExecutor {
   int inside_ = 0;
 };
 
-/// A coroutine that belongs to nobody.
+/// A coroutine without an owner.
 struct Fire {
   struct promise_type {
     static Fire get_return_object() noexcept { return {}; }
@@ -73,7 +73,7 @@ struct Owned {
   std::coroutine_handle<> coroutine;
 };
 
-/// A coroutine that has lost its loop may still be on the thread of the timers.
+/// A coroutine that has lost its loop may still be on the timer thread.
 void wait_for_the_end_of_all(Simulation& sim, const Tally& living) {
   while (living != 0) {
     sim.sleep_for(1ms);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of what else happens to a pool's instances while others want them: they retire, they turn out to be no good
-// when they go out or come back, and the time of somebody who waits is up.
+// Models of what else happens to a pool's instances while others wait for them: they retire, they turn out to be bad
+// when they go out or come back, and a waiter's time is up.
 //
 // One deviation only where a model has three threads of its own: the threads of the pool's queue and of the clock come
 // on top. Strict time only where a thread waits in a loop for the others, or for the clock, to come that far: each of

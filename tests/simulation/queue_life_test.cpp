@@ -314,7 +314,7 @@ TEST_CASE("no thread is started while a worker is on its way, though another one
             queue.wait_idle();
             const auto checks =
                 sim.on_step([&] { sim.check(queue.stats().threads == 2, "two threads are enough for two tasks"); });
-            queue.add_task([&] { gate.wait(); });  // may be taken by the one who was not woken for it
+            queue.add_task([&] { gate.wait(); });  // may be taken by the one that was not woken for it
             queue.add_task([] {});
             gate.open();
             queue.wait_idle();
@@ -604,7 +604,7 @@ TEST_CASE("a task that adds itself again and again lets the queue end", "[simula
       const auto checks = watch(sim, queue);
       std::function<void()> again = [&] {
         ++rounds;
-        SimRuntime::relax();  // or else one who is never interrupted goes on for ever
+        SimRuntime::relax();  // otherwise a thread that is never interrupted loops forever
         try {
           queue.add_task(again);
         } catch (const toto::QueueClosed&) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of who gets room under the bound of a queue: those who stand in line, in order; and Overflow::discard_oldest,
-// which makes room for itself while others stand in line, or have booked all there is.
+// Models of who gets room under the bound of a queue: those who wait in line, in order; and Overflow::discard_oldest,
+// which makes room for itself while others wait in line, or have booked all there is.
 
 #include <string>
 #include <utility>
@@ -14,7 +14,7 @@ using toto::Overflow;
 
 namespace {
 
-/// A queue of one thread and of room for one task, whose thread is busy until it is let go.
+/// A queue with one thread and room for one task, whose thread is busy until it is released.
 struct BusyQueue {
   SimGate begun;
   SimGate let_go;
@@ -29,7 +29,7 @@ struct BusyQueue {
   }
 };
 
-/// Waits for room, notes that it has got some, and gives it back.
+/// Waits for room, notes that it has got some, and releases it.
 toto::Task<> note_admission(SimQueue& queue, std::string& order, char note) {
   const auto room = co_await queue.admission();
   order += note;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Models of threads that look for a while before they sleep, as they do where there are several processors: a worker's
-// last look, as the one who is on the way, and a woken one that leaves tasks to those who are at them. The other models
-// do without, as each look is a step.
+// Models of threads that spin for a while before they sleep, as they do on several processors: a worker's last look, as
+// the worker on the way, and a woken one that leaves tasks to those that are running them. The other models do not
+// spin, because each look is a step.
 
 #include <string>
 
@@ -18,7 +18,7 @@ struct SpinningRuntime : SimRuntime {
 };
 using SpinningQueue = toto::BasicTaskQueue<SpinningRuntime>;
 
-/// Whoever looks may be overtaken at each look.
+/// A spinning thread may be overtaken at each look.
 constexpr Exploration kLooks{.deviations = 1, .spurious_wakeups = 0, .random_schedules = 2'000, .eager = false};
 
 }  // namespace

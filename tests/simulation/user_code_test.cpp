@@ -85,7 +85,7 @@ class Graveyard {
   std::vector<Grave> graves_;
 };
 
-/// A coroutine that nobody waits for; its frame goes to the graveyard.
+/// A coroutine that no one waits for; its frame goes to the graveyard.
 struct Buried {
   struct promise_type {
     Buried get_return_object() noexcept { return {}; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Several children that end at the same time on several threads: what the winner has written is there for who goes on.
+// Several children that end at the same time on several threads: what the winner has written is visible to the
+// coroutine that continues.
 
 #include <array>
 #include <toto/tasks.hpp>

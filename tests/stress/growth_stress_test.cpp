@@ -51,7 +51,7 @@ class Growth {
     return !eventually([this] { return thread_count() <= threads_; }, 2s);
   }
   bool of_files() const { return open_files() > files_; }
-  /// A stack that was not given back is 8 MB of address space.
+  /// A stack that was not released is 8 MB of address space.
   std::size_t of_address_space() const { return more(memory().address_space, memory_.address_space); }
   std::size_t of_memory() const { return more(memory().resident, memory_.resident); }
 
@@ -180,7 +180,7 @@ TEST_CASE("threads that only add leave no memory behind when they end", "[task_q
     for (int i = 0; i < count; ++i) {
       std::thread([&queue] {
         for (int task = 0; task < 40; ++task) {
-          // Too large for a slot: a block that this thread gets and the worker frees.
+          // Too large for a closure: a block that this thread allocates and the worker frees.
           queue.add_task([bytes = std::array<char, 64>()] { static_cast<void>(bytes); });
         }
       }).join();

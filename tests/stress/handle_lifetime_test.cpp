@@ -65,7 +65,7 @@ struct Work {
   }
 };
 
-/// Goes on after its await, by a result or a failure, and counts that.
+/// Continues after its await, with a result or a failure, and counts that.
 template <class Awaitable>
 Owned count_after(Awaitable awaitable, std::atomic<int>& resumed) {
   try {

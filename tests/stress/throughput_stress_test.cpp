@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Many tasks through few threads: each runs exactly once, nobody exceeds the limit, and every thread goes away.
+// Many tasks through few threads: each runs exactly once, the limit is never exceeded, and every thread ends.
 
 #include <toto/tasks.hpp>
 

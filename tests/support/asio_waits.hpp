@@ -133,8 +133,8 @@ void callbacks() {
   expect(toto::async_get(queue.yield_task([] { return 3; }), net::use_future).get() == 3, "a future");
 }
 
-/// What the handler of a task is told that was cancelled with that type: while it waits in the queue, or while it runs
-/// and looks at its token.
+/// What the handler gets if its task is cancelled with that type: while it waits in the queue, or while it runs and
+/// looks at its token.
 std::string cancelled_with(net::cancellation_type type, bool running) {
   net::io_context io;
   Gate gate;
@@ -324,7 +324,7 @@ void races() {
                                      std::to_string(rounds * 8) + " were called");
 }
 
-/// A context of the program's own, whose executor takes a mutex of the program's.
+/// A user's own context, whose executor locks a mutex of the user's.
 class OwnContext : public net::execution_context {
  public:
   class Executor {
@@ -381,7 +381,8 @@ void own_contexts() {
   expect(called == 2, "no lock is held while an executor is given a handler");
 }
 
-/// What main() has made Asio make ends before these, in the reverse order: the gate opens, the queue waits for its tasks.
+/// What main() has made Asio make ends before these, in the reverse order: the gate opens, the queue waits for its
+/// tasks.
 toto::TaskQueue older_than_asio;
 struct OpensAtExit {
   Gate gate;
@@ -441,7 +442,7 @@ void adapters() {
 #endif
 }
 
-/// Several threads run the context; each session is a strand of its own.
+/// Several threads run the context; each session has its own strand.
 net::awaitable<void> session(toto::TaskQueue& queue, int rounds, std::atomic<int>& total) {
   for (int i = 0; i < rounds; ++i) {
     total += co_await toto::async_get(queue.yield_task([] { return 1; }), net::use_awaitable);

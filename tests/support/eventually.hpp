@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Waiting for something that nobody announces, such as the end of a thread in the system's list.
+// Waiting for something that is not announced, such as the end of a thread in the system's list.
 
 #ifndef TOTO_TESTS_SUPPORT_EVENTUALLY_HPP
 #define TOTO_TESTS_SUPPORT_EVENTUALLY_HPP

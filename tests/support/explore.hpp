@@ -63,7 +63,7 @@ void require(bool condition, const Text& text) {
   toto::testing::require(condition, text);
 }
 
-/// A number that user code counts with.
+/// A number with which user code counts.
 class Tally {
  public:
   Tally(int value = 0) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor)
@@ -92,7 +92,7 @@ class Counted {
   Tally* living_;
 };
 
-/// Adds a task, unless there is no thread to be had for it. Whether it was accepted.
+/// Adds a task, unless no thread can be started for it. Returns whether it was accepted.
 template <class Function>
 bool add_if_possible(SimQueue& queue, Function function) {
   try {
@@ -103,7 +103,7 @@ bool add_if_possible(SimQueue& queue, Function function) {
   }
 }
 
-/// One gate that simulated threads wait at until somebody opens it.
+/// A gate at which simulated threads wait until one opens it.
 class SimGate {
  public:
   void open() {
@@ -225,7 +225,7 @@ inline void explore(std::string_view name, Exploration how, const std::function<
 }
 
 /// Checks after each operation, whenever no lock is held, that a queue's counts agree, that its bounds hold, and that
-/// somebody is coming for what is queued (I2).
+/// a worker is coming for what is queued (I2).
 template <class Runtime>
 auto watch(Simulation& simulation, const toto::BasicTaskQueue<Runtime>& queue) {
   return simulation.on_step([&simulation, &queue, before = toto::QueueStats(), then = toto::Duration()]() mutable {

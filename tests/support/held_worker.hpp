@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Keeps workers of a queue busy, so that a test decides when the tasks behind begin.
+// Keeps workers of a queue busy, so that a test decides when later tasks begin.
 
 #ifndef TOTO_TESTS_SUPPORT_HELD_WORKER_HPP
 #define TOTO_TESTS_SUPPORT_HELD_WORKER_HPP

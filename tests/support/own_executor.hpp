@@ -54,8 +54,8 @@ class MessageThread {
   std::thread thread_;
 };
 
-/// Has run what it is given, on a thread of its own, before post() returns. Nothing in the standard forbids that, and
-/// whoever posts must not touch what the coroutine takes with it when it ends.
+/// Has run what was posted, on its own thread, before post() returns. Nothing in the standard forbids that, and the
+/// caller of post() must not touch what the coroutine takes with it when it ends.
 struct PromptExecutor {
   void post(toto::Resumption resumption) noexcept { std::thread(std::move(resumption)).join(); }
 };

@@ -77,7 +77,7 @@ inline Memory memory() {
   return {size * page, resident * page};
 }
 
-/// Bytes that the allocator has given out and not got back. 0 where it does not tell.
+/// Bytes that are allocated and not yet freed. 0 where the allocator does not report it.
 inline std::size_t heap_in_use() {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
   const auto heap = mallinfo2();
@@ -90,7 +90,7 @@ inline std::size_t heap_in_use() {
 /// What all threads of this process together have used so far.
 struct Usage {
   std::chrono::microseconds processor;
-  long sleeps;  // how often a thread went to sleep of its own accord
+  long sleeps;  // how often a thread went to sleep voluntarily
 };
 inline Usage usage() {
   rusage now{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the sanitizers of an instrumented test do unless ASAN_OPTIONS and the like say otherwise. The runtimes call
-// these functions, by name, if a program has them; in any other build nobody does.
+// these functions, by name, if a program has them; in any other build they are not called.
 
 extern "C" {
 

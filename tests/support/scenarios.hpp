@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Programs that end in unusual ways, several in one test: each scenario runs in a child process of its own, forked
+// Programs that end in unusual ways, several in one test: each scenario runs in its own child process, forked
 // before anything else happens, and the parent looks at how it ended, how long that took, and what it left in shared
 // memory. For tests/process; POSIX only.
 
@@ -52,7 +52,7 @@ struct Scenario {
   int expected_end = 0;
   /// Looks at what the child has left: what is wrong, or "".
   std::string (*check)(const Evidence&) = [](const Evidence&) { return std::string(); };
-  /// The child has to be over by then; much less than any limit of the library's own would take.
+  /// The child must have ended by then; much shorter than any of the library's own limits.
   std::chrono::seconds limit{5};
 };
 
@@ -78,7 +78,7 @@ inline int wait_for_child(pid_t child, std::chrono::steady_clock::duration limit
   }
 }
 
-/// Forks, runs `body` in the child, and gives how the child ended; see wait_for_child. A body that returns is 99.
+/// Forks, runs `body` in the child, and returns how the child ended; see wait_for_child. A body that returns is 99.
 template <class Body>
 int fork_and_wait(Body body) {
   std::fflush(nullptr);

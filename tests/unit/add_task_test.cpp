@@ -458,7 +458,7 @@ TEST_CASE("large and over-aligned captures work", "[task_queue][E9]") {
   REQUIRE(sum == 7U << 20);
 }
 
-TEST_CASE("captures of every size around the limit of a slot arrive unchanged", "[task_queue][E9]") {
+TEST_CASE("captures of every size around the limit of a closure arrive unchanged", "[task_queue][E9]") {
   TaskQueue queue;
   int right = 0;
   const auto check = [&]<std::size_t... Sizes>(std::index_sequence<Sizes...>) {

@@ -22,7 +22,7 @@ using namespace toto_tests;
 
 namespace {
 
-/// Awaits one handle and says what came of it.
+/// Awaits one handle and records the outcome.
 struct Outcome {
   Gate over;
   int value = 0;

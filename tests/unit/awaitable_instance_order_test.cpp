@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Has no lock of its own, and notices two calls at a time.
+/// Has no lock, and notices two calls at the same time.
 class Unlocked {
  public:
   int enter_and_leave() {

@@ -45,7 +45,7 @@ class Number {
   int value_;
 };
 
-/// Tells where and whether it was destroyed.
+/// Records whether and where it was destroyed.
 class Witness {
  public:
   explicit Witness(Lifetimes& lifetimes) : counted_(lifetimes) {}

@@ -92,7 +92,7 @@ TEST_CASE("a queued coroutine task, and one that takes a token, are cancelled li
 }
 
 TEST_CASE("any queued task can be cancelled: the first, one in the middle, the last, all", "[cancel][K1]") {
-  constexpr std::size_t kTasks = 200;  // several chunks of slots
+  constexpr std::size_t kTasks = 200;
   toto::TaskQueue queue;
   HeldWorker worker(queue);
   REQUIRE(worker.held());

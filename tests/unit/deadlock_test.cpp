@@ -29,8 +29,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Runs `body` as a task of `queue`; gives what it threw as a DeadlockError, or "". If it hangs: "it hangs", after
-/// helping it out.
+/// Runs `body` as a task of `queue`; returns the text of the DeadlockError it threw, or "". If it hangs: "it hangs",
+/// after calling help().
 template <class Body>
 std::string deadlock_of(toto::TaskQueue& queue, Body body) {
   auto handle = queue.yield_task([body = std::move(body)]() mutable {
@@ -76,7 +76,7 @@ Told told(Wait wait) {
   return {words, std::chrono::steady_clock::now() - begin};
 }
 
-/// Waits for both, after `help()` if they hang; what the only one was told that was told something, within a second.
+/// Waits for both, after `help()` if they hang. Returns the text of the only DeadlockError, if it came within a second.
 template <class Help>
 std::string the_one_told(toto::TaskHandle<Told>& one, toto::TaskHandle<Told>& other, Help help) {
   const bool over = one.wait_for(kPatience / 4) && other.wait_for(kPatience / 4);
@@ -95,7 +95,7 @@ std::string the_one_told(toto::TaskHandle<Told>& one, toto::TaskHandle<Told>& ot
   return only.after < 1s ? only.words : "too late: " + only.words;
 }
 
-/// Runs `body` on a thread of the program's own; if it does not end, after `help()`.
+/// Runs `body` on a thread of the program; if it does not end, calls `help()`.
 template <class Body, class Help>
 std::string on_own_thread(Body body, Help help) {
   std::string words;
@@ -318,7 +318,7 @@ TEST_CASE("two queues whose only workers wait for each other: one of the waits i
   REQUIRE(begun.wait_for(2));
   both.open();
   const int sum = one.get() + other.get();
-  REQUIRE(told == 1);  // the one that is refused ends, and lets the other go on
+  REQUIRE(told == 1);  // the one that is refused ends, and lets the other continue
   REQUIRE(sum == 3);
   CHECK_THAT(words, contains("of queue 'first' w"));
   CHECK_THAT(words, contains("for a task of queue 'second'"));

@@ -115,7 +115,7 @@ TEST_CASE("stop before run makes that run return at once, and only that one", "[
 TEST_CASE("stop before run_sync makes that throw, and only that one", "[event_loop]") {
   toto::EventLoop loop;
   loop.stop();
-  loop.stop();  // is one request all the same
+  loop.stop();  // still counts as one request
   int begun = 0;
   const auto coroutine = [&]() -> toto::Task<int> {
     ++begun;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Group F: what becomes of exceptions, and that they never cost a worker or a task.
+// Group F: where exceptions go, and that they never cost a worker or a task.
 
 #include <toto/tasks.hpp>
 
@@ -276,7 +276,7 @@ TEST_CASE("an error hook is any callable, also one that can only be moved, and n
     queue.on_error(function);
     fail();
     REQUIRE(stored == way + 1);
-    const long owners = [&] {  // of what a hook has captured, after it was taken away
+    const long owners = [&] {  // of what a hook has captured, after it was removed
       const auto captured = std::make_shared<int>();
       queue.on_error([captured](auto&&...) {});
       switch (way) {
@@ -521,7 +521,7 @@ TEST_CASE("a forced unwinding passes through a task without losing others", "[ta
             stats.completed + stats.failed + stats.cancelled + stats.queued + stats.running + stats.suspended);
     REQUIRE(stats.completed == 6);
     REQUIRE(stats.threads == 1);
-    REQUIRE(eventually([&] { return queue.stats().threads_started == 2; }));  // booked by who starts it
+    REQUIRE(eventually([&] { return queue.stats().threads_started == 2; }));  // counted by the thread that starts it
     REQUIRE(queue.size() == 1);
     REQUIRE(queue.yield_task([] { return 1; }).get() == 1);
   }

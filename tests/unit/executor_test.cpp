@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Executors: a program's own, references to them, current_executor(), and hopping onto a queue with schedule().
+// Executors: a user's own, references to them, current_executor(), and hopping onto a queue with schedule().
 
 #include <toto/tasks.hpp>
 
@@ -86,7 +86,7 @@ TEST_CASE("no lock is held while a program's own executor is given something: it
     co_await std::move(handle).resume_on(executor);
     for (int i = 0; i < 10; ++i) {
       co_await toto::sleep_for(std::chrono::milliseconds(1));
-      co_await toto::sleep_for(std::chrono::milliseconds(0));  // while the timers' thread is still in post()
+      co_await toto::sleep_for(std::chrono::milliseconds(0));  // while the timer thread is still in post()
       co_await tasks.call([] {});
     }
     done.open();
@@ -152,7 +152,7 @@ TEST_CASE("a sleeping coroutine that is destroyed leaves its executor, and the o
       ++counted;
     }(std::move(handle).resume_on(ref), count));
   }
-  manual.run_all();  // now they sleep, unless the timers' thread was quick
+  manual.run_all();  // now they sleep, unless the timer thread was quick
   sleepers[1].destroy();
   const int before = woken[1];
   CHECK(eventually([&] {

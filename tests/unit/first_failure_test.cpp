@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A first failure, and a race that is won, take out what is queued, also where the queue that is to do so is busy: it
-// does that before anything else.
+// A first failure, or the winner of a race, cancels what is queued, even if the queue that must do so is busy: it does
+// that before anything else.
 
 #include <toto/tasks.hpp>
 
@@ -27,8 +27,8 @@ constexpr int kRest = 30;
 
 enum class Failing { task, task_of_handles, body, spawned };
 
-/// What is to be cancelled: holds its worker until it is asked to stop. Short: who is not asked shall not hold the
-/// test.
+/// What must be cancelled: holds its worker until it is asked to stop; not for long, so that one that is not asked does
+/// not hold up the test.
 struct Rest {
   std::atomic<int>& ran;
   void operator()(const toto::StopToken& token) const {
@@ -163,7 +163,7 @@ TEST_CASE("after a race a coroutine cancels the losers before they begin on its 
       handles.push_back(queue.yield_task([&] {
         if (++ran == 1) {
           won.open();
-          other.wait_idle();  // the winner has told
+          other.wait_idle();  // the winner has notified
         }
       }));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskHandle as an object: whose task it is, and what becomes of the task when the handle goes. Awaiting is in
+// TaskHandle as an object: which task it has, and what happens to the task when the handle is destroyed. Awaiting is in
 // await_test.cpp, waiting in blocking_wait_test.cpp.
 
 #include <toto/tasks.hpp>
@@ -31,7 +31,7 @@ static_assert(std::is_nothrow_move_assignable_v<toto::TaskHandle<int>>);
 static_assert(std::is_nothrow_default_constructible_v<toto::TaskHandle<>>);
 static_assert(std::is_same_v<toto::TaskHandle<>, toto::TaskHandle<void, toto::StdRuntime>>);
 
-/// What a hook for lost failures was told, and on which thread.
+/// What an error hook was called with, and on which thread.
 struct Unseen {
   struct Report {
     std::string text;
@@ -158,7 +158,7 @@ TEST_CASE("a failure nobody will see goes to on_error in the thread that drops t
     const auto handle = queue.yield_task([] { throw std::runtime_error("lost"); });
     handle.wait();
     queue.wait_idle();
-    CHECK(unseen.reports.values().empty());  // somebody might still look
+    CHECK(unseen.reports.values().empty());  // someone might still look
   }
   const auto reports = unseen.reports.values();
   REQUIRE(reports.size() == 1);

@@ -201,7 +201,7 @@ TEST_CASE("a task longer than the idle timeout is not idleness", "[task_queue][B
 
 namespace {
 
-/// Ends slowly: whoever does not wait for it is sure to be seen.
+/// Ends slowly, so that code which does not wait for it is sure to be caught.
 struct SlowAtThreadExit {
   Gate* begun = nullptr;
   std::atomic<bool>* ended = nullptr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a pool asks about its instances: validate, before one is handed out, and on_return, when it comes back. Whoever
-// takes an instance gets a good one, or is told; whoever waits is served.
+// A pool's hooks: validate, before an instance is handed out, and on_return, when it comes back. Whoever takes an
+// instance gets a good one or an error; whoever waits is served.
 
 #include <atomic>
 #include <functional>
@@ -64,7 +64,7 @@ Task<int> take(InstancePool<Link>& pool) {
   co_return lease->number;
 }
 
-/// Sees to it that exactly the first `bad` of a pool's instances are not good.
+/// Makes exactly the first `bad` of a pool's instances bad.
 void spoil(InstancePool<Link>& pool, std::size_t bad) {
   std::queue<toto::Lease<Link>> all;
   while (auto lease = pool.try_instance()) {

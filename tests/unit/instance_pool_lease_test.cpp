@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// co_await pool.lease(): waiting for an instance without holding a thread, and what becomes of an instance whose
-// coroutine is not there any more.
+// co_await pool.lease(): waiting for an instance without holding a thread, and what happens to an instance whose
+// coroutine is gone.
 
 #include <algorithm>
 #include <atomic>
@@ -194,7 +194,7 @@ TEST_CASE("25,000 coroutines wait on three instances and one thread, and all are
   REQUIRE(eventually([&] { return queue.stats().suspended == static_cast<std::uint64_t>(coroutines); }));
   REQUIRE(queue.stats().running == 0);
   REQUIRE(queue.yield_task([] { return 42; }).get() == 42);  // they hold no thread
-  // On the queue's thread: of coroutines that two threads have served at the same time either may go on first.
+  // On the queue's thread: of coroutines that two threads have served at the same time, either may continue first.
   toto::TaskHandle<std::size_t> still_waiting;
   queue
       .yield_task([&] {

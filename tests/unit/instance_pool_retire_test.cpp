@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Instances that nobody has used for a while are destroyed, down to min_instances; and co_await pool.lease_for(limit).
+// Instances that were not used for a while are destroyed, down to min_instances; and co_await pool.lease_for(limit).
 
 #include <algorithm>
 #include <atomic>

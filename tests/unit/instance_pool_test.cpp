@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// InstancePool on threads: what it is made of, whom it lends its instances to, and what comes back.
+// InstancePool on threads: what it is made from, to whom it lends its instances, and how they come back.
 
 #include "toto/instance_pool.hpp"
 
@@ -600,7 +600,7 @@ TEST_CASE("what a factory throws goes to whoever needed the instance, and the ne
   REQUIRE(pool(&Counter::increment) == 1);
 }
 
-TEST_CASE("a factory that fails leaves nobody waiting for ever", "[instance_pool][Q11][Q21]") {
+TEST_CASE("a factory that fails leaves nobody waiting forever", "[instance_pool][Q11][Q21]") {
   Gate go_on;
   std::atomic<int> calls{0};
   InstancePool pool(

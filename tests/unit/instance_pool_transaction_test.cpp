@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Transactions in a queue: they take an instance before they take a thread, and give it back before their result is
-// there.
+// Transactions on a queue: they take an instance before they take a thread, and return it before their result is ready.
 
 #include <atomic>
 #include <chrono>
@@ -52,7 +51,7 @@ using toto_tests::until_waiting;
 
 namespace {
 
-/// What a queue's on_error was told.
+/// What a queue's on_error was called with.
 class Errors {
  public:
   explicit Errors(TaskQueue& queue) : queue_(queue) {
@@ -82,7 +81,7 @@ class Errors {
   TaskQueue& queue_;
 };
 
-/// Counts its copies that live, and notices if it is destroyed after the instance was given back.
+/// Counts its living copies, and notices if it is destroyed after the instance was returned.
 struct Capture {
   explicit Capture(std::atomic<int>& living) : count(living) { ++count; }
   Capture(const Capture& other) : count(other.count) { ++count; }

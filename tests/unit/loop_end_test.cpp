@@ -447,7 +447,7 @@ TEST_CASE("a coroutine on its way back to a loop that ends is not destroyed in t
 
 namespace {
 
-/// Its post() returns only when it may, long after what it was given may have been run.
+/// Its post() returns only when it may, long after what was posted may have run.
 class SlowToReturn {
  public:
   void post(toto::Resumption resumption) noexcept {

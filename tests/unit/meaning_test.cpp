@@ -23,7 +23,7 @@ using toto::TaskQueue;
 
 namespace {
 
-/// As those of JSON libraries do, it comes from null, and from anything else, and converts to anything.
+/// Like the value types of JSON libraries: it is made from null, or from anything else, and converts to anything.
 class Json {
  public:
   Json() = default;

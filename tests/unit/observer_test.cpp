@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueObserver: what becomes of each task and thread, once and in order.
+// QueueObserver: every event of each task and thread, once and in order.
 
 #include <toto/tasks.hpp>
 
@@ -295,7 +295,7 @@ TEST_CASE("an observer sees a coroutine task suspend, and finish when the corout
   auto tasks = witness.tasks();
   REQUIRE(tasks.size() == 3);
   REQUIRE(tasks.begin()->second == Texts{"queued", "started", "suspended", "completed"});
-  // The second throws before there is a coroutine: it has left its worker by the time it is told so.
+  // The second throws before there is a coroutine: it has left its worker by the time the event is reported.
   Texts second = std::next(tasks.begin())->second;
   REQUIRE(second == Texts{"queued", "started", "failed", "suspended"});
   REQUIRE(tasks.rbegin()->second == Texts{"queued", "started", "suspended", "completed"});

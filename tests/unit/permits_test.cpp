@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The line of permits by itself: a semaphore made of it. What pools do with it is in the tests of InstancePool.
+// The line of permits by itself, as a semaphore. How pools use it is in the tests of InstancePool.
 
 #include "toto/detail/task/permits.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Group W: queues that are shared by name. Named queues live until the process ends, so every test has names of its
-// own.
+// Group W: queues that are shared by name. Named queues live until the process ends, so every test uses
+// its own names.
 
 #include <toto/tasks.hpp>
 
@@ -145,7 +145,7 @@ TEST_CASE("of the queues that threads build for a new name at once one is publis
     REQUIRE(wrong.values().empty());
     TaskQueue& queue = TaskQueue::instance(name);
     REQUIRE(queue.wait_idle_for(kPatience));
-    // The one that was published is as its maker wanted it, and has told only that one's observer.
+    // The one that was published has its maker's options, and has notified only its observer.
     const std::size_t winner = queue.thread_count() - 1;
     for (std::size_t i = 0; i < kThreads; ++i) {
       CAPTURE(i, winner);

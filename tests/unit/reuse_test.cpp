@@ -88,7 +88,7 @@ TEST_CASE("as many tasks as threads really run at once", "[task_queue][C4]") {
 }
 
 TEST_CASE("a task gets a thread although another one has just begun a long task", "[task_queue][C4]") {
-  // Each task is added when the former one runs, then two at once: nobody may rely on a worker that is occupied.
+  // Each task is added while the previous one runs, then two at once: none may rely on a worker that is busy.
   constexpr int kThreads = 6;
   Gate gate;
   Arrivals begun;

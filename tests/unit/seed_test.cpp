@@ -106,7 +106,7 @@ TEST_CASE("seed: yield_task raises the task's exception in the caller", "[seed][
         errors.push_back(error.what());
       }
     }
-    // Gathered: the first failure comes out, after all are over.
+    // Gathered: throws the first failure, after all have ended.
     try {
       co_await toto::when_all(queue.yield_task([] { return 1; }), queue.yield_task(task, 5), queue.yield_task(task, 6));
     } catch (const std::runtime_error& error) {

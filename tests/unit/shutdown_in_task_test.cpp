@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A queue that is closed, waited for or destroyed by its own tasks, hooks and captures, and tasks that go on adding
+// A queue that is closed, waited for or destroyed by its own tasks, hooks and captures, and tasks that keep adding
 // while it ends.
 
 #include <atomic>
@@ -122,7 +122,7 @@ TEST_CASE("a task may destroy its own queue: what is queued runs after it, and n
     if (threads > 1) {
       REQUIRE(runs_at_the_end == 11);  // the other threads ran it all before the destructor returned
     } else {
-      REQUIRE(runs_at_the_end == 0);  // there was nobody else
+      REQUIRE(runs_at_the_end == 0);  // there was no other thread
     }
     REQUIRE(eventually([] { return threads_named("suicidal") == 0; }));
     REQUIRE(last.get() >= 1);  // with three threads it may overtake others between the claim and the count

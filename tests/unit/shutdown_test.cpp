@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How a queue ends when somebody outside ends it: what was accepted runs, every handle is completed, every thread is
+// How a queue ends when code outside it ends it: what was accepted runs, every handle is completed, every thread is
 // joined. A queue that is ended by its own tasks is in shutdown_in_task_test.cpp.
 
 #include <algorithm>
@@ -107,7 +107,7 @@ TEST_CASE("closing with Pending::cancel drops what has not begun and completes i
   });
   REQUIRE(begun.wait());
   std::vector<toto::TaskHandle<>> queued;
-  for (int i = 0; i < 100; ++i) {  // more than a chunk of slots
+  for (int i = 0; i < 100; ++i) {  // more than a chunk of closures
     queued.push_back(queue.yield_task([&, capture = Counted(lifetimes)] { ++runs; }));
     queue.add_task([&, capture = Counted(lifetimes)] { ++runs; });
     queue.add_task([&] { ++runs; });

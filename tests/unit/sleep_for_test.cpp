@@ -307,7 +307,7 @@ TEST_CASE("a coroutine that sleeps on a queue which ends still wakes, elsewhere"
   CHECK(over.wait());
 }
 
-TEST_CASE("a sleep for ever does not overflow, and a loop does not end meanwhile", "[sleep_for]") {
+TEST_CASE("a sleep that never ends does not overflow, and a loop does not end meanwhile", "[sleep_for]") {
   Lifetimes frames;
   bool woken = false;
   {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Time: tasks that come later, waits that end, calls that live in the awaiting frame, and what a queue tells.
+// Time: delayed tasks, waits with a limit, calls that live in the awaiting frame, and what a queue reports.
 
 #include <toto/tasks.hpp>
 
@@ -333,9 +333,9 @@ TEST_CASE("timeout ends the wait with TimedOut: a queued task is cancelled, a ru
     co_return false;
   };
   CHECK(loop.run_sync(wait(std::move(first))));
-  CHECK(words == "toto: not over within 0.005 s, and still going on: a task of queue 'slow'");
+  CHECK(words == "toto: did not end within 0.005 s, and continues: a task of queue 'slow'");
   CHECK(loop.run_sync(wait(std::move(second))));
-  CHECK(words == "toto: not over within 0.005 s, and cancelled before it began: a task of queue 'slow'");
+  CHECK(words == "toto: did not end within 0.005 s, and was cancelled before it began: a task of queue 'slow'");
   CHECK(queue.stats().cancelled == 1);
   CHECK_FALSE(first_ended);
   release.open();
@@ -358,15 +358,17 @@ TEST_CASE("TimedOut tells what a task waited for, and that there was no time", "
     }
   };
   loop.run_sync(wait(pool.await_transaction([](int&) {}, queue), 5ms));
-  CHECK_THAT(words,
-             contains("not over within 0.005 s, and cancelled before it began: a task of queue 'db', which waits "
-                      "for an instance of a pool, held: lease taken at ") &&
-                 contains("timers_test.cpp") && contains(" s ago"));
+  CHECK_THAT(
+      words,
+      contains("did not end within 0.005 s, and was cancelled before it began: a task of queue 'db', which waits "
+               "for an instance of a pool, held: lease taken at ") &&
+          contains("timers_test.cpp") && contains(" s ago"));
   const auto one = queue.limited(1, "one at a time");
   one.add_task([&] { release.wait(); });
   loop.run_sync(wait(one.yield_task([] {}), -1ms));
-  CHECK_THAT(words, contains("not over at once, and cancelled before it began: a task of queue 'db', which waits for "
-                             "its turn in the view 'one at a time'"));
+  CHECK_THAT(words,
+             contains("did not end at once, and was cancelled before it began: a task of queue 'db', which waits for "
+                      "its turn in the view 'one at a time'"));
   release.open();
   const auto lease_for = [&](toto::Duration limit) -> toto::Task<> {
     try {
@@ -376,9 +378,9 @@ TEST_CASE("TimedOut tells what a task waited for, and that there was no time", "
     }
   };
   loop.run_sync(lease_for(500us));
-  CHECK_THAT(words, contains("no instance of the pool came within 500000 ns; held: lease taken at "));
+  CHECK_THAT(words, contains("no instance of the pool was free within 500000 ns; held: lease taken at "));
   loop.run_sync(lease_for(0s));
-  CHECK_THAT(words, contains("no instance of the pool came at once; held: lease taken at "));
+  CHECK_THAT(words, contains("no instance of the pool was free at once; held: lease taken at "));
 }
 
 TEST_CASE("timeout of a task that is over, or ends in time, gives its result", "[time_limit][K11]") {

@@ -36,7 +36,7 @@ using toto::TraceWriter;
 
 namespace {
 
-/// What stands in a trace, by kind.
+/// The contents of a trace, by kind.
 struct Trace {
   struct Slice {
     std::string name;
@@ -181,7 +181,7 @@ struct Twice {
   int operator()(int number) const { return 2 * number; }
 };
 
-/// Runs `body(writer)` and gives what was written.
+/// Runs `body(writer)` and returns what was written.
 template <class Body>
 Trace trace_of(Body body, toto::TraceOptions options = {}) {
   std::ostringstream text;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Ways into a queue: bounds of their own, priorities, deadlines, tokens.
+// Views of a queue: limits, priorities, deadlines, tokens.
 
 #include <toto/tasks.hpp>
 
@@ -103,7 +103,7 @@ TEST_CASE("more urgent tasks begin before less urgent ones, in order inside one 
   CHECK(order == "abcdefgh");
 }
 
-TEST_CASE("with ageing a task of low priority is not overtaken for ever", "[views][N7]") {
+TEST_CASE("with ageing a task of low priority is not overtaken forever", "[views][N7]") {
   TaskQueue queue({.ageing = 1ms});
   std::string order;
   HeldWorker worker(queue);
@@ -130,7 +130,7 @@ TEST_CASE("a task that has to begin by some time is cancelled then, although eve
   } catch (const toto::TaskCancelled& error) {
     words = error.what();
   }
-  CHECK_THAT(words, contains("too late"));
+  CHECK_THAT(words, contains("had not begun in time (start_by)"));
   CHECK(captures.alive() == 0);
   auto cancelled = queue.with({.start_by = 1h}).yield_task([] { return 3; });
   CHECK(cancelled.cancel());

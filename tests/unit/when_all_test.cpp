@@ -50,7 +50,7 @@ toto::Task<int> number(int value) {
   co_return value;
 }
 
-/// Ends the moment it is let.
+/// Ends as soon as it may.
 template <class R>
 toto::Task<R> follow(toto::TaskHandle<R> handle) {
   co_return co_await handle;

@@ -82,7 +82,7 @@ auto number_behind(Gate& gate, int number, bool fails = false) {
   };
 }
 
-/// Somebody else's awaitable, which can be moved.
+/// An awaitable of another library, which can be moved.
 struct Foreign {
   std::unique_ptr<int> value;
   static bool await_ready() noexcept { return true; }
@@ -196,7 +196,7 @@ TEST_CASE("the first to end decides, also by failing", "[when_any][I9]") {
   }
   gates[0].open();
   queue.wait_idle();
-  CHECK(eventually([&] { return unseen == 1; }));  // the other failure, which nobody sees
+  CHECK(eventually([&] { return unseen == 1; }));  // the other failure, which no one observes
 }
 
 TEST_CASE("when_any of nothing is refused at once", "[when_any][I8]") {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// DecisionPoint: which ways there are to go on, given what every simulated thread waits for. What counts as a deviation
-// is decided here, and only here. Read next: scheduler.hpp.
+// DecisionPoint: the options for what happens next, given what every simulated thread waits for. What counts as a
+// deviation is decided here, and only here. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_DECISION_POINT_HPP
 #define TOTO_TESTING_DECISION_POINT_HPP
@@ -29,9 +29,9 @@ struct FaultsLeft {
 
 /// What the running thread is about to do.
 enum class Standing : std::uint8_t {
-  goes_on,  ///< unless it is preempted
-  yields,   ///< goes on only if nobody else can
-  waits,    ///< or has ended
+  goes_on,  ///< continues, unless it is preempted
+  yields,   ///< continues only if no other thread can
+  waits,    ///< cannot continue, or has ended
 };
 
 /// The simulated threads, as a decision sees them.
@@ -49,7 +49,7 @@ struct Situation {
 /// Invariants:
 ///  1. Those that cost nothing come first, the usual one first of all; those from free() on are deviations.
 ///  2. The environment's deviations stand behind the threads'.
-///  3. There is no option if and only if no thread can go on and no timed wait is under way.
+///  3. There is no option if and only if no thread can continue and no timed wait is under way.
 class DecisionPoint {
  public:
   void look(const Situation& situation) {
@@ -104,7 +104,7 @@ class DecisionPoint {
     std::for_each(situation.living.begin(), younger, add);
   }
 
-  // No thread can go on, so time does.
+  // No thread can continue, so time passes.
   void add_earliest(const Situation& situation) {
     TimePoint earliest = (TimePoint::max)();
     for (const ThreadRecord* const thread : situation.living) {

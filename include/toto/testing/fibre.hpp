@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Fibre: a context of execution with a stack of its own, switched to and from without the system. The simulator runs
-// every simulated thread on one. A switch is a few instructions on x86-64 and AArch64, swapcontext elsewhere; it also
-// swaps what a thread knows of its stack (exceptions in flight, trampolines), and tells AddressSanitizer and ThreadSanitizer. Read next: scheduler.hpp.
+// Fibre: a context of execution with its own stack, switched to and from without the system. The simulator runs every
+// simulated thread on one. A switch is a few instructions on x86-64 and AArch64, swapcontext elsewhere; it also swaps
+// what a thread knows of its stack (exceptions in flight, trampolines), and tells AddressSanitizer and ThreadSanitizer.
+// Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_FIBRE_HPP
 #define TOTO_TESTING_FIBRE_HPP
@@ -119,7 +120,7 @@ class Stack {
   std::byte* mapping_ = nullptr;
 };
 
-/// A context of execution: the one this thread of the system is in, or a new one with a stack of its own.
+/// A context of execution: the one this thread of the system is in, or a new one with its own stack.
 ///
 /// Thread safety: One thread at a time; a fibre stays on the thread of the system that first ran it.
 class Fibre {
@@ -144,10 +145,10 @@ class Fibre {
     argument_ = argument;
   }
 
-  /// Leaves this fibre, the running one, for `next`. Returns when somebody switches back.
+  /// Switches from this fibre, the running one, to `next`. Returns when another fibre switches back.
   void switch_to(Fibre& next) noexcept;
 
-  /// Whether `object` is a local variable on this fibre, which has a stack of its own and is running.
+  /// Whether `object` is a local variable on this fibre, which has its own stack and is running.
   bool holds(const void* object) const noexcept;
 
   /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as long
@@ -208,9 +209,9 @@ class FibrePool {
 };
 
 #if !defined(TOTO_DETAIL_UCONTEXT)
-// Pushes where to go on, leaves the stack pointer in *from, takes `to` as the stack pointer, and goes on where that
-// says. All other registers the calling convention lets a function keep are listed as changed, so that the compiler
-// saves them around. The third argument is what a new fibre's enter() finds in the register of its own third one.
+// Pushes the address to return to, stores the stack pointer in *from, loads `to` as the stack pointer, and returns to
+// the address found there. All other callee-saved registers are listed as clobbered, so that the compiler saves them.
+// The third argument stays in its register, where a new fibre's enter() finds it as its own third one.
 TOTO_DETAIL_OPAQUE inline void switch_stack(void** from, void* to, Fibre* next) noexcept {
 #if defined(__x86_64__)
   asm volatile(
@@ -341,7 +342,7 @@ inline void Fibre::leave_for(Fibre& next) noexcept {
 
 inline void Fibre::arrive() noexcept {
 #if defined(TOTO_DETAIL_ASAN)
-  // Also tells where the stack of the thread of the system is, which nothing else does.
+  // Also reports where the stack of the thread of the system is, which nothing else does.
   __sanitizer_finish_switch_fiber(fake_stack_, &came_from_->bottom_, &came_from_->size_);
 #endif
   exceptions_.restore();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Observers: invariants of the scenario that are looked at after every operation. Read next: scheduler.hpp.
+// Observers: invariants of the scenario that are checked after every operation. Read next: scheduler.hpp.
 
 #ifndef TOTO_TESTING_OBSERVERS_HPP
 #define TOTO_TESTING_OBSERVERS_HPP
@@ -26,7 +26,7 @@ class Observers {
   }
   void clear() noexcept { observers_.clear(); }
 
-  /// Throws: what a check throws; then this object is of no use any more.
+  /// Throws: what a check throws; this object must not be used afterwards.
   void look(bool mutex_held) {
     looking_ = true;
     for (const Observer& observer : observers_) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// SimulationOptions: what to simulate. SimulationResult: what came of it. And the strategies by which schedules are
+// SimulationOptions: what to simulate. SimulationResult: the outcome. And the strategies by which schedules are
 // chosen. Read next: simulation.hpp.
 
 #ifndef TOTO_TESTING_OPTIONS_HPP

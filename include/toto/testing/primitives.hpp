@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What SimRuntime's mutexes, parkers and atomics are made of: their state, and the operations on it that the scheduler
-// sees. Outside a simulation there is one thread, nobody to switch to, and a wait that would never end aborts the
+// sees. Outside a simulation there is one thread, no other to switch to, and a wait that would never end aborts the
 // program. Read next: sim_runtime.hpp.
 
 #ifndef TOTO_TESTING_PRIMITIVES_HPP
@@ -34,13 +34,13 @@ namespace toto::inline v0_1::testing::detail {
 class Primitive {
  public:
   constexpr Primitive() noexcept = default;
-  // Volatile, for a compiler may drop a store to an object that is about to die.
+  // Volatile, because a compiler may drop a store to an object that is about to be destroyed.
   ~Primitive() { const_cast<volatile std::uint32_t&>(life_) = kDead; }
   Primitive(const Primitive&) = delete;
   Primitive& operator=(const Primitive&) = delete;
 
  protected:
-  /// Before each use. As far as the memory still tells, a use after the destruction is found.
+  /// Called before each use. Detects a use after destruction, as far as the memory still shows it.
   void check_alive(const char* text) const noexcept {
     if (const_cast<const volatile std::uint32_t&>(life_) != kAlive) [[unlikely]] {
       fail_anywhere(text);
@@ -68,7 +68,7 @@ class Primitive {
   mutable std::uint64_t schedule_ = 0;
 };
 
-/// A mutex that whoever comes first gets: a thread that was waiting, or one that has just come.
+/// A mutex that the first thread to try gets, whether it was waiting or has just arrived.
 class MutexState : public Primitive {
  public:
   constexpr MutexState() noexcept = default;

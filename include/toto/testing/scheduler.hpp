@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Scheduler: runs simulated threads, one at a time, and decides after each operation which one goes on, when virtual
+// Scheduler: runs simulated threads, one at a time, and decides after each operation which one continues, when virtual
 // time passes and what the environment refuses. It finds out what went wrong; the Explorer chooses. Read next:
 // primitives.hpp, sim_runtime.hpp.
 
@@ -29,15 +29,15 @@ namespace toto::inline v0_1::testing::detail {
 
 /// One schedule after the other; one simulation at a time on a thread of the system.
 ///
-/// A decision follows each operation and never precedes it: what a thread does between two operations no other can see,
-/// except in what it does next, so one decision in the gap is enough; and it stands right behind the operation, because
-/// there a thread acts on what it has just read, or uses what it has just published.
+/// A decision follows each operation and never precedes it. No other thread can see what a thread does between two
+/// operations, except through its next operation, so one decision in the gap is enough; and it comes right after the
+/// operation, because there a thread acts on what it has just read, or uses what it has just published.
 ///
 /// Invariants:
 ///  1. Nothing depends on an address, the time of day or anything else that differs between two runs.
-///  2. A thread can go on if its wait is over and no thread that it yields to can.
-///  3. yields_to has no cycle: a thread that yields has just run, so nobody yields to it. Hence if any wait is over,
-///     some thread can go on.
+///  2. A thread can continue if its wait is over and no thread that it yields to can.
+///  3. yields_to has no cycle: a thread that yields has just run, so no thread yields to it. Hence if any wait is over,
+///     some thread can continue.
 ///  4. While quiet_ is not zero there are no decisions and no events, and allocations are the simulator's own.
 ///  5. A schedule that failed stays where it is: nothing on its stacks is destroyed or runs again.
 class Scheduler {
@@ -49,15 +49,15 @@ class Scheduler {
   /// The one that is running a schedule on this thread of the system, or null.
   static Scheduler* current() noexcept { return current_; }
 
-  /// Runs one schedule, in which `body` is the main thread. Returns false if it failed; then this object has to be kept
-  /// for ever.
+  /// Runs one schedule, in which `body` is the main thread. Returns false if it failed; then this object must be kept
+  /// forever.
   bool run(std::unique_ptr<ThreadBody> body);
 
   // Operations. Within run() only, like all that follows up to failure().
 
-  /// An operation is done: records it, looks whether all is well, and lets others go on.
+  /// An operation is done: records it, runs the checks, and lets other threads continue.
   void step(const Event& event) noexcept;
-  /// Returns when the wait is over: true if for no reason. `what` the thread wants to do.
+  /// Returns when the wait is over: true if it ended for no reason. `what`: what the thread wants to do.
   bool block(const Wait& wait, const char* what) noexcept;
   /// Lets the others go first.
   void yield() noexcept;
@@ -336,7 +336,7 @@ inline void Scheduler::leave(ThreadRecord& thread, Fibre& next) noexcept {
   Fibre& left = *thread.fibre;
   if (thread.alive == 0) {
     const Quiet quiet(*this);
-    FibrePool::instance().give(std::move(thread.fibre));  // nobody can take it before the switch
+    FibrePool::instance().give(std::move(thread.fibre));  // no other thread can take it before the switch
   }
   left.switch_to(next);
 }
@@ -377,7 +377,7 @@ inline void Scheduler::fail(const std::string& text) noexcept {
     failure_ += std::string(" (the last point it reached: \"") + running_->point + "\")";
   }
   running_->fibre->switch_to(outside_);
-  std::abort();  // nobody switches back
+  std::abort();  // no fibre switches back
 }
 
 inline void Scheduler::fail_stuck() noexcept {

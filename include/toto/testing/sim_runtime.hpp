@@ -26,7 +26,7 @@
 
 namespace toto::inline v0_1::testing {
 
-/// The runtime policy for simulate(). After each operation another simulated thread may go on.
+/// The runtime policy for simulate(). After each operation another simulated thread may run.
 ///
 /// Mutexes, parkers, atomics and thread-local objects may also be used outside a simulation, by one thread: then
 /// nothing waits.
@@ -61,7 +61,7 @@ struct SimRuntime {
       return update(detail::Operation::exchange, value);
     }
 
-    /// May fail for no reason, up to SimulationOptions::weak_failures times in a schedule.
+    /// May fail spuriously, up to SimulationOptions::weak_failures times in a schedule.
     bool compare_exchange_weak(T& expected, T desired,
                                std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
       return compare_exchange(expected, desired, true);
@@ -271,7 +271,7 @@ struct SimRuntime {
   }
 
   static bool unloading() noexcept { return false; }
-  static bool at_thread_end(void (* /*end*/)()) noexcept { return false; }  // who recycles memory needs it
+  static bool at_thread_end(void (* /*end*/)()) noexcept { return false; }  // only code that recycles memory needs it
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
   /// Whether `object` is a local variable of the present simulated thread.

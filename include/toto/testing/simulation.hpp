@@ -47,7 +47,7 @@
 
 namespace toto::inline v0_1::testing {
 
-/// A check that runs after every operation, until this object is destroyed. Declare it after what it looks at.
+/// A check that runs after every operation, until this object is destroyed. Declare it after what it reads.
 class [[nodiscard("the check ends with this object")]] StepCheck {
  public:
   StepCheck(StepCheck&& other) noexcept : observers_(std::exchange(other.observers_, nullptr)), id_(other.id_) {}

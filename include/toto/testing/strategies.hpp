@@ -23,11 +23,11 @@
 
 namespace toto::inline v0_1::testing::detail {
 
-/// One way to go on.
+/// One option for what happens next.
 struct Option {
   enum class Kind : std::uint8_t {
-    stay,      ///< the running thread goes on
-    run,       ///< another thread goes on
+    stay,      ///< the running thread continues
+    run,       ///< another thread runs
     expire,    ///< a timed wait ends at its deadline
     spurious,  ///< a wait ends for no reason
     normal,    ///< nothing unusual happens
@@ -35,7 +35,7 @@ struct Option {
   };
 
   Kind kind;
-  std::uint32_t thread;  ///< whom it concerns
+  std::uint32_t thread;  ///< the thread it concerns
 };
 
 /// At least two options. The first is the usual one; those from `free` on are deviations.
@@ -61,7 +61,7 @@ class Explorer {
   /// Returns the position of the option to take, or `different`.
   virtual std::size_t choose(const Decision& decision) = 0;
 
-  /// After a schedule: did it come to all the decisions that it was chosen by?
+  /// After a schedule: did it reach all the decisions by which it was chosen?
   virtual bool came_to_all() const noexcept { return true; }
 };
 
@@ -146,7 +146,7 @@ class Uniform final : public Explorer {
   Dice dice_;
 };
 
-/// The thread with the highest priority goes on; see Pct. A deviation of the environment is no thread and has no
+/// The thread with the highest priority runs; see Pct. A deviation of the environment is no thread and has no
 /// priority: one decision in sixteen that has any takes one.
 class Priorities final : public Explorer {
  public:
@@ -215,7 +215,7 @@ class Priorities final : public Explorer {
 };
 
 /// The choices of a schedule as text: `gap:choice` for each choice other than the usual one, where gap counts the usual
-/// ones since the one before. "3:1 0:2" is 0, 0, 0, 1, 2 and then 0 for ever.
+/// ones since the one before. "3:1 0:2" is 0, 0, 0, 1, 2 and then 0 forever.
 inline std::string write_choices(std::span<const std::uint32_t> choices) {
   std::string text;
   std::size_t gap = 0;

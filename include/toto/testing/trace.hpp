@@ -22,7 +22,7 @@ namespace toto::inline v0_1::testing::detail {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
-/// Where virtual time starts. Not zero, so that a deadline in the past can be told from none.
+/// Where virtual time starts. Not zero, so that a deadline in the past differs from none.
 inline constexpr TimePoint origin = TimePoint(std::chrono::hours(1));
 
 /// What a simulated thread did.

@@ -37,10 +37,10 @@ constexpr std::size_t kMostOperations = 20;
 /// What a task of an input throws on purpose.
 struct Planned {};
 
-/// What all tasks together have come to. Simulated threads only: one runs at a time.
+/// The totals of all tasks. Simulated threads only: one runs at a time.
 struct Tally {
   std::uint64_t accepted = 0;
-  std::uint64_t maybe = 0;  // adds whose end nobody learns
+  std::uint64_t maybe = 0;  // adds whose end no one learns
   std::uint64_t ran = 0;
   std::int64_t tickets = 0;
   std::int64_t results = 0;

@@ -22,7 +22,7 @@
 
 namespace toto_soak {
 
-/// Something that only one may use at a time.
+/// Something that only one user may use at a time.
 class Instrument {
  public:
   Instrument() { ++alive; }
@@ -203,7 +203,7 @@ class Actor {
     if (timers_.size() >= 4) {
       timers_.erase(timers_.begin());  // stops it
     }
-    // The first one begins to run without anybody's adding it, so its ledger is told in the task.
+    // The first one begins to run although no one has added it, so the task itself notes it in the ledger.
     const auto fire = [ledger = bench.ledger, running = std::make_shared<std::atomic<int>>(0)] {
       if (running->fetch_add(1) != 0) {
         Findings::get().report("calls of one timer overlap");

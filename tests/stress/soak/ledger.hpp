@@ -19,7 +19,7 @@
 
 namespace toto_soak {
 
-/// What went wrong. Any thread reports; the main thread looks. Thread-safe.
+/// What went wrong. Any thread reports; the main thread reads. Thread-safe.
 class Findings {
  public:
   static Findings& get() {
@@ -73,14 +73,14 @@ class Ledger {
 
   const std::string name;
   std::atomic<std::uint64_t> accepted{0};  ///< adds that returned
-  std::atomic<std::uint64_t> maybe{0};     ///< adds that need not have reached the queue, and nobody can tell
+  std::atomic<std::uint64_t> maybe{0};     ///< adds that may or may not have reached the queue
   std::atomic<std::uint64_t> refused{0};   ///< adds with a ticket that threw, or returned false
   std::atomic<std::uint64_t> ran{0};       ///< bodies that began
   std::atomic<std::int64_t> tickets{0};    ///< that are alive
   std::atomic<std::uint64_t> unused{0};    ///< tickets that were destroyed without having run: refused, or cancelled
   std::atomic<bool> timed{false};          ///< had a timer: the queue counts firings that were stopped, too
 
-  /// Whatever was accepted has run, or was cancelled. For a queue that nobody can ask any more.
+  /// Whatever was accepted has run, or was cancelled. For a queue that can no longer be asked.
   bool settled() const noexcept { return accepted + refused == ran + unused; }
 
   /// The queue has ended, or is idle for good: compares. Returns what is wrong, or "".
@@ -113,7 +113,7 @@ class Ledger {
   }
 };
 
-/// Part of a task: it runs once, or is destroyed without. Tells how long the task waited.
+/// Part of a task: it runs once, or is destroyed without. Reports how long the task waited.
 /// Thread safety: One thread at a time.
 class Ticket {
  public:

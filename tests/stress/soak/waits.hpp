@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 /// Thread-safe, except where it says otherwise.
 class Waits {
  public:
-  /// One task that waits. A slot of 0 is none: there are only so many.
+  /// One task that waits. Slot 0 means none: the number of slots is limited.
   struct Mark {
     std::int64_t since = 0;  // nanoseconds of the clock
     std::uint32_t slot = 0;

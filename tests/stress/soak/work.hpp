@@ -105,7 +105,7 @@ inline bool can_sleep() {
   return toto::TaskQueue::current() != nullptr || toto::EventLoop::current() != nullptr;
 }
 
-/// A coroutine task: it suspends now and then, and goes on where it was.
+/// A coroutine task: it suspends now and then, and continues where it was.
 inline toto::Task<Result> slow_work(Ticket ticket, std::uint32_t random) {
   ticket.run();
   if (random % 4 != 0 && can_sleep()) {

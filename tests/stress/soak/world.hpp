@@ -91,7 +91,7 @@ class Bench {
 };
 
 /// A bench that is in use. Whoever drops the last one does not end the queue: the main thread does, because ending
-/// waits, and queues that wait for each other's threads would wait for ever.
+/// waits, and queues that wait for each other's threads would wait forever.
 class BenchRef {
  public:
   explicit BenchRef(std::shared_ptr<Bench> bench) noexcept : bench_(std::move(bench)) {}
@@ -125,7 +125,7 @@ class World {
 
   // The main thread only.
 
-  /// Puts a new bench in place of one; what was there ends as soon as nobody uses it.
+  /// Puts a new bench in place of one; what was there ends as soon as no one uses it.
   void replace_one() {
     auto fresh = make();
     const std::lock_guard lock(mutex_);
@@ -140,7 +140,7 @@ class World {
     one->queue.cancel_queued();
   }
 
-  /// Ends the queues that nobody uses any more, and checks what was done in them.
+  /// Ends the queues that no one uses any more, and checks what was done in them.
   void bury() {
     for (std::size_t i = 0; i < leaving_.size();) {
       if (leaving_[i].use_count() == 1) {
@@ -162,7 +162,7 @@ class World {
     }
   }
 
-  /// Everything has to end now; nobody adds any more.
+  /// Everything has to end now; no one adds any more.
   void end_all() {
     const auto deadline = Clock::now() + std::chrono::seconds(30);
     for (auto& place : places_) {
@@ -234,7 +234,7 @@ class World {
       static_cast<void>(new std::shared_ptr<Bench>(bench));  // its destructor would hang
       return;
     }
-    // A transaction that waited for an instance belongs to nobody, and may come to the idle queue while this looks.
+    // A transaction that waited for an instance has no owner, and may join the idle queue while this looks.
     std::string wrong = ledger->compare(bench->queue.stats());
     for (const auto deadline = Clock::now() + std::chrono::seconds(5); !wrong.empty() && Clock::now() < deadline;) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));

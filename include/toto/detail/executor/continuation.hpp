@@ -13,7 +13,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// How a continuation's time comes: on the executor it was posted to, or after that executor has ended with the
+/// Where a continuation runs: on the executor it was posted to, or elsewhere, because that executor has ended with the
 /// continuation still in it.
 enum class Turn { on_executor, homeless };
 

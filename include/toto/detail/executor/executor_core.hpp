@@ -28,33 +28,33 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
 
-  /// The same, but ahead of everything that waits here. A loop and a user's executor know no such place: it is post()
-  /// there.
+  /// The same, but ahead of everything that waits here. A loop and a user's executor have no such place: there it is
+  /// post().
   /// Thread-safe.
   virtual bool post_front(Continuation& node) noexcept { return post(node); }
 
   /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's, and starts no thread.
-  /// After true, announce() has to be called with that ticket, without the mutex; the node may have run by then.
+  /// After true, announce() must be called with that ticket, without the mutex; the node may have run by then.
   /// Thread-safe.
   virtual bool post_silently(Continuation& node, [[maybe_unused]] std::uint64_t& ticket) noexcept { return post(node); }
   virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
 
-  /// Takes back a node that was posted here and has not begun to run. The caller sees to it that it does not begin to
-  /// run now. False: this executor has ended, and whoever ends it is about to run the node on the turn `homeless`.
-  /// Thread-safe.
+  /// Takes back a node that was posted here and has not begun to run. The caller makes sure that it does not begin to
+  /// run now. False: this executor has ended, and the thread that ends it is about to run the node on the turn
+  /// `homeless`. Thread-safe.
   virtual bool withdraw(Continuation& node) noexcept = 0;
 
-  /// Posts the node here at its deadline. False: this executor does not watch the clock, the TimerService does it
-  /// (timer.hpp: add_timer(), remove_timer()). It is not called here: files without timers do without it.
+  /// Posts the node here at its deadline. False: this executor does not watch the clock; the TimerService does
+  /// (timer.hpp: add_timer(), remove_timer()). It is not called here, so that files without timers do not compile it.
   /// Throws: std::bad_alloc; then nothing has changed.
   /// Thread-safe.
   virtual bool add_timer([[maybe_unused]] TimerNode<Runtime>& node) { return false; }
 
-  /// Takes back a timer that has not begun to run. The caller sees to it that it does not begin to run now.
+  /// Takes back a timer that has not begun to run. The caller makes sure that it does not begin to run now.
   /// Thread-safe.
   virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
-  /// What two cores of the same executor have in common: a user's own may have several.
+  /// The same for all cores of one executor: a user's own may have several.
   struct Identity {
     const void* object;
     const void* type;

@@ -40,7 +40,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     return static_cast<TimerService&>(known != nullptr ? *known : first_use());
   }
 
-  /// A process never comes to this; a simulated one does, at the end of a schedule. Whose time has not come is let go.
+  /// A process never gets here; a simulated one does, at the end of a schedule. Timers that are not due are dropped.
   TOTO_COLD ~TimerService() override {
     while (!heap_.empty()) {
       Node& node = heap_.first();
@@ -73,9 +73,9 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
-  /// Takes back a node that has not begun to run, from here or from its home. The caller sees to it that it does not
-  /// begin to run at its home now; on the timer's own thread it may: then this waits until it has run. Thread-safe.
-  /// True: its time had not come.
+  /// Takes back a node that has not begun to run, from here or from its home. The caller makes sure that it does not
+  /// begin to run at its home now; on the timer thread it may, and then this waits until it has run. Thread-safe. True:
+  /// it was not due yet.
   bool remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
     {
       const Lock lock(mutex_);
@@ -114,8 +114,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
                               [&]() TOTO_REQUIRES(mutex_) { return in_posts_ == 0 || posts_ != before; });
   }
 
-  /// Adds a timer without a home that is a part of `owner`, a RefCounted object, and keeps that: until disarm() has
-  /// returned true, or until the timer has run, on whatever turn, which has to release it.
+  /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps that alive until disarm() has
+  /// returned true, or until the timer has run, on either turn, and has released it.
   /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
   template <class Owner>
   void arm(Node& node, Owner& owner) {
@@ -128,7 +128,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
-  /// Takes it back. From its return the timer does not run, unless this is its own thread. True: it has not run.
+  /// Takes it back. Once this has returned, the timer does not run, unless this is its own thread. True: it has not
+  /// run.
   template <class Owner>
   bool disarm(Node& node, Owner& owner) noexcept {
     const bool taken = remove(node, nullptr);
@@ -143,8 +144,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
 
   TimerService() : ForkAware<Runtime>(ForkRank::timers) { this->watch_forks(); }
 
-  /// Not a static that threads wait for while one of them makes it: other threads may fork meanwhile, and it would
-  /// never be made in the child. Of two that are made at the same time one is thrown away.
+  /// Not a local static, because other threads wait while one of them makes it; if one forks meanwhile, it would never
+  /// be made in the child. If two are made at the same time, one is discarded.
   TOTO_COLD static TimerServiceBase<Runtime>& first_use() {
     auto* const made = new TimerService;
     TimerServiceBase<Runtime>* const service = TimersAtHand<Runtime>::instance().propose(made);
@@ -157,7 +158,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
-    if (in_child) {  // the sleepers were homed on threads that are gone
+    if (in_child) {  // the homes of the sleepers were threads that are gone
       heap_.forget();
       running_ = hurries_ = false;
       firing_ = nullptr;
@@ -216,7 +217,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     std::uint64_t ticket = 0;
     const bool posted = home != nullptr && home->post_silently(node, ticket);
     firing_ = posted ? nullptr : &node;
-    in_posts_ += posted ? 1U : 0U;  // already: the coroutine may be destroyed before its home has been told
+    in_posts_ += posted ? 1U : 0U;  // now: the coroutine may be destroyed before post() has returned
     mutex_.unlock();
     if (posted) {
       home->announce(ticket);
@@ -241,8 +242,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
-  /// Ends the thread, unless there are timers, and waits for that until the deadline, if this is another thread. The
-  /// next timer starts it again.
+  /// Ends the thread, unless there are timers, and, on any other thread, waits for that until the deadline. The next
+  /// timer starts it again.
   TOTO_COLD void rest_until(TimePoint deadline) noexcept override {
     if (TimersAtHand<Runtime>::is_this_thread()) {
       return;
@@ -271,12 +272,12 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   typename Runtime::Mutex mutex_;
   TimerHeap<Runtime> heap_ TOTO_GUARDED_BY(mutex_);
   bool running_ TOTO_GUARDED_BY(mutex_) = false;
-  bool hurries_ TOTO_GUARDED_BY(mutex_) = false;          // somebody waits for its end, if there are no timers
+  bool hurries_ TOTO_GUARDED_BY(mutex_) = false;          // a thread waits until it ends
   bool stopped_ TOTO_GUARDED_BY(mutex_) = false;          // the process is ending
   const Node* firing_ TOTO_GUARDED_BY(mutex_) = nullptr;  // running on the timer's own thread
   WaitList<Runtime> fired_ TOTO_GUARDED_BY(mutex_);
-  std::size_t in_posts_ TOTO_GUARDED_BY(mutex_) = 0;  // calls of post() that the timer's own thread is in
-  std::uint64_t posts_ TOTO_GUARDED_BY(mutex_) = 0;   // and how often it has come back from the outermost one
+  std::size_t in_posts_ TOTO_GUARDED_BY(mutex_) = 0;  // calls of post() that the timer thread is in
+  std::uint64_t posts_ TOTO_GUARDED_BY(mutex_) = 0;   // and how often the outermost one has returned
   WaitList<Runtime> posted_ TOTO_GUARDED_BY(mutex_);
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
@@ -291,7 +292,7 @@ void add_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) {
   }
 }
 
-/// Takes it back, if it has not begun to run. The caller sees to it that it does not begin now.
+/// Takes it back, if it has not begun to run. The caller makes sure that it does not begin now.
 template <class Runtime>
 void remove_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) noexcept {
   if (!executor.remove_timer(node)) {

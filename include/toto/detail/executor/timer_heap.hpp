@@ -25,12 +25,12 @@ struct TimerNode : Continuation {
   typename Runtime::Clock::time_point deadline{};
   std::uint64_t sequence = 0;       // timers of one deadline fire in order
   std::size_t place = kNotWaiting;  // in the heap
-  /// Where it comes back to; null: the timer's own thread. Owned while it waits in the TimerService; a loop tells by it
-  /// whether it still has the timer.
+  /// Where it comes back to; null: the timer thread. Owned while it waits in the TimerService; shows a loop whether it
+  /// still has the timer.
   ExecutorCore<Runtime>* home = nullptr;
 };
 
-/// The first time that is not over yet, in steps of `period`, or of a tick of the clock, from `last`.
+/// The first time that has not passed yet, in steps of `period`, or of a tick of the clock, from `last`.
 template <class Clock>
 typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
   using TimePoint = typename Clock::time_point;
@@ -39,12 +39,12 @@ typename Clock::time_point next_time(typename Clock::time_point last, Duration p
   const Length step = whole < Length(1) ? Length(1) : whole;
   const TimePoint now = Clock::now();
   if (now > last) {
-    last += (now - last) / step * step;  // at one go: a short period may have passed any number of times
+    last += (now - last) / step * step;  // in one step: a short period may have passed many times
   }
   return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
 }
 
-/// A binary heap of timers that one in its middle can leave. Its owner's mutex guards it.
+/// A binary heap of timers, from whose middle one can be removed. Its owner's mutex guards it.
 template <class Runtime>
 class TimerHeap {
  public:
@@ -72,11 +72,11 @@ class TimerHeap {
       sink(last->place);
     }
     if (nodes_.empty() && nodes_.capacity() > kKept) {
-      std::vector<Node*>().swap(nodes_);  // what a burst took is given back
+      std::vector<Node*>().swap(nodes_);  // releases the memory of a burst
     }
   }
 
-  /// Leaves every timer where it is: nobody waits any more.
+  /// Forgets every timer, without touching it: no one waits any more.
   void forget() noexcept {
     for (Node* const node : nodes_) {
       node->place = Node::kNotWaiting;
@@ -85,7 +85,7 @@ class TimerHeap {
   }
 
  private:
-  static constexpr std::size_t kKept = 64;  // so that a timer that comes again needs no memory
+  static constexpr std::size_t kKept = 64;  // so that a repeating timer needs no memory
 
   static bool before(const Node& a, const Node& b) noexcept {
     return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;

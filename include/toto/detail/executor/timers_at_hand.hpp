@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// TimersAtHand: the timers of the process, if there have been any, for files that do not compile the TimerService.
+// TimersAtHand: access to the process's TimerService, if it exists, for files that do not compile it.
 // Read next: timer.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMERS_AT_HAND_HPP
@@ -24,17 +24,17 @@ class TimerServiceBase {
   virtual void add(TimerNode<Runtime>& node, ExecutorCore<Runtime>* home) = 0;
   virtual void stop() noexcept = 0;
 
-  /// The thread of the timers is about to call post() of an executor of the program's own, or comes back from it.
+  /// The timer thread is about to call post() of a user's own executor, or has returned from it.
   virtual void enter_post() noexcept = 0;
   virtual void leave_post() noexcept = 0;
-  /// Waits until that thread has come back from the post() that it is in. False: the deadline has passed before.
+  /// Waits until that thread has returned from the post() that it is in. False: the deadline has passed before.
   virtual bool wait_until_posted(typename Runtime::Clock::time_point deadline) noexcept = 0;
   virtual void rest_until(typename Runtime::Clock::time_point deadline) noexcept = 0;
 };
 
-/// Where the TimerService is found, once somebody in the program has used a timer; before that, there is none. At the
-/// end of the process this stops it, before whatever is older than this: who may come to need timers later has this
-/// made early.
+/// Where the TimerService is found, once the program has used a timer; before that, there is none. At the end of the
+/// process this stops it, before anything older than this is destroyed. So whatever may need timers later makes this
+/// first.
 template <class Runtime>
 class TimersAtHand {
  public:
@@ -45,7 +45,7 @@ class TimersAtHand {
   TimersAtHand() {
     Runtime::at_exit([] { instance().end(); });
   }
-  /// A process never comes to this; a simulated one does, at the end of a schedule.
+  /// A process never gets here; a simulated one does, at the end of a schedule.
   ~TimersAtHand() { delete service(); }
 
   /// Whether the calling thread is the one that watches the clock.
@@ -78,8 +78,8 @@ class TimersAtHand {
   typename Runtime::template Atomic<bool> ended_{false};
 };
 
-/// While a thread is in post() of an executor of the program's own. Workers are joined before their queue has ended;
-/// the thread of the timers nobody can join, but one can wait until it has come back.
+/// Exists while a thread is in post() of a user's own executor. Workers are joined before their queue has ended; the
+/// timer thread cannot be joined, but one can wait until it has returned.
 template <class Runtime>
 class InPost {
  public:
@@ -101,9 +101,9 @@ class InPost {
   TimerServiceBase<Runtime>* const timers_;
 };
 
-/// For what ends, or says that all is over: from its return on nobody is in post() of an executor any more because of
-/// what had been resumed, or destroyed, before. False: not by the deadline.
-/// Blocks: for the rest of one call of post(), unless this is the thread of the timers.
+/// For an object that ends, or reports that everything has ended: once this has returned, no thread is in post() of an
+/// executor because of something that was resumed, or destroyed, before. False: not by the deadline.
+/// Blocks: for the rest of one call of post(), unless this is the timer thread.
 template <class Runtime>
 bool wait_until_posted(typename Runtime::Clock::time_point deadline = (Runtime::Clock::time_point::max)()) noexcept {
   if (TimersAtHand<Runtime>::is_this_thread()) {
@@ -113,7 +113,7 @@ bool wait_until_posted(typename Runtime::Clock::time_point deadline = (Runtime::
   return timers == nullptr || timers->wait_until_posted(deadline);
 }
 
-/// Lets the thread of the timers run `node`, which nobody else is left to run, at once. False: there is no memory for
+/// Lets the timer thread run `node` at once, because no other thread is left to do it. False: there is no memory for
 /// that, no thread, or no service.
 template <class Runtime>
 TOTO_COLD bool run_on_timers(Continuation& node) noexcept {

@@ -15,8 +15,8 @@
 namespace toto::inline v0_1::detail {
 
 /// Handles' tasks are watched one at a time, from the last to the first: those of one queue mostly end in the order of
-/// adding, so that nearly all are over when the last is, and have cost nothing beyond their own ends. They count as
-/// one; Tasks count one by one.
+/// adding, so nearly all have ended when the last one has, and cost nothing more. They count as one child; Tasks count
+/// one by one.
 template <class Runtime>
 class AllOf : public Gathering<Runtime> {
  public:
@@ -27,7 +27,7 @@ class AllOf : public Gathering<Runtime> {
     }
     return child == nullptr;
   }
-  /// False: the coroutine waits, and may be gone.
+  /// False: the coroutine is suspended, and may be gone.
   /// Throws: what starting a Task throws.
   bool start() {
     this->retain();
@@ -85,11 +85,11 @@ class AllOf : public Gathering<Runtime> {
   Child<Runtime>* unseen_ TOTO_GUARDED_BY(mutex_) = nullptr;
 };
 
-/// The first alone counts. Each child owns the gathering until it is over.
+/// Only the first one counts. Each child owns the gathering until it has ended.
 template <class Runtime>
 class FirstOf : public Gathering<Runtime> {
  public:
-  /// The coroutine takes the losers out before they begin: some may stand in front of it, where it lives.
+  /// The coroutine cancels the losers before they begin: some may be queued ahead of it at its home.
   FirstOf() noexcept : Gathering<Runtime>(1) { this->hurry(); }
 
   /// A handle that is ready has won, before any Task is started.
@@ -120,10 +120,10 @@ class FirstOf : public Gathering<Runtime> {
     }
   }
 
-  /// Cancels the others, and lets go of them. Returns the place of the first.
+  /// Cancels the others and detaches them. Returns the position of the first.
   std::size_t decide() noexcept {
     const Child<Runtime>* const winner = first();
-    // The last first: one that stops at once shall not let the next one begin.
+    // The last first: one that stops at once must not let the next one begin.
     for (Child<Runtime>* child = this->children_.back(); child != nullptr; child = child->previous) {
       if (child != winner) {
         child->cancel();

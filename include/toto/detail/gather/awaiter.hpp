@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a combinator gives, to be awaited: a block with a gathering and its children. Read next: ../../when_all.hpp.
+// What a combinator returns: an awaitable that owns a block with a gathering and its children. Read next:
+// ../../when_all.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_AWAITER_HPP
 #define TOTO_DETAIL_GATHER_AWAITER_HPP
@@ -18,8 +19,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// `Kind` is a combinator: it names the Gathering, has take(gathering, children), which gives the result, and may have
-/// refuse_bad_input(gathering), which throws.
+/// `Kind` is a combinator: it names the Gathering, has take(gathering, children), which returns the result, and may
+/// have refuse_bad_input(gathering), which throws.
 template <class Kind, class Runtime, class Children>
 class GatheredBlock final : public Kind::template Gathering<Runtime> {
  public:
@@ -57,7 +58,7 @@ class GatherAwaiter {
 
   bool await_ready() const {
     if (block_.get() == nullptr) {
-      throw NoState("toto: this was awaited already: what when_all, when_any and the like give is awaited once");
+      throw NoState("toto: this when_all, when_any or the like was already awaited; it can be awaited only once");
     }
     return block_->ready();
   }

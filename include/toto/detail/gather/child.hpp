@@ -50,7 +50,7 @@ class HandleChild final : public Child<Runtime> {
   std::exception_ptr failure() const noexcept override { return state()->failure(); }
 };
 
-/// Nothing can stop it, except that its frame is destroyed.
+/// Nothing can stop it, except destroying its frame.
 template <class T, class Runtime>
 class TaskChild final : public Child<Runtime> {
  public:
@@ -126,7 +126,7 @@ class TaskChild final : public Child<Runtime> {
   typename Runtime::template Atomic<Word> word_{Word::idle};
 };
 
-/// What can be gathered: it is emptied, or moved.
+/// What can be gathered: it will be emptied, or moved.
 template <class A, class Value = std::remove_reference_t<A>>
 concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Value> && kCanBeAwaited<Value>;
 template <class R>
@@ -160,7 +160,7 @@ Task<AwaitResult<A>> give(A& awaitable) {
   return detail::await_moved<A>(std::move(awaitable));
 }
 
-/// The child of what give() gives. `Default` is the runtime of a Task.
+/// The child made from what give() returns. `Default` is the runtime of a Task.
 template <class Default, class Given>
 struct ChildFrom;
 template <class Default, class T, class Runtime>
@@ -191,7 +191,7 @@ struct RuntimeOf<UnstoredHandle<T, Runtime>, As...> {
   using Type = Runtime;
 };
 
-/// A temporary that the compiler would destroy twice, or what was made from one; see temporaries.hpp.
+/// A temporary that the compiler would destroy twice, or something made from one; see temporaries.hpp.
 template <class A>
 consteval bool is_unstored() {
   if constexpr (std::is_lvalue_reference_v<A>) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The children of a combinator, made from arguments or from a range, and what they give. Read next: awaiter.hpp.
+// The children of a combinator, made from arguments or from a range, and their results. Read next: awaiter.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_CHILDREN_HPP
 #define TOTO_DETAIL_GATHER_CHILDREN_HPP
@@ -23,7 +23,7 @@ using Element = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
-/// Constant where it refuses to be moved, so that containers copy it.
+/// Constant if it cannot be moved, so that containers copy it.
 template <class E>
 using Passed = std::conditional_t<std::is_move_constructible_v<E>, E, const E>;
 
@@ -42,14 +42,14 @@ struct TakeElement {
   }
 };
 
-/// Arguments of one type give that; different ones a variant with an alternative for each argument.
+/// That type if all are the same; otherwise a variant with one alternative per argument.
 template <class First, class... Rest>
 struct AnyOf {
   static constexpr bool kSame = (std::is_same_v<First, Rest> && ...);
   using Type = std::conditional_t<kSame, First, std::variant<First, Rest...>>;
 };
 
-/// Of different types.
+/// Children of different types.
 template <class... Cs>
 class TupleOfChildren {
  public:
@@ -60,13 +60,13 @@ class TupleOfChildren {
   void for_each(Function function) {
     std::apply([&](auto&... child) { (static_cast<void>(function(child)), ...); }, children_);
   }
-  /// The results, made by `take`, from left to right. Every child is over.
+  /// Returns the results, made by `take`, from left to right. Every child has ended.
   template <class Take>
   auto take_all(Take take) {
     return std::apply([&](auto&... child) { return std::tuple<typename Take::template Type<Cs>...>{take(child)...}; },
                       children_);
   }
-  /// The result of one.
+  /// Returns the result of one child.
   template <template <class> class Result>
   auto take_one(std::size_t index) {
     return take_from<0, Result<typename AnyOf<Element<typename Cs::Result>...>::Type>>(index);
@@ -92,7 +92,7 @@ class TupleOfChildren {
   std::tuple<Cs...> children_;
 };
 
-/// Of one type, from a range, which is consumed.
+/// Children of one type, from a range, which is used up.
 template <class Child>
 class VectorOfChildren {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// FailFast: a gathering that cancels the children that are left as soon as one has failed, and then waits for all of
-// them. Read next: ../../when_all_or_cancel.hpp, ../../task_group.hpp.
+// FailFast: a gathering that cancels the remaining children as soon as one has failed, and waits for all of them. Read
+// next: ../../when_all_or_cancel.hpp, ../../task_group.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_FAIL_FAST_HPP
 #define TOTO_DETAIL_GATHER_FAIL_FAST_HPP
@@ -18,25 +18,25 @@ namespace toto::inline v0_1::detail {
 
 /// Invariants:
 ///  S1  culprit_ is the first child that failed, apart from those that were cancelled here. It is set once.
-///  S2  Whoever sets it posts canceller_, once, which counts as a child until it has run: the gathering cannot be over
-///      while children are being cancelled.
-///  S3  While somebody visits the children, without the mutex, none is taken out of the list or destroyed.
-/// Cancelling runs user code (stop callbacks, the destructors of captures). Therefore it is a continuation of its own,
-/// at the coroutine's home, and never runs in the middle of what ended a child. It goes ahead of what is queued there,
-/// which may be what it is to cancel.
+///  S2  The thread that sets it posts canceller_, once. That counts as a child until it has run, so the gathering
+///      cannot end while children are being cancelled.
+///  S3  While a thread visits the children, without the mutex, none is taken out of the list or destroyed.
+/// Cancelling runs user code (stop callbacks, the destructors of captures). Therefore it is a separate continuation at
+/// the coroutine's home, and never runs in the middle of what ended a child. It goes ahead of what is queued there,
+/// because that may be what it cancels.
 template <class Runtime>
 class FailFast : public Gathering<Runtime> {
  public:
   FailFast() noexcept { canceller_.gathering = this; }
 
-  /// Says who waits, on its own thread.
+  /// Stores the waiting coroutine; called on its own thread.
   template <class Promise>
   void arm(std::coroutine_handle<Promise> coroutine) noexcept {
     Gathering<Runtime>::arm(coroutine);
     cancel_home_ = Home<Runtime>::current(nullptr);
   }
   bool ready() const noexcept { return this->empty(); }
-  /// A Task does not begin after a failure. False: the coroutine waits, and may be gone.
+  /// A Task does not begin after a failure. False: the coroutine is suspended, and may be gone.
   /// Throws: what starting a Task throws.
   bool start() {
     this->retain();
@@ -47,12 +47,12 @@ class FailFast : public Gathering<Runtime> {
     }
     return this->goes_on();
   }
-  /// The coroutine is being destroyed. Handles' tasks belong to this until all are over: they may be cancelled.
+  /// The coroutine is being destroyed. This owns the tasks of handles until all have ended: they may be cancelled.
   void forsake() noexcept {
     visit([](Child<Runtime>& child) { child.forsake(); });
   }
 
-  /// Whether anything started now would be cancelled. Thread-safe.
+  /// Returns whether anything started now would be cancelled. Thread-safe.
   bool cancelled() const noexcept {
     const Lock lock(mutex_);
     return cancelled_ || culprit_ != nullptr;
@@ -69,7 +69,7 @@ class FailFast : public Gathering<Runtime> {
     visit([](Child<Runtime>& child) { child.cancel(); });
   }
 
-  /// Throws: the first failure, if there was one. All are over.
+  /// Throws: the first failure, if there was one. All children have ended.
   void rethrow_failure() TOTO_NO_THREAD_SAFETY_ANALYSIS {
     if (culprit_ != nullptr) {
       culprit_->rethrow();
@@ -82,7 +82,7 @@ class FailFast : public Gathering<Runtime> {
       if (queue != nullptr) {
         cancel_home_.post(canceller_, worker, *queue, true);
       } else if (!cancel_home_.try_post(canceller_, true)) {
-        canceller_.run(canceller_, Turn::on_executor);  // nowhere in particular: here
+        canceller_.run(canceller_, Turn::on_executor);  // no particular home: here
       }
     }
     dismiss(child);
@@ -95,14 +95,14 @@ class FailFast : public Gathering<Runtime> {
   /// Once, before children are cancelled.
   virtual void stop() noexcept {}
 
-  /// The child belongs to the list from now on. False: it is to be cancelled.
+  /// The list owns the child from now on. False: the caller must cancel it.
   bool enlist(Child<Runtime>& child) noexcept {
     const Lock lock(mutex_);
     child.listed = true;
     this->children_.push_back(child);
     return !cancelled_;
   }
-  /// The child is over, and has not been counted. If it belongs to the list, it goes, but for the culprit.
+  /// The child has ended, and has not been counted. If it is in the list, it is destroyed, unless it is the culprit.
   void dismiss(Child<Runtime>& child) noexcept {
     {
       const Lock lock(mutex_);
@@ -119,7 +119,7 @@ class FailFast : public Gathering<Runtime> {
     delete std::addressof(child);
   }
 
-  /// The coroutine is being destroyed: the canceller may be on its way to the calling thread, and would come too late.
+  /// The coroutine is being destroyed: the canceller may be on its way to the calling thread, and would run too late.
   void dispense_with_canceller() noexcept {
     if (take_canceller()) {
       this->count(nullptr, nullptr);
@@ -141,7 +141,7 @@ class FailFast : public Gathering<Runtime> {
     FailFast* gathering = nullptr;
   };
 
-  /// True: the canceller is to be posted.
+  /// True: the canceller must be posted.
   bool blame(Child<Runtime>& child, bool was_cancelled) noexcept {
     const Lock lock(mutex_);
     if (culprit_ != nullptr || (cancelled_ && was_cancelled)) {
@@ -155,14 +155,14 @@ class FailFast : public Gathering<Runtime> {
     return cancel_due_;
   }
 
-  /// Whoever gets true does what the canceller is for, or has done it already, and counts it.
+  /// The caller that gets true does the canceller's work, or has done it already, and counts it.
   bool take_canceller() noexcept {
     const Lock lock(mutex_);
     return std::exchange(cancel_due_, false);
   }
 
-  /// Calls `function(child)` for each that is there, the last first: one that stops at once shall not let the next one
-  /// begin. The last visitor destroys those that were dismissed meanwhile.
+  /// Calls `function(child)` for each child, the last first: one that stops at once must not let the next one begin.
+  /// The last visitor destroys those that were dismissed meanwhile.
   template <class Function>
   void visit(Function function) noexcept {
     Lock lock(mutex_);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Folder: gather. Uses: ground executor queue task.
-// Several awaited as one. A Gathering is the join of a combinator or a group; each of what it waits for is a Child,
-// which tells it once that it is over. Read next: child.hpp (what can be gathered), all_or_first.hpp and fail_fast.hpp
-// (what is waited for), awaiter.hpp (how a combinator is made of these), ../../task_group.hpp.
+// Awaiting several things as one. A Gathering is the join of a combinator or a group; each thing it waits for is a
+// Child, which notifies it once, when it has ended. Read next: child.hpp (what can be gathered), all_or_first.hpp and
+// fail_fast.hpp (what is waited for), awaiter.hpp (how a combinator is made of these), ../../task_group.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_GATHERING_HPP
 #define TOTO_DETAIL_GATHER_GATHERING_HPP
@@ -20,8 +20,8 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class Gathering;
 
-/// One of several that are awaited: a handle's task, which runs already, or a Task, which its gathering starts. It
-/// lives in one block with its gathering, or belongs to a group's list.
+/// One of several things that are awaited: a handle's task, which runs already, or a Task, which its gathering starts.
+/// It lives in one block with its gathering, or is owned by a group's list.
 template <class Runtime>
 class Child : public Observer<Runtime> {
  public:
@@ -31,36 +31,35 @@ class Child : public Observer<Runtime> {
 
   bool is_task() const noexcept { return state_ == nullptr; }
   bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
-  /// It will tell `gathering` when it is over: from now on it may do so.
-  /// Throws: what starting a Task throws; then it will not tell.
+  /// Starts it, or watches it: from now on it may notify `gathering` of its end.
+  /// Throws: what starting a Task throws; then it will not notify it.
   virtual void start(Gathering<Runtime>& gathering) {
     if (!watch(gathering)) {
       gathering.over(*this, nullptr, &state_->core());
     }
   }
-  /// The same for a handle's task. False: it is over already, and does not tell.
+  /// The same for a handle's task. False: it has ended already, and does not notify.
   bool watch(Gathering<Runtime>& gathering) noexcept {
     gathering_ = &gathering;
     return !state_->ready() && state_->observe(*this);
   }
 
-  /// A task that has not begun never will; a running one is asked to stop. Thread-safe, also when it is over.
+  /// A task that has not begun never will; a running one is asked to stop. Thread-safe, also after its end.
   void cancel() noexcept {
     if (state_ != nullptr) {
       state_->cancel();
     }
   }
-  /// Nobody will ask for its result, which is destroyed when it ends; so is the frame of a Task, which runs on until
-  /// then.
+  /// No one will ask for its result, which is destroyed when it ends. So is the frame of a Task, which runs until then.
   virtual void lose() noexcept {
     if (state_ != nullptr) {
       std::exchange(state_, nullptr)->drop();
     }
   }
-  /// The coroutine is being destroyed: a Task that has begun is destroyed with it, and tells.
+  /// The coroutine is being destroyed: a Task that has begun is destroyed with it, and notifies its gathering.
   virtual void forsake() noexcept {}
 
-  /// It ended with an exception, or was cancelled. Over, and nobody has taken the result.
+  /// Whether it ended with an exception or was cancelled. It has ended, and its result was not taken.
   bool failed() const noexcept {
     return state_ != nullptr ? state_->outcome() != Outcome::value : failure() != nullptr;
   }
@@ -103,23 +102,23 @@ class Child : public Observer<Runtime> {
   void forgotten() noexcept final { gathering_->forgotten(); }
 };
 
-/// A join of children that own it together, once it has been started: the last one that is over gives that back, so
-/// that none pays for a reference.
+/// A join of children that together own one reference to it, once it has been started. The last child to end releases
+/// it, so that no child needs its own.
 template <class Runtime>
 class Gathering : public Join<Runtime> {
  public:
   using Join<Runtime>::Join;
 
-  /// Before it is awaited.
+  /// Only before it is awaited.
   void add(Child<Runtime>& child) noexcept { children_.push_back(child); }
   bool empty() const noexcept { return children_.empty(); }
 
   /// `child` is over. On the thread where it ended; runs no user code. After this *this may be gone.
   virtual void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept = 0;
-  /// Instead of over(): the coroutine has let go of a handle's task.
+  /// Instead of over(): the coroutine has dropped a handle's task.
   virtual void forgotten() noexcept { count(nullptr, nullptr); }
 
-  /// All have been started. False: the coroutine waits, and may be gone.
+  /// All have been started. False: the coroutine is suspended, and may be gone.
   bool goes_on() noexcept {
     if (!this->started()) {
       return false;
@@ -131,7 +130,7 @@ class Gathering : public Join<Runtime> {
  protected:
   ~Gathering() override = default;
 
-  /// One more counts, and is started. After this it may be gone.
+  /// Counts one more child and starts it. After this it may be gone.
   /// Throws: what starting a Task throws; it does not count then.
   void start_one(Child<Runtime>& child) {
     this->expect();

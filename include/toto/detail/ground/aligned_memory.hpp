@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Memory aligned to cache lines, by hand. Not by operator new: glibc before 2.38 does not find again what it cuts off
-// around an aligned block, and the heap of a program in which queues and threads come and go would grow for as long as
-// it runs.
+// Memory aligned to cache lines, by hand. Not by operator new: glibc before 2.38 loses the memory that it cuts off
+// around an aligned block, so the heap of a program in which queues and threads come and go would grow as long as it
+// runs.
 
 #ifndef TOTO_DETAIL_GROUND_ALIGNED_MEMORY_HPP
 #define TOTO_DETAIL_GROUND_ALIGNED_MEMORY_HPP
@@ -14,8 +14,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The first aligned place behind `memory`, which has kAlignment bytes more than are needed. Where it begins is noted
-/// in front of that place.
+/// Returns the first aligned address after `memory`, which has kAlignment bytes more than are needed. The address of
+/// `memory` is stored right before it.
 template <std::size_t kAlignment>
 void* align_in(void* memory) noexcept {
   static_assert(kAlignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__ && __STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(memory));
@@ -30,7 +30,7 @@ void* allocate_aligned(std::size_t bytes) {
   return detail::align_in<kAlignment>(::operator new(kAlignment + bytes));
 }
 
-/// The same. Null: no memory.
+/// The same, but returns null if there is no memory.
 template <std::size_t kAlignment>
 void* try_allocate_aligned(std::size_t bytes) noexcept {
   void* const memory = ::operator new(kAlignment + bytes, std::nothrow);

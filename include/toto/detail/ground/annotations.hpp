@@ -36,15 +36,15 @@
 #define TOTO_NOINLINE __attribute__((__noinline__))
 #endif
 
-// A function that hardly any program calls often: what starts, ends, refuses, reports. It is made small, which is also
-// faster to compile, and stays out of those that call it.
+// A function that is seldom called: one that starts, ends, refuses or reports something. It is optimised for size,
+// which is also faster to compile, and not inlined into its callers.
 #if defined(_MSC_VER) && !defined(__clang__)
 #define TOTO_COLD __declspec(noinline)
 #else
 #define TOTO_COLD __attribute__((__cold__, __noinline__))
 #endif
 
-// Around coroutines. GCC warns of the null pointer that it itself puts at the end of each, in whatever file that is
+// Around coroutines: GCC warns about a null pointer that it inserts itself at the end of each, in system headers, too
 // (-Wzero-as-null-pointer-constant).
 #if defined(__GNUC__) && !defined(__clang__)
 #define TOTO_COROUTINES_BEGIN \
@@ -55,8 +55,8 @@
 #define TOTO_COROUTINES_END
 #endif
 
-// A short test in front of a long function, on the way of every task. GCC would inline it or not by how much the
-// program has grown already.
+// A short test before a long function, in the path of every task. Whether GCC inlined it would otherwise depend on how
+// much the program has grown already.
 #if defined(_MSC_VER) && !defined(__clang__)
 #define TOTO_ALWAYS_INLINE __forceinline
 #else

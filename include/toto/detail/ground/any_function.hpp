@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// AnyFunction: a callable whose type is forgotten, as std::move_only_function is, without <functional>.
+// AnyFunction: a type-erased, move-only callable, like std::move_only_function, without <functional>.
 
 #ifndef TOTO_DETAIL_GROUND_ANY_FUNCTION_HPP
 #define TOTO_DETAIL_GROUND_ANY_FUNCTION_HPP
@@ -27,7 +27,7 @@ class AnyFunction<R(Args...)> {
   explicit AnyFunction(F&& function) : held_(std::make_unique<Of<std::decay_t<F>>>(std::forward<F>(function))) {}
 
   explicit operator bool() const noexcept { return held_ != nullptr; }
-  /// There is one. Throws: what it throws.
+  /// Must not be empty. Throws: what the callable throws.
   R operator()(Args... args) const { return held_->call(std::forward<Args>(args)...); }
 
  private:

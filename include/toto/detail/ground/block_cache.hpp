@@ -43,10 +43,10 @@ class BlockCache {
 
  private:
   static constexpr std::size_t kGrain = 64;     // a cache line
-  static constexpr std::size_t kLargest = 512;  // bytes; more is left to the general allocator
+  static constexpr std::size_t kLargest = 512;  // bytes; larger blocks come from the general allocator
   static constexpr std::size_t kClasses = kLargest / kGrain;
   static constexpr std::size_t kChain = 32;  // blocks that travel together
-  // What the depot keeps of one size; the rest is given back to the system's allocator.
+  // What the depot keeps of one size; the rest is returned to the system's allocator.
   static constexpr std::size_t kMostChains = 64;
 
   struct Block {
@@ -58,7 +58,7 @@ class BlockCache {
     std::size_t size = 0;
   };
   /// A thread's own blocks: one chain in use, and one in reserve so that a thread that swings around a full or an empty
-  /// chain does not go to the depot each time. Trivially destructible: usable until the thread is gone.
+  /// chain does not go to the depot each time. Trivially destructible, so usable until the thread has ended.
   struct Local {
     Chain current[kClasses];
     Chain reserve[kClasses];
@@ -167,7 +167,7 @@ class BlockCache {
     return mine.watched;
   }
 
-  /// Gives the thread's blocks back when it ends.
+  /// Returns the thread's blocks when it ends.
   static void close_local() noexcept {
     Local& mine = local();
     mine.closed = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Refuses null callables where they are handed over, rather than where they would be called. Whether a value may be null
-// is asked of its type, not of whether it compares with nullptr: many a value does, by a conversion. Read next:
+// Refuses null callables where they are handed over, rather than where they would be called. Whether a value may be
+// null is asked of its type, not of whether it compares with nullptr: many a value does, by a conversion. Read next:
 // call_state.hpp, ../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_CHECK_CALLABLE_HPP
@@ -46,8 +46,8 @@ bool is_null(const F& function) {
   }
 }
 
-/// Whether this is a null pointer that a member of class C would be looked for behind. False for an object of that
-/// class, be it a pointer itself.
+/// Whether this is a null pointer through which a member of class C would be accessed. False for an object of that
+/// class, even if it is a pointer itself.
 template <class C, class Object>
 bool is_null_object(const Object& object) {
   if constexpr (kIsNamed<Object>) {
@@ -74,11 +74,11 @@ struct ClassOf<Member C::*> {
 template <class F, class... Args>
 void check_callable(const F& function, const Args&... args) {
   if (detail::is_null(function)) {
-    throw std::invalid_argument("toto: fn is null; give a function, a member pointer or a callable object");
+    throw std::invalid_argument("toto: fn is null; pass a function, a member pointer or a callable object");
   }
   if constexpr (std::is_member_pointer_v<F> && sizeof...(Args) > 0) {
     if (detail::is_null_object<typename ClassOf<F>::Type>(std::get<0>(std::tie(args...)))) {
-      throw std::invalid_argument("toto: the first of args is null; give the object to call the member of");
+      throw std::invalid_argument("toto: the first of args is null; pass the object to call the member on");
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// ErrorHook: what a queue tells of failures that nobody will see. Read next: ../queue/error_sink.hpp.
+// ErrorHook: a queue's handler for exceptions that no one will observe. Read next: ../queue/error_sink.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_ERROR_HOOK_HPP
 #define TOTO_DETAIL_GROUND_ERROR_HOOK_HPP
@@ -19,7 +19,7 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class ErrorHook : public RefCounted<Runtime> {
  public:
-  /// By several threads at a time. Throws what the user's callable throws.
+  /// May be called by several threads at a time. Throws what the user's callable throws.
   virtual void tell(const std::exception_ptr& failure, const TaskInfo& task) = 0;
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What happens when the process forks. Only the forking thread lives on in the child; a mutex held by any other thread
-// would stay locked there for ever. So everything shared is registered here: a fork first takes all of its mutexes, in
-// a fixed order, and lets go of them on both sides; in the child, each object also forgets the threads it has lost and
-// the work it had for them.
+// What happens when the process forks. Only the forking thread exists in the child; a mutex held by any other thread
+// would stay locked there forever. So everything shared is registered here: a fork first locks all of its mutexes, in a
+// fixed order, and unlocks them on both sides; in the child, each object also forgets the threads it has lost and the
+// work it had for them.
 
 #ifndef TOTO_DETAIL_GROUND_FORK_HPP
 #define TOTO_DETAIL_GROUND_FORK_HPP
@@ -24,17 +24,17 @@ class ForkAware {
   ForkAware(const ForkAware&) = delete;
   ForkAware& operator=(const ForkAware&) = delete;
 
-  /// Takes the object's mutex.
+  /// Locks the object's mutex.
   virtual void before_fork() noexcept = 0;
-  /// Lets go of it; in the child, after having forgotten what other threads were doing.
+  /// Unlocks it; in the child, after forgetting what other threads were doing.
   virtual void after_fork(bool in_child) noexcept = 0;
 
  protected:
   explicit ForkAware(ForkRank rank) noexcept : rank_(rank) {}
   ~ForkAware() = default;
 
-  /// From now on forks are told to this object. Last in the constructor of the final class: a fork on another thread
-  /// must not meet half an object.
+  /// From now on this object takes part in forks. Last in the constructor of the final class: a fork on another thread
+  /// must not meet a half-constructed object.
   void watch_forks() {
     if constexpr (Runtime::forks) {
       everything().add(*this);

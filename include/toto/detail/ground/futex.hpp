@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A mutex and a parker that sleep on one word of memory, as Linux's futex lets them: without waiting, each costs one
-// atomic operation, and waking somebody never makes him run into a lock. Part of runtime.hpp, which uses them where
-// they can be had. The mutex is the third one of Drepper's "Futexes are tricky" (2011); the parker is Rust's
+// atomic operation, and a woken thread never runs into a lock. Part of runtime.hpp, which uses them where they are
+// available. The mutex is the third one of Drepper's "Futexes are tricky" (2011); the parker is Rust's
 // std::thread::park.
 
 #ifndef TOTO_DETAIL_GROUND_FUTEX_HPP
@@ -11,7 +11,7 @@
 #if defined(__linux__) && !defined(__SANITIZE_THREAD__)
 #define TOTO_DETAIL_FUTEX 1
 #if defined(__has_feature)
-#if __has_feature(thread_sanitizer)  // it knows the order of the standard's locks, and tells of cycles in it
+#if __has_feature(thread_sanitizer)  // it knows the order of the standard's locks, and reports cycles in it
 #undef TOTO_DETAIL_FUTEX
 #endif
 #endif
@@ -63,13 +63,13 @@ inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t exp
           FUTEX_BITSET_MATCH_ANY);
 }
 
-/// Wakes one sleeper. The word may be gone: at worst somebody else is woken for no reason.
+/// Wakes one sleeper. The word may be gone: at worst another thread is woken for no reason.
 inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
   syscall(kFutex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-/// Not recursive. Looks again before it sleeps, because it is never held for long; and ever less often, so that who has
-/// it can take it a few times more, instead of losing its cache line to those who look.
+/// Not recursive. A thread that finds it locked looks again before it sleeps, because it is never held for long; with
+/// growing pauses, so that the thread that uses it can lock it a few times more without losing its cache line.
 class TOTO_CAPABILITY("mutex") FutexMutex {
  public:
   void lock() noexcept TOTO_ACQUIRE() {
@@ -91,7 +91,7 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
  private:
   static constexpr std::uint32_t kFree = 0;
   static constexpr std::uint32_t kTaken = 1;
-  static constexpr std::uint32_t kContended = 2;  // taken, and somebody sleeps, or has
+  static constexpr std::uint32_t kContended = 2;  // locked, and a thread sleeps, or has slept
   // In all about as long as it takes to wake a thread on another processor, where a pause takes 25 ns.
   static constexpr int kLooks = 16;
   static constexpr int kShortestPause = 4;

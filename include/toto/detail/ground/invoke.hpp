@@ -23,7 +23,7 @@ constexpr std::invoke_result_t<F, Args...> invoke(F&& function, Args&&... args) 
   }
 }
 
-/// What a check says: what it returns, or true if that is nothing.
+/// The answer of a check: what it returns, or true if it returns void.
 template <class F, class... Args>
 constexpr bool invoke_check(F&& check, Args&&... args) {
   if constexpr (std::is_void_v<std::invoke_result_t<F, Args...>>) {

@@ -2,8 +2,8 @@
 //
 // std::chrono's durations and clocks, and std::reference_wrapper, without the rest of <chrono> (calendars, streams) and
 // of <functional> (searchers, hash tables), which take GCC longer than all of this library's declarations. In libstdc++
-// <thread> brings them: sleep_for is defined there, and arguments are passed by reference with it. So it is in GCC 11,
-// there with all of <chrono>, to 15; what comes later is not trusted before it was looked at. The reasons are in
+// <thread> brings them: sleep_for is defined there, and it needs reference_wrapper. That holds for GCC 11 (with all of
+// <chrono>) to 15; later versions are not trusted until they have been looked at. The reasons are in
 // docs/design.md, "Decisions and rejected options".
 
 #ifndef TOTO_DETAIL_GROUND_LEAN_STD_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Lock: holds a runtime's mutex for a scope, and may let go of it and take it again in between. The standard guards
+// Lock: holds a runtime's mutex for a scope, and can unlock and lock it again in between. The standard guards
 // would do, but Clang's thread-safety analysis cannot see through them.
 
 #ifndef TOTO_DETAIL_GROUND_LOCK_HPP

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Owned: which object something stands for that is given to the library: a smart pointer, or the object itself.
-// ObjectRef: how such an object is kept that is shared: by reference, as an owner, or as an observer of somebody
-// else's. ObjectRoom: room for one, or for what owns or points to it.
+// Owned: which object an argument stands for, if it may be a smart pointer or the object itself. ObjectRef: how a
+// shared object is kept: by reference, owned, or only observed. ObjectRoom: storage for one object, or for what owns or
+// points to it.
 
 #ifndef TOTO_DETAIL_GROUND_OBJECT_REF_HPP
 #define TOTO_DETAIL_GROUND_OBJECT_REF_HPP
@@ -54,7 +54,7 @@ template <class U, class T>
 concept OneObject = !kPoints<U, T> || (!std::is_same_v<U, typename PointedTo<U>::Type> &&
                                        std::is_convertible_v<typename PointedTo<U>::Type*, T*>);
 
-/// The same for what an ObjectRef is made from: also of an observer, and an object may be constant.
+/// The same for what an ObjectRef is made from, which may also be an observer; and the object may be constant.
 template <class Source>
 struct Referred : Owned<Source> {};
 template <class T>
@@ -83,7 +83,7 @@ class ObjectRef {
     } else if constexpr (!kIsObject && std::is_convertible_v<Source, std::shared_ptr<T>>) {
       ref.object_ = std::forward<Source>(source);
       if (ref.object_.get() == nullptr) {
-        throw std::invalid_argument("toto: instance is null; give an object to call");
+        throw std::invalid_argument("toto: instance is null; pass an object to call");
       }
     } else {
       constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
@@ -97,13 +97,13 @@ class ObjectRef {
     return ref;
   }
 
-  /// The object, which lives as long as this; if it was observed, from now on.
+  /// Returns the object, which lives as long as this; if it was only observed, from now on.
   /// Throws: InstanceGone.
   T& get() {
     if (object_.get() == nullptr) {
       object_ = observed_.lock();
       if (object_.get() == nullptr) {
-        throw InstanceGone("toto: the object of this AwaitableInstance has died; it was only observed (weak_ptr)");
+        throw InstanceGone("toto: the object of this AwaitableInstance is gone; it was only observed (weak_ptr)");
       }
     }
     return *object_;
@@ -114,7 +114,7 @@ class ObjectRef {
   std::weak_ptr<T> observed_;
 };
 
-/// `Owner` is T, T* (not owned), or a smart pointer to one. Room that is not empty has to be emptied before its end.
+/// `Owner` is T, T* (not owned), or a smart pointer to one. It must be emptied before it is destroyed.
 template <class T, class Owner>
 class ObjectRoom {
  public:
@@ -123,8 +123,8 @@ class ObjectRoom {
   ObjectRoom& operator=(const ObjectRoom&) = delete;
   ~ObjectRoom() {}  // NOLINT(modernize-use-equals-default): there is a union
 
-  /// Constructs the owner in place from what `make()` returns. Returns: the object; null if the owner is: then the room
-  /// stays empty.
+  /// Constructs the owner in place from what `make()` returns. Returns the object; or null if the owner is null, and
+  /// then stays empty.
   template <class Make>
   T* fill(Make&& make) {
     ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Of which type a parameter of a callable is, where the callable has one signature. Whether it can be called with
-// something does not tell what it takes: an argument converts, a bool to a number, anything to a std::any.
+// The type of a callable's parameter, where the callable has one signature. That it can be called with an argument does
+// not show what it takes: a bool converts to a number, anything to a std::any.
 
 #ifndef TOTO_DETAIL_GROUND_PARAMETERS_HPP
 #define TOTO_DETAIL_GROUND_PARAMETERS_HPP
@@ -41,7 +41,7 @@ template <class R, class C, class... P>
 ParameterList<P...> parameters_of(R (C::*)(P...) const&&);
 
 /// Whether the parameter of F with that index, counted from 0 and without the object of a member function, may be meant
-/// for a T: it is one, or F is overloaded or a template, and nobody can say.
+/// for a T: its type is T, or F is overloaded or a template, so that the type is unknown.
 template <class F, std::size_t kIndex, class T>
 constexpr bool may_take() {
   if constexpr (requires { detail::parameters_of(std::declval<F>()); }) {

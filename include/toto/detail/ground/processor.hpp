@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a thread that looks again before it sleeps has to know, and to say. Part of runtime.hpp.
+// What a thread that spins before it sleeps needs: the number of processors, and a pause. Part of runtime.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_PROCESSOR_HPP
 #define TOTO_DETAIL_GROUND_PROCESSOR_HPP
@@ -14,7 +14,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Tells the processor that this thread only looks at a flag. On AArch64 `yield` does nothing on most processors;
+/// Hints to the processor that this thread is polling a flag. On AArch64 `yield` does nothing on most processors;
 /// Rust's std::hint::spin_loop uses `isb`, which takes about as long as a pause elsewhere.
 inline void relax() noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
@@ -26,8 +26,8 @@ inline void relax() noexcept {
 #endif
 }
 
-/// How many threads can run at the same time; 0 if that is not known. Asked for once. A local static would do, but its
-/// guard may be held by a thread that a fork leaves behind.
+/// Returns how many threads can run at the same time; 0 if that is unknown. The system is asked once. Not a local
+/// static, because its guard may be held by a thread that a fork leaves behind.
 inline unsigned processors() noexcept {
   static constinit std::atomic<unsigned> known{0};
   unsigned count = known.load(std::memory_order_relaxed);

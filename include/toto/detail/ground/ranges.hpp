@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The little that is needed of <ranges>, which is a twentieth of what it takes to compile a file that includes this
-// library.
+// The little that is needed of <ranges>. Including all of it would take a twentieth of the time it takes to compile a
+// file that includes this library.
 
 #ifndef TOTO_DETAIL_GROUND_RANGES_HPP
 #define TOTO_DETAIL_GROUND_RANGES_HPP
@@ -33,8 +33,7 @@ template <class R>
 concept ForwardRange =
     InputRange<R> && std::forward_iterator<IteratorOf<R>> && std::is_reference_v<std::iter_reference_t<IteratorOf<R>>>;
 
-/// The elements belong to the range, as a container's do: they are as constant as it is. Those that a view looks at are
-/// not.
+/// The range owns its elements, as a container does: they are constant if it is. A view's elements are not.
 template <class R>
 concept OwningRange =
     Iterable<const R> && std::is_const_v<std::remove_reference_t<std::iter_reference_t<IteratorOf<const R>>>>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Shared ownership that the runtime policy can see: std::shared_ptr counts with atomics of its own, which a simulator
+// Shared ownership that the runtime policy can see: std::shared_ptr counts with its own atomics, which a simulator
 // would miss.
 
 #ifndef TOTO_DETAIL_GROUND_REF_HPP
@@ -47,13 +47,13 @@ template <class T>
 class Ref {
  public:
   Ref() noexcept = default;
-  /// Takes over an ownership that exists already.
+  /// Takes over an existing ownership.
   static Ref adopt(T* object) noexcept {
     Ref ref;
     ref.object_ = object;
     return ref;
   }
-  /// Becomes a further owner.
+  /// Becomes another owner.
   static Ref share(T* object) noexcept {
     if (object != nullptr) {
       object->retain();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Result: room for how a task ended: a value, an exception, or one of the library's own reasons, kept as a code so that
+// Result: how a task ended: a value, an exception, or one of the library's own reasons, stored as a code so that
 // storing it cannot fail. Read next: task_state.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_RESULT_HPP
@@ -27,7 +27,7 @@ enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, 
 template <class R>
 using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remove_cv_t<std::remove_reference_t<R>>>;
 
-/// R is to be what a result is kept as. It may be incomplete.
+/// Checks that R can be a result. It may be incomplete.
 template <class R>
 consteval bool require_result() {
   static_assert(std::is_same_v<R, ResultOf<R>> && !std::is_array_v<R> && !std::is_function_v<R>,
@@ -39,7 +39,7 @@ template <class R>
 inline constexpr bool kCanBeTaken =
     std::is_void_v<R> || std::is_reference_v<R> || std::is_move_constructible_v<R> || std::is_copy_constructible_v<R>;
 
-/// Asked where a result is handed over: only there does it matter, and is R complete.
+/// Checked where a result is handed over: only there does it matter, and only there is R complete.
 template <class R>
 consteval void require_can_be_taken() {
   static_assert(kCanBeTaken<R>,
@@ -65,7 +65,7 @@ struct Kept<R&> {
   using Type = R*;
 };
 
-/// One thread at a time; whoever publishes and takes it orders the accesses.
+/// One thread at a time; the publisher and the taker order the accesses.
 template <class R>
 class Result {
  public:
@@ -100,10 +100,11 @@ class Result {
   void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }
   void set_unwound() noexcept { outcome_ = Outcome::unwound; }
 
-  /// The failure, if that is how it ended.
+  /// Returns the failure, if that is how it ended.
   std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
 
-  /// Moves the value out (copies it, if it refuses to be moved), or throws what the task threw, or TaskCancelled naming the queue. The result is gone then.
+  /// Moves the value out (copies it, if it refuses to be moved), or throws what the task threw, or TaskCancelled naming
+  /// the queue. There is no result afterwards.
   R take(std::string_view queue = {}) {
     struct Reset {
       Result& result;

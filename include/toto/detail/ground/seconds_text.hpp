@@ -24,7 +24,7 @@ std::string seconds_text(std::chrono::duration<Rep, Period> length) {
   return text.data();
 }
 
-/// What somebody was given to wait for something: "within 0.250 s", "within 900 ns", "at once".
+/// A time limit, in words: "within 0.250 s", "within 900 ns", "at once".
 TOTO_COLD inline std::string within_text(Duration limit) {
   const std::chrono::nanoseconds length = limit.nanoseconds();
   if (length.count() <= 0) {

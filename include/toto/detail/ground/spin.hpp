@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// SpinBudget: how long it pays to look again before going to sleep. A thread that is woken right after it has gone to
-// sleep pays for both; one that looks for something which does not come wastes a processor.
+// SpinBudget: how long it pays to spin before going to sleep. A thread that is woken right after it has gone to sleep
+// pays for both; one that spins for something which does not come wastes a processor.
 
 #ifndef TOTO_DETAIL_GROUND_SPIN_HPP
 #define TOTO_DETAIL_GROUND_SPIN_HPP
@@ -12,12 +12,12 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Learns from success and failure: after a few vain attempts it hardly looks any more, and now and then tries whether
-/// times have changed. Thread-safe; threads that share it may lose what one of them has learnt.
+/// Learns from success and failure: after a few failures in a row it hardly spins any more, but tries again now and
+/// then. Thread-safe; threads that share it may lose what one of them has learnt.
 template <class Runtime>
 class SpinBudget {
  public:
-  /// Looks until `done()` is true, or for as long as it pays. The caller tells whether it did.
+  /// Spins until `done()` is true, or for as long as it pays. The caller then reports success or failure.
   template <class Done>
   void spin(Done done) const noexcept {
     if constexpr (Runtime::spins) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// BasicStopSource, BasicStopToken, BasicStopCallback: std::stop_source, std::stop_token and std::stop_callback once
-// more, over a runtime policy. They serve where the standard library has none yet, and under the simulator, which has
-// to see what waits for what. Their meaning is the standard's; only what the library needs is here.
+// BasicStopSource, BasicStopToken, BasicStopCallback: std::stop_source, std::stop_token and std::stop_callback over a
+// runtime policy. They are used where the standard library has none yet, and under the simulator, which must see what
+// waits for what. Their meaning is the standard's; only what the library needs is here.
 
 #ifndef TOTO_DETAIL_GROUND_STOP_TOKEN_HPP
 #define TOTO_DETAIL_GROUND_STOP_TOKEN_HPP
@@ -73,7 +73,7 @@ class StopState {
     return sources_.load(std::memory_order_acquire) != 0 || stop_requested();
   }
 
-  /// Runs the callbacks, on this thread. Returns false if somebody has asked before.
+  /// Runs the callbacks, on this thread. Returns false if the stop was requested before.
   bool request_stop() noexcept {
     Lock lock(mutex_);
     if (requested_.load(std::memory_order_relaxed)) {  // no pair: written under mutex_ only
@@ -115,7 +115,7 @@ class StopState {
     return true;
   }
 
-  /// From its return the node is not touched again.
+  /// Once this has returned, the node is not touched again.
   /// Blocks: while another thread runs this very callback.
   void detach(StopNode& node) noexcept {
     Lock lock(mutex_);
@@ -199,7 +199,7 @@ class StopStateRef {
 template <class Runtime, class Callback>
 class BasicStopCallback;
 
-/// Tells whether a stop was requested. Default-constructed: never.
+/// Shows whether a stop was requested. Default-constructed: never.
 /// Thread safety: a value; different tokens of one state may be used by different threads.
 template <class Runtime>
 class BasicStopToken {
@@ -247,7 +247,7 @@ class BasicStopSource {
     }
   }
 
-  /// Runs the callbacks on this thread, if nobody has asked before. Returns whether this was the first.
+  /// Runs the callbacks on this thread, if this is the first request. Returns whether it was.
   /// Lifetime: a callback may destroy this source.
   bool request_stop() noexcept {
     const StopStateRef<Runtime> kept = state_;

@@ -56,9 +56,9 @@ class SystemThread {
   void detach() { thread_.detach(); }
 
  private:
-  // std::thread is given a function and a pointer, no type of this library's. From a shared library that hides its
-  // symbols GCC exports what std::thread makes of a closure: the thread would run the code of whoever else exports
-  // the same, the program's say, which has other thread-locals.
+  // std::thread gets a function and a pointer, no type of this library. From a shared library that hides its symbols,
+  // GCC exports what std::thread makes of a closure. The thread would then run the code of another module that
+  // exports the same symbol, for example the program's, which has other thread-locals.
   template <class Body>
   static std::thread start(std::string name, Body body, bool block_signals) {
     const StartingSignals starting(block_signals);
@@ -89,10 +89,10 @@ class SystemThread {
   }
 
 #if defined(TOTO_DETAIL_POSIX)
-  /// How a thread differs from the one that started it.
+  /// What this library has changed in a thread's signal mask.
   struct SignalMask {
-    bool blocks = false;  // what is asynchronous, on account of this library
-    sigset_t without{};   // its mask if it did not
+    bool blocks = false;  // asynchronous signals, because of block_signals
+    sigset_t without{};   // the mask it would have otherwise
     bool changes = false;
 
     void take() const noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // GCC before 13 destroys twice every brace- or aggregate-initialised temporary with a non-trivial destructor inside a
-// co_await expression: a closure with such a capture, `Row{...}`. This header tells which callables and arguments are
+// co_await expression: a closure with such a capture, `Row{...}`. This header decides which callables and arguments are
 // of that kind, so that awaiting a handle made from them in the same expression is refused at compile time rather than
 // corrupting memory. On other compilers it lets everything through.
 
@@ -23,7 +23,7 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// Whether T is the type of a lambda, as far as the compiler's name for it tells.
+/// Whether T is the type of a lambda, as far as the compiler's name for it shows.
 #if defined(__clang__)
 template <class T>
 consteval bool is_closure() {
@@ -68,8 +68,8 @@ template <class T>
 inline constexpr bool kDestroyedTwice = false;
 #endif
 
-/// To be awaited, once: what gives up its awaiter. `kTemporary`: what it is made from may have been a temporary that the
-/// compiler would destroy twice.
+/// Something that can be awaited once and releases its awaiter. `kTemporary`: it may have been made from a temporary
+/// that the compiler would destroy twice.
 template <class Awaiter, bool kTemporary>
 class [[nodiscard(
     "nothing happens unless this is awaited: tasks do not start, and handles are not waited for")]] Awaitable {
@@ -131,8 +131,8 @@ using Stored = typename StoredAs<std::decay_t<T>>::Type;
 }  // namespace detail
 
 /// Insists that a moved object is a named one, which only looks like a temporary: `co_await
-/// queue.yield_task(toto::not_a_temporary(std::move(work)))`. Gives something that is called like `object`, or converts
-/// to it as an argument.
+/// queue.yield_task(toto::not_a_temporary(std::move(work)))`. Returns something that can be called like `object`, or
+/// that converts to it as an argument.
 template <class T>
 auto not_a_temporary(T&& object) {
   return detail::Named<std::remove_cvref_t<T>>(std::forward<T>(object));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How errors are put into words, in the headers that every program compiles: one function adds all parts of a text at
-// once. An addition of strings is inlined with what each of its temporaries needs, over and over.
+// Builds the texts of errors, in the headers that every program compiles: one function joins all parts of a text at
+// once. With operator+, the code for each temporary string would be inlined, over and over.
 
 #ifndef TOTO_DETAIL_GROUND_TEXT_HPP
 #define TOTO_DETAIL_GROUND_TEXT_HPP

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What pools and the WaitGraph have to know of the calling thread: a number that no other thread ever has, and whether
-// it holds instances that nobody else gives back. Whether an object lives on the thread's stack, the runtime policy
-// tells.
+// What pools and the WaitGraph must know about the calling thread: a number that no other thread ever has, and whether
+// it holds instances that only it returns. Whether an object lives on the thread's stack, the runtime policy knows.
 
 #ifndef TOTO_DETAIL_GROUND_THIS_THREAD_HPP
 #define TOTO_DETAIL_GROUND_THIS_THREAD_HPP
@@ -27,7 +26,7 @@ struct ThreadNumbers {
 template <class Runtime>
 struct ThisThread {
   std::uint64_t number = 0;  // 0: it has none yet
-  /// How many instances are bound to it. Too many if another thread has given one back, which it should not.
+  /// How many instances are bound to it. Too high if another thread has returned one, which it should not.
   std::size_t bound = 0;
 
   static ThisThread& get() noexcept { return Runtime::template Local<ThisThread, ThisThread>::get(); }

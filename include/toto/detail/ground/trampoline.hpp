@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Trampoline: runs coroutines that await each other one after another from one place, instead of on top of each other.
-// It is for compilers that do not promise to make a jump of "symmetric transfer", which does the same: GCC does from
-// -O2 on, and not for its sanitizers, and no macro tells. Read next: ../../task.hpp.
+// It is for compilers that do not guarantee that "symmetric transfer", which does the same, becomes a jump: with GCC it
+// does from -O2 on, but not with its sanitizers, and no macro shows that. Read next: ../../task.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_TRAMPOLINE_HPP
 #define TOTO_DETAIL_GROUND_TRAMPOLINE_HPP
@@ -22,13 +22,13 @@ class Jumper {
   const Trampoline* resumed_by_ = nullptr;
 };
 
-/// A local variable. A coroutine that awaits another one, or ends, names the one that is to go on, and returns to the
-/// trampoline that has resumed it. Without such a one it opens one, on its own stack: the one that awaits is the host
-/// of its trampoline. If what it waits for ends there, it has not suspended at all.
+/// A local variable. A coroutine that awaits another one, or ends, names the next one to run, and returns to the
+/// trampoline that has resumed it. If there is none, it opens one on its own stack and is its host. If what it waits
+/// for ends there, it has not suspended at all.
 ///
 /// Whether the calling coroutine was resumed by the thread's innermost trampoline takes two comparisons: the trampoline
-/// says whom it has resumed, and that one by whom. One of them alone could be a memory: of a coroutine whose place in
-/// memory another one has now, or of a trampoline whose place on the stack another one has.
+/// knows which coroutine it has resumed, and the coroutine which trampoline has resumed it. One of these alone could be
+/// out of date: another coroutine, or another trampoline, may be at the same address by now.
 class Trampoline {
  public:
   /// A coroutine, and its promise; null if it is of another library.
@@ -41,7 +41,7 @@ class Trampoline {
   Trampoline& operator=(const Trampoline&) = delete;
 
   /// `from` awaits `to`, which has not begun. True: it stays suspended, and may be gone. False: `to` has ended, and
-  /// `from` goes on.
+  /// `from` continues.
   static bool await(Target from, Target to) {
     Trampoline*& innermost = Trampoline::innermost();
     if (innermost != nullptr && from.jumper != nullptr && innermost->runs(*from.jumper)) {
@@ -53,9 +53,9 @@ class Trampoline {
     return !mine.back_;
   }
 
-  /// `from` has ended, and `to` goes on: by resuming what this returns. That is `to` itself where no trampoline has
-  /// resumed `from`, as after a wait: to open one here would put noexcept, which final suspensions have to be, below
-  /// what a forced unwind has to come through.
+  /// `from` has ended, and `to` continues, by resuming what this returns. That is `to` itself if no trampoline has
+  /// resumed `from`, as after a wait: opening one here would put a noexcept function, which a final suspension must be,
+  /// below code through which a forced unwind must pass.
   static std::coroutine_handle<> end(const Jumper& from, Target to) noexcept {
     Trampoline* const top = innermost();
     if (top == nullptr || !top->runs(from)) {
@@ -69,8 +69,7 @@ class Trampoline {
     return std::noop_coroutine();
   }
 
-  /// The one that the calling thread has opened last, and not left: its stack's. Whoever gives a thread another stack
-  /// has to exchange it.
+  /// The innermost one on the calling thread's stack. Code that switches a thread to another stack must exchange it.
   static Trampoline*& innermost() noexcept { return StdRuntime::Local<Trampoline*, Trampoline>::get(); }
 
  private:
@@ -99,7 +98,7 @@ class Trampoline {
   const std::coroutine_handle<> host_;
   const Jumper* running_ = nullptr;
   Target next_;
-  bool back_ = false;  // the host goes on by itself
+  bool back_ = false;  // the host continues by itself
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Pointers: which of many pointers is null, or was there before. Without <algorithm>.
+// Pointers: finds a pointer that is null or a duplicate. Without <algorithm>.
 
 #ifndef TOTO_DETAIL_GROUND_TWINS_HPP
 #define TOTO_DETAIL_GROUND_TWINS_HPP
@@ -25,7 +25,7 @@ class Pointers {
     std::size_t index;
     std::size_t twin;
   };
-  /// Their order is lost.
+  /// Changes their order.
   Wrong first_wrong() {
     Wrong wrong{all_.size(), all_.size()};
     if (!all_.empty()) {

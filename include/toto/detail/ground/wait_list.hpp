@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // WaitList: threads that sleep until something guarded by a mutex changes, like a condition variable, but each thread
-// sleeps on a parker of its own on its own stack.
+// sleeps on its own parker, on its own stack.
 
 #ifndef TOTO_DETAIL_GROUND_WAIT_LIST_HPP
 #define TOTO_DETAIL_GROUND_WAIT_LIST_HPP
@@ -18,7 +18,7 @@ class WaitList {
 
   bool empty() const noexcept { return first_ == nullptr; }
 
-  /// Lets go of the mutex, sleeps until `done()` is true or the deadline has passed, and returns `done()`, with the
+  /// Unlocks the mutex, sleeps until `done()` is true or the deadline has passed, and returns `done()`, with the
   /// mutex held. `done` is called with the mutex held, before the first sleep and after each wake-up.
   template <class Predicate>
   bool wait_until(typename Runtime::Mutex& mutex, TimePoint deadline, Predicate done)
@@ -50,7 +50,7 @@ class WaitList {
     Sleeper* previous = nullptr;
   };
 
-  /// Lets go of the mutex and sleeps once. False: the deadline has passed. Not in the loop of each of those that wait.
+  /// Unlocks the mutex and sleeps once. False: the deadline has passed. Not compiled anew for each predicate.
   TOTO_NOINLINE bool wait_once(typename Runtime::Mutex& mutex, TimePoint deadline)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
     Sleeper self;

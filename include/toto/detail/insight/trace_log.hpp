@@ -4,7 +4,7 @@
 // What is written down of a running program, for people to look at.
 //
 // What a TraceWriter keeps until it writes: TraceRecord, one event of one thread, in binary; TraceChunk, some of them;
-// TraceLog, what one thread has recorded since its last full chunk; TraceName, a text that came with events. Read next:
+// TraceLog, what one thread has recorded since its last full chunk; TraceName, a text that events refer to. Read next:
 // trace_text.hpp, ../trace.hpp.
 
 #ifndef TOTO_DETAIL_INSIGHT_TRACE_LOG_HPP
@@ -64,7 +64,7 @@ struct TraceChunk {
   explicit TraceChunk(std::uint32_t of_track) noexcept : track(of_track) {}
 
   const std::uint32_t track;
-  std::size_t begin = 0;  ///< what stands before has been written
+  std::size_t begin = 0;  ///< what comes before has been written
   std::size_t size = 0;
   std::unique_ptr<TraceChunk> next;
   std::array<TraceRecord, kRecords> records;
@@ -107,7 +107,7 @@ class TraceChunks {
   std::size_t size_ = 0;
 };
 
-/// What one thread has recorded. Appending is its own thread's; the mutex is for flush().
+/// What one thread has recorded. Only that thread appends; the mutex is for flush().
 class TraceLog {
  public:
   explicit TraceLog(std::uint32_t track) : track_(track), chunk_(std::make_unique<TraceChunk>(track)) {
@@ -118,11 +118,11 @@ class TraceLog {
 
   // By its own thread only.
 
-  /// The slice that is open, inside all others, is this task's.
+  /// The innermost open slice is this task's.
   bool is_open(std::uint64_t task) const noexcept { return !open_.empty() && open_.back() == task; }
 
   /// Adds a record, at its time or right after the one before. False: there is no memory for it. A slice that was begun
-  /// can always be ended: `chunk_` has room for that. `full`: a chunk that is to be handed over.
+  /// can always be ended: `chunk_` has room for that. `full`: a chunk to be handed over.
   bool append(TraceRecord& record, std::unique_ptr<TraceChunk>& full) noexcept {
     const bool begins = record.kind == TraceRecord::Kind::started;
     const bool ends = record.kind == TraceRecord::Kind::left || record.kind == TraceRecord::Kind::ended;
@@ -180,7 +180,7 @@ class TraceLog {
 
 /// The calling thread, for all writers.
 struct TraceThread {
-  std::uint64_t number = 0;  ///< no other thread ever has it; 0: not yet given
+  std::uint64_t number = 0;  ///< no other thread ever has it; 0: not yet assigned
   std::uint64_t writer = 0;  ///< whose log that is; 0: none
   TraceLog* log = nullptr;
 };

@@ -23,7 +23,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The length of the UTF-8 character at the beginning of a text that is not empty; 0: there is none.
+/// Returns the length of the UTF-8 character at the beginning of a text that is not empty; 0 if there is none.
 inline std::size_t utf8_length(std::string_view text) noexcept {
   const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -36,13 +36,14 @@ inline std::size_t utf8_length(std::string_view text) noexcept {
       return 0;
     }
   }
-  // Not written as short as possible, a half of a surrogate pair, beyond the last character.
+  // An overlong encoding, half of a surrogate pair, or beyond the last character.
   const bool refused = length > 2 && ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
                                       (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f));
   return refused ? 0 : length;
 }
 
-/// The text as it stands between the quotes of a JSON text. What is not UTF-8 becomes a replacement character.
+/// Returns the text as it is written between the quotes of a JSON string. What is not UTF-8 becomes a replacement
+/// character.
 inline std::string json_text(std::string_view text) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string json;
@@ -67,16 +68,16 @@ inline std::string json_text(std::string_view text) {
   return json;
 }
 
-/// A call that throws std::bad_alloc has written whole events only, and can be repeated: it goes on where it stopped.
+/// A call that throws std::bad_alloc has written only whole events, and can be repeated: it continues where it stopped.
 /// Thread safety: One thread at a time.
 class TraceText {
  public:
-  /// What has been written since the last time somebody took it away.
+  /// Returns what has been written since the last call.
   std::string text;
 
   void begin() {
-    // Told to be in nanoseconds, or chrome://tracing rounds to microseconds, nests what then falls together, and drops
-    // the arrows that begin or end there.
+    // The unit must be nanoseconds: otherwise chrome://tracing rounds to microseconds, nests events that then coincide,
+    // and drops the arrows that begin or end there.
     text +=
         "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"ts\":0,\"pid\":1,"
         "\"tid\":0,\"args\":{\"name\":\"toto\"}}";
@@ -108,8 +109,8 @@ class TraceText {
     }
   }
 
-  /// Writes what waits for events that may come yet: the arrows of tasks that are over, though somebody may go on with
-  /// the result; and the numbers of queued tasks.
+  /// Writes what was held back for events that may still come: the arrows of tasks that have ended, although an awaiter
+  /// may still resume; and the numbers of queued tasks.
   void settle() {
     write_counts(changes_.size());
     while (!over_.empty()) {
@@ -135,14 +136,14 @@ class TraceText {
     const TraceName* what = nullptr;  // since it was started
     bool is_over = false;
   };
-  /// In the number of queued tasks. Threads tell of theirs in any order: they are added up late, when most are known.
+  /// A change in the number of queued tasks. Threads report theirs in any order, so they are added up late.
   struct Change {
     std::int64_t time;
     std::int64_t by;
     const TraceName* queue;
     std::uint32_t track;
   };
-  /// So many tasks that are over are remembered, in case somebody goes on with the result, and so many changes.
+  /// How many ended tasks are remembered, in case an awaiter resumes, and how many changes.
   static constexpr std::size_t kRemembered = 1 << 16;
 
   /// Calls `events()`. If that throws, nothing has been written.
@@ -157,7 +158,7 @@ class TraceText {
     }
   }
 
-  /// May be repeated after it has thrown: until nothing can throw any more, it does only what it can do twice.
+  /// May be repeated after it has thrown: until nothing more can throw, it does only what may be done twice.
   void add(const TraceRecord& record, std::uint32_t track, std::int64_t length) {
     const Point here{record.time, track};
     if (changes_.size() == changes_.capacity()) {
@@ -233,8 +234,8 @@ class TraceText {
     over_.pop_front();
   }
 
-  /// The arrows of a task: from where it was added to where it ran, to where its coroutine was over, to where its
-  /// awaiter went on; as far as it came. And the whole life of a coroutine, of which the threads show only the
+  /// Writes the arrows of a task, as far as it came: from where it was added, to where it ran, to where its coroutine
+  /// ended, to where its awaiter resumed. And the whole life of a coroutine, of which the threads show only the
   /// beginning and the end.
   void draw(std::uint64_t task, const Known& known) {
     std::array<Point, 4> points;
@@ -357,7 +358,7 @@ class TraceText {
   }
 
   std::unordered_map<std::uint64_t, Known> known_;
-  std::deque<std::uint64_t> over_;  // in the order in which they were seen to be over; some are forgotten already
+  std::deque<std::uint64_t> over_;  // in the order in which their ends were seen; some are forgotten already
   std::vector<Change> changes_;
   std::unordered_map<const TraceName*, std::int64_t> queued_;
 };

@@ -9,8 +9,8 @@
 //
 // The line belongs to an owner, whose mutex guards it, and who says what a permit is: a Request holds what the owner
 // knows of a waiter, and what it grants. A waiter leaves the line once, under the mutex: it is granted a permit, the
-// line closes, or it withdraws. So whoever withdraws in vain has been granted a permit, or refused. What has to be done
-// about it without the mutex, because it runs code of the user's or takes other mutexes, is done by proceed().
+// line closes, or it withdraws. So a waiter that cannot withdraw any more was granted a permit, or refused. What must
+// then be done without the mutex, because it runs user code or takes other mutexes, is done by proceed().
 
 #ifndef TOTO_DETAIL_LINE_PERMIT_LINE_HPP
 #define TOTO_DETAIL_LINE_PERMIT_LINE_HPP
@@ -30,15 +30,15 @@ class LineWaiter {
   LineWaiter(const LineWaiter&) = delete;
   LineWaiter& operator=(const LineWaiter&) = delete;
 
-  /// It has left the line, with what its request says, or refused. Requires the owner's mutex. True: that was all, and
-  /// the waiter may be gone when the mutex is free. False: proceed() has to follow.
+  /// It has left the line, with the permit in its request, or refused. Requires the owner's mutex. True: nothing else
+  /// is needed, and the waiter may be gone when the mutex is free. False: proceed() must follow.
   virtual bool told_locked() noexcept = 0;
   /// Without the mutex. False: it cannot use the permit, which the caller has back. The waiter may be gone.
   virtual bool proceed() noexcept { return true; }
-  /// Why it waits may have changed. Requires the owner's mutex.
+  /// The reason for its wait may have changed. Requires the owner's mutex.
   virtual void look_again_locked() noexcept {}
-  /// Whether it also waits in the child of a fork. Not so threads, which are not there, and tasks, which run in the
-  /// parent.
+  /// Whether it also waits in the child of a fork. Threads do not, because they do not exist there, nor do tasks, which
+  /// run in the parent.
   virtual bool survives_fork() const noexcept { return false; }
 
   // Guarded by the owner's mutex.
@@ -64,7 +64,7 @@ class PermitLine {
   /// Who is next. The line is not empty.
   Waiter& first() const noexcept { return *waiting_.front(); }
 
-  /// `again`: before everybody else, because it had left the line with a permit that was no good.
+  /// `again`: ahead of everyone else, because it had left the line with a permit that was no good.
   void join(Waiter& waiter, bool again = false) noexcept {
     waiter.waiting = true;
     again ? waiting_.push_front(waiter) : waiting_.push_back(waiter);
@@ -119,7 +119,7 @@ class PermitLine {
   Waiters waiting_;  // the next one first
 };
 
-/// A thread that is blocked; on that thread's stack.
+/// A blocked thread; lives on that thread's stack.
 template <class Runtime, class Request>
 class LineThread final : public LineWaiter<Request> {
  public:
@@ -132,9 +132,9 @@ class LineThread final : public LineWaiter<Request> {
   }
   void look_again_locked() noexcept override { parker_.unpark(); }
 
-  /// Stands in line until it is told, or until the deadline has passed: then this returns false. `look()` is called
-  /// without the mutex, before it sleeps and whenever it is to look again.
-  /// Throws: what `look` throws, unless the thread has been told meanwhile; then it has left the line.
+  /// Waits in line until it is notified, or returns false when the deadline has passed. `look()` is called without the
+  /// mutex, before it sleeps and whenever it must look again.
+  /// Throws: what `look` throws, unless the thread was notified meanwhile; it has left the line then.
   template <class Mutex, class Look>
   bool wait(Mutex& mutex, PermitLine<Request>& line, TimePoint deadline, Look look, bool again = false)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {

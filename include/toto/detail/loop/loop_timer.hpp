@@ -32,7 +32,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<LoopTimer&>(node).fire(turn); };
   }
 
-  /// The loop owns this too from now on, until its time has come or it is taken back.
+  /// The loop, too, owns this from now on, until it is due or taken back.
   /// Throws: std::bad_alloc; then it does not.
   void arm() {
     this->retain();
@@ -70,7 +70,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
       return;
     }
     if (period_.is_never()) {
-      stopped_.store(true, std::memory_order_relaxed);  // nothing is to come any more
+      stopped_.store(true, std::memory_order_relaxed);  // there will be no more calls
     }
     try {
       call();  // *this stays, but the loop may end in there
@@ -91,7 +91,7 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
       loop_->fail(std::current_exception());
       return;
     }
-    if (stopped()) {  // before it was there to be taken back
+    if (stopped()) {  // before it was armed
       take_back();
     }
   }
@@ -131,7 +131,7 @@ class LoopCall final : public LoopTimer<Runtime> {
   ~LoopCall() override = default;
 
  private:
-  /// A callable that returns a Task is left out as long as the call before is not over, as DelayedTask does it.
+  /// A callable that returns a Task is skipped while its previous call has not ended, as in DelayedTask.
   void call() override {
     if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<F&>>>::value) {
       if (!open_.load(std::memory_order_acquire)) {

@@ -3,20 +3,20 @@
 // Folder: pool. Uses: ground executor line queue task.
 // Objects that one user at a time may have: where they come from, who has them, when they go.
 //
-// PoolCore: everything an InstancePool is, whatever the type of its instances, in shared state that outlives the pool
-// for as long as a lease or a waiter refers to it. Who waits for an instance, who has one and who is next, is known to
-// ../task/permits.hpp: an instance is a permit. Here is where instances come from, and where they go.
+// PoolCore: everything in an InstancePool that does not depend on the type of its instances, in shared state that
+// outlives the pool for as long as a lease or a waiter refers to it. ../task/permits.hpp knows who waits for an
+// instance, who has one and who is next: an instance is a permit. This file knows where instances come from and where
+// they go.
 //
-// A vacant place is handed out like an instance: whoever gets it makes the instance in it, on its own time and without
-// the mutex. So a slow factory keeps nobody else, and one that throws fails one taker, after which the place goes to
-// the next. In the same way whoever gets an instance validates it, or destroys it if it is to retire.
+// A vacant place is handed out like an instance: whoever gets it makes the instance in it, without the mutex. So a slow
+// factory delays no one else, and one that throws fails one caller; the place then goes to the next one. In the same
+// way, whoever gets an instance validates it, or destroys it if it is to retire.
 //
-// Invariants (docs/design.md, "Pools", tells why it is built like this):
+// Invariants (docs/design.md, "Pools", says why it is built like this):
 //  P1 to P3 are those of ../task/permits.hpp: a permit is a place, and a free one has an instance in it.
 //  P4  Nothing of the user's is called, moved or destroyed under the mutex.
 //  P5  While watching_, exactly one timer, continuation or thread looks after the idle instances, and owns a reference.
-//      While not, there is nothing to retire; or there was no memory or thread to do it, and the next return tries
-//      again.
+//      Otherwise there is nothing to retire, or there was no memory or thread for it, and the next return tries again.
 
 #ifndef TOTO_DETAIL_POOL_POOL_CORE_HPP
 #define TOTO_DETAIL_POOL_POOL_CORE_HPP
@@ -57,12 +57,12 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   using typename Base::Line, typename Base::Permit, typename Base::Request;
   using Instance = PooledInstance<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
-  using Loss = std::uint64_t PoolStats::*;  // why there is an instance less: where that is counted
+  using Loss = std::uint64_t PoolStats::*;  // the count for the reason why there is one instance less
 
   /// A pool of these instances, one at least; or, with a factory, of up to `max`.
   PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
       : Base("no instance of the pool", "an instance of a pool",
-             !options.idle_timeout.is_never()),  // in turn, all would be busy, and none would retire
+             !options.idle_timeout.is_never()),  // used in turn, none would ever retire
         default_name_(options.default_queue),
         threads_(factory.make ? max : instances.size()),
         idle_timeout_(options.idle_timeout),
@@ -70,7 +70,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
         factory_(std::move(factory)) {
     counts_.capacity = threads_;
     counts_.made = counts_.instances = instances.size();
-    this->watch_forks();  // may throw: before anything is owned by hand
+    this->watch_forks();  // may throw, so before anything is owned by a raw pointer
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
     }
@@ -83,7 +83,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   /// Throws: what the factory throws.
   bool make_ready(Permit& permit) override;
   Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
-  /// From now on it is used.
+  /// Its use begins.
   void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
   // Giving back. Thread-safe.
@@ -95,14 +95,15 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     take_back(returned, on_return_ && std::uncaught_exceptions() > returned.exceptions);
   }
   void give_back(Permit& returned) noexcept override;
-  /// Destroys the instance instead. With a factory its place is given back, vacant; without one the pool is smaller,
-  /// and with the last instance it has closed.
+  /// Destroys the instance instead. With a factory, its place is returned, vacant; without one, the pool is smaller,
+  /// and closes after the last instance.
   void discard(Instance& broken, Loss why) noexcept;
 
   // The rest. Thread-safe.
   void set_validate(InstanceCheck check) { set(validate_, check, "validate"); }
   void set_on_return(InstanceCheck check) { set(on_return_, check, "on_return"); }
-  /// Hands out nothing from now on. Waiters are told; free instances are destroyed now, leased ones as they come back.
+  /// Hands out nothing from now on. Waiters are refused; free instances are destroyed now, leased ones as they come
+  /// back.
   void close() noexcept {
     LinkedList<Permit> unused;
     typename Line::Waiters refused;
@@ -134,7 +135,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                          closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
-  /// The named or the default queue; if made, with a thread for each instance. Throws: std::bad_alloc.
+  /// Returns the named or the default queue; if it has to be made, with one thread per instance. Throws:
+  /// std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
   QueueCore<Runtime>& fallback() override {
     QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
@@ -173,7 +175,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                                          : "toto: the pool is closed and hands out no more instances"));
   }
   void forget_lost_locked() noexcept override TOTO_REQUIRES(mutex_) {
-    watching_ = false;  // neither the timer is there, nor the thread that may have been at it
+    watching_ = false;  // neither the timer exists here, nor a thread that was busy with it
     this->place = this->kNotWaiting;
   }
   void lose_locked(Loss why, std::size_t instances = 1) noexcept TOTO_REQUIRES(mutex_) {
@@ -185,14 +187,14 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     const Lock lock(mutex_);
     if (this->handed_out_ != 0) {
       throw std::logic_error(
-          detail::join({"toto: ", name, " is set after an instance of the pool was taken; set it before"}));
+          detail::join({"toto: ", name, " was set after an instance of the pool was taken; set it before"}));
     }
-    std::swap(which, check);  // the old one, if there was one, is the caller's to destroy
+    std::swap(which, check);  // the caller destroys the old one, if there was one
   }
-  /// A check that throws does not approve.
+  /// Returns the check's answer; false if it throws.
   /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
   static bool approves(const InstanceCheck& question, Instance& held, bool failed) {
-    const typename Instance::Here bound(held);  // a check that waits for an instance here is told if none can come
+    const typename Instance::Here bound(held);  // a check that waits for an instance may get a DeadlockError
     try {
       return question(held.object, failed);
     } catch (...) {
@@ -218,7 +220,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     const bool idle = retires() && !closed_ && !free_.empty() && counts_.instances > min_instances_;
     return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : (TimePoint::max)();
   }
-  /// True: there is something to look after, and from now on the caller does, by do_start_watch().
+  /// True: there are idle instances to look after, and the caller must do so, by do_start_watch().
   bool watch_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (watching_ || due_locked() == (TimePoint::max)()) {
       return false;
@@ -238,18 +240,19 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   const InstanceFactory<Runtime> factory_;
   typename Runtime::template Atomic<QueueCore<Runtime>*> default_queue_{nullptr};
 
-  // Or none. Constant since the first lease, which is given under the mutex: who holds an instance may read them.
+  // May be empty. Constant since the first lease, which is granted under the mutex: whoever holds an instance may read
+  // them.
   InstanceCheck validate_;
   InstanceCheck on_return_;
 
-  PoolStats counts_ TOTO_GUARDED_BY(mutex_);       // but for what the lists tell
-  bool watching_ TOTO_GUARDED_BY(mutex_) = false;  // the timer, a base class, belongs to whom P5 speaks of
+  PoolStats counts_ TOTO_GUARDED_BY(mutex_);       // except what the lists show
+  bool watching_ TOTO_GUARDED_BY(mutex_) = false;  // the timer, a base class, is in use; see P5
 };
 
 template <class Runtime>
 void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
   bool watch = false;
-  bool surplus = false;  // of a closed pool, or a vacant place that nobody is after
+  bool surplus = false;  // the pool is closed, or no one waits for this vacant place
   this->hand_on(returned, [&]() TOTO_REQUIRES(mutex_) {
     Instance& back = instance(returned);
     surplus = closed_ || back.object == nullptr;
@@ -276,7 +279,7 @@ bool PoolCore<Runtime>::make_ready(Permit& permit) {
     bool valid = false;
     try {
       valid = !validate_ || approves(validate_, taken, false);
-    } catch (...) {  // a forced unwind: nobody knows
+    } catch (...) {  // a forced unwind: unknown
       discard(taken, &PoolStats::rejected);
       throw;
     }
@@ -293,7 +296,7 @@ bool PoolCore<Runtime>::make_ready(Permit& permit) {
   }
   try {
     const typename Instance::Here bound(taken);
-    factory_.make(taken);  // not validated: a factory whose instances are never good would be asked for ever
+    factory_.make(taken);  // not validated: a factory that makes nothing good would be called forever
   } catch (...) {
     give_back(taken);
     throw;
@@ -328,7 +331,7 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
   Line::tell(refused);
 }
 
-/// Leaves it to a timer to come when the instance that has been free longest has been so for long enough.
+/// Arms a timer for when the instance that has been free longest retires.
 template <class Runtime>
 void PoolCore<Runtime>::do_start_watch() noexcept {
   this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
@@ -342,12 +345,12 @@ void PoolCore<Runtime>::do_start_watch() noexcept {
     watching_ = false;
   }
   if (too_late) {
-    do_stop_watch();  // close() may have come before the timer was there
+    do_stop_watch();  // close() may have been called before the timer was armed
   }
 }
 
-/// The timer's thread only looks: what the user's destructor takes must not keep other timers. An instance that retires
-/// is leased to whoever destroys it, and its place comes back like any other.
+/// The timer thread only looks, so that a slow user destructor does not delay other timers. An instance that retires is
+/// leased to the task that destroys it, and its place comes back like any other.
 template <class Runtime>
 void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
   const Ref<PoolCore> self = Ref<PoolCore>::adopt(this);
@@ -382,7 +385,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       } catch (...) {  // no memory for the queue
       }
       this->release();
-      in_queue = true;  // nobody else is left to do it
+      in_queue = true;  // no other thread is left to do it
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// PooledInstance: a place in a pool, with the instance in it, if there is one now. Below that: which type of instance a
+// PooledInstance: a place in a pool, with the instance in it, if there is one. Below that: the type of instance that a
 // constructor's argument stands for, make_places(), make_factory(), make_check(). Read next: pool_core.hpp.
 
 #ifndef TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
@@ -27,7 +27,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// It is in exactly one of its pool's lists; whoever holds it uses `object`, alone.
+/// It is in exactly one of its pool's lists; only its holder uses `object`.
 template <class Runtime>
 class PooledInstance : public Permit<Runtime> {
  public:
@@ -38,9 +38,9 @@ class PooledInstance : public Permit<Runtime> {
 
   /// The instance; null: the place is vacant.
   void* object = nullptr;
-  /// How many exceptions were under way on the thread that lent it. Used by the holder; pools with on_return only.
+  /// How many exceptions were in flight on the thread that took it. Used by the holder; only in pools with on_return.
   int exceptions = 0;
-  /// In a pool that retires, while it is free. Guarded by the pool's mutex.
+  /// Only in a pool that retires instances, while this one is free. Guarded by the pool's mutex.
   typename Runtime::Clock::time_point free_since{};
 };
 
@@ -73,17 +73,17 @@ class OwnedInstance final : public PooledInstance<Runtime> {
   ObjectRoom<T, Owner> room_;
 };
 
-/// How an instance was taken: for a frame of the library's own, by a blocking call, by a coroutine.
+/// How an instance was taken: for a frame of the library, by a blocking call, or by a coroutine.
 enum class LeaseKind { frame, blocking, awaited };
 
-/// Or none. Called without any lock, by several threads at a time. A new place is of the type that `make` needs.
+/// May be empty. Called without any lock, by several threads at a time. A new place has the type that `make` needs.
 template <class Runtime>
 struct InstanceFactory {
   AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
   PooledInstance<Runtime>* (*new_place)() = nullptr;
 };
 
-/// Whether an instance is good. `failed`: its holder ended by an exception. Called as a factory is.
+/// Whether an instance is good. `failed`: an exception ended its use. Called like a factory.
 using InstanceCheck = AnyFunction<bool(void* object, bool failed)>;
 
 /// The type of the instances in a pool made from a Source: of a range, its elements.
@@ -99,28 +99,28 @@ template <class Source, class T>
 concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
                            requires { requires OneObject<ElementOf<Source>, T>; };
 
-/// Such a callable makes something: it is meant as a factory.
+/// Such a callable makes something, so it is taken for a factory.
 template <class Source>
 concept BareFactory = std::is_invocable_v<std::decay_t<Source>&> && kBareCallable<std::decay_t<Source>> &&
                       !std::is_void_v<std::invoke_result_t<std::decay_t<Source>&>>;
 
-/// `max`: 0: there is no factory. Throws: std::invalid_argument naming the parameter.
+/// `max`: 0 if there is no factory. Throws: std::invalid_argument naming the parameter.
 inline void check_options(const PoolOptions& options, std::size_t max) {
   check_name(options.default_queue, "default_queue");
   check_duration(options.idle_timeout, "idle_timeout");
   if (max == 0 && !options.idle_timeout.is_never()) {
     refuse_argument({"toto: idle_timeout is ", Digits(options.idle_timeout.nanoseconds().count()),
-                     " ns, but without a factory instances cannot be made again; give the pool a factory"});
+                     " ns, but without a factory instances cannot be replaced; give the pool a factory"});
   }
   if (options.min_instances > max) {
     refuse_argument(
         {"toto: min_instances is ", Digits(options.min_instances),
-         max == 0 ? ", but without a factory no instance retires; leave it at " : "; give at most max, which is ",
+         max == 0 ? ", but without a factory no instance retires; leave it at " : "; it must be at most max, which is ",
          Digits(max)});
   }
 }
 
-/// Looks at all instances, and counts them, before one is moved.
+/// Checks and counts all instances before any is moved.
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
   std::size_t count = 0;
@@ -137,15 +137,15 @@ std::size_t check_instances(Range& range) {
   const auto [wrong, twin] = pointers.first_wrong();
   if (twin < wrong) {
     refuse_argument({"toto: instances[", Digits(wrong), "] is the same instance as instances[", Digits(twin),
-                     "]; two holders would use it at a time"});
+                     "]; two holders would use it at the same time"});
   }
   if (kPoints<ElementOf<Range>, T> && wrong < count) {
-    refuse_argument({"toto: instances[", Digits(wrong), "] is null; give the pool an instance"});
+    refuse_argument({"toto: instances[", Digits(wrong), "] is null; pass an instance"});
   }
   return count;
 }
 
-/// The places of one instance, or of a range of them.
+/// Makes the places for one instance, or for a range of them.
 /// Throws: std::invalid_argument if an option is wrong, there is no instance, one is null, or one is there twice, or
 /// std::bad_alloc: then nothing was moved; what copying or moving an instance throws.
 template <class T, class Runtime, class Source>
@@ -156,14 +156,14 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
     using Owner = std::remove_cvref_t<Source>;
     constexpr bool kFactory = std::is_invocable_v<std::decay_t<Source>&>;
     static_assert(OneObject<Owner, T> || !kFactory,
-                  "toto: a factory has to be given the number of instances it may make: InstancePool(factory, max)");
+                  "toto: a factory needs the number of instances it may make: InstancePool(factory, max)");
     static_assert(OneObject<Owner, T> || kFactory,
                   "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, "
                   "or of a factory and the number it may make");
     if constexpr (OneObject<Owner, T>) {
       if constexpr (kPoints<Owner, T>) {
         if (std::to_address(source) == nullptr) {
-          refuse_argument({"toto: instance is null; give the pool an instance"});
+          refuse_argument({"toto: instance is null; pass an instance"});
         }
       }
       auto place = std::make_unique<OwnedInstance<T, Owner, Runtime>>();
@@ -179,7 +179,7 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
     return detail::make_places<T, Runtime>(std::move(elements), options);
   } else {
     using Place = OwnedInstance<T, ElementOf<Source>, Runtime>;
-    // The elements of a container that is given away are given away too; not so those that a view looks at.
+    // The elements of a moved container are moved, too; those that a view refers to are not.
     constexpr bool kMoves = !std::is_lvalue_reference_v<Source> && OwningRange<std::remove_cvref_t<Source>>;
     places.resize(detail::check_instances<T>(source));
     for (auto& place : places) {
@@ -201,34 +201,34 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
   using Owner = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>;
   using Place = OwnedInstance<T, Owner, Runtime>;
   static_assert(OneObject<Owner, T> && !std::is_pointer_v<Owner>,
-                "toto: the factory has to return a T, a std::unique_ptr<T> or a std::shared_ptr<T>");
+                "toto: the factory must return a T, a std::unique_ptr<T> or a std::shared_ptr<T>");
   if (detail::is_null(factory)) {
-    refuse_argument({"toto: factory is null; give a callable that makes an instance"});
+    refuse_argument({"toto: factory is null; pass a callable that makes an instance"});
   }
   if (max == 0 || max > kMost) {
-    refuse_argument({"toto: max is ", Digits(max), "; give a number from 1 to ", Digits(kMost)});
+    refuse_argument({"toto: max is ", Digits(max), "; it must be from 1 to ", Digits(kMost)});
   }
-  return {AnyFunction<void(PooledInstance<Runtime>&)>(
-              [function = std::decay_t<F>(std::forward<F>(factory))](PooledInstance<Runtime>& vacant) mutable {
-                static_cast<Place&>(vacant).fill(function);
-                if (vacant.object == nullptr) {
-                  throw std::invalid_argument("toto: the pool's factory gave a null pointer instead of an instance");
-                }
-              }),
+  return {AnyFunction<void(PooledInstance<Runtime>&)>([function = std::decay_t<F>(std::forward<F>(factory))](
+                                                          PooledInstance<Runtime>& vacant) mutable {
+            static_cast<Place&>(vacant).fill(function);
+            if (vacant.object == nullptr) {
+              throw std::invalid_argument("toto: the pool's factory returned a null pointer instead of an instance");
+            }
+          }),
           []() -> PooledInstance<Runtime>* { return new Place; }};
 }
 
-/// Says whether an instance is good. Not what converts to bool: many a function returns 0 when all is well.
+/// Returns a bool: whether an instance is good. Not anything that converts to bool: many functions return 0 on success.
 template <class F, class... Args>
 concept Verdict = std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>, bool>;
 template <class F, class... Args>
 concept VerdictOrNothing = Verdict<F, Args...> || std::is_void_v<std::invoke_result_t<F, Args...>>;
 
-/// Takes `failed` behind the instance.
+/// Takes `failed` after the instance.
 template <class F, class T>
 concept ToldOfFailure = detail::may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() &&
                         std::is_invocable_v<F, T&, bool>;
-/// What may be told of an instance of type T that comes back.
+/// A hook for instances of type T that come back.
 template <class F, class T>
 concept ReturnHook =
     (ToldOfFailure<F, T> && VerdictOrNothing<F, T&, bool>) || (!ToldOfFailure<F, T> && VerdictOrNothing<F, T&>);

@@ -17,7 +17,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What a call with an instance gives: a value. What a reference refers to may be part of an instance that is back.
+/// The result of a call with an instance: a value. A reference might refer into an instance that has gone back.
 template <class R>
 struct PooledValue {
   static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
@@ -52,7 +52,7 @@ class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : p
   }
 };
 
-/// Calls `fn(instance, args...)` in a transaction's task; see call_on().
+/// Calls `fn(instance, args...)` in the task of a transaction; see call_on().
 template <class T, class Runtime, class F>
 class OnInstance {
  public:

@@ -29,7 +29,7 @@ class Crew {
   using Worker = detail::Worker<Runtime>;
   using Thread = typename Runtime::Thread;
 
-  /// Who shall come, chosen under the mutex: nobody, an idle worker, or a new thread. `worker`: to wake, or an object
+  /// The worker to wake, chosen under the mutex: none, an idle one, or a new thread. `worker`: to wake, or an object
   /// for the new thread, if there is an unused one.
   struct Choice {
     Worker* worker = nullptr;
@@ -57,7 +57,7 @@ class Crew {
   /// Every worker the queue has had; those whose thread has left are not `secured`.
   Worker* all() const noexcept { return all_; }
 
-  // Choosing who comes.
+  // Choosing a worker to wake.
 
   /// Somebody is on the way, or all are busy and no more may be started.
   bool has_nobody_to_wake() const noexcept { return searching_ || (idle_ == nullptr && live_ == thread_count_); }
@@ -97,7 +97,7 @@ class Crew {
   std::size_t next_number() noexcept { return ++worker_objects_; }
   void add(Worker& worker) noexcept { worker.next_of_all = std::exchange(all_, &worker); }
 
-  /// Its thread exists: told by its starter, or by itself, whoever comes first.
+  /// Its thread exists: reported by its starter or by itself, whichever comes first.
   bool secure(Worker& worker) noexcept {
     const bool first = !std::exchange(worker.secured, true);
     secured_ += first ? 1U : 0U;

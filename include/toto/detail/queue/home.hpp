@@ -47,7 +47,7 @@ class Home {
   }
 
   /// Sends the continuation home, if there is one and it has not ended; `ahead` of what waits there, if that is a
-  /// queue: for what takes tasks out of queues, which may stand there. After true, the node and this may be gone.
+  /// queue: for code that takes tasks out of queues, which may be there. After true, the node and this may be gone.
   bool try_post(Continuation& node, bool ahead = false) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
     Executor* const executor = home.executor();
@@ -58,7 +58,8 @@ class Home {
     return false;
   }
 
-  /// What the home, a queue or a program's own executor, has still to be told of a node that it was given silently.
+  /// The announcement still to be made to a home, a queue or a user's own executor, to which a node was posted
+  /// silently.
   class Announcement {
    public:
     Announcement() noexcept = default;
@@ -97,7 +98,7 @@ class Home {
     if (worker != nullptr) {
       worker->local.push_back(node);
     } else if (!queue.post_front(node)) {
-      node.run(node, Turn::on_executor);  // nobody else is left to do it
+      node.run(node, Turn::on_executor);  // no other thread is left to do it
     }
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Lane: a limit of its own over a queue's threads. At most `limit` of its tasks are with the queue at a time; the others
-// wait in the lane, in order, and hold no thread. A view with a limit is a lane, an AwaitableInstance a lane of one.
+// Lane: a separate limit over a queue's threads. At most `limit` of its tasks are in the queue proper or run; the
+// others wait in the lane, in order, and hold no thread. A view with a limit is a lane, an AwaitableInstance a lane of
+// one.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.L1]):
 //  L1  `admitted` counts the tasks that have a turn, those of the lane that run or stand in the queue proper, and

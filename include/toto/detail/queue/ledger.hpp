@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Ledger: what a queue counts, how far its end has come, and the references to it that its tasks own.
+// Ledger: a queue's counts, how far its shutdown has come, and the references to it that its tasks own.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I8]):
 //  I8  After `ended` nothing is accepted, and everything accepted before has been completed.
@@ -91,15 +91,15 @@ class Ledger {
   bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   void end() noexcept { ended_ = true; }
   bool ended() const noexcept { return ended_; }
-  /// References are given back from now on, and idle workers go even if coroutine tasks are open.
+  /// References are returned from now on, and idle workers leave even if coroutine tasks are open.
   void lose_owner() noexcept { ownerless_ = true; }
-  /// The TaskQueue was destroyed by one of its own tasks, whose thread nobody will join.
+  /// The TaskQueue was destroyed by one of its own tasks, whose thread will not be joined.
   void orphan() noexcept { orphaned_ = true; }
   bool orphaned() const noexcept { return orphaned_; }
   /// Idle workers have nothing to wait for.
   bool over() const noexcept { return closed() && (open_coroutines_ == 0 || ownerless_); }
 
-  /// Somebody joins the last thread.
+  /// A thread is joining the last one.
   void set_joining(bool joining) noexcept { joining_ = joining; }
   bool joining() const noexcept { return joining_; }
 

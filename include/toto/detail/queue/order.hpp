@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Order: everything that is queued, and what comes next. Nobody else knows where a queued thing is.
+// Order: everything that is queued, and what comes next. Only this class knows where a queued thing is.
 //
 //   front     continuations without a home: before everything
 //   urgent    tasks with a priority above 0, in levels; with ageing all tasks, as urgent as they have become
@@ -81,7 +81,7 @@ class Order {
     return closures_.push();
   }
 
-  /// False: it waits in its lane, and nobody need come for it.
+  /// False: it waits in its lane, and no worker is needed for it.
   bool push(Task& task) noexcept {
     if (Lane<Runtime>* const lane = task.lane.get()) {
       lane->come_through(forks_);
@@ -242,7 +242,7 @@ class Order {
   }
   static bool is_queued(const Task& task) noexcept { return task.place != Task::Place::nowhere; }
 
-  /// After a fork, in the child: nobody is left to run what is here, and nobody knows in what state it is.
+  /// After a fork, in the child: no thread is left to run what is here, and its state is unknown.
   /// `running`: the task that the forking thread is in the middle of, or null.
   void forget(const Task* running) noexcept {
     closures_.clear();

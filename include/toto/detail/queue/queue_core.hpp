@@ -11,7 +11,7 @@
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I7]):
 //  I7  A task is claimed, cancelled or discarded by taking it out of the Order, under the mutex: one of these, once.
-//  I11 A worker runs a task, or lets a coroutine go on, without queueing it only if that would be the next to be
+//  I11 A worker runs a task, or lets a coroutine continue, without queueing it only if that would be the next to be
 //      claimed, and this worker would claim it at once.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_CORE_HPP
@@ -119,7 +119,7 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
   /// Queues the hop of a coroutine behind everything queued now. False: it would be next, and its worker would come to
-  /// it at once, so the coroutine just goes on.
+  /// it at once, so the coroutine just continues.
   /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
   bool hop(Continuation& node, std::coroutine_handle<> coroutine) {
     if (Worker* const self = this_worker(); self != nullptr && self->on_top == coroutine && has_next_turn(*self)) {
@@ -136,8 +136,8 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
   /// Has the calling worker run the task next, without queueing it, if it would claim it next and returns to its loop
-  /// at once. False: it has to be added. (An awaitable of the user's that resumes its coroutine in the middle of its own
-  /// await_suspend() can deceive it: then the task waits until that returns, or blocks in the library.)
+  /// at once. False: it must be added. (A user's awaitable that resumes its coroutine inside its await_suspend() can
+  /// deceive it: then the task waits until that returns, or blocks in the library.)
   bool keep_next(Worker& self, QueuedTask& task) noexcept {
     if (&self.core != this || !has_next_turn(self) || task.supervised || this->needs_states() || bounded() ||
         this->closed() || Tally(self.tally.load(std::memory_order_relaxed)).unqueued >= Tally::kMostUnqueued) {
@@ -160,8 +160,8 @@ class QueueCore final : public QueueGate<Runtime> {
 
   // Tasks that are queued, begin or end.
 
-  /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anybody can
-  /// know of it.
+  /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anyone can
+  /// notice.
   bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept;
   /// A task has ended that had a turn in its lane.
   void leave_lane(QueuedTask& task) noexcept {
@@ -187,7 +187,7 @@ class QueueCore final : public QueueGate<Runtime> {
 
   /// Runs what belongs to this worker, which is about to block in the middle of a task.
   TOTO_NOINLINE void run_local(Worker& self) noexcept;
-  /// What the worker was to run next is queued for whoever comes.
+  /// Queues what the worker was to run next, for any worker.
   void queue_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex()) {
     if (QueuedTask* const task = std::exchange(self.task_next, nullptr)) {
       ledger().count_submitted();
@@ -199,8 +199,8 @@ class QueueCore final : public QueueGate<Runtime> {
 
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
   bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
-  /// Who shall come is chosen by announce(): to start a thread may fail, and that needs the timers, whose mutex the
-  /// caller may hold.
+  /// announce() picks the worker to wake: starting a thread may fail, and that needs the timers, whose mutex the caller
+  /// may hold.
   bool post_silently(Continuation& node, std::uint64_t&) noexcept override {
     const Lock lock(mutex());
     if (!ledger().ended()) {
@@ -244,8 +244,8 @@ class QueueCore final : public QueueGate<Runtime> {
     unlock_and_wake();
     return true;
   }
-  /// Whether what is added now would be the next that this worker claims. What was queued before, in whatever thread, is
-  /// seen by coherence; what comes at the same time may as well come later.
+  /// Whether what is added now would be the next that this worker claims. What was queued before, in whatever thread,
+  /// is seen by coherence; what comes at the same time may as well come later.
   bool has_next_turn(const Worker& self) const noexcept {
     return this->runnable() == 0 && self.local.empty() && !self.resume_next && self.task_next == nullptr;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The end of a queue, for who owns it: closing, draining, joining, cancelling all that is queued.
+// The end of a queue, for its owner: closing, draining, joining, cancelling everything that is queued.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_END_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_END_HPP
@@ -32,7 +32,7 @@ class QueueEnd {
     }
     core_.announce_quiet_locked();
     core_.changed().notify_all();
-    core_.unlock_and_tell({});  // nobody gets room any more
+    core_.unlock_and_tell({});  // no waiter gets room any more
   }
 
   /// Completes every task that has not begun with TaskCancelled; returns how many.
@@ -97,8 +97,8 @@ class QueueEnd {
     core_.mutex().lock();
     core_.ledger().lose_owner();
     if (!core_.ledger().ended()) {
-      // One of the queue's own tasks destroys it: the other workers run what they can and go; this one runs what is
-      // left after the task, on this shared state, as a thread of its own.
+      // A task of this queue destroys it: the other workers run what they can and leave; this one runs what is left
+      // after the task, on this shared state, as a detached thread.
       core_.crew().rouse_idle();
       core_.changed().wait(core_.mutex(), [this]() TOTO_REQUIRES(core_.mutex()) { return core_.crew().live() == 1; });
       core_.ledger().orphan();
@@ -112,8 +112,8 @@ class QueueEnd {
     detail::wait_until_posted<Runtime>();
   }
 
-  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Its place is
-  /// given to another, so that what is queued still runs.
+  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Another thread
+  /// may take its place, so that what is queued still runs.
   void lose_this_thread() noexcept {
     Worker* const self = core_.this_worker();
     if (self == nullptr) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueGate: what lets a task into a queue: the queue is open, a thread is known to exist, there is memory, and there is
-// room under the bound, or somebody to wait for it. Read next: queue_core.hpp.
+// QueueGate: checks before a task may enter a queue: the queue is open, a thread is known to exist, there is memory,
+// and there is room under the bound, or the caller waits for it. Read next: queue_core.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP
@@ -41,10 +41,10 @@ class QueueGate : public QueueParts<Runtime> {
   /// Books room for one task. False if there was none until the deadline; a worker of this queue does not wait.
   /// Throws: QueueClosed.
   TOTO_COLD bool book_room_until(TimePoint deadline);
-  /// Books room for one task, or stands in line for it: then `waiter` will be told.
+  /// Books room for one task, or puts `waiter` in line for it, to be notified.
   /// Throws: QueueClosed.
   TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter);
-  /// Leaves the line, if it stands there. True: it has been given room.
+  /// Leaves the line, if it is there. True: it was granted room.
   bool leave_line(RoomWaiter& waiter) noexcept {
     const Lock lock(mutex());
     room().line().withdraw(waiter);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueMakings: what whoever makes a queue brings along, so that files that merely use one do not compile it.
+// QueueMakings: functions compiled in the files that make a queue, so that files that merely use one do not compile
+// them.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_MAKINGS_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_MAKINGS_HPP

@@ -12,7 +12,7 @@
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
-//  I2  If there is work, then somebody is on the way, or no worker is idle and no more may be started, or the last
+//  I2  If there is work, then a worker is on the way, or no worker is idle and no more may be started, or the last
 //      start failed and a live worker will come back to look, or the timers will try again.
 //  I4  No task is accepted while no thread is known to exist.
 //  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
@@ -98,7 +98,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   void on_error(Ref<ErrorHook<Runtime>> hook) noexcept { errors_.set(std::move(hook)); }
   /// Calls the error hook. Not under the mutex.
   TOTO_COLD void report(const std::exception_ptr& failure) noexcept { errors_.report(failure, name_); }
-  /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own.
+  /// The same for the failure of a task whose result no one will observe, unless it is one of the library's own.
   TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept {
     if (ErrorSink<Runtime>::concerns_anybody(failure)) {
       report(failure);
@@ -123,9 +123,9 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
 
   // Waking.
 
-  /// Who shall come, if anybody is needed. The caller delivers the choice after it has released the mutex. Until then it
-  /// keeps this queue: a task that destroys it may be over, and its worker gone, before the one who added it has come
-  /// that far.
+  /// The worker to wake, if one is needed. The caller wakes it after releasing the mutex. Until then it keeps this
+  /// queue alive: a task that destroys the queue may have ended, and its worker left, before the thread that added it
+  /// gets that far.
   Choice choose_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (order_.empty() || crew_.has_nobody_to_wake()) {
       return {};
@@ -144,7 +144,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
       makings_.try_again(core());
     }
   }
-  /// Ends a critical section in which something was queued. Nobody is needed at nearly all tasks of a burst.
+  /// Ends a critical section in which something was queued. Within a burst, nearly every task needs no further worker.
   void unlock_and_wake() noexcept TOTO_RELEASE(mutex_) {
     if (crew_.has_nobody_to_wake()) [[likely]] {
       mutex_.unlock();
@@ -220,8 +220,8 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What the
-  /// lost threads and tasks owned is left alone: nobody knows in what state it is.
+  /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What
+  /// the lost threads and tasks owned is left alone: its state is unknown.
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {
       Worker* const self = this_worker();

@@ -36,8 +36,9 @@ class Registry final : private ForkAware<Runtime> {
   /// The queue of that name; made from `options`, which were checked, if there is none.
   /// Throws: std::bad_alloc; then nothing was stored.
   Queue& find_or_make(const QueueOptions& options) {
-    // Built before it is stored, and without the mutex: a fork takes this mutex after the list of what is told of it,
-    // into which a queue enters itself. If another thread was faster, this one is dropped; it has no thread yet.
+    // Built before it is stored, and without the mutex: a fork takes this mutex after that of the list of everything
+    // that takes part in forks, to which a queue adds itself. If another thread was faster, this one is dropped; it has
+    // no thread yet.
     auto made = std::make_unique<Queue>(options);
     const std::size_t hash = std::hash<std::string_view>()(options.name);
     const Lock lock(mutex_);
@@ -48,7 +49,7 @@ class Registry final : private ForkAware<Runtime> {
     Queue& queue = *made;
     queues_.insert(queues_.begin() + static_cast<std::ptrdiff_t>(place), Entry{hash, nullptr})->queue = std::move(made);
     if (drained_) {
-      queue.close();  // the process is ending: nobody would wait for its tasks
+      queue.close();  // the process is ending: nothing would wait for its tasks
     }
     if (!drains_at_exit_) {
       Runtime::at_exit([] { instance().drain_at_exit(); });
@@ -63,8 +64,8 @@ class Registry final : private ForkAware<Runtime> {
     return queue_at_locked(place_locked(hash, name), hash);
   }
 
-  /// Closes every queue, and waits until all are done or the time is up. Then ends the thread of the timers, if no timer
-  /// is left.
+  /// Closes every queue, and waits until all are done or the time is up. Then ends the thread of the timers, if no
+  /// timer is left.
   bool shutdown(Duration limit) {
     const TimePoint deadline = limit.after(Runtime::Clock::now());
     const std::vector<Queue*> queues = all();
@@ -74,7 +75,7 @@ class Registry final : private ForkAware<Runtime> {
     bool done = true;
     for (Queue* const queue : queues) {
       auto& core = Access::core(*queue);
-      // One of its own tasks asks: that one cannot be waited for.
+      // One of its own tasks calls this: that one cannot be waited for.
       done = core.this_worker() == nullptr && QueueEnd(core).finish_until(deadline) && done;
     }
     if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {
@@ -143,18 +144,18 @@ class Registry final : private ForkAware<Runtime> {
         }
         done = shutdown(limit);
         if (!done) {
-          std::fprintf(
-              stderr, Runtime::unloading()
-                          ? "toto: a library is not unloaded before its named queues have run what they accepted; call "
-                            "TaskQueue::shutdown_instances() in it first\n"
-                          : "toto: the process exits although a named queue is still busy; wait for it with "
-                            "TaskQueue::shutdown_instances() at the end of main\n");
+          std::fprintf(stderr,
+                       Runtime::unloading()
+                           ? "toto: unloading a library waits until its named queues have run what they accepted; call "
+                             "TaskQueue::shutdown_instances() in it first\n"
+                           : "toto: the process exits although a named queue is still busy; wait for it with "
+                             "TaskQueue::shutdown_instances() at the end of main\n");
         }
       } catch (...) {
         std::fprintf(stderr, "toto: no memory to drain the named queues at exit\n");
       }
       limit = Duration::never();
-    } while (!done && Runtime::unloading());  // their threads would return to code that is not there any more
+    } while (!done && Runtime::unloading());  // their threads would return to code that is gone
   }
 
   typename Runtime::Mutex mutex_;

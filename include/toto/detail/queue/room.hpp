@@ -5,7 +5,7 @@
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.R1]):
 //  R1  Queued tasks plus booked room exceed the bound only by tasks that were added beyond it on purpose.
-//  R2  Room goes to those who have waited longest; while somebody waits, nobody else gets any.
+//  R2  Room goes to those who have waited longest; while there are waiters, no one else gets any.
 
 #ifndef TOTO_DETAIL_QUEUE_ROOM_HPP
 #define TOTO_DETAIL_QUEUE_ROOM_HPP
@@ -45,7 +45,7 @@ class Room {
     return booked;
   }
   void book_beyond_limit() noexcept { ++booked_; }
-  /// Gives it back, or says that it is filled now.
+  /// Releases it, or notes that it is filled now.
   void unbook(bool& booked) noexcept {
     if (std::exchange(booked, false) && booked_ > 0) {  // none in the child of a fork
       --booked_;

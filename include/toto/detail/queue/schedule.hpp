@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What BasicTaskQueue::schedule() gives: awaiting it moves the coroutine onto the queue. Its place in the queue lives
+// What BasicTaskQueue::schedule() returns: awaiting it moves the coroutine onto the queue. Its place in the queue lives
 // in the coroutine's frame; a coroutine that is destroyed while it waits leaves the queue.
 
 #ifndef TOTO_DETAIL_QUEUE_SCHEDULE_HPP
@@ -34,7 +34,7 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
     try {
       return core_.hop(hop_, coroutine);  // if true, *this may be gone
     } catch (...) {
-      await_resume();  // it was not queued: the coroutine goes on here, with the exception
+      await_resume();  // it was not queued: the coroutine continues here, with the exception
       throw;
     }
   }

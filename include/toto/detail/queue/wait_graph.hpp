@@ -3,12 +3,12 @@
 // WaitGraph: the threads that are blocked without a limit of time, and whether such a wait could never end. Awaited:
 // what one of them waits for. BlockedThread: its place in the graph, on its stack.
 //
-// In it are workers, and other threads as long as they hold instances of pools: for others nobody waits. A thread of
-// the graph may go on if what it waits for may come; that may come if somebody may bring it who is not in the graph, or
-// who may go on himself. Who may go on by this rule, and by nothing else, is found by repeating it; the others never
-// will. Whoever blocks looks whether he would be one of them: the last one to block is told, so there are none before.
-// What may come from outside, a cancellation, a closing or a program's own thread, is not counted. Read next:
-// queue_core.hpp, task_state.hpp and permits.hpp, which say what a task and an instance need.
+// In it are workers, and other threads as long as they hold instances of pools: no one waits for any other thread. A
+// thread of the graph can continue if what it waits for can come; and that can come if a thread outside the graph, or
+// one that can continue, may bring it. Repeating this rule finds all threads that can continue; the others never will.
+// Each thread that blocks checks whether it would be one of the others. The last one to block finds out, so there are
+// none before it. What may come from outside (a cancellation, a closing, a thread of the program) is not counted. Read
+// next: queue_core.hpp, task_state.hpp and permits.hpp, which say what a task and an instance need.
 
 #ifndef TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
 #define TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
@@ -37,7 +37,7 @@ class Awaited {
   virtual bool may_come(const WaitGraph<Runtime>& graph) const = 0;
   /// "a task of queue 'db'". Takes no mutex.
   virtual std::string words() const = 0;
-  /// What else there is to tell, to be put behind that. Takes the mutexes of queues and pools.
+  /// Further details, to be appended to that. Takes the mutexes of queues and pools.
   virtual std::string details() const { return {}; }
 
  protected:
@@ -238,12 +238,12 @@ class WaitGraph final : private ForkAware<Runtime> {
 
   typename Runtime::Mutex mutex_;
   LinkedList<Blocked> threads_ TOTO_GUARDED_BY(mutex_);
-  mutable Blocked* last_told_ = nullptr;  // not null: whoever is found stuck is to be told of; guarded by mutex_
+  mutable Blocked* last_told_ = nullptr;  // not null: threads found stuck go into the text; guarded by mutex_
 };
 
-// What a queue says of who is left to run a task, for all that the graph knows. Under the graph's mutex.
+// Which workers of a queue are left to run a task, as far as the graph knows. Under the graph's mutex.
 
-/// Whether a worker may come to this task, or go on with it.
+/// Whether a worker may come to this task, or continue with it.
 template <class Runtime>
 TOTO_COLD bool may_run(const QueueCore<Runtime>& core, const QueuedTask<Runtime>& task,
                        const WaitGraph<Runtime>& graph) {
@@ -298,7 +298,7 @@ TOTO_COLD bool may_become_idle(const QueueCore<Runtime>& core, const WaitGraph<R
   return true;
 }
 
-/// That a queue has nothing to do any more.
+/// The wait for a queue that has nothing left to do.
 template <class Runtime>
 class AwaitedIdle final : public Awaited<Runtime> {
  public:

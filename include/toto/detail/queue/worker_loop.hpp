@@ -39,7 +39,7 @@ class WorkerLoop {
           ClosureLine<Runtime>::free_all(surplus);
           run_taken(next);
           settle();
-        } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue goes on without it
+        } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue continues without it
           core_.mutex().lock();
           lose_locked();
           throw;
@@ -85,7 +85,7 @@ class WorkerLoop {
     }
   }
 
-  /// Waits for work. True if there is some, false if the worker shall leave: both decided in the critical section in
+  /// Waits for work. True if there is some, false if the worker must leave: both decided in the critical section in
   /// which it looked (I1). Enters and returns with the mutex held.
   bool rest_locked() TOTO_REQUIRES(core_.mutex()) {
     if (std::exchange(self_.worked, false)) {
@@ -124,9 +124,9 @@ class WorkerLoop {
     return true;
   }
 
-  /// Looks for about a microsecond before it sleeps, as the one who is on the way: adders meanwhile need not wake anybody.
-  /// While tasks come one after another it lets some gather: right behind their adder it would only meet him at the
-  /// mutex. Enters and returns with the mutex held; the caller looks under it once more.
+  /// Looks for about a microsecond before it sleeps, as the worker on the way, so that adders need not wake any. While
+  /// tasks come one after another it lets some gather: right behind their adder, it would only meet it at the mutex.
+  /// Enters and returns with the mutex held; the caller looks under it once more.
   void look_again_locked() TOTO_REQUIRES(core_.mutex()) {
     if constexpr (Runtime::spins) {
       if (core_.crew().searching() || core_.ledger().over() || core_.idle_timeout() == Duration() ||
@@ -152,8 +152,8 @@ class WorkerLoop {
   }
 
   /// If another worker of this queue has woken this one, it may well run all there is faster than two that meet at the
-  /// mutex, with everything in its cache. So this one waits while others take tasks in quick succession. As soon as they
-  /// do not, because a task is long or blocks, it comes: no later than a thread that has to be woken elsewhere.
+  /// mutex, with everything in its cache. So this one waits while others take tasks in quick succession. As soon as
+  /// they do not, because a task is long or blocks, it comes: no later than a thread that has to be woken elsewhere.
   void leave_it_to_others() noexcept {
     if constexpr (Runtime::spins) {
       if (!self_.woken_by_worker.load(std::memory_order_relaxed) || Runtime::processors() < 2) {
@@ -210,8 +210,8 @@ class WorkerLoop {
     leave_locked();
   }
 
-  /// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Returns without the
-  /// mutex.
+  /// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Returns without
+  /// the mutex.
   TOTO_COLD void leave_locked() TOTO_RELEASE(core_.mutex()) {
     fold_locked();
     ThreadContext<Runtime>::current() = {nullptr, nullptr, &core_};

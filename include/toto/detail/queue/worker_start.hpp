@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Starting a worker's thread, and what becomes of it if the system has none to give. For files that make queues.
+// Starts a worker's thread, and handles the case that the system cannot start one. For files that make queues.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_START_HPP
 #define TOTO_DETAIL_QUEUE_WORKER_START_HPP
@@ -77,9 +77,9 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
   return failure;
 }
 
-/// Something waits that was accepted, no thread lives, and the system has none to give: the thread of the timers tries
-/// again every ten milliseconds, until there is one, or nothing waits any more. If there is no such thread either, it is
-/// left to whoever comes to the queue next.
+/// Accepted work waits, no thread is alive, and the system cannot start one: the timer thread tries again every ten
+/// milliseconds, until there is a thread, or nothing waits any more. If there is no timer thread either, whoever comes
+/// to the queue next tries again.
 template <class Runtime>
 class StartAgain final : private TimerNode<Runtime> {
  public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What awaiting something gives, asked of any type with the language's own rules.
+// The result of awaiting a value of any type, by the language's own rules.
 
 #ifndef TOTO_DETAIL_TASK_AWAITABLE_HPP
 #define TOTO_DETAIL_TASK_AWAITABLE_HPP
@@ -51,8 +51,8 @@ inline constexpr bool kCanBeAwaited = requires(AwaiterOf<A>& awaiter) {
 template <class A>
 struct AwaitTraits {
   static_assert(kCanBeAwaited<A>,
-                "toto: this cannot be awaited: give a handle, a Task or another awaitable; a function that returns one "
-                "is to be called: fn(), not fn");
+                "toto: this cannot be awaited: pass a handle, a Task or another awaitable; call a function that "
+                "returns one: fn(), not fn");
   static constexpr auto result() {
     if constexpr (kCanBeAwaited<A>) {
       return std::type_identity<ResultOf<decltype(std::declval<AwaiterOf<A>&>().await_resume())>>();

@@ -56,7 +56,7 @@ template <class Runtime, class F, class... Args>
 consteval void require_callable() {
   constexpr bool kTask = IsTask<std::remove_cvref_t<F>>::value;
   static_assert(!kTask,
-                "toto: a Task was given; give the function that returns it, and its arguments: "
+                "toto: this is a Task; pass the function that returns it, and its arguments: "
                 "yield_task(fn, args...) and not yield_task(fn(args...))");
   static_assert(kTask || CallTraits<Runtime, F, Args...>::kValid,
                 "toto: fn cannot be called with these arguments; they are copied or moved as by std::thread: use "
@@ -76,8 +76,8 @@ class BoundCall {
   explicit BoundCall(Fn&& function, As&&... args) {
     constexpr bool kStorable = std::is_constructible_v<Call, Fn, As...>;
     static_assert(kStorable,
-                  "toto: fn or one of its arguments can be moved, but not copied: give it by std::move, or refer to it "
-                  "by std::ref");
+                  "toto: fn or one of its arguments can be moved, but not copied: pass it with std::move, or by "
+                  "reference with std::ref");
     if constexpr (kStorable) {
       ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
     }

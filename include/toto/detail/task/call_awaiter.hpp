@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What BasicTaskQueue::call() gives: a task that lives in the frame of the coroutine that awaits it, its callable, its
-// arguments and its result included. Nothing is allocated. Read next: task_state.hpp.
+// What BasicTaskQueue::call() returns: a task that lives in the frame of the coroutine that awaits it, together with
+// its callable, arguments and result. Nothing is allocated. Read next: task_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CALL_AWAITER_HPP
 #define TOTO_DETAIL_TASK_CALL_AWAITER_HPP
@@ -18,8 +18,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The task. Base is the state that yield_task would allocate; this one is not freed when nobody needs it any more, but
-/// tells the frame that it may go.
+/// The task. Base is the state that yield_task would allocate; this one is not freed when it is no longer needed, but
+/// notifies the frame that it may go.
 template <class Runtime, class Base, class F>
 class FramedState final : public FollowedState<Runtime, Base, F> {
  public:
@@ -81,7 +81,7 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
     if (taken) {
       announcement.make();  // *this may be gone
     } else {
-      Base::resume_posted(*this, Turn::on_executor);  // nobody else is left to do it
+      Base::resume_posted(*this, Turn::on_executor);  // no other thread is left to do it
     }
   }
 
@@ -198,7 +198,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     try {
       state_.add(resumer);  // *this may be gone after this line
     } catch (...) {
-      added_ = false;  // it was not queued: the coroutine goes on here, with the exception
+      added_ = false;  // it was not queued: the coroutine continues here, with the exception
       throw;
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Claim: who holds something, or waits for it, as reports write it. HeldByThread: a thing that is in the hands of one
-// thread, as the WaitGraph wants to know it. Read next: permits.hpp, ../queue/wait_graph.hpp.
+// Claim: who holds something, or waits for it, for reports. HeldByThread: something that only one thread will return,
+// which the WaitGraph must know. Read next: permits.hpp, ../queue/wait_graph.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CLAIM_HPP
 #define TOTO_DETAIL_TASK_CLAIM_HPP
@@ -105,8 +105,8 @@ std::string claims_text(const LinkedList<Node>& nodes, std::string_view before, 
   return text;
 }
 
-/// While it is bound, nobody but one thread gives it back: a call frame of that thread holds it, or an object on its
-/// stack that was never moved.
+/// While it is bound, only one thread returns it: a call frame of that thread holds it, or an object on its stack that
+/// was never moved.
 template <class Runtime>
 class HeldByThread {
  public:

@@ -53,8 +53,8 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   /// Throws: std::bad_alloc, std::system_error; then it is not armed.
   void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
 
-  /// From its return no call begins, none is queued, and one that runs has been asked to stop. Blocks for an instant,
-  /// while the timer hands the task over.
+  /// Once this has returned, no call begins, none is queued, and one that runs was asked to stop. Blocks for an
+  /// instant, while the timer hands the task over.
   void stop() noexcept final {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
     TimerService<Runtime>::instance().disarm(*this, *this);
@@ -98,7 +98,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   const Control<Runtime>& control() const noexcept { return control_; }
 
  private:
-  /// Hands the request of the view's token on. Owns what it needs: it may run while the task is being destroyed.
+  /// Passes on the stop request of the view's token. Owns what it needs: it may run while the task is being destroyed.
   struct Forward {
     typename Runtime::StopSource to;
     void operator()() noexcept { to.request_stop(); }
@@ -111,13 +111,13 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     return stage_.compare_exchange_strong(from, to, std::memory_order_relaxed);
   }
 
-  /// On the thread of the timers: its time has come. Homeless: it will never come.
+  /// On the timer thread: it is due. Homeless: it never will be.
   void fire(Turn turn) noexcept {
     const Ref<DelayedTask> kept = Ref<DelayedTask>::adopt(this);  // the timer's
     if (turn == Turn::homeless) {
       return;
     }
-    if (move(Stage::idle, Stage::queued)) {  // or else the call before is not over, and this one is left out
+    if (move(Stage::idle, Stage::queued)) {  // otherwise the previous call has not ended, and this tick is skipped
       try {
         add_call(Round(kept));
       } catch (const QueueClosed&) {
@@ -190,7 +190,7 @@ class DelayedCall final : public DelayedTask<Runtime> {
 
  private:
   void add_call(Round round) override {
-    this->core().book_room_beyond_bound();  // the thread of the timers cannot wait for room
+    this->core().book_room_beyond_bound();  // the timer thread cannot wait for room
     try {
       detail::submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
     } catch (...) {

@@ -28,10 +28,10 @@ class Join : public RefCounted<Runtime> {
 
   explicit Join(std::size_t children = 0) noexcept : remaining_(children + 1) { node_.join = this; }
 
-  /// The coroutine is to go on ahead of what waits at its home. Before started().
+  /// The coroutine will continue ahead of what waits at its home. Before started().
   void hurry() noexcept { ahead_ = true; }
 
-  /// Says who waits, and where it lives: where the calling thread is, unless a home is given. Before started().
+  /// Stores who waits, and its home: where the calling thread is, unless a home is given. Before started().
   template <class Promise>
   void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept {
     coroutine_ = coroutine;
@@ -59,8 +59,8 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
-  /// All children have been started, but for `over` that are over and have not been counted. True: no need to wait, the
-  /// coroutine goes on by itself. After false, the coroutine may be gone.
+  /// All children have been started, except `over` ones that have ended and were not counted. True: no need to wait,
+  /// the coroutine continues by itself. After false, the coroutine may be gone.
   bool started(std::size_t over = 0) noexcept {
     // One more than the children: they cannot make it run out before.
     if (remaining_.fetch_sub(over + 1, std::memory_order_acq_rel) != over + 1) {
@@ -78,7 +78,7 @@ class Join : public RefCounted<Runtime> {
     while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {
     }
   }
-  /// The same, and the end of its ownership.
+  /// The same, and gives up its ownership.
   void abandon() noexcept {
     leave();
     this->release();

@@ -17,7 +17,7 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class TaskStateBase;
 
-/// Is told that a task is over.
+/// Notified when a task has ended.
 template <class Runtime>
 class Observer {
  public:
@@ -31,7 +31,7 @@ class Observer {
   ~Observer() = default;
 };
 
-/// That a task is over.
+/// The wait for the end of a task.
 template <class Runtime>
 class AwaitedTask final : public Awaited<Runtime> {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// PermitTask: a task that has its permit before it joins its queue, and keeps it until its captures are gone. Without
-// one it waits in line, where it is in nobody's way. PermitSlot: its place there. PermitCall: what it calls. Read next:
+// PermitTask: a task that takes its permit before it joins its queue, and keeps it until its captures are gone. Without
+// one it waits in line, and holds no thread. PermitSlot: its place there. PermitCall: what it calls. Read next:
 // permits.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_TASK_HPP
@@ -172,7 +172,7 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
       if (SupervisorBase<Runtime>* const supervisor = this->supervisor()) {
         supervisor->announce();
       }
-      // Whoever gives a permit back neither waits for room nor runs this.
+      // Whoever returns a permit neither waits for room nor runs this.
       queue->add_beyond_bound(*this);  // this may be gone after this line
       return true;
     } catch (...) {

@@ -27,7 +27,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   using Permit = detail::Permit<Runtime>;
   using Request = PermitRequest<Runtime>;
 
-  /// The coroutine, which is suspended, goes on where the calling thread is at home.
+  /// The suspended coroutine will continue on the calling thread's executor.
   /// Throws: std::bad_alloc.
   PermitWait(Ref<Owner> owner, const Request& wanted, std::coroutine_handle<> coroutine)
       : Join<Runtime>(1),
@@ -38,8 +38,8 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     static_cast<void>(this->started());
   }
 
-  /// True: the coroutine will come home, and may have done so. False: it goes on, with the permit that it has `taken`,
-  /// or had before.
+  /// True: the coroutine will come home, and may have done so. False: it continues, with the permit that it has
+  /// `taken`, or had before.
   /// Throws: why it does not wait; then it still has what it has taken.
   bool begin(Permit*& taken) {
     this->retain();
@@ -82,7 +82,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   }
   bool survives_fork() const noexcept final { return true; }
 
-  /// The coroutine goes on.
+  /// The coroutine continues.
   /// Throws: why it gets no permit.
   Permit& get() {
     Permit* const granted = owner_->use(*this);
@@ -152,7 +152,7 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     Permit& unused = *std::exchange(unready_, nullptr);
     try {
       throw TaskCancelled(detail::join(
-          {"toto: queue '", queue->name(), "' was to make ready ", owner->words(), ", but the task was cancelled"}));
+          {"toto: queue '", queue->name(), "' was to prepare ", owner->words(), ", but the task was cancelled"}));
     } catch (...) {  // that, or no memory for it
       failure_ = std::current_exception();
     }

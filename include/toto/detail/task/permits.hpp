@@ -6,10 +6,10 @@
 // permit_task.hpp, ../pool/pool_core.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.P1]):
-//  P1  A permit is in exactly one of free_ and held_, or is being deleted. Who holds one is the only one to use it, and
-//      gives it back, once.
-//  P2  While somebody waits, nothing is free and no permit can be added: a newcomer never overtakes. Only who was
-//      served with one that is no good, and finds no other, waits before everybody else.
+//  P1  A permit is in exactly one of free_ and held_, or is being deleted. Only its holder uses it, and returns it
+//      once.
+//  P2  While there are waiters, nothing is free and no permit can be added: first come, first served. Only a waiter
+//      that was granted one that is no good, and finds no other, waits ahead of everyone else.
 //  P3  A waiter that leaves line_ gets exactly one permit, or is refused, or has left by itself, without either. Which
 //      of these is decided under the mutex.
 
@@ -33,7 +33,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Whoever holds it is the only one to use it, and gives it back, once.
+/// Only its holder uses it, and returns it once.
 template <class Runtime>
 class Permit : public HeldByThread<Runtime> {
  public:
@@ -50,7 +50,7 @@ class Permit : public HeldByThread<Runtime> {
   ~Permit() = default;
 };
 
-/// Who waits for a permit, until when, and what he is granted; null: refused.
+/// Who waits for a permit, until when, and the permit granted; null: refused.
 template <class Runtime>
 struct PermitRequest {
   Claim<Runtime> claim;
@@ -107,7 +107,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return std::exchange(waiter.request.permit, nullptr);
   }
-  /// Gets ready what it has taken; what is no good is exchanged for another. Null: it waits for that before everybody
+  /// Gets ready what it has taken; what is no good is exchanged for another. Null: it waits for that ahead of everyone
   /// else.
   /// Throws: what make_ready() throws.
   Permit* get_ready(Waiter& waiter, Permit* taken) {
@@ -177,7 +177,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return refusal_locked();
   }
-  /// Where a coroutine goes on that has no home, or none any more.
+  /// Where a coroutine continues that has no home, or whose home has ended.
   /// Throws: std::bad_alloc.
   virtual QueueCore<Runtime>& fallback() = 0;
   /// The task that holds it is about to end, and to leave it to whoever gives it back.
@@ -187,7 +187,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
   /// "an instance of a pool"
   const char* words() const noexcept { return one_; }
-  /// Whether somebody who waits may get a permit; also true if he does not wait any more. See Awaited.
+  /// Whether a waiter may get a permit; also true if it does not wait any more. See Awaited.
   bool may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const;
   /// Who holds the permits: ", held: lease taken at ..."; empty if this waiter does not wait.
   std::string holders_before(const Waiter& waiter) const {
@@ -232,7 +232,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     permit.unbind();
     held_.remove(permit);
   }
-  /// To whoever has waited longest; if nobody waits, or it has closed, puts it away, under the mutex.
+  /// Passes it to whoever has waited longest; if no one waits, or this has closed, puts it away, under the mutex.
   template <class PutAway>
   void hand_on(Permit& permit, PutAway put_away_locked) noexcept;
 
@@ -264,12 +264,12 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Waiter& waiter;
   };
 
-  /// `again`: before everybody else.
+  /// `again`: ahead of everyone else.
   Permit* take_unready(const Request& request, bool again);
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
-    if (in_child) {  // what other threads had stays theirs: nobody knows in what state it is
+    if (in_child) {  // what other threads held is left alone: its state is unknown
       line_.forget_lost();
       forget_lost_locked();
     }
@@ -277,7 +277,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
   TimedOut late_error_locked(const Request& request) const TOTO_REQUIRES(mutex_) {
     const std::string within = detail::within_text(request.deadline - request.claim.since);
-    return TimedOut(detail::join({"toto: ", none_, " came ", within, holders_locked("; held: ")}));
+    return TimedOut(detail::join({"toto: ", none_, " was free ", within, holders_locked("; held: ")}));
   }
 
   const char* const none_;

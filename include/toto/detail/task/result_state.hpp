@@ -32,8 +32,7 @@ class TaskState : public TaskStateBase<Runtime> {
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() {
     if (result_.outcome() == Outcome::cancelled && this->supervised && this->supervisor()->too_late()) [[unlikely]] {
-      detail::throw_cancelled(this->core().name(),
-                              "had not begun when it was too late for it (start_by), and was cancelled");
+      detail::throw_cancelled(this->core().name(), "was cancelled because it had not begun in time (start_by)");
     }
     return result_.take(this->core().name());
   }

@@ -46,7 +46,7 @@ void submit_supervised(TaskStateBase<Runtime>& state, bool booked) {
   state.supervisor()->added();
 }
 
-/// A state with a supervisor. Others do without: who asks for it pays.
+/// A state with a supervisor. Others have none: you pay only for what you use.
 template <class Runtime, class Base>
 class SupervisedState final : public Base {
  public:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Supervisor: what watches over a task that is more than just to be run: it tells the queue's observer what becomes of
-// the task, and takes it out of the queue when its token says so, or when it is too late for it to begin. Read next:
-// submission.hpp, ../observer.hpp.
+// Supervisor: watches a task for its queue's observer, its token and its start_by limit: it notifies the observer of
+// the task's events, and takes the task out of the queue when a stop is requested, or when it is too late for it to
+// begin. Read next: submission.hpp, ../observer.hpp.
 
 #ifndef TOTO_DETAIL_TASK_SUPERVISOR_HPP
 #define TOTO_DETAIL_TASK_SUPERVISOR_HPP
@@ -77,13 +77,13 @@ class SupervisorBase {
   /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
   virtual void added() noexcept = 0;
 
-  /// A worker has come to it. False: it shall not run, and is over; it may be gone. `begun`: null for a plain task.
+  /// A worker has come to it. False: it must not run, and has ended; it may be gone. `begun`: null for a plain task.
   virtual bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept = 0;
 
   /// It is over: on this worker, or on another thread.
   virtual void finished(const Worker* worker) noexcept = 0;
 
-  /// Its awaiter goes on, on this thread.
+  /// Its awaiter resumes, on this thread.
   virtual void resumed() noexcept = 0;
 
   /// It is over, and was cancelled: because it was too late for it to begin.
@@ -104,7 +104,7 @@ class SupervisorBase {
   bool too_late_ = false;  // written by whoever takes the task out, before it is over
 };
 
-/// How a task is to be treated that is not just to be run.
+/// What a task needs beyond being run: a priority, a deadline, a token.
 template <class Runtime>
 class Control {
  public:
@@ -162,7 +162,7 @@ class Supervisor final : public SupervisorBase<Runtime> {
 
   bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
 
-  /// On the thread of the timers: a task that has begun goes on. Touches nothing after it has cancelled.
+  /// On the timer thread: a task that has begun continues. Touches nothing after it has cancelled.
   void expire() noexcept;
 
   /// On whatever thread, by the token. Touches nothing after it has cancelled.
@@ -292,7 +292,7 @@ void Supervisor<Runtime>::add(bool booked) {
   announce();
   try {
     if (!booked && asked_.load(std::memory_order_relaxed)) {
-      core.add_beyond_bound(state_);  // what will never run needs no room, and nobody has to wait for it
+      core.add_beyond_bound(state_);  // what will never run needs no room, and must not wait for it
     } else {
       core.add(state_, booked);
     }

@@ -9,9 +9,9 @@
 // The word:
 //   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
 //   awaited    not over; a coroutine waits, and says in the block where it continues.
-//   observed   not over; an observer (when_all) waits to be told.
+//   observed   not over; an observer (when_all) waits to be notified.
 //   blocked    not over; threads sleep in a list that the queue's mutex guards.
-//   dropped    not over, and nobody will ask: the task owns the block and frees it at its end.
+//   dropped    not over, and no one will ask: the task owns the block and frees it at its end.
 //   done       over; the handle owns the block.
 //   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the handle.
 //   abandoned  over; the coroutine was destroyed while its continuation was on its way: that frees the block.
@@ -20,7 +20,7 @@
 //   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
 //   posted -> done | abandoned      done -> posted (resume_on of a task that is over)      done, abandoned -> freed
 //
-// Invariant I10 (docs/design.md): whoever comes second, task or waiter, sees all that the first one wrote, and resumes,
+// Invariant I10 (docs/design.md): the second to arrive, task or waiter, sees all that the first one wrote, and resumes,
 // once. After publishing, a side touches nothing that the other may free.
 
 #ifndef TOTO_DETAIL_TASK_TASK_STATE_HPP
@@ -103,7 +103,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     return false;
   }
 
-  /// The observer will be told when the task is over. False: it is over already, and it will not.
+  /// The observer will be notified when the task has ended. False: it has ended already, and it will not.
   bool observe(Observer<Runtime>& observer) noexcept {
     waiter_.observer = &observer;
     Word seen = Word::pending;
@@ -121,7 +121,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   };
   Left leave() noexcept;
 
-  /// Nobody has a handle: the task frees the block. Before it is queued.
+  /// There is no handle: the task frees the block. Before it is queued.
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
 
   /// Frees the block of a task that was never queued.
@@ -154,7 +154,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   bool send_home_silently(typename Home<Runtime>::Announcement& announcement) noexcept {
     return home_.try_post_silently(*this, announcement);
   }
-  /// Tells the task's stop token, if it has one.
+  /// Requests a stop through the task's token, if it has one.
   virtual void request_stop() noexcept {}
   /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
   virtual bool withdraw() noexcept { return false; }

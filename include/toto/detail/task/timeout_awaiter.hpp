@@ -36,15 +36,15 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
 
   /// Throws: std::bad_alloc, std::system_error; then nothing waits.
   void start_timer() { TimerService<Runtime>::instance().arm(*this, *this); }
-  /// From its return the task is not touched any more.
+  /// Once this has returned, the task is no longer touched.
   void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
 
   bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
 
   /// It has expired, and the timer is stopped.
   TimedOut error(Duration limit) const {
-    return TimedOut(detail::join({"toto: not over ", within_text(limit),
-                                  cancelled_ ? ", and cancelled before it began" : ", and still going on",
+    return TimedOut(detail::join({"toto: did not end ", within_text(limit),
+                                  cancelled_ ? ", and was cancelled before it began" : ", and continues",
                                   ": a task of queue '", state_.core().name(), "'", details_}));
   }
 
@@ -68,7 +68,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
     return first_.compare_exchange_strong(seen, who, std::memory_order_relaxed);
   }
 
-  /// On the thread of the timers, which owns this.
+  /// On the timer thread, which owns this.
   void expire() noexcept {
     if (come(First::timer)) {
       const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
@@ -83,7 +83,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   void note_details() noexcept {
     try {
       details_ = state_.blocking_details();
-    } catch (const std::bad_alloc&) {  // then it is not told
+    } catch (const std::bad_alloc&) {  // then the text lacks it
     }
   }
 
