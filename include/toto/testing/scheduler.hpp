@@ -21,6 +21,7 @@
 #include "memory_model.hpp"
 #include "observers.hpp"
 #include "options.hpp"
+#include "plain_data.hpp"
 #include "strategies.hpp"
 #include "thread_list.hpp"
 #include "threads.hpp"
@@ -91,6 +92,7 @@ class Scheduler {
   std::vector<void (*)()>& exit_functions() noexcept { return exit_functions_; }
 
   MemoryModel& memory() noexcept { return memory_; }
+  PlainData& plain_data() noexcept { return plain_data_; }
 
   /// What to look at after each operation.
   Observers& observers() noexcept { return observers_; }
@@ -160,6 +162,7 @@ class Scheduler {
   std::size_t failing_allocation_ = 0;
   FaultsLeft faults_;
   MemoryModel memory_;
+  PlainData plain_data_;
   Observers observers_;
   ObjectTable globals_;
   std::vector<void (*)()> exit_functions_;
@@ -201,6 +204,7 @@ inline void Scheduler::reset() {
              options_.weak_failures,  options_.start_faults,        0};
   observers_.clear();
   memory_.reset(options_.memory == Memory::weak, options_.time == Time::strict);
+  plain_data_.reset();
   running_ = nullptr;
 }
 
@@ -213,6 +217,7 @@ inline std::uint32_t Scheduler::start(std::string name, std::unique_ptr<ThreadBo
   thread.fibre->set_body(&enter, this);
   if (memory_.weak()) {
     memory_.start(running_ == nullptr ? 0 : running_->number, thread.number);
+    plain_data_.forget(thread.fibre->stack().bottom(), Stack::size());  // another thread's, which has ended
   }
   return thread.number;
 }

@@ -262,6 +262,11 @@ T& SimRuntime::global() {
   }
   T& made = scheduler->globals().add(&key, std::make_unique<T>());
   if (weak) {
+    if (scheduler->plain_data().used()) {
+      scheduler->plain_data().watch(
+          &made, sizeof made,
+          {scheduler->memory().epoch(thread), static_cast<std::uint16_t>(thread), 0, detail::PlainData::Kind::made, 0});
+    }
     scheduler->memory().publish(&key, thread);
   }
   return made;
