@@ -179,6 +179,8 @@ struct StdRuntime {
   /// A named place in the library's code. Does nothing here; under a simulator, a possible switch or fault.
   static void point(const char* /*name*/) noexcept {}
 
+  static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
+
   /// Hints to the processor that this thread is polling a flag.
   static void relax() noexcept { detail::relax(); }
 
