@@ -42,7 +42,13 @@ double Histogram::quantile(double share) const {
 
 void RouteMetrics::count(unsigned status, std::chrono::steady_clock::duration time) {
   ++statuses_[status];
-  times_.add(std::chrono::duration<double>(time).count());
+  if (status != kRefused) {
+    times_.add(std::chrono::duration<double>(time).count());
+  }
+}
+
+std::uint64_t RouteMetrics::answered() const {
+  return times_.count() + refused();
 }
 
 std::uint64_t RouteMetrics::of_hundred(unsigned hundred) const {
@@ -60,7 +66,7 @@ std::uint64_t RouteMetrics::refused() const {
 
 std::uint64_t Metrics::answered() const {
   return std::accumulate(routes_.begin(), routes_.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, const RouteMetrics& route) { return sum + route.times().count(); });
+                         [](std::uint64_t sum, const RouteMetrics& route) { return sum + route.answered(); });
 }
 
 std::uint64_t Metrics::refused() const {

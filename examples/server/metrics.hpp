@@ -46,7 +46,9 @@ class RouteMetrics {
 
   const std::string& name() const noexcept { return name_; }
   const std::map<unsigned, std::uint64_t>& statuses() const noexcept { return statuses_; }
+  /// How long it took to answer, refusals not counted.
   const Histogram& times() const noexcept { return times_; }
+  std::uint64_t answered() const;
   /// Responses with a status of 100 * hundred to 100 * hundred + 99; 503 counts as refused, not as one of these.
   std::uint64_t of_hundred(unsigned hundred) const;
   std::uint64_t refused() const;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 #include "page_style.hpp"
 
@@ -70,17 +71,18 @@ std::string number_text(std::uint64_t number) {
   return digits;
 }
 
-/// A curve of the history, as high as its highest point.
+/// (1, "thread") -> "1 thread", (2, "thread") -> "2 threads"
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return number_text(number) + ' ' + std::string(noun) + (number == 1 ? "" : "s");
+}
+
 template <class Value>
-std::string curve(const std::deque<Sample>& history, Value value, std::string_view colour) {
-  std::uint64_t highest = 1;
-  for (const Sample& sample : history) {
-    highest = std::max(highest, value(sample));
-  }
+std::string curve(const std::deque<Sample>& history, Value value, std::uint64_t highest, std::string_view colour) {
   std::string points;
   std::size_t x = 0;
   for (const Sample& sample : history) {
-    const double y = 29 - 27 * static_cast<double>(value(sample)) / static_cast<double>(highest);
+    const double y =
+        29 - 27 * static_cast<double>(value(sample)) / static_cast<double>(std::max<std::uint64_t>(1, highest));
     print(points, "{},{:.1f} ", x++, y);
   }
   return fmt::format(R"svg(<svg viewBox="0 0 {0} 30" preserveAspectRatio="none" aria-hidden="true">)svg"
@@ -90,13 +92,26 @@ std::string curve(const std::deque<Sample>& history, Value value, std::string_vi
                      history.size() - 1, points, colour);
 }
 
-void add_tile(std::string& out, std::string_view label, std::string_view value, std::string_view drawn) {
-  print(out, R"(<div class="card tile"><span class="dim small">{}</span><b>{}</b>{}</div>)", label, value, drawn);
+/// The last second as a number, and the last minutes as a curve.
+template <class Value>
+void add_tile(std::string& out, std::string_view label, const std::deque<Sample>& history, Value value,
+              std::string_view colour) {
+  std::uint64_t highest = 0;
+  for (const Sample& sample : history) {
+    highest = std::max(highest, value(sample));
+  }
+  print(
+      out,
+      R"(<div class="card tile"><div class="dim small top"><span>{}</span><span class="peak">peak {}</span></div><b>{}</b>{}</div>)",
+      label, number_text(highest), number_text(value(history.back())), curve(history, value, highest, colour));
 }
 
-void add_bar(std::string& out, std::string_view label, std::uint64_t value, std::uint64_t most) {
+/// Busy threads and connections are no reason to worry; a line that is full is.
+enum class Bar { usage, line };
+
+void add_bar(std::string& out, Bar kind, std::string_view label, std::uint64_t value, std::uint64_t most) {
   const std::uint64_t percent = std::min<std::uint64_t>(100, value * 100 / std::max<std::uint64_t>(1, most));
-  const std::string_view state = percent >= 100 ? " full" : percent >= 75 ? " high" : "";
+  const std::string_view state = kind == Bar::usage ? "" : percent >= 100 ? " full" : percent >= 75 ? " high" : "";
   print(out,
         R"(<div class="bar{}"><div><span>{}</span><span>{} <span class="dim">of {}</span></span></div>)"
         R"(<i><i style="width:{}%"></i></i></div>)",
@@ -120,27 +135,21 @@ void add_header(std::string& out, const Snapshot& now) {
 
 void add_tiles(std::string& out, const Snapshot& now) {
   const std::deque<Sample>& history = *now.history;
-  const Sample& last = history.back();
   out += R"(<section class="tiles">)";
-  add_tile(out, "answers per second", number_text(last.answered),
-           curve(history, [](const Sample& s) { return s.answered; }, "green"));
-  add_tile(out, "refused per second", number_text(last.refused),
-           curve(history, [](const Sample& s) { return s.refused; }, "red"));
-  add_tile(out, "passwords waiting", number_text(last.hashes_waiting),
-           curve(history, [](const Sample& s) { return s.hashes_waiting; }, "amber"));
-  add_tile(out, "queries waiting", number_text(last.queries_waiting),
-           curve(history, [](const Sample& s) { return s.queries_waiting; }, "blue"));
+  add_tile(out, "answers per second", history, [](const Sample& s) { return s.answered; }, "green");
+  add_tile(out, "refused per second", history, [](const Sample& s) { return s.refused; }, "red");
+  add_tile(out, "passwords waiting", history, [](const Sample& s) { return s.hashes_waiting; }, "amber");
+  add_tile(out, "queries waiting", history, [](const Sample& s) { return s.queries_waiting; }, "blue");
   out += "</section>\n";
 }
 
 void add_queue(std::string& out, const QueueSnapshot& queue) {
   const toto::QueueStats& stats = queue.stats;
-  print(out,
-        R"(<div class="card"><div class="top"><h3>{}</h3><span class="dim small">{} threads, {} idle</span></div>)",
-        escaped(queue.name), stats.threads, stats.idle);
-  add_bar(out, "running", stats.running, queue.most_threads);
+  print(out, R"(<div class="card"><div class="top"><h3>{}</h3><span class="dim small">{}, {} idle</span></div>)",
+        escaped(queue.name), counted(stats.threads, "thread"), stats.idle);
+  add_bar(out, Bar::usage, "running", stats.running, queue.most_threads);
   if (queue.most_queued > 0) {
-    add_bar(out, "waiting", stats.queued, queue.most_queued);
+    add_bar(out, Bar::line, "waiting", stats.queued, queue.most_queued);
   }
   out += "<dl>";
   if (queue.most_queued == 0) {
@@ -152,32 +161,42 @@ void add_queue(std::string& out, const QueueSnapshot& queue) {
   out += "</dl></div>\n";
 }
 
+/// "  held: transaction ... for queue 'db', 0.012 s ago": those that differ in their age alone are one line, with the age
+/// of the first, which is the oldest.
 void add_holders(std::string& out, std::string_view holders) {
-  constexpr std::size_t kShown = 12;
-  std::size_t lines = 0;
-  std::string list;
+  struct Line {
+    std::string_view kind, what, age;
+    std::uint64_t count = 0;
+  };
+  std::vector<Line> lines;
   while (!holders.empty()) {
-    std::string_view line = holders.substr(0, holders.find('\n'));
-    holders.remove_prefix(std::min(holders.size(), line.size() + 1));
-    line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
-    const std::string_view kind = line.substr(0, line.find(':'));
-    if (kind.size() < line.size() && ++lines <= kShown) {
-      print(list, R"(<li class="{0}"><b>{0}</b> {1}</li>)", escaped(kind), escaped(line.substr(kind.size() + 2)));
+    std::string_view text = holders.substr(0, holders.find('\n'));
+    holders.remove_prefix(std::min(holders.size(), text.size() + 1));
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(' ')));
+    const std::size_t kind = text.find(": ");
+    const std::size_t age = text.rfind(", ");
+    if (kind == std::string_view::npos || age == std::string_view::npos || age < kind) {
+      continue;
     }
+    const Line line{text.substr(0, kind), text.substr(kind + 2, age - kind - 2), text.substr(age + 2)};
+    const auto same = [&](const Line& other) { return other.kind == line.kind && other.what == line.what; };
+    const auto found = std::find_if(lines.begin(), lines.end(), same);
+    (found == lines.end() ? lines.emplace_back(line) : *found).count += 1;
   }
-  if (lines > kShown) {
-    print(list, R"(<li class="dim">and {} more</li>)", lines - kShown);
+  out += "<ul>";
+  for (const Line& line : lines) {
+    print(out, R"(<li class="{0}"><b>{1} {0}</b><span>{2} <span class="dim">{3}</span></span></li>)",
+          escaped(line.kind), number_text(line.count), escaped(line.what), escaped(line.age));
   }
-  print(out, "<ul>{}</ul>", lines == 0 ? R"(<li class="dim">nobody holds a connection</li>)" : list);
+  print(out, "{}</ul>", lines.empty() ? R"(<li class="dim">nobody holds a connection</li>)" : "");
 }
 
 void add_pool(std::string& out, const PoolSnapshot& pool) {
   const toto::PoolStats& stats = pool.stats;
-  print(out,
-        R"(<div class="card"><div class="top"><h3>{}</h3><span class="dim small">{} connections, {} free</span></div>)",
-        escaped(pool.name), stats.instances, stats.free);
-  add_bar(out, "in use", stats.leased, stats.capacity);
-  add_bar(out, "waiting", stats.waiting, pool.most_waiting);
+  print(out, R"(<div class="card"><div class="top"><h3>{}</h3><span class="dim small">{}, {} free</span></div>)",
+        escaped(pool.name), counted(stats.instances, "connection"), stats.free);
+  add_bar(out, Bar::usage, "in use", stats.leased, stats.capacity);
+  add_bar(out, Bar::line, "waiting", stats.waiting, pool.most_waiting);
   out += "<dl>";
   add_fact(out, "used", number_text(stats.leases));
   add_fact(out, "made", number_text(stats.made));
@@ -188,17 +207,24 @@ void add_pool(std::string& out, const PoolSnapshot& pool) {
   out += "</div>\n";
 }
 
+/// A cell; a zero is not worth looking at.
+void add_count(std::string& out, std::uint64_t count, bool bad = false) {
+  print(out, R"(<td class="{}">{}</td>)", count == 0 ? "dim" : bad ? "bad" : "", number_text(count));
+}
+
 void add_routes(std::string& out, const Metrics& metrics) {
   out += R"(<div class="card wide"><table><tr><th>route</th><th>answers</th><th>4xx</th><th>5xx</th><th>503</th>)"
          "<th>p50</th><th>p99</th></tr>";
   for (const RouteMetrics& route : metrics.routes()) {
-    const std::uint64_t broken = route.of_hundred(5);
-    print(out,
-          R"(<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td{}>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>)",
-          escaped(route.name()), number_text(route.times().count()), number_text(route.of_hundred(4)),
-          broken > 0 ? R"( class="bad")" : "", number_text(broken), number_text(route.refused()),
-          route.times().count() == 0 ? "–" : time_text(route.times().quantile(0.5)),
-          route.times().count() == 0 ? "–" : time_text(route.times().quantile(0.99)));
+    print(out, "<tr><td><code>{}</code></td>", escaped(route.name()));
+    add_count(out, route.answered());
+    add_count(out, route.of_hundred(4));
+    add_count(out, route.of_hundred(5), true);
+    add_count(out, route.refused());
+    for (const double share : {0.5, 0.99}) {
+      print(out, "<td>{}</td>", route.times().count() == 0 ? "–" : time_text(route.times().quantile(share)));
+    }
+    out += "</tr>";
   }
   out += "</table></div>\n";
 }

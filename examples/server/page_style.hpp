@@ -50,6 +50,8 @@ h3 { font-size: 1rem; margin: 0; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; min-width: 0; }
 .tile b { display: block; font-size: 1.6rem; line-height: 1.2; font-weight: 600; }
 .tile svg { display: block; width: 100%; height: 2.2rem; margin-top: .35rem; }
+td.dim { opacity: .7; }
+.tile .top { margin: 0; }
 .top { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; margin-bottom: .5rem; }
 .bar { margin: .45rem 0; }
 .bar div:first-child { display: flex; justify-content: space-between; gap: 1rem; font-size: .85rem; }
@@ -57,13 +59,13 @@ h3 { font-size: 1rem; margin: 0; }
 .bar i i { margin: 0; background: var(--blue); transition: width .3s; }
 .bar.high i i { background: var(--amber); }
 .bar.full i i { background: var(--red); }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.2rem, 1fr)); gap: .45rem .8rem; margin: .7rem 0 0; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.4rem, 1fr)); gap: .45rem .8rem; margin: .7rem 0 0; }
 dt { color: var(--dim); font-size: .78rem; }
 dd { margin: 0; }
 .bad { color: var(--red); }
 ul { list-style: none; margin: .7rem 0 0; padding: .6rem 0 0; border-top: 1px solid var(--line); font-size: .82rem; }
-li { overflow-wrap: anywhere; margin: .15rem 0; }
-li b { font-weight: 600; display: inline-block; min-width: 4.2rem; }
+li { display: flex; gap: .6rem; overflow-wrap: anywhere; margin: .2rem 0; }
+li b { font-weight: 600; flex: 0 0 5.6rem; }
 li.held b { color: var(--blue); }
 li.waiting b { color: var(--amber); }
 .wide { overflow-x: auto; padding: .3rem .4rem; }
@@ -78,8 +80,11 @@ footer { margin-top: 1.6rem; }
 @media (max-width: 34rem) {
   .tiles { grid-template-columns: 1fr 1fr; }
   .tile b { font-size: 1.35rem; }
-  th, td { padding: .34rem .35rem; font-size: .82rem; }
+  th, td { padding: .34rem .3rem; font-size: .82rem; }
+  td:first-child { white-space: normal; }
   code { font-size: .78rem; }
+  .wide { padding: .3rem; }
+  .peak { display: none; }
 }
 </style>
 </head>

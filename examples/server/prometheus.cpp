@@ -93,7 +93,7 @@ void add_routes(Exposition& out, const Metrics& metrics) {
     }
   }
   out.add(R"(route="",code="404")", metrics.unknown());
-  out.begin("http_request_seconds", "histogram", "How long answering took.");
+  out.begin("http_request_seconds", "histogram", "How long answering took, refusals not counted.");
   for (const RouteMetrics& route : metrics.routes()) {
     const Histogram& times = route.times();
     for (std::size_t i = 0; i < Histogram::kBounds.size(); ++i) {

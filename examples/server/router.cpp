@@ -4,6 +4,7 @@
 
 #include "router.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <cstdio>
@@ -18,6 +19,16 @@ namespace {
 std::string name_of(http::verb method) {
   const beast::string_view name = http::to_string(method);
   return {name.data(), name.size()};
+}
+
+/// The session has cancelled the handler, and answers itself.
+Response late_answer() {
+  return error_answer(http::status::gateway_timeout, "answering took too long");
+}
+
+Response internal_error(const std::exception& error) {
+  std::fprintf(stderr, "server: %s\n", error.what());
+  return error_answer(http::status::internal_server_error, error.what());
 }
 
 Response answer_to(const std::exception_ptr& failure) {
@@ -37,10 +48,11 @@ Response answer_to(const std::exception_ptr& failure) {
     std::fprintf(stderr, "server: database: %s\n", error.what());
     return busy_answer(error.what());
   } catch (const toto::TaskCancelled&) {
-    return error_answer(http::status::gateway_timeout, "answering took too long");
+    return late_answer();
+  } catch (const boost::system::system_error& error) {
+    return error.code() == asio::error::operation_aborted ? late_answer() : internal_error(error);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "server: %s\n", error.what());
-    return error_answer(http::status::internal_server_error, error.what());
+    return internal_error(error);
   }
 }
 

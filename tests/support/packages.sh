@@ -30,7 +30,7 @@ need() {
 # two, and its libboost-dev is the older one.
 boost_package() {
   boost_header=$(find /usr/include/boost/version.hpp /usr/local/include/boost/version.hpp 2> /dev/null | head -n 1)
-  if [ -n "$boost_header" ] && [ "$(awk '$2 == "BOOST_VERSION" { print $3 }' "$boost_header")" -ge 107700 ]; then
+  if [ -n "$boost_header" ] && [ "$(awk '$1 == "#define" && $2 == "BOOST_VERSION" { print $3 }' "$boost_header")" -ge 107700 ]; then
     return 0
   fi
   if command -v apt-cache > /dev/null && apt-cache show libboost1.81-dev > /dev/null 2>&1; then
