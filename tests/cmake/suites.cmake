@@ -159,18 +159,19 @@ function(toto_can_be_instrumented result source)
   endif()
 endfunction()
 
-# toto_add_script(<label> TIMEOUT <seconds> COMMAND <script> [<argument>...]): a shell script that passes by exiting
-# with 0. It gets the compiler in CXX and CXXFLAGS.
-function(toto_add_script label)
+# toto_add_script(<label>[/<name>] TIMEOUT <seconds> COMMAND <script> [<argument>...]): a shell script that passes by
+# exiting with 0. It gets the compiler in CXX and CXXFLAGS.
+function(toto_add_script test)
   cmake_parse_arguments(PARSE_ARGV 1 script "" "TIMEOUT" "COMMAND")
+  string(REGEX REPLACE "/.*" "" label ${test})
   if(NOT UNIX)
     return()
   endif()
   list(POP_FRONT script_COMMAND file)
   toto_label(${label})
-  add_test(NAME "${label}" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${script_COMMAND})
+  add_test(NAME ${test} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${script_COMMAND})
   # A high COST starts first: those that take long are not to be waited for when all others are over.
-  set_tests_properties("${label}" PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT} COST ${script_TIMEOUT}
+  set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT} COST ${script_TIMEOUT}
     ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER};CXXFLAGS=${CMAKE_CXX_FLAGS}")
 endfunction()
 
