@@ -18,11 +18,12 @@
 #include "detail/ground/futex.hpp"
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/processor.hpp"
-#include "detail/ground/stop_token.hpp"
 #include "detail/ground/system_thread.hpp"
 
 #if defined(__cpp_lib_jthread)
 #include <stop_token>
+#else
+#include "detail/ground/stop_token.hpp"
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #define TOTO_DETAIL_POSIX 1
