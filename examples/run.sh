@@ -1,21 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Sets up, builds and runs catalog: examples/run.sh [DIR [OPTION...]]
+# Sets up, builds and runs one of the real programs:
 #
-# DIR is the tree to catalogue, by default this repository; the options are catalog's own (examples/run.sh . --help). On
-# Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the compiler. The build and, unless
-# --db says otherwise, the database are in build/examples of the repository. Stdout has only what catalog prints.
+#   examples/run.sh [DIR [OPTION...]]   catalog: hashes every file below DIR (default: this repository) into a database
+#   examples/run.sh server [OPTION...]  server: accounts and notes over HTTP; its status page is http://127.0.0.1:8080/
+#
+# The options are the program's own (examples/run.sh . --help, examples/run.sh server --help); for a directory that is
+# called "server" say ./server. On Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the
+# compiler. The build and, unless an option says otherwise, the databases (SQLite) are in build/examples of the repository.
+# Stdout has only what the program prints.
 
 set -eu
 repository=$(cd "$(dirname "$0")/.." && pwd)
 build=$repository/build/examples
-directory=${1:-$repository}
-[ $# -eq 0 ] || shift
+program=catalog
+case ${1:-} in
+  server)
+    program=$1
+    shift
+    ;;
+  *)
+    directory=${1:-$repository}
+    [ $# -eq 0 ] || shift
+    ;;
+esac
 
+# shellcheck source=tests/support/packages.sh
 . "$repository/tests/support/packages.sh"
 command -v ninja > /dev/null || set_make='make=make'
-need cmake=cmake "${CXX:-c++}=g++" ${set_make:-} libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
+# shellcheck disable=SC2046 # no word, or one
+need cmake=cmake "${CXX:-c++}=g++" ${set_make:-} libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev \
+  $([ "$program" = catalog ] || boost_package)
 
 if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
   set_generator='-G Ninja'
@@ -24,6 +40,9 @@ fi
 cmake -S "$repository" -B "$build" ${set_generator:-} -D CMAKE_BUILD_TYPE=Release \
   -D TOTO_BUILD_TESTS=OFF -D TOTO_BUILD_EXAMPLES=ON >&2
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
-cmake --build "$build" --target catalog --parallel "$jobs" >&2
+cmake --build "$build" --target "$program" --parallel "$jobs" >&2
 
-exec "$build/examples/catalog" --db "$build/catalog.db" "$@" -- "$directory"
+case $program in
+  catalog) exec "$build/examples/catalog" --db "$build/catalog.db" "$@" -- "$directory" ;;
+  server) exec "$build/examples/server" --database "sqlite:$build/server.db" "$@" ;;
+esac

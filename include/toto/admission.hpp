@@ -23,19 +23,21 @@ struct AdmissionAccess;
 
 /// A coroutine's place in the line; the queue shares its ownership while it is there.
 template <class Runtime>
-class AdmissionWait final : public Join<Runtime>, public RoomWaiter<Runtime> {
+class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
  public:
   explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
-      : Join<Runtime>(1), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
+      : Join<Runtime>(1), RoomWaiter(RoomRequest{}), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
-  bool tell_locked() noexcept override {
+  bool told_locked() noexcept override {
     this->retain();  // the coroutine may go as soon as the mutex is free
     return false;
   }
-  void proceed() noexcept override {
+  bool proceed() noexcept override {
     this->child_over(nullptr, core_.get());
     this->release();
+    return true;
   }
+  bool survives_fork() const noexcept override { return true; }
 
  protected:
   ~AdmissionWait() override = default;
@@ -123,8 +125,8 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
 
   bool await_ready() {
     leave();
-    reserved_ = core_->book_room_until(Runtime::Clock::time_point::min());
-    return reserved_;
+    booked_ = core_->book_room_until((Runtime::Clock::time_point::min)());
+    return booked_;
   }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
@@ -133,19 +135,19 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
     static_cast<void>(wait->started());
     wait_ = wait;
     if (core_->book_room_or_wait(*wait)) {  // if false, *this may be gone
-      reserved_ = true;
+      booked_ = true;
       return false;
     }
     return true;
   }
   Admission<Runtime> await_resume() {
-    if (!reserved_) {
-      reserved_ = wait_->granted;
+    if (!booked_) {
+      booked_ = wait_->request.granted;
     }
-    if (!reserved_) {
+    if (!booked_) {
       throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed and admits no more tasks"}));
     }
-    reserved_ = false;
+    booked_ = false;
     if (wait_ != nullptr) {
       std::exchange(wait_, nullptr)->abandon();
     }
@@ -155,17 +157,17 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
  private:
   void leave() noexcept {
     if (wait_ != nullptr) {
-      reserved_ = core_->leave_line(*wait_) || reserved_;
+      booked_ = core_->leave_line(*wait_) || booked_;
       std::exchange(wait_, nullptr)->abandon();
     }
-    if (std::exchange(reserved_, false)) {
+    if (std::exchange(booked_, false)) {
       core_->unbook_room();
     }
   }
 
   const Ref<QueueCore<Runtime>> core_;
   AdmissionWait<Runtime>* wait_ = nullptr;
-  bool reserved_ = false;
+  bool booked_ = false;
 };
 
 }  // namespace detail

@@ -20,8 +20,34 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
+
 struct ViewAccess;
-}
+
+/// Room for one task, booked until it is used.
+template <class Runtime>
+class Reservation {
+ public:
+  /// Throws: QueueClosed.
+  Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
+      : core_(core), booked_(core.book_room_until(deadline)) {}
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+  ~Reservation() {
+    if (booked_) {
+      core_.unbook_room();
+    }
+  }
+
+  explicit operator bool() const noexcept { return booked_; }
+  /// The task has been added with it.
+  void use() noexcept { booked_ = false; }
+
+ private:
+  QueueCore<Runtime>& core_;
+  bool booked_;
+};
+
+}  // namespace detail
 
 // given: toto::TaskQueue queue; toto::StopToken token;
 // given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
@@ -109,8 +135,8 @@ class QueueView {
   QueueView(detail::Ref<Core> core, detail::Ref<Lane> lane) noexcept : core_(std::move(core)), lane_(std::move(lane)) {}
 
   template <class Handle, class F, class... Args>
-  Handle submit(bool reserved, F&& fn, Args&&... args) const {
-    return detail::submit_call<Handle>(*core_, lane_, control_, reserved, std::forward<F>(fn),
+  Handle submit(bool booked, F&& fn, Args&&... args) const {
+    return detail::submit_call<Handle>(*core_, lane_, control_, booked, std::forward<F>(fn),
                                        std::forward<Args>(args)...);
   }
 

@@ -12,20 +12,22 @@
 #include <compare>
 #include <cstddef>
 #include <cstdlib>
-#include <memory>
-#include <string>
-#include <thread>
-#include <type_traits>
-#include <utility>
 #include <version>
+
+#include "detail/ground/annotations.hpp"
+#include "detail/ground/futex.hpp"
+#include "detail/ground/lean_std.hpp"
+#include "detail/ground/processor.hpp"
+#include "detail/ground/system_thread.hpp"
 
 #if defined(__cpp_lib_jthread)
 #include <stop_token>
+#else
+#include "detail/ground/stop_token.hpp"
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #define TOTO_DETAIL_POSIX 1
 #include <pthread.h>
-#include <signal.h>
 #if defined(__ELF__)
 #define TOTO_DETAIL_UNLOADS 1  // the system can take a shared library out of a process
 #include <semaphore.h>
@@ -42,12 +44,6 @@
 #if defined(TOTO_DETAIL_ASAN)
 #include <sanitizer/asan_interface.h>
 #endif
-
-#include "detail/ground/annotations.hpp"
-#include "detail/ground/futex.hpp"
-#include "detail/ground/lean_std.hpp"
-#include "detail/ground/processor.hpp"
-#include "detail/ground/stop_token.hpp"
 
 #if !defined(TOTO_DETAIL_FUTEX)
 #include <condition_variable>
@@ -157,131 +153,11 @@ struct StdRuntime {
   };
 #endif
 
-  /// A joinable thread. It must have been joined, detached or moved from when it is destroyed.
-  class Thread {
-   public:
-    Thread() noexcept = default;
+  /// A joinable thread: SystemThread(name, body, block_signals).
+  using Thread = detail::SystemThread;
 
-    /// Starts `body`, a callable without arguments. The caller truncates the name to what the system shows (15
-    /// characters on Linux). With `block_signals`, the thread blocks asynchronous signals from the start. Otherwise it
-    /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that one
-    /// would have otherwise.
-    ///
-    /// Throws: std::system_error if the system cannot start a thread.
-    template <class Body>
-    Thread(std::string name, Body body, bool block_signals = false)
-        : thread_(start(std::move(name), std::move(body), block_signals)) {}
-
-    bool joinable() const noexcept { return thread_.joinable(); }
-    void join() { thread_.join(); }
-    void detach() { thread_.detach(); }
-
-   private:
-    // std::thread gets a function and a pointer, no type of this library. From a shared library that hides its symbols,
-    // GCC exports what std::thread makes of a closure. The thread would then run the code of another module that
-    // exports the same symbol, for example the program's, which has other thread-locals.
-    template <class Body>
-    static std::thread start(std::string name, Body body, bool block_signals) {
-      const StartingSignals signals(block_signals);
-      struct Start {
-        std::string name;
-        Body body;
-        SignalMask mask;
-      };
-      auto start = std::make_unique<Start>(Start{std::move(name), std::move(body), signals.of_new_thread()});
-      std::thread thread(
-          +[](void* memory) {
-            const std::unique_ptr<Start> mine(static_cast<Start*>(memory));
-            mine->mask.take();
-            set_current_name(mine->name);
-            mine->body();
-          },
-          static_cast<void*>(start.get()));
-      static_cast<void>(start.release());
-      return thread;
-    }
-
-    static void set_current_name([[maybe_unused]] const std::string& name) noexcept {
-#if defined(__linux__)
-      pthread_setname_np(pthread_self(), name.c_str());
-#elif defined(__APPLE__)
-      pthread_setname_np(name.c_str());
-#endif
-    }
-
-#if defined(TOTO_DETAIL_POSIX)
-    /// What this library has changed in a thread's signal mask.
-    struct SignalMask {
-      bool blocks = false;  // asynchronous signals, because of block_signals
-      sigset_t without{};   // the mask it would have otherwise
-      bool changes = false;
-
-      void take() const noexcept {
-        if (blocks) {
-          Local<SignalMask, SignalMask>::get() = *this;
-        } else if (changes) {
-          pthread_sigmask(SIG_SETMASK, &without, nullptr);
-        }
-      }
-    };
-
-    /// Blocks signals while a thread is being started whose mask will differ from that of the starting one, which it
-    /// inherits. Signals for a thread's own faults are not blocked.
-    class StartingSignals {
-     public:
-      explicit StartingSignals(bool block) noexcept {
-        const SignalMask& here = Local<SignalMask, SignalMask>::get();
-        if (!block && !here.blocks) {
-          return;
-        }
-        sigset_t blocked;
-        sigfillset(&blocked);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
-          sigdelset(&blocked, fault);
-        }
-        pthread_sigmask(SIG_BLOCK, &blocked, &before_);
-        mask_ = {block, here.blocks ? here.without : before_, true};
-      }
-      ~StartingSignals() {
-        if (mask_.changes) {
-          pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-        }
-      }
-      StartingSignals(const StartingSignals&) = delete;
-      StartingSignals& operator=(const StartingSignals&) = delete;
-
-      const SignalMask& of_new_thread() const noexcept { return mask_; }
-
-     private:
-      SignalMask mask_;
-      sigset_t before_{};
-    };
-#else
-    struct SignalMask {
-      void take() const noexcept {}
-    };
-    struct StartingSignals {
-      explicit StartingSignals(bool /*block*/) noexcept {}
-      static SignalMask of_new_thread() noexcept { return {}; }
-    };
-#endif
-
-    std::thread thread_;
-  };
-
-  /// One T for each thread and Tag. T has a constexpr default constructor, and no destructor: see at_thread_end(). It
-  /// is behind a function that is never inlined, because compilers otherwise keep the address of a thread-local across
-  /// a suspension, and the coroutine may resume on another thread (LLVM issues 47179 and 63022).
   template <class T, class Tag>
-  class Local {
-   public:
-    TOTO_NOINLINE static T& get() noexcept {
-      static_assert(std::is_trivially_destructible_v<T>);
-      // Not a static member: with MinGW, two files that have one do not link.
-      static constinit thread_local T value{};
-      return value;
-    }
-  };
+  using Local = detail::ThreadLocal<T, Tag>;
 
   /// The one T of this process, made when it is first used and never destroyed: threads that outlive main may use it.
   template <class T>
@@ -306,6 +182,8 @@ struct StdRuntime {
 
   /// A named place in the library's code. Does nothing here; under a simulator, a possible switch or fault.
   static void point(const char* /*name*/) noexcept {}
+
+  static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
 
   /// Hints to the processor that this thread is polling a flag.
   static void relax() noexcept { detail::relax(); }
@@ -369,6 +247,7 @@ struct StdRuntime {
       }
     }
 #endif
+    using Stack = detail::ThreadStack;
     Stack& stack = Local<Stack, Stack>::get();
     if (!stack.asked) {
       stack.ask();
@@ -430,33 +309,6 @@ struct StdRuntime {
     return ends;
   }
 #endif
-
-  /// Where the calling thread keeps its local variables.
-  struct Stack {
-    const void* begin = nullptr;
-    const void* end = nullptr;
-    bool asked = false;
-
-    void ask() noexcept {
-      asked = true;
-#if defined(__linux__)
-      pthread_attr_t attributes;
-      if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
-        return;
-      }
-      void* lowest = nullptr;
-      std::size_t size = 0;
-      if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
-        begin = lowest;
-        end = static_cast<const char*>(lowest) + size;
-      }
-      pthread_attr_destroy(&attributes);
-#elif defined(__APPLE__)
-      end = pthread_get_stackaddr_np(pthread_self());
-      begin = static_cast<const char*>(end) - pthread_get_stacksize_np(pthread_self());
-#endif
-    }
-  };
 };
 
 /// Through which a running task is asked to stop: std::stop_token where the standard library has it, otherwise a class

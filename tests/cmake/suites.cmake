@@ -79,7 +79,7 @@ endfunction()
 # toto_add_process_tests(TIMEOUT <seconds>): process/<name>.cpp is a program, and so is process/<name>/*.cpp, where
 # each library_*.cpp becomes a separate shared library that the program is linked with, and plugin_<name>.cpp one that
 # it can load, from TOTO_TEST_PLUGIN. A comment "// flags: ..." at the start of a line gives further flags for GCC and
-# Clang; "// only: posix" says what the program needs.
+# Clang; "// only: posix" says what the program needs, and "// nothing precompiled" that it compiles the library itself.
 function(toto_add_process_tests)
   cmake_parse_arguments(PARSE_ARGV 0 process "" "TIMEOUT" "")
   math(EXPR timeout "${process_TIMEOUT} * ${toto_timeout_factor}")
@@ -120,7 +120,8 @@ function(toto_add_process_tests)
     target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
     set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
     toto_label(process ${target})
-    if(NOT flags AND NOT library_sources)
+    file(STRINGS ${entry} own_headers REGEX "^// nothing precompiled")
+    if(NOT flags AND NOT library_sources AND NOT own_headers)
       toto_compile_fast(${target})
     endif()
     foreach(source IN LISTS library_sources)
@@ -158,18 +159,19 @@ function(toto_can_be_instrumented result source)
   endif()
 endfunction()
 
-# toto_add_script(<label> TIMEOUT <seconds> COMMAND <script> [<argument>...]): a shell script that passes by exiting
-# with 0. It gets the compiler in CXX and CXXFLAGS.
-function(toto_add_script label)
+# toto_add_script(<label>[/<name>] TIMEOUT <seconds> COMMAND <script> [<argument>...]): a shell script that passes by
+# exiting with 0. It gets the compiler in CXX and CXXFLAGS.
+function(toto_add_script test)
   cmake_parse_arguments(PARSE_ARGV 1 script "" "TIMEOUT" "COMMAND")
+  string(REGEX REPLACE "/.*" "" label ${test})
   if(NOT UNIX)
     return()
   endif()
   list(POP_FRONT script_COMMAND file)
   toto_label(${label})
-  add_test(NAME "${label}" COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${script_COMMAND})
+  add_test(NAME ${test} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${script_COMMAND})
   # A high COST starts first: those that take long are not to be waited for when all others are over.
-  set_tests_properties("${label}" PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT} COST ${script_TIMEOUT}
+  set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT ${script_TIMEOUT} COST ${script_TIMEOUT}
     ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER};CXXFLAGS=${CMAKE_CXX_FLAGS}")
 endfunction()
 

@@ -13,9 +13,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# The newest version this copy satisfies, as find_package would be asked for it: 0.1.
-major_minor=$(awk '$2 ~ /^TOTO_VERSION_(MAJOR|MINOR)$/ { printf "%s%s", dot, $3; dot = "." }' \
+version=$(awk '$2 ~ /^TOTO_VERSION_(MAJOR|MINOR|PATCH)$/ { printf "%s%s", dot, $3; dot = "." }' \
   "$source/include/toto/version.hpp")
+major_minor=${version%.*}  # as find_package would be asked for it
 
 failed=0
 
@@ -103,6 +103,84 @@ compiled_once() {
   grep -q 'QueueCore' "$work/missing"
 }
 
+# Any build system: the paths in toto.pc are those of the place to which the installed copy was moved.
+pkg_config() {
+  cp -r "$work/prefix" "$work/moved"
+  PKG_CONFIG_PATH=$work/moved/share/pkgconfig
+  export PKG_CONFIG_PATH
+  pkg-config --exact-version="$version" toto
+  cd "$here/user"
+  # shellcheck disable=SC2086,SC2046 # flags are lists
+  "$CXX" ${CXXFLAGS:-} -std=c++20 main.cpp other.cpp $(pkg-config --cflags --libs toto) -o "$work/pkg_config"
+  "$work/pkg_config"
+}
+
+# meson_build NAME: sets up, builds and runs a copy of the user's project in $work/NAME/project.
+meson_build() {
+  meson setup "$work/$1/build" "$work/$1/project"
+  meson compile -C "$work/$1/build"
+  "$work/$1/build/user"
+}
+
+meson_finds_it() {
+  mkdir "$work/meson"
+  cp -r "$here/user" "$work/meson/project"
+  PKG_CONFIG_PATH=$work/prefix/share/pkgconfig meson_build meson
+}
+
+# The wrap of docs/packaging, but with an archive of this copy where it names a repository.
+meson_wraps_it() {
+  subprojects=$work/wrap/project/subprojects
+  mkdir "$work/wrap" "$work/toto"
+  cp -r "$here/user" "$work/wrap/project"
+  cp -r "$source/include" "$source/LICENSE" "$work/toto"
+  mkdir "$subprojects"
+  cp -r "$source/docs/packaging/meson/packagefiles" "$subprojects"
+  archive=$subprojects/packagefiles/toto.tar.gz
+  tar -c -z -f "$archive" -C "$work" toto
+  hash=$(sha256sum "$archive" | cut -d ' ' -f 1)
+  sed -e "s|^\[wrap-git\]|[wrap-file]|" -e "s|^url = .*|source_filename = toto.tar.gz|" \
+    -e "s|^revision = .*|source_hash = $hash|" "$source/docs/packaging/meson/toto.wrap" > "$subprojects/toto.wrap"
+  PKG_CONFIG_LIBDIR=/nowhere PKG_CONFIG_PATH='' meson_build wrap
+  # What Meson installs is what CMake installs.
+  meson install -C "$work/wrap/build" --destdir "$work/wrap/installed" --quiet
+  includes=$(find "$work/wrap/installed" -path '*/include/toto')
+  diff -r "$source/include/toto" "$includes"
+}
+
+# What cannot be tried without vcpkg and Conan: they are read, and have this copy's version.
+vcpkg_and_conan_read() {
+  python3 - "$source/docs/packaging" "$version" << 'END'
+import ast, json, pathlib, sys
+recipes, version = pathlib.Path(sys.argv[1]), sys.argv[2]
+assert json.loads((recipes / "vcpkg/toto/vcpkg.json").read_text())["version"] == version, "vcpkg.json: not this version"
+for recipe in recipes.glob("conan/**/*.py"):
+    ast.parse(recipe.read_text())
+END
+  grep -q "version: '$version'" "$source/docs/packaging/meson/packagefiles/toto/meson.build"
+}
+
+# conan_creates: Conan makes the package of a copy, and builds its test_package with it.
+conan_creates() {
+  mkdir -p "$work/conan/docs"
+  cp -r "$source/include" "$source/LICENSE" "$work/conan"
+  cp -r "$source/docs/packaging" "$work/conan/docs"
+  CONAN_HOME=$work/conan-home
+  export CONAN_HOME
+  conan profile detect
+  conan create "$work/conan/docs/packaging/conan" -s compiler.cppstd=20
+}
+
+# way_with COMMAND DESCRIPTION FUNCTION...: a way that needs a command.
+way_with() {
+  if command -v "$1" > /dev/null; then
+    shift
+    way "$@"
+  else
+    echo "left out: $2: $1 is not installed"
+  fi
+}
+
 way "install" install_the_library
 way "find_package(toto $major_minor) of the installed copy, toto::toto" find_package_finds_it toto::toto
 way "find_package(toto $major_minor) of the installed copy, toto::compiled" find_package_finds_it toto::compiled
@@ -112,6 +190,11 @@ way "add_subdirectory, toto::toto" build subdirectory -D HOW=add_subdirectory -D
 way "add_subdirectory, toto::compiled, precompiled headers" build subdirectory-compiled -D HOW=add_subdirectory \
   -D TOTO_SOURCE="$source" -D TARGET=toto::compiled -D PRECOMPILED=ON
 way "FetchContent" build fetched -D HOW=fetch_content -D FETCHCONTENT_SOURCE_DIR_TOTO="$source"
+way_with pkg-config "pkg-config" pkg_config
+way_with meson "Meson, dependency('toto') of the installed copy" meson_finds_it
+way_with meson "Meson, a wrap" meson_wraps_it
+way_with conan "Conan" conan_creates
+way_with python3 "the recipes for vcpkg and Conan can be read" vcpkg_and_conan_read
 way "a vendored copy, no build system, no include path" vendored_copy
 way "two translation units in one program" two_translation_units
 way "compiled.cpp beside them" compiled_once

@@ -5,9 +5,10 @@
 # x86-64 with apt-get; installs the rest.
 #
 #   run.sh                   all platforms
-#   run.sh PLATFORM...       some of them: mingw armhf aarch64 riscv64 s390x i386
+#   run.sh PLATFORM...       some of them: mingw armhf aarch64 riscv64 s390x i386 testing
 #
-# For each it prints the compiler, how many tests passed of how many, and what is not run there and why. The last line
+# The last one is Debian's testing distribution in a directory of its own (debootstrap and chroot, so as root): the unit
+# tests with its newest GCC, Clang, CMake, Catch2 3 and {fmt}, in C++20 and newer. For each it prints the compiler, how many tests passed of how many, and what is not run there and why. The last line
 # is "N passed, N failed".
 
 set -u
@@ -110,13 +111,54 @@ run_platform() {
   failed=$((failed + all - good))
 }
 
+# The unit tests in a Debian testing: as C++20, as what the compiler calls newest, and with CMake's scan for modules.
+run_testing() {
+  local root=$work/testing mirror combination log compiler standard summary
+  local packages=g++,clang,clang-tools,cmake,ninja-build,catch2,libfmt-dev,libasio-dev,python3
+  need debootstrap || { failed=$((failed + 1)); return; }
+  if [ ! -e "$root/ready" ]; then
+    mirror=$(apt-get indextargets --format '$(SITE)' "Created-By: Packages" | grep -m 1 'debian$')
+    if ! debootstrap --variant=minbase "--include=$packages" testing "$root" "$mirror" > "$work/debootstrap.log" 2>&1; then
+      tail -n 20 "$work/debootstrap.log"
+      echo "FAILED: testing: cannot be installed"
+      failed=$((failed + 1))
+      return
+    fi
+    touch "$root/ready"
+  fi
+  rm -rf "$root/toto"
+  mkdir -p "$root/toto"
+  cp -r include tests examples docs CMakeLists.txt README.md LICENSE "$root/toto"
+  for combination in "g++ 20" "g++ 26" "clang++ 20" "clang++ 23"; do
+    read -r compiler standard <<< "$combination"
+    log=$work/testing-$compiler-$standard.log
+    chroot "$root" sh -c "cmake -S /toto/tests -B /build/$compiler-$standard -G Ninja -D CMAKE_CXX_COMPILER=$compiler \
+        -D CMAKE_CXX_STANDARD=$standard -D CMAKE_BUILD_TYPE=Debug -D TOTO_WARNINGS_AS_ERRORS=ON &&
+      cmake --build /build/$compiler-$standard --target toto_unit_tests &&
+      ctest --test-dir /build/$compiler-$standard -L unit --no-tests=error" > "$log" 2>&1 < /dev/null
+    summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1)
+    if [[ $summary =~ ([0-9]+)\ tests\ failed\ out\ of\ ([0-9]+) ]]; then
+      passed=$((passed + BASH_REMATCH[2] - BASH_REMATCH[1]))
+      failed=$((failed + BASH_REMATCH[1]))
+      echo "testing: $(chroot "$root" "$compiler" --version | head -n 1), C++$standard: $summary"
+      [ "${BASH_REMATCH[1]}" -eq 0 ] || sed -n '/The following tests FAILED/,$p' "$log"
+    else
+      grep -E -A 6 'error|FAILED' "$log" | head -n 60
+      echo "FAILED: testing: $compiler as C++$standard does not come to its tests"
+      failed=$((failed + 1))
+    fi
+  done
+  echo "  with $(chroot "$root" cmake --version | head -n 1), Catch2 $(chroot "$root" dpkg-query -W -f '${Version}' catch2)," \
+    "{fmt} $(chroot "$root" dpkg-query -W -f '${Version}' libfmt-dev)"
+}
+
 need catch2 || exit 1
 mkdir -p "$work/include"
 ln -sfn /usr/include/catch2 "$work/include/catch2" # without the rest of this system's headers
 
-[ $# -gt 0 ] || set -- mingw armhf aarch64 riscv64 s390x i386
+[ $# -gt 0 ] || set -- mingw armhf aarch64 riscv64 s390x i386 testing
 for name in "$@"; do
-  run_platform "$name"
+  if [ "$name" = testing ]; then run_testing; else run_platform "$name"; fi
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -4,6 +4,8 @@
 //
 // Whatever Qt, Xlib, windows.h, AssertMacros.h or curses.h have defined before: every public header compiles, and tasks
 // run on queues, pools and loops. toto/asio.hpp and toto/fmt.hpp: foreign_words_asio.cpp, foreign_words_fmt.cpp.
+//
+// nothing precompiled: the headers have to read what is defined before them
 
 #include "support/foreign_words.hpp"
 #include "support/expect.hpp"

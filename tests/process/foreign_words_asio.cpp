@@ -3,6 +3,8 @@
 // covers: [R10]
 //
 // toto/asio.hpp behind what other headers define as macros; see foreign_words.cpp. Asio itself comes first.
+//
+// nothing precompiled: the headers have to read what is defined before them
 
 #include <asio.hpp>
 // Then the words:

@@ -3,6 +3,8 @@
 // covers: [R10]
 //
 // toto/fmt.hpp behind what other headers define as macros; see foreign_words.cpp. fmt itself comes first.
+//
+// nothing precompiled: the headers have to read what is defined before them
 
 #include <fmt/format.h>
 // Then the words:

@@ -6,6 +6,8 @@
 // arguments, results, exceptions, instances, executors, awaitables and ranges from there go through the whole
 // interface, with threads and in the simulator. toto/asio.hpp and toto/fmt.hpp: hostile_names_asio.cpp,
 // hostile_names_fmt.cpp.
+//
+// nothing precompiled: the headers have to read what is defined before them
 
 #include <atomic>
 #include <chrono>

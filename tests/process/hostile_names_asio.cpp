@@ -4,6 +4,8 @@
 //
 // toto/asio.hpp with results, exceptions and completion handlers from a namespace that has functions and operators of
 // all names, deleted; see hostile_names.cpp.
+//
+// nothing precompiled: the headers have to read what is defined before them
 
 #include <asio.hpp>
 #include <exception>

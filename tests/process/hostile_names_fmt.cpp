@@ -4,6 +4,8 @@
 //
 // toto/fmt.hpp with an output from a namespace that has functions and operators of all names, deleted; see
 // hostile_names.cpp.
+//
+// nothing precompiled: the headers have to read what is defined before them
 
 #include <fmt/format.h>
 

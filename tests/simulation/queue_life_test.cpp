@@ -32,12 +32,12 @@ TEST_CASE("one thread runs tasks in the order of adding", "[simulation][A1][A10]
 TEST_CASE("two producers on one queue each keep their own order", "[simulation][A2]") {
   explore("two producers", {.failing_starts = 1, .random_schedules = 8'000}, [](Simulation& sim) {
     std::string order;
-    std::size_t accepted = 0;
+    Tally accepted;
     {
       SimQueue queue(1, 5ms);
       const auto checks = watch(sim, queue);
       const auto add = [&](char name) {
-        accepted += add_if_possible(queue, [&order, name] { order += name; }) ? 1U : 0U;
+        accepted += add_if_possible(queue, [&order, name] { order += name; }) ? 1 : 0;
       };
       sim.run_threads({{"a",
                         [&] {
@@ -46,7 +46,7 @@ TEST_CASE("two producers on one queue each keep their own order", "[simulation][
                         }},
                        {"b", [&] { add('x'); }}});
     }
-    require(order.size() == accepted, "what was accepted ran");
+    require(static_cast<int>(order.size()) == accepted, "what was accepted ran");
     const std::size_t b = order.find('b');
     require(b == std::string::npos || order.find('a', b) == std::string::npos, "in its producer's order");
   });

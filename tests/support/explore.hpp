@@ -8,6 +8,10 @@
 //               are fewer than a tenth of 600,000; otherwise that many of them; and thousands of random ones
 //   1           all of that, however long it takes
 //   100         a hundred times as many of each model, by random ones: there are no more exhaustive ones
+//   weak N      only what follows, N of each model
+//
+// And, in each case, random ones under Memory::weak, in which atomics show what C++20 allows: 200, 1,000, 1,000, and
+// 20,000.
 //
 // Prints how many schedules each took, and the processor time.
 //
@@ -31,6 +35,10 @@
 #include "toto/tasks.hpp"
 #include "toto/testing/simulation.hpp"
 
+#if defined(TOTO_TEST_RACES)
+#include "race_hooks.hpp"
+#endif
+
 namespace toto_tests {
 
 using toto::testing::SimRuntime;
@@ -50,6 +58,7 @@ struct Exploration {
   toto::testing::StartFaults start_faults = {};
   std::size_t random_schedules = 4'000;  // of each of the two random strategies
   bool eager = true;
+  bool weak = true;
 };
 
 /// For models that take more than half a million schedules otherwise: preemptions and early expiries only.
@@ -63,14 +72,21 @@ void require(bool condition, const Text& text) {
   toto::testing::require(condition, text);
 }
 
-/// A number with which user code counts.
+// What several threads count with is no data race of the library's.
+#if defined(TOTO_TEST_RACES)
+#define TOTO_TESTS_MAY_RACE __attribute__((no_sanitize("thread")))
+#else
+#define TOTO_TESTS_MAY_RACE
+#endif
+
+/// A number that user code counts with, on any threads at the same time.
 class Tally {
  public:
-  Tally(int value = 0) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor)
-  operator int() const noexcept { return value_; }  // NOLINT(google-explicit-constructor)
+  Tally(int value = 0) noexcept : value_(value) {}                      // NOLINT(google-explicit-constructor)
+  TOTO_TESTS_MAY_RACE operator int() const noexcept { return value_; }  // NOLINT(google-explicit-constructor)
   int operator++() { return *this += 1; }
   int operator--() { return *this += -1; }
-  int operator+=(int change) {
+  TOTO_TESTS_MAY_RACE int operator+=(int change) {
     toto::testing::assert_no_lock_held();
     return value_ += change;
   }
@@ -145,10 +161,13 @@ class SimBarrier {
 struct ExplorationTotals {
   std::size_t exhaustive = 0;
   std::size_t random = 0;
+  std::size_t weak = 0;
+  std::size_t older = 0;
   double seconds = 0;
   ~ExplorationTotals() {
-    if (exhaustive + random > 0) {
-      std::printf("schedules: %zu exhaustive, %zu random, %.1f s\n", exhaustive, random, seconds);
+    if (exhaustive + random + weak > 0) {
+      std::printf("schedules: %zu exhaustive, %zu random, %zu weak, %zu older stores met, %.1f s\n", exhaustive, random,
+                  weak, older, seconds);
     }
   }
   static ExplorationTotals& get() {
@@ -164,7 +183,8 @@ inline bool strict_time = true;
 inline void explore(std::string_view name, Exploration how, const std::function<void(Simulation&)>& scenario) {
   using namespace toto::testing;
   const char* const factor_text = std::getenv("TOTO_SCHEDULES");
-  const double factor = factor_text != nullptr ? std::strtod(factor_text, nullptr) : 0;
+  const bool only_weak = factor_text != nullptr && std::string_view(factor_text).starts_with("weak ");
+  const double factor = factor_text != nullptr && !only_weak ? std::strtod(factor_text, nullptr) : 0;
   if (factor_text == nullptr) {
     how.random_schedules = std::min<std::size_t>(how.random_schedules, 200);
   }
@@ -184,6 +204,7 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     const SimulationResult result = simulate(options, scenario);
     const double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     total += result.schedules;
+    totals.older += result.older;
     here += result.schedules;
     totals.seconds += took;
     std::printf("%-60.*s %-18s %8zu schedules %8.2f s\n", static_cast<int>(name.size()), name.data(), what,
@@ -206,21 +227,35 @@ inline void explore(std::string_view name, Exploration how, const std::function<
     options.strategy = Exhaustive{.deviations = how.deviations > 1 ? how.deviations - 1 : 0};
     REQUIRE(run(what, totals.exhaustive));
   };
-  run_all("exhaustive strict", Time::strict);
-  if (how.eager) {
-    run_all("exhaustive eager", Time::eager);
-  }
-  options.schedules = how.random_schedules;
-  if (factor > 1) {
-    options.schedules = static_cast<std::size_t>(static_cast<double>(how.random_schedules) * factor +
-                                                 static_cast<double>(here) * (factor - 1) / 2);
-  }
-  if (how.random_schedules > 0) {
+  const auto run_random = [&](const char* priorities, const char* random, std::size_t schedules, std::size_t& total) {
     options.time = how.eager ? Time::eager : Time::strict;
+    options.schedules = schedules;
     options.strategy = Pct{.depth = 4};
-    run("priorities", totals.random);
+    run(priorities, total);
     options.strategy = Random{};
-    run("random", totals.random);
+    run(random, total);
+  };
+  if (!only_weak) {
+    run_all("exhaustive strict", Time::strict);
+    if (how.eager) {
+      run_all("exhaustive eager", Time::eager);
+    }
+    std::size_t schedules = how.random_schedules;
+    if (factor > 1) {
+      schedules = static_cast<std::size_t>(static_cast<double>(how.random_schedules) * factor +
+                                           static_cast<double>(here) * (factor - 1) / 2);
+    }
+    if (schedules > 0) {
+      run_random("priorities", "random", schedules, totals.random);
+    }
+  }
+  if (how.weak) {
+    const std::size_t schedules = only_weak                ? std::strtoul(factor_text + 5, nullptr, 10) / 2
+                                  : factor_text == nullptr ? 100
+                                  : factor > 1             ? 10'000
+                                                           : 500;
+    options.memory = Memory::weak;
+    run_random("weak priorities", "weak random", schedules, totals.weak);
   }
 }
 

@@ -26,6 +26,20 @@ need() {
   install_packages $need_missing
 }
 
+# boost_package: prints the package with a Boost that is new enough, 1.77; nothing if there is one already. Debian 12 has
+# two, and its libboost-dev is the older one.
+boost_package() {
+  boost_header=$(find /usr/include/boost/version.hpp /usr/local/include/boost/version.hpp 2> /dev/null | head -n 1)
+  if [ -n "$boost_header" ] && [ "$(awk '$1 == "#define" && $2 == "BOOST_VERSION" { print $3 }' "$boost_header")" -ge 107700 ]; then
+    return 0
+  fi
+  if command -v apt-cache > /dev/null && apt-cache show libboost1.81-dev > /dev/null 2>&1; then
+    echo libboost1.81-dev
+  else
+    echo libboost-dev
+  fi
+}
+
 # have_tools COMMAND...: all of these commands can be run. Says which cannot.
 have_tools() {
   have_all=0

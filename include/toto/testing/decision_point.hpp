@@ -80,6 +80,13 @@ class DecisionPoint {
     free_ = 1;
   }
 
+  /// Which of so many stores to meet: the newest, or an older one.
+  void offer_stores(const ThreadRecord& running, std::size_t count) {
+    options_.assign(count, {Option::Kind::older, running.number});
+    options_.front().kind = Option::Kind::normal;
+    free_ = 1;
+  }
+
   const std::vector<Option>& options() const noexcept { return options_; }
   std::size_t free() const noexcept { return free_; }
 

@@ -151,6 +151,9 @@ class Fibre {
   /// Whether `object` is a local variable on this fibre, which has its own stack and is running.
   bool holds(const void* object) const noexcept;
 
+  /// Its own, if it is not the context that was there before.
+  const Stack& stack() const noexcept { return *stack_; }
+
   /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as long
   /// as this object lives.
   void abandon();

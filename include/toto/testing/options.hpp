@@ -23,7 +23,7 @@ namespace toto::inline v0_1::testing {
 ///
 /// A deviation is a preemption, that is a switch away from a thread that could continue, or a choice of the environment
 /// other than the usual one: a timed wait that expires although a thread can run, a spurious wake-up, a thread that
-/// does not start, an allocation that fails. Which thread runs next when the running one waits, yields or ends is not a
+/// does not start, an allocation that fails, an atomic operation that does not meet the newest store. Which thread runs next when the running one waits, yields or ends is not a
 /// deviation: all are tried.
 struct Exhaustive {
   unsigned deviations = 2;
@@ -59,6 +59,12 @@ enum class Time {
   eager,   ///< as strict, and any timed wait may expire at any decision
 };
 
+/// What an operation on a SimRuntime::Atomic may find.
+enum class Memory {
+  sequential,  ///< the newest store, whatever the memory orders say
+  weak,        ///< whatever C++20 allows for the memory orders that the code gives; see docs/simulation.md
+};
+
 /// Which starts of SimRuntime::Thread fail. Counted from 1 within a schedule; threads started by Simulation::spawn() do
 /// not count.
 struct StartFaults {
@@ -79,6 +85,7 @@ struct SimulationOptions {
   std::string_view name = "simulation";  ///< for the report
   Strategy strategy = Exhaustive{};      ///< how schedules are chosen
   Time time = Time::strict;              ///< when virtual time passes
+  Memory memory = Memory::sequential;    ///< what an atomic operation may find
   std::size_t schedules = 1'000'000;     ///< how many to run, at most
   std::uint64_t seed = 1;                ///< of Pct and Random
   std::size_t max_steps = 20'000;        ///< a schedule with more operations is a livelock
@@ -95,6 +102,7 @@ struct SimulationResult {
   std::string name;           ///< SimulationOptions::name
   std::size_t schedules = 0;  ///< how many were run, the failed one included
   std::size_t steps = 0;      ///< operations in all schedules together
+  std::size_t older = 0;      ///< those of them that met an older store than the newest, with Memory::weak
   bool exhausted = false;     ///< the strategy had no schedule left: with Exhaustive, all were seen
   bool failed = false;
   std::string failure;     ///< what went wrong, in words
@@ -107,6 +115,7 @@ struct SimulationResult {
   /// All of it as text, the failure first.
   std::string report() const {
     std::string text = name + ": " + std::to_string(schedules) + " schedules, " + std::to_string(steps) + " steps" +
+                       (older != 0 ? ", " + std::to_string(older) + " older stores met" : "") +
                        (exhausted ? ", exhausted" : "");
     if (failed) {
       text += "\nfailure: " + failure + "\nseed:    " + std::to_string(seed) + "\nreplay:  Replay{\"" + choices +

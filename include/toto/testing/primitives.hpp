@@ -7,13 +7,16 @@
 #ifndef TOTO_TESTING_PRIMITIVES_HPP
 #define TOTO_TESTING_PRIMITIVES_HPP
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "scheduler.hpp"
+#include "weak_access.hpp"
 
 namespace toto::inline v0_1::testing::detail {
 
@@ -30,12 +33,21 @@ namespace toto::inline v0_1::testing::detail {
   fail_outside(text);
 }
 
-/// Knows whether it is alive, and has a number within a schedule.
+/// Knows whether it is alive, and has a number within a schedule. Under Memory::weak, its construction has to happen
+/// before each use, and each use before its destruction.
 class Primitive {
  public:
-  constexpr Primitive() noexcept = default;
-  // Volatile, because a compiler may drop a store to an object that is about to be destroyed.
-  ~Primitive() { const_cast<volatile std::uint32_t&>(life_) = kDead; }
+  constexpr Primitive() noexcept {
+    if (!std::is_constant_evaluated()) {
+      begin_life();
+    }
+  }
+  ~Primitive() {
+    if (number_ != 0) {
+      end_life();
+    }
+    const_cast<volatile std::uint32_t&>(life_) = kDead;  // volatile, for a compiler may drop a store to a dying object
+  }
   Primitive(const Primitive&) = delete;
   Primitive& operator=(const Primitive&) = delete;
 
@@ -49,19 +61,64 @@ class Primitive {
 
   /// Returns true if this is the first use in the present schedule.
   bool meet(Scheduler& scheduler) const noexcept {
-    if (schedule_ == scheduler.schedule()) {
+    if (met(scheduler)) {
       return false;
     }
     schedule_ = scheduler.schedule();
     number_ = scheduler.next_number();
+    if (scheduler.memory().weak()) {
+      const Scheduler::Quiet quiet(scheduler);
+      scheduler.memory().find(number_);
+    }
     return true;
   }
   bool met(const Scheduler& scheduler) const noexcept { return schedule_ == scheduler.schedule(); }
   std::uint32_t number() const noexcept { return number_; }
 
+  /// Before each use: what the memory model knows of this object. Null unless memory is weak, and for an observer,
+  /// which sees what is newest and orders nothing.
+  Location* location(Scheduler* scheduler) const noexcept {
+    if (scheduler == nullptr || !scheduler->memory().weak() || scheduler->observing()) {
+      return nullptr;
+    }
+    meet(*scheduler);
+    const Scheduler::Quiet quiet(*scheduler);
+    MemoryModel& memory = scheduler->memory();
+    Location& location = memory.location(number_);
+    if (!memory.use(location, scheduler->running().number)) {
+      scheduler->fail("data race: it uses " + name() + ", but its construction by " +
+                      scheduler->threads().name_of(memory.maker(location)) + " does not happen before");
+    }
+    return &location;
+  }
+
  private:
   static constexpr std::uint32_t kAlive = 0x746f746fU;
   static constexpr std::uint32_t kDead = 0xdeadbeefU;
+
+  std::string name() const { return "the mutex, parker or atomic " + std::to_string(number_); }
+
+  void begin_life() noexcept {
+    Scheduler* const scheduler = Scheduler::current();
+    if (scheduler != nullptr && scheduler->memory().weak()) {
+      meet(*scheduler);
+      const Scheduler::Quiet quiet(*scheduler);
+      scheduler->memory().make(number_, scheduler->running().number);
+    }
+  }
+
+  void end_life() noexcept {
+    Scheduler* const scheduler = Scheduler::current();
+    if (scheduler == nullptr || !met(*scheduler) || !scheduler->memory().weak() || scheduler->observing()) {
+      return;
+    }
+    const Scheduler::Quiet quiet(*scheduler);
+    MemoryModel& memory = scheduler->memory();
+    if (const std::uint32_t user = memory.still_used_by(memory.location(number_), scheduler->running().number)) {
+      scheduler->fail("data race: it destroys " + name() + ", but the last use by " +
+                      scheduler->threads().name_of(user) + " does not happen before");
+    }
+  }
 
   std::uint32_t life_ = kAlive;
   mutable std::uint32_t number_ = 0;
@@ -107,6 +164,7 @@ class MutexState : public Primitive {
     if (owner_ == scheduler->running().number && !scheduler->observing()) {
       scheduler->fail("mutex " + std::to_string(number()) + " is tried by the thread that holds it");
     }
+    static_cast<void>(location(scheduler));
     scheduler->step({.operation = Operation::try_lock, .outcome = Outcome::refused, .object = number()});
     return false;
   }
@@ -122,6 +180,9 @@ class MutexState : public Primitive {
     }
     owner_ = 0;
     scheduler->count_locks(-1);
+    if (Location* const here = location(scheduler)) {
+      scheduler->memory().hand_over(*here, scheduler->running().number);
+    }
     scheduler->step({.operation = Operation::unlock, .object = number()});  // *this may be gone after this line
   }
 
@@ -147,6 +208,9 @@ class MutexState : public Primitive {
   void take(Scheduler& scheduler, Operation operation) noexcept {
     owner_ = scheduler.running().number;
     scheduler.count_locks(1);
+    if (Location* const here = location(&scheduler)) {
+      scheduler.memory().take_over(*here, owner_);
+    }
     scheduler.step({.operation = operation, .object = number()});
   }
 
@@ -183,22 +247,39 @@ class ParkerState : public Primitive {
       parked_ = 0;
     }
     const Outcome outcome = token_ != 0 ? Outcome::token : spurious ? Outcome::spurious : Outcome::expired;
-    token_ = 0;
+    exchange_token(*scheduler, 0, std::memory_order_acquire);
     scheduler->step({.operation = Operation::park, .outcome = outcome, .object = number()});
     return outcome != Outcome::expired;
   }
 
   void unpark() noexcept {
     Scheduler* const scheduler = begin();
-    token_ = 1;
-    if (scheduler != nullptr) {
-      scheduler->step({.operation = Operation::unpark, .object = number()});  // *this may be gone after this line
+    if (scheduler == nullptr) {
+      token_ = 1;
+      return;
     }
+    exchange_token(*scheduler, 1, std::memory_order_release);
+    scheduler->step({.operation = Operation::unpark, .object = number()});  // *this may be gone after this line
   }
 
-  bool has_token() const noexcept { return token_ != 0; }
+  bool has_token() const noexcept {
+    std::uint32_t seen = token_;
+    Scheduler* const scheduler = Scheduler::current();
+    if (const WeakAccess access(scheduler, location(scheduler), &token_, sizeof token_); access.weak()) {
+      access.load(std::memory_order_relaxed, &seen);
+    }
+    return seen != 0;
+  }
 
  private:
+  // To the memory model, the token is an atomic that is exchanged, and loaded by who only looks.
+  void exchange_token(Scheduler& scheduler, std::uint32_t token, std::memory_order order) noexcept {
+    if (const WeakAccess access(&scheduler, location(&scheduler), &token_, sizeof token_); access.weak()) {
+      access.exchange_newest(order, &token);
+    }
+    token_ = token;
+  }
+
   Scheduler* begin() noexcept {
     check_alive("a parker is used after its destruction");
     Scheduler* const scheduler = Scheduler::current();
@@ -217,31 +298,6 @@ class ParkerState : public Primitive {
 
   std::uint32_t token_ = 0;
   std::uint32_t parked_ = 0;  ///< the number of the thread that is parked, or 0
-};
-
-/// The part of an atomic that does not depend on its type.
-class AtomicState : public Primitive {
- public:
-  constexpr AtomicState() noexcept = default;
-
- protected:
-  /// Before an operation.
-  Scheduler* begin() const noexcept {
-    check_alive("an atomic is used after its destruction");
-    return Scheduler::current();
-  }
-
-  /// After it: the atomic has `value` now. *this may be gone on return.
-  template <class T>
-  void end(Scheduler* scheduler, Operation operation, const T& value, Outcome outcome = Outcome::plain) const noexcept {
-    if (scheduler == nullptr) {
-      return;
-    }
-    meet(*scheduler);
-    Event event{.operation = operation, .outcome = outcome, .object = number()};
-    detail::set_value(event, value);
-    scheduler->step(event);
-  }
 };
 
 }  // namespace toto::inline v0_1::testing::detail

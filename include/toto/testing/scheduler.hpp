@@ -18,8 +18,10 @@
 #include <vector>
 
 #include "decision_point.hpp"
+#include "memory_model.hpp"
 #include "observers.hpp"
 #include "options.hpp"
+#include "plain_data.hpp"
 #include "strategies.hpp"
 #include "thread_list.hpp"
 #include "threads.hpp"
@@ -63,6 +65,8 @@ class Scheduler {
   void yield() noexcept;
   /// Returns true if the environment chose a fault, of which `left`, a member of faults(), may still happen.
   bool choose_fault(unsigned& left) noexcept;
+  /// Returns which of `count` stores an operation meets; 0 is the newest.
+  std::size_t choose_store(std::size_t count) noexcept;
   /// Gives up this schedule.
   [[noreturn]] void fail(const std::string& text) noexcept;
 
@@ -86,6 +90,9 @@ class Scheduler {
   FaultsLeft& faults() noexcept { return faults_; }
   ObjectTable& globals() noexcept { return globals_; }
   std::vector<void (*)()>& exit_functions() noexcept { return exit_functions_; }
+
+  MemoryModel& memory() noexcept { return memory_; }
+  PlainData& plain_data() noexcept { return plain_data_; }
 
   /// What to look at after each operation.
   Observers& observers() noexcept { return observers_; }
@@ -126,7 +133,7 @@ class Scheduler {
   void finish() noexcept;
   void record(Event event) noexcept;
   void decide(Standing standing) noexcept;
-  Option choose();
+  std::size_t choose();
   void switch_to(ThreadRecord& next) noexcept;
   void leave(ThreadRecord& thread, Fibre& next) noexcept;
   [[noreturn]] void fail_stuck() noexcept;
@@ -154,6 +161,8 @@ class Scheduler {
   std::size_t allocations_ = 0;
   std::size_t failing_allocation_ = 0;
   FaultsLeft faults_;
+  MemoryModel memory_;
+  PlainData plain_data_;
   Observers observers_;
   ObjectTable globals_;
   std::vector<void (*)()> exit_functions_;
@@ -194,6 +203,9 @@ inline void Scheduler::reset() {
   faults_ = {options_.failing_starts, options_.failing_allocations, options_.spurious_wakeups,
              options_.weak_failures,  options_.start_faults,        0};
   observers_.clear();
+  memory_.reset(options_.memory == Memory::weak, options_.time == Time::strict);
+  plain_data_.reset();
+  running_ = nullptr;
 }
 
 inline std::uint32_t Scheduler::start(std::string name, std::unique_ptr<ThreadBody> body) {
@@ -203,6 +215,10 @@ inline std::uint32_t Scheduler::start(std::string name, std::unique_ptr<ThreadBo
   const Quiet quiet(*this);
   ThreadRecord& thread = threads_.add(std::move(name), std::move(body));
   thread.fibre->set_body(&enter, this);
+  if (memory_.weak()) {
+    memory_.start(running_ == nullptr ? 0 : running_->number, thread.number);
+    plain_data_.forget(thread.fibre->stack().bottom(), Stack::size());  // another thread's, which has ended
+  }
   return thread.number;
 }
 
@@ -294,9 +310,18 @@ inline bool Scheduler::choose_fault(unsigned& left) noexcept {
   }
   const Quiet quiet(*this);
   point_.offer_fault(*running_);
-  const bool fault = choose().kind == Option::Kind::fault;
+  const bool fault = choose() != 0;
   left -= fault ? 1 : 0;
   return fault;
+}
+
+inline std::size_t Scheduler::choose_store(std::size_t count) noexcept {
+  if (count == 1 || quiet_ != 0) {
+    return 0;
+  }
+  const Quiet quiet(*this);
+  point_.offer_stores(*running_, count);
+  return choose();
 }
 
 inline void Scheduler::decide(Standing standing) noexcept {
@@ -307,7 +332,7 @@ inline void Scheduler::decide(Standing standing) noexcept {
     if (point_.options().empty()) {
       fail_stuck();
     }
-    option = choose();
+    option = point_.options()[choose()];
   }
   ThreadRecord& next = threads_[option.thread];
   if (option.kind == Option::Kind::expire) {
@@ -319,17 +344,17 @@ inline void Scheduler::decide(Standing standing) noexcept {
   switch_to(next);
 }
 
-inline Option Scheduler::choose() {
+inline std::size_t Scheduler::choose() {
   const std::vector<Option>& options = point_.options();
   if (options.size() == 1) {
-    return options.front();
+    return 0;
   }
   const std::size_t chosen = explorer_.choose({options, point_.free()});
   if (chosen >= options.size()) {
     fail(kDifferent);
   }
   choices_.push_back(static_cast<std::uint32_t>(chosen));
-  return options[chosen];
+  return chosen;
 }
 
 inline void Scheduler::leave(ThreadRecord& thread, Fibre& next) noexcept {

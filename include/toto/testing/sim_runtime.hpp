@@ -9,9 +9,7 @@
 
 #include <atomic>
 #include <chrono>
-#include <concepts>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -22,6 +20,7 @@
 #include "../detail/ground/stop_token.hpp"
 #include "primitives.hpp"
 #include "scheduler.hpp"
+#include "sim_atomic.hpp"
 #include "thread_operations.hpp"
 
 namespace toto::inline v0_1::testing {
@@ -35,104 +34,8 @@ struct SimRuntime {
   static constexpr bool spins = false;
   static constexpr bool forks = false;
 
-  /// std::atomic's members, sequentially consistent whatever the memory order.
   template <class T>
-  class Atomic : private detail::AtomicState {
-   public:
-    using value_type = T;
-    static constexpr bool is_always_lock_free = true;
-
-    constexpr Atomic() noexcept(std::is_nothrow_default_constructible_v<T>) : value_() {}
-    // NOLINTNEXTLINE(google-explicit-constructor): as std::atomic
-    constexpr Atomic(T value) noexcept : value_(value) {}
-
-    T load(std::memory_order /*order*/ = std::memory_order_seq_cst) const noexcept {
-      detail::Scheduler* const scheduler = begin();
-      const T value = value_;
-      end(scheduler, detail::Operation::load, value);
-      return value;
-    }
-    void store(T value, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
-      detail::Scheduler* const scheduler = begin();
-      value_ = value;
-      end(scheduler, detail::Operation::store, value);
-    }
-    T exchange(T value, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
-      return update(detail::Operation::exchange, value);
-    }
-
-    /// May fail spuriously, up to SimulationOptions::weak_failures times in a schedule.
-    bool compare_exchange_weak(T& expected, T desired,
-                               std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
-      return compare_exchange(expected, desired, true);
-    }
-    bool compare_exchange_weak(T& expected, T desired, std::memory_order /*success*/,
-                               std::memory_order /*failure*/) noexcept {
-      return compare_exchange(expected, desired, true);
-    }
-    bool compare_exchange_strong(T& expected, T desired,
-                                 std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept {
-      return compare_exchange(expected, desired, false);
-    }
-    bool compare_exchange_strong(T& expected, T desired, std::memory_order /*success*/,
-                                 std::memory_order /*failure*/) noexcept {
-      return compare_exchange(expected, desired, false);
-    }
-
-    T fetch_add(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
-      requires std::integral<T>
-    {
-      return update(detail::Operation::fetch_add, static_cast<T>(value_ + operand));
-    }
-    T fetch_sub(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
-      requires std::integral<T>
-    {
-      return update(detail::Operation::fetch_sub, static_cast<T>(value_ - operand));
-    }
-    T fetch_and(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
-      requires std::integral<T>
-    {
-      return update(detail::Operation::fetch_and, static_cast<T>(value_ & operand));
-    }
-    T fetch_or(T operand, std::memory_order /*order*/ = std::memory_order_seq_cst) noexcept
-      requires std::integral<T>
-    {
-      return update(detail::Operation::fetch_or, static_cast<T>(value_ | operand));
-    }
-
-   private:
-    static bool same(const T& left, const T& right) noexcept {
-      if constexpr (std::equality_comparable<T>) {
-        return left == right;
-      } else {
-        return std::memcmp(&left, &right, sizeof left) == 0;
-      }
-    }
-
-    T update(detail::Operation operation, T value) noexcept {
-      detail::Scheduler* const scheduler = begin();
-      const T before = std::exchange(value_, value);
-      end(scheduler, operation, value);
-      return before;
-    }
-
-    bool compare_exchange(T& expected, T desired, bool weak) noexcept {
-      detail::Scheduler* const scheduler = begin();
-      const bool equal = same(value_, expected);
-      const bool fault =
-          equal && weak && scheduler != nullptr && scheduler->choose_fault(scheduler->faults().weak_exchanges);
-      if (equal && !fault) {
-        value_ = desired;
-        end(scheduler, detail::Operation::compare_exchange, desired);
-        return true;
-      }
-      expected = value_;
-      end(scheduler, detail::Operation::compare_exchange, expected, detail::Outcome::refused);
-      return false;
-    }
-
-    T value_;
-  };
+  using Atomic = SimAtomic<T>;
 
   /// Not recursive; no order among those that wait for it.
   class TOTO_CAPABILITY("mutex") Mutex {
@@ -260,6 +163,19 @@ struct SimRuntime {
     }
   }
 
+  /// std::atomic_thread_fence.
+  static void fence(std::memory_order order) noexcept {
+    detail::Scheduler* const scheduler = detail::Scheduler::current();
+    if (scheduler == nullptr || scheduler->observing()) {
+      return;
+    }
+    if (scheduler->memory().weak()) {
+      const detail::Scheduler::Quiet quiet(*scheduler);
+      scheduler->memory().fence(scheduler->running().number, order);
+    }
+    scheduler->step({.operation = detail::Operation::fence});
+  }
+
   static unsigned processors() noexcept { return 2; }
 
   /// Runs `drain` at the end of the schedule, after the scenario and before the global objects go.
@@ -334,11 +250,26 @@ T& SimRuntime::global() {
     static T* const outside = new T;
     return *outside;
   }
+  // As for a local static, the construction happens before whoever finds the object.
+  const bool weak = scheduler->memory().weak() && !scheduler->observing();
+  const std::uint32_t thread = scheduler->running().number;
+  const detail::Scheduler::Quiet quiet(*scheduler);
   if (void* const found = scheduler->globals().find(&key)) {
+    if (weak) {
+      scheduler->memory().obtain(&key, thread);
+    }
     return *static_cast<T*>(found);
   }
-  const detail::Scheduler::Quiet quiet(*scheduler);
-  return scheduler->globals().add(&key, std::make_unique<T>());
+  T& made = scheduler->globals().add(&key, std::make_unique<T>());
+  if (weak) {
+    if (scheduler->plain_data().used()) {
+      scheduler->plain_data().watch(
+          &made, sizeof made,
+          {scheduler->memory().epoch(thread), static_cast<std::uint16_t>(thread), 0, detail::PlainData::Kind::made, 0});
+    }
+    scheduler->memory().publish(&key, thread);
+  }
+  return made;
 }
 
 }  // namespace toto::inline v0_1::testing

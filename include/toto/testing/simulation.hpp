@@ -17,7 +17,7 @@
 //   });
 //   if (!result) std::cerr << result;  // the failure, the choices that lead to it, and a trace
 //
-// It explores sequentially consistent executions only; weak memory is left to ThreadSanitizer.
+// With SimulationOptions::memory = Memory::weak, atomics also show what C++20 allows for weak memory orders.
 // Read next: options.hpp, sim_runtime.hpp; then scheduler.hpp for how it works.
 
 #ifndef TOTO_TESTING_SIMULATION_HPP
@@ -289,6 +289,7 @@ inline SimulationResult simulate(const SimulationOptions& options, const std::fu
     result.failed = !scheduler->run(std::make_unique<detail::CallableBody<decltype(run_once)>>(run_once));
     ++result.schedules;
     result.steps += scheduler->steps();
+    result.older += scheduler->memory().older();
   }
   result.choices = scheduler->choices();
   if (result.failed || std::holds_alternative<Replay>(options.strategy)) {

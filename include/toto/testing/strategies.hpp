@@ -32,6 +32,7 @@ struct Option {
     spurious,  ///< a wait ends for no reason
     normal,    ///< nothing unusual happens
     fault,     ///< what was asked for is refused
+    older,     ///< an atomic operation meets an older store than the newest
   };
 
   Kind kind;
@@ -147,7 +148,7 @@ class Uniform final : public Explorer {
 };
 
 /// The thread with the highest priority runs; see Pct. A deviation of the environment is no thread and has no
-/// priority: one decision in sixteen that has any takes one.
+/// priority: one decision in sixteen that has any takes one, and one in four of those about an older store.
 class Priorities final : public Explorer {
  public:
   Priorities(Pct options, std::uint64_t seed) : dice_(seed), changes_((std::max)(options.depth, 1U) - 1) {}
@@ -172,7 +173,8 @@ class Priorities final : public Explorer {
       }
     }
     const std::size_t environment = count_environment(decision);
-    if (environment != 0 && dice_.below(16) == 0) {
+    const std::size_t rare = decision.options.back().kind == Option::Kind::older ? 4 : 16;
+    if (environment != 0 && dice_.below(rare) == 0) {
       return decision.options.size() - environment + dice_.below(environment);
     }
     return best;

@@ -30,6 +30,9 @@ inline void join(Scheduler& scheduler, std::uint32_t thread) noexcept {
     scheduler.block({.kind = Wait::Kind::thread, .word = &other.alive, .object = thread}, "join a thread");
   }
   other.disowned = true;
+  if (scheduler.memory().weak()) {
+    scheduler.memory().join(scheduler.running().number, thread);
+  }
   scheduler.step({.operation = Operation::join, .object = thread});
 }
 
@@ -56,6 +59,9 @@ inline void wait_for_others(Scheduler& scheduler) noexcept {
     if (!thread->disowned && thread.get() != &scheduler.running()) {
       scheduler.fail("leaked thread: " + threads.name_of(thread->number) +
                      " has ended, but was neither joined nor detached");
+    }
+    if (scheduler.memory().weak()) {
+      scheduler.memory().join(scheduler.running().number, thread->number);
     }
   }
 }

@@ -40,6 +40,7 @@ enum class Operation : std::uint8_t {
   fetch_sub,
   fetch_and,
   fetch_or,
+  fence,
   start,
   join,
   detach,
@@ -51,7 +52,7 @@ enum class Operation : std::uint8_t {
 };
 
 /// How an operation ended, where that is not clear from its name.
-enum class Outcome : std::uint8_t { plain, refused, token, expired, spurious };
+enum class Outcome : std::uint8_t { plain, refused, token, expired, spurious, older };
 
 /// An operation, done.
 struct Event {
@@ -107,6 +108,7 @@ inline std::string event_text(const Event& event) {
       "fetch_sub atomic",
       "fetch_and atomic",
       "fetch_or atomic",
+      "fence",
       "start thread",
       "join thread",
       "detach thread",
@@ -116,7 +118,7 @@ inline std::string event_text(const Event& event) {
       "relax",
       "allocate",
   });
-  static constexpr std::array<std::string_view, 5> outcomes{"", "refused", "token", "expired", "spurious"};
+  static constexpr std::array<std::string_view, 6> outcomes{"", "refused", "token", "expired", "spurious", "older"};
   std::string text(verbs[static_cast<std::size_t>(event.operation)]);
   if (event.object != 0) {
     text += " " + std::to_string(event.object);

@@ -7,10 +7,9 @@
 #ifndef TOTO_DETAIL_EXECUTOR_CONTINUATION_HPP
 #define TOTO_DETAIL_EXECUTOR_CONTINUATION_HPP
 
-#include <cstddef>
 #include <cstdint>
 
-#include "../ground/annotations.hpp"
+#include "../ground/linked_list.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -27,56 +26,19 @@ struct Continuation {
   std::uint64_t ticket = 0;
 };
 
-/// One thread at a time: the executor's mutex guards it.
-class ContinuationList {
+class ContinuationList : public LinkedList<Continuation> {
  public:
-  bool empty() const noexcept { return first_ == nullptr; }
-  std::size_t size() const noexcept { return size_; }
-  Continuation* front() const noexcept { return first_; }
-
-  void push_back(Continuation& node) noexcept { link(node, last_, nullptr); }
-  void push_front(Continuation& node) noexcept { link(node, nullptr, first_); }
-
   /// Behind all nodes of the same or a lower ticket. The list is in the order of tickets.
   void insert_by_ticket(Continuation& node) noexcept {
-    Continuation* before = last_;
+    Continuation* before = back();
     while (before != nullptr && before->ticket > node.ticket) {
       before = before->previous;
     }
-    link(node, before, before != nullptr ? before->next : first_);
+    link(node, before, before != nullptr ? before->next : front());
   }
 
   /// The node is in this list, or in none.
-  bool holds(const Continuation& node) const noexcept { return node.previous != nullptr || first_ == &node; }
-
-  /// The list is not empty.
-  Continuation& pop_front() noexcept {
-    Continuation& node = *first_;
-    remove(node);
-    return node;
-  }
-
-  /// The node is in this list.
-  void remove(Continuation& node) noexcept {
-    (node.previous != nullptr ? node.previous->next : first_) = node.next;
-    (node.next != nullptr ? node.next->previous : last_) = node.previous;
-    node.next = nullptr;
-    node.previous = nullptr;
-    --size_;
-  }
-
- private:
-  void link(Continuation& node, Continuation* previous, Continuation* next) noexcept {
-    node.previous = previous;
-    node.next = next;
-    (previous != nullptr ? previous->next : first_) = &node;
-    (next != nullptr ? next->previous : last_) = &node;
-    ++size_;
-  }
-
-  Continuation* first_ = nullptr;
-  Continuation* last_ = nullptr;
-  std::size_t size_ = 0;
+  bool holds(const Continuation& node) const noexcept { return node.previous != nullptr || front() == &node; }
 };
 
 }  // namespace toto::inline v0_1::detail

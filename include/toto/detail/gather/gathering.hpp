@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The room `gather`: awaiting several things as one. A Gathering is the join of a combinator or a group; each thing it
-// waits for is a Child, which notifies it once, when it has ended. May use the rooms ground, executor, queue, task and
-// loop. Read next: child.hpp (what can be gathered), all_or_first.hpp and fail_fast.hpp (what is waited for),
-// awaiter.hpp (how a combinator is made of these), ../../task_group.hpp.
+// Folder: gather. Uses: ground executor queue task.
+// Awaiting several things as one. A Gathering is the join of a combinator or a group; each thing it waits for is a
+// Child, which notifies it once, when it has ended. Read next: child.hpp (what can be gathered), all_or_first.hpp and
+// fail_fast.hpp (what is waited for), awaiter.hpp (how a combinator is made of these), ../../task_group.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_GATHERING_HPP
 #define TOTO_DETAIL_GATHER_GATHERING_HPP

@@ -23,21 +23,8 @@ class LinkedList {
   /// The same from the other end, by `previous`.
   Node* back() const noexcept { return last_; }
 
-  void push_back(Node& node) noexcept {
-    node.next = nullptr;
-    node.previous = last_;
-    (last_ != nullptr ? last_->next : first_) = &node;
-    last_ = &node;
-    ++size_;
-  }
-
-  void push_front(Node& node) noexcept {
-    node.next = first_;
-    node.previous = nullptr;
-    (first_ != nullptr ? first_->previous : last_) = &node;
-    first_ = &node;
-    ++size_;
-  }
+  void push_back(Node& node) noexcept { link(node, last_, nullptr); }
+  void push_front(Node& node) noexcept { link(node, nullptr, first_); }
 
   /// The list is not empty.
   Node& pop_front() noexcept {
@@ -60,6 +47,15 @@ class LinkedList {
     node.next = nullptr;
     node.previous = nullptr;
     --size_;
+  }
+
+ protected:
+  void link(Node& node, Node* previous, Node* next) noexcept {
+    node.previous = previous;
+    node.next = next;
+    (previous != nullptr ? previous->next : first_) = &node;
+    (next != nullptr ? next->previous : last_) = &node;
+    ++size_;
   }
 
  private:

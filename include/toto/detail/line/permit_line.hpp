@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
+// Folder: line. Uses: ground.
+// Who waits for what there is not enough of.
+//
 // PermitLine: a line, first come, first served, of those who wait for a permit: an instance of a pool, room in a queue,
 // a turn. Threads, coroutines and tasks stand in it side by side. LineWaiter is a place in it, LineThread that of a
 // blocked thread; a coroutine's is in ../task/line_coroutine.hpp, and a task stands in line itself.

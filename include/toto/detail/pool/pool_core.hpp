@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
+// Folder: pool. Uses: ground executor line queue task.
+// Objects that one user at a time may have: where they come from, who has them, when they go.
+//
 // PoolCore: everything in an InstancePool that does not depend on the type of its instances, in shared state that
 // outlives the pool for as long as a lease or a waiter refers to it. ../task/permits.hpp knows who waits for an
 // instance, who has one and who is next: an instance is a permit. This file knows where instances come from and where
@@ -190,10 +193,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
   /// Returns the check's answer; false if it throws.
   /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
-  static bool approves(const InstanceCheck& check, Instance& held, bool failed) {
+  static bool approves(const InstanceCheck& question, Instance& held, bool failed) {
     const typename Instance::Here bound(held);  // a check that waits for an instance may get a DeadlockError
     try {
-      return check(held.object, failed);
+      return question(held.object, failed);
     } catch (...) {
       if (!std::current_exception()) {
         throw;

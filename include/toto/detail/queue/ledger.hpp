@@ -27,16 +27,16 @@ class Ledger {
 
   // Tasks.
 
-  void submit() noexcept { ++submitted_; }
-  void begin() noexcept { ++begun_; }
-  void cancel(std::size_t tasks = 1) noexcept { cancelled_ += tasks; }
+  void count_submitted() noexcept { ++submitted_; }
+  void count_begun() noexcept { ++begun_; }
+  void count_cancelled(std::size_t tasks = 1) noexcept { cancelled_ += tasks; }
   /// A task was claimed and, as it turned out, is cancelled.
-  void begin_in_vain() noexcept {
+  void count_unrun() noexcept {
     --begun_;
     ++cancelled_;
   }
-  void begin_coroutine() noexcept { ++open_coroutines_; }
-  void end_coroutine(bool failed) noexcept {
+  void count_coroutine_begun() noexcept { ++open_coroutines_; }
+  void count_coroutine_ended(bool failed) noexcept {
     if (open_coroutines_ > 0) {
       --open_coroutines_;
       ++(failed ? failed_ : completed_);

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
+// Folder: queue. Uses: ground executor line.
+// Tasks in their order and the threads that run them; who waits for whom; the named queues. Knows a task as a
+// QueuedTask, and nothing of results or handles.
+//
 // QueueCore: what can be done with a queue by a task, a handle or a coroutine: adding, cancelling, coming back, waiting
 // for room. Shared state that outlives the TaskQueue object for as long as a worker, a handle or a waiting coroutine
 // refers to it. What it is made of is in queue_parts.hpp. Read next: worker_loop.hpp (the life of a worker); then
@@ -47,7 +51,6 @@ class QueueCore final : public QueueGate<Runtime> {
   using typename Gate::Choice;
   using typename Gate::Clock;
   using typename Gate::QueuedTask;
-  using typename Gate::RoomWaiter;
   using typename Gate::TimePoint;
   using typename Gate::Worker;
 
@@ -72,7 +75,7 @@ class QueueCore final : public QueueGate<Runtime> {
   void add_closure(Fill fill) {
     mutex().lock();
     bool booked = false;
-    if (is_unusual_locked() || !order().closures().has_memory()) [[unlikely]] {
+    if (needs_preparation_locked() || !order().closures().has_memory()) [[unlikely]] {
       prepare_locked(Kind::closure, booked);
     }
     fill(order().push_closure());
@@ -85,7 +88,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// Throws: as add_closure().
   void add(QueuedTask& task, bool booked = false) {
     mutex().lock();
-    if (is_unusual_locked()) [[unlikely]] {
+    if (needs_preparation_locked()) [[unlikely]] {
       prepare_locked(Kind::task, booked);
     }
     const bool runnable = order().push(task);
@@ -123,7 +126,7 @@ class QueueCore final : public QueueGate<Runtime> {
       return false;
     }
     mutex().lock();
-    if (is_unusual_locked()) [[unlikely]] {
+    if (needs_preparation_locked()) [[unlikely]] {
       bool booked = false;
       prepare_locked(Kind::hop, booked);
     }
@@ -135,7 +138,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// Has the calling worker run the task next, without queueing it, if it would claim it next and returns to its loop
   /// at once. False: it must be added. (A user's awaitable that resumes its coroutine inside its await_suspend() can
   /// deceive it: then the task waits until that returns, or blocks in the library.)
-  bool run_next(Worker& self, QueuedTask& task) noexcept {
+  bool keep_next(Worker& self, QueuedTask& task) noexcept {
     if (&self.core != this || !has_next_turn(self) || task.supervised || this->needs_states() || bounded() ||
         this->closed() || Tally(self.tally.load(std::memory_order_relaxed)).unqueued >= Tally::kMostUnqueued) {
       return false;
@@ -169,16 +172,16 @@ class QueueCore final : public QueueGate<Runtime> {
   /// A worker has claimed a task which, as it turned out, is cancelled.
   void count_unrun() noexcept {
     const Lock lock(mutex());
-    ledger().begin_in_vain();
+    ledger().count_unrun();
   }
   /// A coroutine task has begun, and will end with coroutine_ended(), on whatever thread.
   void coroutine_began() noexcept {
     const Lock lock(mutex());
-    ledger().begin_coroutine();
+    ledger().count_coroutine_begun();
   }
   void coroutine_ended(bool failed) noexcept {
     const Lock lock(mutex());
-    ledger().end_coroutine(failed);
+    ledger().count_coroutine_ended(failed);
     this->announce_quiet_locked();
   }
 
@@ -187,7 +190,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// Queues what the worker was to run next, for any worker.
   void queue_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex()) {
     if (QueuedTask* const task = std::exchange(self.task_next, nullptr)) {
-      ledger().submit();
+      ledger().count_submitted();
       order().push(*task);
     }
   }
@@ -217,14 +220,14 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
  private:
-  using Gate::is_unusual_locked;
+  using Gate::needs_preparation_locked;
   using Gate::prepare_locked;
   using typename Gate::Kind;
 
   ~QueueCore() override = default;
 
   void count_added_locked(bool& booked) noexcept TOTO_REQUIRES(mutex()) {
-    ledger().submit();
+    ledger().count_submitted();
     room().unbook(booked);
   }
   bool post_node(Continuation& node, bool first) noexcept {

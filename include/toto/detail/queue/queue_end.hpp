@@ -92,7 +92,7 @@ class QueueEnd {
   void finish() {
     stop_watching();
     if (core_.this_worker() == nullptr) {
-      finish_until(TimePoint::max());
+      finish_until((TimePoint::max)());
     }
     core_.mutex().lock();
     core_.ledger().lose_owner();
@@ -127,7 +127,7 @@ class QueueEnd {
     core_.crew().count_out(*self);
     core_.crew().end_work();
     if (self->in_coroutine.load(std::memory_order_relaxed)) {
-      core_.ledger().end_coroutine(true);  // the coroutine task on this thread never ends
+      core_.ledger().count_coroutine_ended(true);  // the coroutine task on this thread never ends
     }
     const auto choice = core_.choose_locked();
     core_.mutex().unlock();

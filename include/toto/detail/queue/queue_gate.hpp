@@ -27,7 +27,6 @@ class QueueGate : public QueueParts<Runtime> {
   using typename Parts::TimePoint;
   using typename Parts::Worker;
   using QueuedTask = detail::QueuedTask<Runtime>;
-  using RoomWaiter = detail::RoomWaiter<Runtime>;
   using Parts::bounded;
   using Parts::changed;
   using Parts::crew;
@@ -48,8 +47,8 @@ class QueueGate : public QueueParts<Runtime> {
   /// Leaves the line, if it is there. True: it was granted room.
   bool leave_line(RoomWaiter& waiter) noexcept {
     const Lock lock(mutex());
-    room().leave_line(waiter);
-    return waiter.granted;
+    room().line().withdraw(waiter);
+    return waiter.request.granted;
   }
   /// Books room whether there is any or not.
   void book_room_beyond_bound() noexcept {
@@ -85,7 +84,7 @@ class QueueGate : public QueueParts<Runtime> {
       : Parts(options, makings), overflow_(options.overflow) {}
   ~QueueGate() override = default;
 
-  bool is_unusual_locked() const noexcept TOTO_REQUIRES(mutex()) {
+  bool needs_preparation_locked() const noexcept TOTO_REQUIRES(mutex()) {
     return ledger().closed() || crew().secured() == 0 || bounded();
   }
   bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex()) {
@@ -183,7 +182,7 @@ std::exception_ptr QueueGate<Runtime>::make_room_locked(bool& booked) {
     });
   }
   if (overflow_ == Overflow::block) {
-    wait_for_room_locked(TimePoint::max(), booked);
+    wait_for_room_locked((TimePoint::max)(), booked);
     return nullptr;
   }
   ContinuationList tasks;
@@ -208,18 +207,9 @@ void QueueGate<Runtime>::wait_for_room_locked(TimePoint deadline, bool& booked) 
       return;
     }
   }
-  ThreadInLine<Runtime> self;
-  room().stand_in_line(self);
-  while (self.waiting) {
-    if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
-      room().leave_line(self);
-      break;
-    }
-    mutex().unlock();
-    self.parker.park_until(deadline);
-    mutex().lock();
-  }
-  booked = self.granted;
+  LineThread<Runtime, RoomRequest> self(RoomRequest{});
+  self.wait(mutex(), room().line(), deadline, [] {});
+  booked = self.request.granted;
 }
 
 template <class Runtime>
@@ -247,14 +237,14 @@ bool QueueGate<Runtime>::book_room_or_wait(RoomWaiter& waiter) {
   }
   const bool booked = room().book(order().tasks());
   if (!booked) {
-    room().stand_in_line(waiter);
+    room().line().join(waiter);
   }
   return booked;
 }
 
 template <class Runtime>
 void QueueGate<Runtime>::discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept {
-  ledger().cancel(dropped + tasks.size());
+  ledger().count_cancelled(dropped + tasks.size());
   ledger().begin_completing();  // the queue does not end meanwhile
   auto* const surplus = order().closures().take_surplus();
   mutex().unlock();

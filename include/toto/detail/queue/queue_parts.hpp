@@ -25,7 +25,6 @@
 #include <exception>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "../../duration.hpp"
@@ -39,40 +38,12 @@
 #include "error_sink.hpp"
 #include "ledger.hpp"
 #include "order.hpp"
+#include "queue_makings.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
-
-template <class Runtime>
-class Control;
-template <class Runtime>
-class SupervisorBase;
-template <class Runtime>
-class TaskStateBase;
-template <class Runtime>
-struct PackedCall;
-
-/// Makes a Supervisor in `room`, for a task whose callable is of the type `what`.
-/// Throws: std::bad_alloc, std::system_error.
-template <class Runtime>
-using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* room, TaskStateBase<Runtime>& state, std::string_view what,
-                                                    const Control<Runtime>& control);
-
-/// Functions compiled in the files that make a queue, so that files that merely use one do not compile them.
-template <class Runtime>
-struct QueueMakings {
-  using Core = QueueCore<Runtime>;
-  /// Starts a thread: start_worker().
-  std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
-  /// It could not be started: try_again_later().
-  void (*try_again)(Core& core) noexcept = nullptr;
-  /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
-  void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
-  /// Null without options.
-  MakeSupervisor<Runtime> make_supervisor = nullptr;
-};
 
 template <class Runtime>
 class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
@@ -97,8 +68,8 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Order<Runtime>& order() const noexcept TOTO_REQUIRES(mutex_) { return order_; }
   Crew<Runtime>& crew() noexcept TOTO_REQUIRES(mutex_) { return crew_; }
   const Crew<Runtime>& crew() const noexcept TOTO_REQUIRES(mutex_) { return crew_; }
-  Room<Runtime>& room() noexcept TOTO_REQUIRES(mutex_) { return room_; }
-  const Room<Runtime>& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
+  Room& room() noexcept TOTO_REQUIRES(mutex_) { return room_; }
+  const Room& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   /// Who waits for the end, for idleness, or for a thread: notified of each change.
@@ -178,7 +149,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     if (crew_.has_nobody_to_wake()) [[likely]] {
       mutex_.unlock();
     } else {
-      wake_slowly();
+      choose_and_wake();
     }
   }
   /// Ends a critical section in which tasks may have left the queue: gives room to those who wait for it.
@@ -186,7 +157,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     if (!choice && room_.line().empty()) [[likely]] {
       mutex_.unlock();
     } else {
-      tell_slowly(choice);
+      give_room(choice);
     }
   }
 
@@ -236,18 +207,16 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
  private:
   Core& core() noexcept { return static_cast<Core&>(*this); }
 
-  TOTO_COLD void wake_slowly() noexcept TOTO_RELEASE(mutex_) {
+  TOTO_COLD void choose_and_wake() noexcept TOTO_RELEASE(mutex_) {
     const Choice choice = choose_locked();
     mutex_.unlock();
     deliver(choice);
   }
-  TOTO_NOINLINE void tell_slowly(Choice choice) noexcept TOTO_RELEASE(mutex_) {
-    typename Room<Runtime>::Waiters told = room_.grant(order_.tasks(), ledger_.closed());
+  TOTO_NOINLINE void give_room(Choice choice) noexcept TOTO_RELEASE(mutex_) {
+    Room::Line::Waiters told = room_.grant(order_.tasks(), ledger_.closed());
     mutex_.unlock();
     deliver(choice);
-    while (!told.empty()) {
-      told.pop_front().proceed();
-    }
+    Room::Line::tell(told);
   }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
@@ -280,7 +249,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Crew<Runtime> crew_ TOTO_GUARDED_BY(mutex_);
   Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
   Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
-  Room<Runtime> room_ TOTO_GUARDED_BY(mutex_);
+  Room room_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
   TaskList<Runtime> task_list_;
   ErrorSink<Runtime> errors_;

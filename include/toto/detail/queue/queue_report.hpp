@@ -50,13 +50,9 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
     text += "  closed\n";
   }
   if (core.bounded()) {
-    std::size_t waiting = 0;
-    for (const RoomWaiter<Runtime>* waiter = core.room().line().front(); waiter != nullptr; waiter = waiter->next) {
-      ++waiting;
-    }
-    detail::append(
-        text, {"  room for ", Digits(core.room().limit()), " queued task(s), of which ", Digits(core.room().booked()),
-               " booked and not used yet; ", Digits(waiting), " wait(s) in line for room\n"});
+    const Room& room = core.room();
+    detail::append(text, {"  room for ", Digits(room.limit()), " queued task(s), of which ", Digits(room.booked())});
+    detail::append(text, {" booked and not used yet; ", Digits(room.line().size()), " wait(s) in line for room\n"});
   }
   for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
     if (!worker->secured) {

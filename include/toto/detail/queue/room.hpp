@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Room: the bound of a queue: how many tasks may wait, how much of that is booked, and who waits for it.
-// RoomWaiter: a place in that line.
+// Room: the bound of a queue: how many tasks may wait, how much of that is booked, and who stands in line for it. Read
+// next: ../line/permit_line.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.R1]):
 //  R1  Queued tasks plus booked room exceed the bound only by tasks that were added beyond it on purpose.
@@ -14,59 +14,28 @@
 #include <limits>
 #include <utility>
 
-#include "../../options.hpp"
-#include "../ground/annotations.hpp"
-#include "../ground/linked_list.hpp"
+#include "../line/permit_line.hpp"
 
 namespace toto::inline v0_1::detail {
 
-/// A thread or a coroutine. The queue's mutex guards it.
-template <class Runtime>
-class RoomWaiter {
- public:
-  RoomWaiter() = default;
-  RoomWaiter(const RoomWaiter&) = delete;
-  RoomWaiter& operator=(const RoomWaiter&) = delete;
-
-  /// Under the queue's mutex, after the waiter has left the line: it has booked room now if `granted`, or else the
-  /// queue has closed. True: that was all, and the waiter may be gone when the mutex is free. False: proceed() follows.
-  virtual bool tell_locked() noexcept = 0;
-  /// Without the mutex. The waiter may be gone then.
-  virtual void proceed() noexcept {}
-
-  bool waiting = false;
-  bool granted = false;
-  RoomWaiter* next = nullptr;
-  RoomWaiter* previous = nullptr;
-
- protected:
-  ~RoomWaiter() = default;
+/// Of whoever has stood in line for room.
+struct RoomRequest {
+  bool granted = false;  // it has booked room; if not, the queue has closed
 };
-
-/// A thread that sleeps until it is notified.
-template <class Runtime>
-class ThreadInLine final : public RoomWaiter<Runtime> {
- public:
-  bool tell_locked() noexcept override {
-    parker.unpark();
-    return true;
-  }
-  typename Runtime::Parker parker;
-};
+using RoomWaiter = LineWaiter<RoomRequest>;
 
 /// Thread safety: requires the queue's mutex, except bounded() and limit(). `queued`: how many tasks are.
-template <class Runtime>
 class Room {
  public:
-  using Waiter = RoomWaiter<Runtime>;
-  using Waiters = LinkedList<Waiter>;
+  using Line = PermitLine<RoomRequest>;
 
   explicit Room(std::size_t limit) noexcept : limit_(limit) {}
 
   bool bounded() const noexcept { return limit_ != (std::numeric_limits<std::size_t>::max)(); }
   std::size_t limit() const noexcept { return limit_; }
   std::size_t booked() const noexcept { return booked_; }
-  const Waiters& line() const noexcept { return line_; }
+  Line& line() noexcept { return line_; }
+  const Line& line() const noexcept { return line_; }
 
   /// There is some for whoever comes now.
   bool available(std::size_t queued) const noexcept { return fits(queued) && line_.empty(); }
@@ -83,36 +52,23 @@ class Room {
     }
   }
 
-  void stand_in_line(Waiter& waiter) noexcept {
-    waiter.waiting = true;
-    line_.push_back(waiter);
-  }
-  void leave_line(Waiter& waiter) noexcept {
-    if (std::exchange(waiter.waiting, false)) {
-      line_.remove(waiter);
-    }
-  }
-  /// Those whose proceed() is to be called without the mutex.
-  Waiters grant(std::size_t queued, bool closed) noexcept {
-    Waiters told;
+  /// Books what there is for those in line, or refuses them. Returns those for which Line::tell() has to follow.
+  Line::Waiters grant(std::size_t queued, bool closed) noexcept {
+    Line::Waiters told;
     while (!line_.empty() && (closed || fits(queued))) {
-      Waiter& waiter = line_.pop_front();
-      waiter.waiting = false;
-      waiter.granted = !closed;
-      booked_ += waiter.granted ? 1U : 0U;
-      if (!waiter.tell_locked()) {
-        told.push_back(waiter);
+      line_.first().request.granted = !closed;
+      booked_ += closed ? 0U : 1U;
+      if (RoomWaiter* const waiter = line_.grant()) {
+        told.push_back(*waiter);
       }
     }
     return told;
   }
 
-  /// In the child of a fork: the threads in line are gone, and coroutines find their queue as good as closed.
+  /// In the child of a fork.
   void forget() noexcept {
     booked_ = 0;
-    while (!line_.empty()) {
-      line_.pop_front().waiting = false;
-    }
+    line_.forget_lost();
   }
 
  private:
@@ -120,7 +76,7 @@ class Room {
 
   const std::size_t limit_;
   std::size_t booked_ = 0;
-  Waiters line_;
+  Line line_;
 };
 
 }  // namespace toto::inline v0_1::detail

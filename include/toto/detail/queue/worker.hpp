@@ -59,9 +59,10 @@ class Worker {
   // Used by the worker's own thread only.
   /// The coroutine that awaited the task just finished and lives on this queue: resumed next, right here.
   std::coroutine_handle<> resume_next;
-  /// A task that this worker runs next, without queueing it: see QueueCore::run_next().
+  /// A task that this worker runs next, without queueing it: see QueueCore::keep_next().
   QueuedTask<Runtime>* task_next = nullptr;
-  /// Work that belongs to this thread and comes before anything queued: coroutine tasks that have just ended.
+  /// What belongs to this thread and comes before anything queued: coroutine tasks that have just ended, and
+  /// coroutines without a home whose task ended here.
   ContinuationList local;
   /// In run_local(): the task that this thread is in the middle of may still destroy the coroutines of its queue, so
   /// what ends now does not set `resume_next`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // WorkerLoop: the life of a worker's thread. It takes what is next and runs it, rests when there is nothing, and leaves
-// when it has rested for too long. All that happens between one task and the next stands in this file.
+// when it has rested for too long.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_LOOP_HPP
 #define TOTO_DETAIL_QUEUE_WORKER_LOOP_HPP
@@ -31,13 +31,13 @@ class WorkerLoop {
       fold_locked();
       if (core_.order().take_next(next)) {
         if (next.is_task()) {
-          core_.ledger().begin();
+          core_.ledger().count_begun();
         }
         auto* const surplus = core_.order().closures().take_surplus();
         core_.unlock_and_tell(core_.choose_locked());  // another worker, if there is more
         try {
           ClosureLine<Runtime>::free_all(surplus);
-          run_next(next);
+          run_taken(next);
           settle();
         } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue continues without it
           core_.mutex().lock();
@@ -53,7 +53,7 @@ class WorkerLoop {
   }
 
  private:
-  void run_next(Next& next) {
+  void run_taken(Next& next) {
     self_.worked = true;
     if (next.task != nullptr) {
       next.task->run_on(self_);

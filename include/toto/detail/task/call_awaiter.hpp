@@ -12,7 +12,7 @@
 #include "../ground/lock.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/wait_list.hpp"
-#include "call_state.hpp"
+#include "coroutine_state.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
 
@@ -29,7 +29,7 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
   /// `resumer`: a worker that comes to the task at once, if nothing else is queued; or null.
   /// Throws: what adding throws.
   void add(Worker<Runtime>* resumer) {
-    if (resumer == nullptr || !this->core().run_next(*resumer, *this)) {
+    if (resumer == nullptr || !this->core().keep_next(*resumer, *this)) {
       this->add_followed();
     }
   }

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "call_state.hpp"
+#include "coroutine_state.hpp"
 #include "permits.hpp"
 #include "supervisor.hpp"
 

@@ -134,7 +134,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
       const Lock lock(mutex_);
       waited = line_.withdraw(waiter);
       unused = std::exchange(waiter.request.permit, nullptr);
-      waiter.request.deadline = (TimePoint::min)();  // it does not wait again
+      waiter.request.deadline = waiter.request.claim.since;  // it does not wait again
     }
     if (unused != nullptr) {
       give_back(*unused);

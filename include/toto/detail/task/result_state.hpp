@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskState<R>: a task's state with room for its result. Read next: call_state.hpp.
+// TaskState<R>: a task's state with room for its result. HandleAwaiter: how a coroutine waits for that, and takes it.
 
 #ifndef TOTO_DETAIL_TASK_RESULT_STATE_HPP
 #define TOTO_DETAIL_TASK_RESULT_STATE_HPP
 
+#include <coroutine>
 #include <exception>
+#include <utility>
 
 #include "../../errors.hpp"
+#include "../../executor.hpp"
+#include "../executor/whereabouts.hpp"
+#include "../ground/annotations.hpp"
 #include "../ground/result.hpp"
+#include "../queue/home.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -64,6 +70,87 @@ class TaskState : public TaskStateBase<Runtime> {
     TaskState& state;
     ~Freed() { state.free(); }
   };
+};
+
+/// Where the awaiter of a handle continues: where it was, on a given executor, or wherever the task ends.
+template <class Runtime>
+struct Whereto {
+  enum class Kind : unsigned char { back, executor, anywhere } kind = Kind::back;
+  BasicExecutorRef<Runtime> executor{};
+
+  Home<Runtime> home(const ExecutorCore<Runtime>* known) const noexcept {
+    switch (kind) {
+      case Kind::back:
+        return Home<Runtime>::current(known);
+      case Kind::executor:
+        return Home<Runtime>(ExecutorAccess::core(executor));
+      case Kind::anywhere:
+        break;
+    }
+    return {};
+  }
+  /// Whether the coroutine is there already, and need not move if the task is over.
+  bool is_there() const noexcept {
+    return kind != Kind::executor ||
+           detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
+  }
+};
+
+/// Awaits one task. Owns the task's state from the co_await on; if it is destroyed while suspended, it drops the task.
+template <class T, class Runtime>
+class HandleAwaiter {
+ public:
+  HandleAwaiter(TaskState<T, Runtime>* state, Whereto<Runtime> whereto) noexcept
+      : state_(state), whereto_(std::move(whereto)) {}
+  HandleAwaiter(HandleAwaiter&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), whereto_(std::move(other.whereto_)) {}
+  HandleAwaiter& operator=(HandleAwaiter&&) = delete;
+  ~HandleAwaiter() {
+    if (state_ != nullptr) {
+      state_->drop();
+    }
+  }
+
+  /// For each handle that is awaited: not a call, however much has been compiled before.
+  TOTO_ALWAYS_INLINE bool await_ready() const {
+    if (state_ == nullptr) {
+      throw_no_task();
+    }
+    return state_->ready() && whereto_.is_there();
+  }
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    TaskState<T, Runtime>& state = *state_;
+    const bool must_move = !whereto_.is_there();
+    Home<Runtime> home = whereto_.home(&state.core());
+    // After this the coroutine may run on another thread, and *this be gone: only locals from here.
+    return must_move ? state.await_elsewhere(coroutine, std::move(home)) : state.await(coroutine, std::move(home));
+  }
+  T await_resume() { return std::exchange(state_, nullptr)->consume_resumed(); }
+
+ private:
+  TaskState<T, Runtime>* state_;
+  [[no_unique_address]] Whereto<Runtime> whereto_;
+};
+
+/// The same for one that takes its coroutine elsewhere.
+template <class T, class Runtime>
+class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
+ public:
+  using HandleAwaiter<T, Runtime>::HandleAwaiter;
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    journey_.begin(coroutine);
+    return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
+  }
+  T await_resume() {
+    journey_.end<Runtime>();
+    return HandleAwaiter<T, Runtime>::await_resume();
+  }
+
+ private:
+  Journey journey_;
 };
 
 }  // namespace toto::inline v0_1::detail

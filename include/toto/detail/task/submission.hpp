@@ -13,7 +13,7 @@
 #include "../../task_handle.hpp"
 #include "../ground/check_callable.hpp"
 #include "../queue/queue_core.hpp"
-#include "call_state.hpp"
+#include "coroutine_state.hpp"
 #include "supervisor.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -22,12 +22,12 @@ namespace toto::inline v0_1::detail {
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
-/// Adds a state that was just made to its queue. `reserved`: the caller has a reservation there.
+/// Adds a state that was just made to its queue. `booked`: the caller has booked room.
 /// Throws: what adding throws; the state is freed then.
 template <class Runtime>
-void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool reserved = false) {
+void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool booked = false) {
   try {
-    core.add(state, reserved);
+    core.add(state, booked);
   } catch (...) {
     state.destroy();
     throw;
@@ -36,9 +36,9 @@ void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool reserv
 
 /// The same for a state with a supervisor and a handle.
 template <class Runtime>
-void submit_supervised(TaskStateBase<Runtime>& state, bool reserved) {
+void submit_supervised(TaskStateBase<Runtime>& state, bool booked) {
   try {
-    state.supervisor()->add(reserved);
+    state.supervisor()->add(booked);
   } catch (...) {
     state.destroy();
     throw;
@@ -68,7 +68,7 @@ class SupervisedState final : public Base {
  private:
   SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
 
-  SupervisorRoom<Runtime> supervisor_;
+  SupervisorMemory<Runtime> supervisor_;
 };
 
 /// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `what`: the type of the
@@ -77,7 +77,7 @@ class SupervisedState final : public Base {
 /// null callable.
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
-                         const Control<Runtime>& control, bool reserved, F&& fn, Args&&... args) {
+                         const Control<Runtime>& control, bool booked, F&& fn, Args&&... args) {
   detail::require_callable<Runtime, F, Args...>();
   using Base = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
@@ -91,7 +91,7 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
     Base* const state = detail::construct_state<State, Runtime>(core, make, what, control, std::forward<F>(fn),
                                                                 std::forward<Args>(args)...);
     set_up(*state);
-    detail::submit_supervised(*state, reserved);
+    detail::submit_supervised(*state, booked);
     if constexpr (kForgotten) {
       state->drop();
     } else {
@@ -102,9 +102,9 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
     set_up(*state);
     if constexpr (kForgotten) {
       state->let_go();
-      detail::submit(core, *state, reserved);
+      detail::submit(core, *state, booked);
     } else {
-      detail::submit(core, *state, reserved);
+      detail::submit(core, *state, booked);
       return HandleAccess::make<Handle>(state);
     }
   }
@@ -113,34 +113,10 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
 /// The same for a callable that is called what it is.
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                   bool reserved, F&& fn, Args&&... args) {
-  return detail::submit_named_call<Handle>(core, detail::type_name<Stored<F>>(), lane, control, reserved,
+                   bool booked, F&& fn, Args&&... args) {
+  return detail::submit_named_call<Handle>(core, detail::type_name<Stored<F>>(), lane, control, booked,
                                            std::forward<F>(fn), std::forward<Args>(args)...);
 }
-
-/// Room for one task, booked until it is used.
-template <class Runtime>
-class Reservation {
- public:
-  /// Throws: QueueClosed.
-  Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
-      : core_(core), reserved_(core.book_room_until(deadline)) {}
-  Reservation(const Reservation&) = delete;
-  Reservation& operator=(const Reservation&) = delete;
-  ~Reservation() {
-    if (reserved_) {
-      core_.unbook_room();
-    }
-  }
-
-  explicit operator bool() const noexcept { return reserved_; }
-  /// The task has been added with it.
-  void use() noexcept { reserved_ = false; }
-
- private:
-  QueueCore<Runtime>& core_;
-  bool reserved_;
-};
 
 }  // namespace toto::inline v0_1::detail
 

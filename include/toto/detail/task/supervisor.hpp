@@ -66,7 +66,7 @@ class SupervisorBase {
 
   /// Adds the task to its queue. After this the task may be gone, unless it has a handle.
   /// Throws: what adding throws; then it is over for whoever follows it.
-  virtual void add(bool reserved) = 0;
+  virtual void add(bool booked) = 0;
 
   /// The task is about to be added, for the first time or again.
   virtual void announce() noexcept = 0;
@@ -135,12 +135,12 @@ class Supervisor final : public SupervisorBase<Runtime> {
   using Worker = typename Base::Worker;
 
   /// From here on the task may be asked to cancel.
-  static Base* make(void* room, State& state, std::string_view what, const Control<Runtime>& control) {
-    return ::new (room) Supervisor(state, what, control);
+  static Base* make(void* memory, State& state, std::string_view what, const Control<Runtime>& control) {
+    return ::new (memory) Supervisor(state, what, control);
   }
 
   ~Supervisor() override;
-  void add(bool reserved) override;
+  void add(bool booked) override;
   void announce() noexcept override;
   void added() noexcept override;
   bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override;
@@ -185,12 +185,12 @@ class Supervisor final : public SupervisorBase<Runtime> {
 /// Room for a supervisor. A member of the class that is derived from the task's state: it lets go of token and timer
 /// before anything else is freed.
 template <class Runtime>
-class SupervisorRoom {
+class SupervisorMemory {
  public:
-  SupervisorRoom() noexcept = default;
-  SupervisorRoom(const SupervisorRoom&) = delete;
-  SupervisorRoom& operator=(const SupervisorRoom&) = delete;
-  ~SupervisorRoom() {
+  SupervisorMemory() noexcept = default;
+  SupervisorMemory(const SupervisorMemory&) = delete;
+  SupervisorMemory& operator=(const SupervisorMemory&) = delete;
+  ~SupervisorMemory() {
     if (supervisor_ != nullptr) {
       supervisor_->~SupervisorBase();
     }
@@ -239,7 +239,7 @@ class FollowedState : public Base {
   SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
 
  private:
-  SupervisorRoom<Runtime> supervisor_;
+  SupervisorMemory<Runtime> supervisor_;
 };
 
 template <class Runtime>
@@ -285,16 +285,16 @@ Supervisor<Runtime>::~Supervisor() {
 }
 
 template <class Runtime>
-void Supervisor<Runtime>::add(bool reserved) {
+void Supervisor<Runtime>::add(bool booked) {
   QueueCore<Runtime>& core = state_.core();
   QueueObserver* const told = observer();
   const TaskEvent event = event_on(0);
   announce();
   try {
-    if (!reserved && asked_.load(std::memory_order_relaxed)) {
+    if (!booked && asked_.load(std::memory_order_relaxed)) {
       core.add_beyond_bound(state_);  // what will never run needs no room, and must not wait for it
     } else {
-      core.add(state_, reserved);
+      core.add(state_, booked);
     }
   } catch (...) {
     core.task_list().remove(entry_);

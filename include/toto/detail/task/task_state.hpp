@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
+// Folder: task. Uses: ground executor line queue.
+// One task, from its submission to whoever waits for its result; the permits that tasks and coroutines hold.
+//
 // TaskStateBase: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
 // block and who has come first, the worker or the waiter. Read next: result_state.hpp, call_state.hpp.
 //
@@ -167,7 +170,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
 
-  static bool is_over(Word word) noexcept { return word >= Word::done; }
+  static bool is_over(Word word) noexcept { return word >= Word::done; }  // done, posted, abandoned
 
   /// If a coroutine waits and may go on on this very worker, it will, after this. So nobody may destroy it now, or
   /// change the word.
@@ -179,7 +182,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
     return true;
   }
-  TOTO_NOINLINE void complete_slowly(Worker* worker) noexcept;
+  TOTO_NOINLINE void complete_by_word(Worker* worker) noexcept;
   bool move(Word& from, Word to) noexcept {
     return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
   }
@@ -202,12 +205,12 @@ inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
   Word seen = word_.load(std::memory_order_acquire);
   if (this->lane || this->supervised ||
       !(goes_on_here(seen, worker) || (seen == Word::pending && move(seen, Word::done)))) {
-    complete_slowly(worker);
+    complete_by_word(worker);
   }
 }
 
 template <class Runtime>
-void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
+void TaskStateBase<Runtime>::complete_by_word(Worker* worker) noexcept {
   if (this->lane) {
     core_->leave_lane(*this);
   }
@@ -325,10 +328,6 @@ void TaskStateBase<Runtime>::drop() noexcept {
   for (;;) {
     switch (seen) {
       case Word::pending:
-        if (move(seen, Word::dropped)) {
-          return;
-        }
-        break;
       case Word::awaited:
         if (move(seen, Word::dropped)) {
           return;  // home_ is released with the block, by the task

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+//
+// CallTraits: how a callable is called with its arguments, and what that gives. BoundCall: the two together, called
+// once.
+
+#ifndef TOTO_DETAIL_TASK_BOUND_CALL_HPP
+#define TOTO_DETAIL_TASK_BOUND_CALL_HPP
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "../../task.hpp"
+#include "../ground/invoke.hpp"
+#include "../ground/parameters.hpp"
+#include "../ground/temporaries.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Whether an F that cannot be called with Args alone takes a stop token in front of them.
+template <class Token, class F, class... Args>
+inline constexpr bool kTakesToken = detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
+
+/// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
+/// called without one.
+template <class Runtime, class F, class... Args>
+struct CallTraits {
+  static constexpr bool kPlain = std::is_invocable_v<Stored<F>, Stored<Args>...>;
+  static constexpr bool kTakesToken = [] {
+    if constexpr (kPlain) {
+      return false;  // not even asked: a generic lambda's body would be instantiated with the token
+    } else {
+      return detail::kTakesToken<typename Runtime::StopToken, Stored<F>, Stored<Args>...>;
+    }
+  }();
+  static constexpr bool kValid = kPlain || kTakesToken;
+
+  static constexpr auto returned() {
+    if constexpr (kTakesToken) {
+      return std::type_identity<std::invoke_result_t<Stored<F>, typename Runtime::StopToken, Stored<Args>...>>();
+    } else if constexpr (kPlain) {
+      return std::type_identity<std::invoke_result_t<Stored<F>, Stored<Args>...>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+  using Returned = typename decltype(returned())::type;
+  static constexpr bool kCoroutine = IsTask<std::remove_cvref_t<Returned>>::value;
+  using Result = typename TaskResult<ResultOf<Returned>>::Type;
+};
+
+template <class Runtime, class F, class... Args>
+consteval void require_callable() {
+  constexpr bool kTask = IsTask<std::remove_cvref_t<F>>::value;
+  static_assert(!kTask,
+                "toto: this is a Task; pass the function that returns it, and its arguments: "
+                "yield_task(fn, args...) and not yield_task(fn(args...))");
+  static_assert(kTask || CallTraits<Runtime, F, Args...>::kValid,
+                "toto: fn cannot be called with these arguments; they are copied or moved as by std::thread: use "
+                "std::ref to pass a reference");
+}
+
+struct NoStop {};
+
+/// The callable, its arguments and, if it takes a token, what that listens to. All cases of a call's end go through
+/// here, so that the captures are always gone before the result is published. Whether they are is kept by the task.
+template <class Runtime, class F, class... Args>
+class BoundCall {
+ public:
+  using Traits = CallTraits<Runtime, F, Args...>;
+
+  template <class Fn, class... As>
+  explicit BoundCall(Fn&& function, As&&... args) {
+    constexpr bool kStorable = std::is_constructible_v<Call, Fn, As...>;
+    static_assert(kStorable,
+                  "toto: fn or one of its arguments can be moved, but not copied: pass it with std::move, or by "
+                  "reference with std::ref");
+    if constexpr (kStorable) {
+      ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    }
+  }
+  /// The callable and its arguments are gone.
+  ~BoundCall() {}  // NOLINT(modernize-use-equals-default): there is a union
+  BoundCall(const BoundCall&) = delete;
+  BoundCall& operator=(const BoundCall&) = delete;
+
+  /// Once.
+  decltype(auto) operator()() {
+    if constexpr (!Traits::kValid) {
+      return;  // refused by require_callable()
+    } else if constexpr (sizeof...(Args) == 0) {
+      return invoke(call_);
+    } else {
+      return std::apply([this](F& function, Args&... args) -> decltype(auto) { return invoke(function, args...); },
+                        call_);
+    }
+  }
+
+  /// Destroys the callable and its arguments. A destructor that throws gives its exception.
+  std::exception_ptr unbind() noexcept {
+    if constexpr (std::is_nothrow_destructible_v<Call>) {
+      call_.~Call();
+      return nullptr;
+    } else {
+      try {
+        call_.~Call();
+        return nullptr;
+      } catch (...) {
+        return std::current_exception();
+      }
+    }
+  }
+
+  void request_stop() noexcept {
+    if constexpr (Traits::kTakesToken) {
+      stop_.request_stop();
+    }
+  }
+
+ private:
+  /// Most callables have no arguments, and a tuple takes long to compile.
+  using Call = std::conditional_t<sizeof...(Args) == 0, F, std::tuple<F, Args...>>;
+  using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
+
+  decltype(auto) invoke(F& function, Args&... args) {
+    if constexpr (Traits::kTakesToken) {
+      return detail::invoke(std::move(function), stop_.get_token(), std::move(args)...);
+    } else {
+      return detail::invoke(std::move(function), std::move(args)...);
+    }
+  }
+
+  [[no_unique_address]] Stop stop_;  // its state is made for a callable that takes a token
+  union {
+    Call call_;
+  };
+};
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_BOUND_CALL_HPP

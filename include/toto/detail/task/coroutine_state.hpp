@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// CoroutineState: the state of a task made from a callable that returns a Task<R>, which is run to its end before the
+// callable and the arguments are destroyed. StateFor: this or a CallState. Read next: submission.hpp.
+
+#ifndef TOTO_DETAIL_TASK_COROUTINE_STATE_HPP
+#define TOTO_DETAIL_TASK_COROUTINE_STATE_HPP
+
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "../../task.hpp"
+#include "call_state.hpp"
+#include "supervisor.hpp"
+
+namespace toto::inline v0_1::detail {
+
+template <class Runtime, class F, class... Args>
+class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+ public:
+  using R = typename CallTraits<Runtime, F, Args...>::Result;
+  using Base = TaskState<R, Runtime>;
+  using Worker = detail::Worker<Runtime>;
+
+  template <class... As>
+  explicit CoroutineState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+
+  void run_on(Worker& worker) override {
+    BegunTask<Runtime> begun;
+    QueueObserver* observer = nullptr;
+    TaskEvent event;
+    if (this->supervised) [[unlikely]] {
+      if (!this->supervisor()->begin(worker, &begun)) {
+        return;
+      }
+      observer = this->supervisor()->observer();
+      event = this->supervisor()->event_on(worker.number);
+    }
+    this->core().coroutine_began();
+    worker.in_coroutine.store(true, std::memory_order_relaxed);
+    std::exception_ptr failure;
+    try {
+      task_.emplace(call_());
+      TaskAccess::start(*task_, &CoroutineState::ended, this);  // after this the block may be gone
+    } catch (...) {
+      failure = std::current_exception();
+      if (!failure) {
+        this->result_.set_unwound();
+        end(nullptr);
+        throw;
+      }
+    }
+    worker.in_coroutine.store(false, std::memory_order_relaxed);
+    if (failure) {
+      this->result_.set_exception(std::move(failure));
+      end(&worker);
+    }
+    if (worker.core.tracks()) [[unlikely]] {
+      worker.core.task_list().suspend(begun);
+    }
+    if (observer != nullptr) [[unlikely]] {
+      observer->task_suspended(event);
+    }
+  }
+
+  void discard() noexcept override {
+    this->result_.set_cancelled();
+    unbind();
+    this->complete(nullptr);
+  }
+
+  void destroy() noexcept override {
+    this->CoroutineState::~CoroutineState();
+    detail::deallocate_state<CoroutineState, Runtime>(this);
+  }
+
+ protected:
+  ~CoroutineState() { unbind(); }
+
+  /// Destroys the coroutine, then the captures, if they are there.
+  void unbind() noexcept {
+    task_.reset();
+    if (std::exchange(this->bound, false)) {
+      if (const std::exception_ptr thrown = call_.unbind()) {
+        this->core().report(thrown);
+      }
+    }
+  }
+
+ private:
+  void request_stop() noexcept override { call_.request_stop(); }
+
+  /// The coroutine has reached its end, on whatever thread, and is still on that thread's stack: the rest is done from
+  /// a worker of this queue.
+  static void ended(void* context) noexcept {
+    CoroutineState& state = *static_cast<CoroutineState*>(context);
+    state.run = [](Continuation& node, Turn) noexcept { static_cast<CoroutineState&>(node).collect(); };
+    if (Worker* const worker = state.core().this_worker()) {
+      worker->local.push_back(state);
+    } else {
+      state.core().post(state);  // never refused: a queue with an open coroutine has not ended
+    }
+  }
+
+  void collect() noexcept {
+    std::exception_ptr failure;
+    try {
+      this->result_.set_from([this]() -> decltype(auto) { return TaskAccess::take(*task_); });
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      this->result_.set_exception(std::move(failure));
+    }
+    end(this->core().this_worker());
+  }
+
+  void end(Worker* worker) noexcept {
+    unbind();
+    this->core().coroutine_ended(this->result_.outcome() != Outcome::value);
+    this->complete(worker);
+  }
+
+  BoundCall<Runtime, F, Args...> call_;
+  std::optional<Task<R>> task_;
+};
+
+/// The state of a task that calls an F with Args, both decayed.
+template <class Runtime, class F, class... Args>
+using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine, CoroutineState<Runtime, F, Args...>,
+                                    CallState<Runtime, F, Args...>>;
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_TASK_COROUTINE_STATE_HPP
