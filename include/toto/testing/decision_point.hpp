@@ -80,7 +80,7 @@ class DecisionPoint {
     free_ = 1;
   }
 
-  /// Which of so many stores to meet: the newest, or an older one.
+  /// Which of that many stores to meet: the newest, or an older one.
   void offer_stores(const ThreadRecord& running, std::size_t count) {
     options_.assign(count, {Option::Kind::older, running.number});
     options_.front().kind = Option::Kind::normal;

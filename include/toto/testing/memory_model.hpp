@@ -69,7 +69,7 @@ class Location {
 };
 
 /// Invariants:
-///  1. stores_ of a location is its modification order, without what nobody is to meet any more.
+///  1. stores_ of a location is its modification order, without stores that can no longer be met.
 ///  2. The order of sequentially consistent operations is that of execution.
 ///  3. Position 0 of a clock, which is no thread, counts the sequentially consistent fences up to the newest that
 ///     happens before.
@@ -88,7 +88,7 @@ class MemoryModel {
     position_ = 0;
     older_ = 0;
   }
-  /// If not, all else here must not be called.
+  /// If not, nothing else here must be called.
   bool weak() const noexcept { return weak_; }
 
   // Threads.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How a program tells the simulator of its accesses to memory that is not atomic, so that Memory::weak also finds data
-// races: by hand, or by what a compiler inserts for ThreadSanitizer (docs/simulation.md). Read next: plain_data.hpp.
+// How a program reports its accesses to memory that is not atomic to the simulator, so that Memory::weak also finds
+// data races: by hand, or through what a compiler inserts for ThreadSanitizer (docs/simulation.md). Read next:
+// plain_data.hpp.
 
 #ifndef TOTO_TESTING_PLAIN_ACCESS_HPP
 #define TOTO_TESTING_PLAIN_ACCESS_HPP
@@ -61,18 +62,18 @@ inline void record_access(Scheduler& scheduler, const void* data, std::size_t si
 
 }  // namespace detail
 
-/// Says that memory is about to be read. Under Memory::weak, fails the schedule if another thread's write to one of
-/// these bytes does not happen before. `place` is shown in the report, as where in the program that is.
+/// Reports that memory is about to be read. Under Memory::weak, fails the schedule if another thread's write to one of
+/// these bytes does not happen before this read. `place`, a position in the program, appears in the report.
 ///
-/// Only what lies on the stack of a simulated thread, or was announced by plain_memory_made(), is looked at.
-/// Does nothing outside a simulation, in an observer, and with Memory::sequential.
+/// Only memory on the stack of a simulated thread, or announced by plain_memory_made(), is checked. Does nothing
+/// outside a simulation, in an observer, or with Memory::sequential.
 inline void plain_read(const void* data, std::size_t size, std::uint32_t place = 0) noexcept {
   if (detail::Scheduler* const scheduler = detail::recording_scheduler()) {
     detail::record_access(*scheduler, data, size, detail::PlainData::Kind::read, place);
   }
 }
 
-/// The same for a write, which must not race with another thread's read either.
+/// The same for a write, which must not race with another thread's read, either.
 inline void plain_write(const void* data, std::size_t size, std::uint32_t place = 0) noexcept {
   if (detail::Scheduler* const scheduler = detail::recording_scheduler()) {
     detail::record_access(*scheduler, data, size, detail::PlainData::Kind::write, place);

@@ -25,8 +25,8 @@
 namespace toto::inline v0_1::testing::detail {
 
 /// Invariants:
-///  1. Memory that is not watched has no accesses. Watched are the stacks of simulated threads, and what they allocate
-///     and say so.
+///  1. Memory that is not watched has no accesses. The stacks of simulated threads are watched, and memory whose
+///     allocation they report.
 ///  2. Freed memory is not given back before the next schedule, so no two objects of a schedule share an address, but
 ///     for those on stacks.
 class PlainData {
@@ -113,7 +113,7 @@ class PlainData {
     return rival;
   }
 
-  /// What was there is of no interest any more.
+  /// Forgets the accesses to what was there.
   void forget(const void* begin, std::size_t size) {
     const auto first = reinterpret_cast<std::uintptr_t>(begin) / kPageSize;
     for (auto page = pages_.begin(); page != pages_.end();) {
@@ -138,7 +138,7 @@ class PlainData {
   /// Frees it at the end of the schedule.
   void keep(void* memory) { kept_.push_back(memory); }
 
-  /// Whether anybody reports accesses.
+  /// Whether accesses are reported.
   bool used() const noexcept { return used_; }
 
  private:

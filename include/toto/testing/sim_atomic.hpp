@@ -55,7 +55,7 @@ class SimAtomic : private detail::Primitive {
     return update(detail::Operation::exchange, order, [value](T) { return value; });
   }
 
-  /// May fail for no reason, up to SimulationOptions::weak_failures times in a schedule.
+  /// May fail spuriously, up to SimulationOptions::weak_failures times in a schedule.
   bool compare_exchange_weak(T& expected, T desired, std::memory_order order = std::memory_order_seq_cst) noexcept {
     return compare_exchange(expected, desired, order, detail::failure_order(order), true);
   }

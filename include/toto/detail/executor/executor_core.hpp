@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Folder: executor. Uses: ground.
-// Where a coroutine goes on, and when: executors of any kind, continuations on their way to one, the timers.
+// Where and when a coroutine continues: executors of any kind, continuations on their way to one, the timers.
 //
 // ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor. Waiting
 // states own a reference to it, never a bare pointer to the queue or loop, so an executor that has ended is noticed

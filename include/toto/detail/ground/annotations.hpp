@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Folder: ground.
-// What the other rooms are built of, each in a header for itself: references, lists, results, callables, text, locks,
+// What the other folders are built from, each in its own header: references, lists, results, callables, text, locks,
 // memory, and what differs between platforms. Knows nothing of tasks, executors or coroutines.
 //
 // Annotations that a compiler can check: which mutex guards which field (Clang's -Wthread-safety), and which function

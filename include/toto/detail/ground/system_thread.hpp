@@ -43,8 +43,8 @@ class SystemThread {
 
   /// Starts `body`, a callable without arguments. The caller truncates the name to what the system shows (15
   /// characters on Linux). With `block_signals`, the thread blocks asynchronous signals from the start. Otherwise it
-  /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that it
-  /// would have without.
+  /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that one
+  /// would have otherwise.
   ///
   /// Throws: std::system_error if the system cannot start a thread.
   template <class Body>
@@ -104,8 +104,8 @@ class SystemThread {
     }
   };
 
-  /// Blocks signals while a thread is being started whose mask differs from that of the starting one, for it inherits
-  /// that. Faults of a thread's own stay open.
+  /// Blocks signals while a thread is being started whose mask will differ from that of the starting one, which it
+  /// inherits. Signals for a thread's own faults are not blocked.
   class StartingSignals {
    public:
     explicit StartingSignals(bool block) noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Folder: line. Uses: ground.
-// Who waits for what there is not enough of.
+// The line of those who wait for something scarce.
 //
 // PermitLine: a line, first come, first served, of those who wait for a permit: an instance of a pool, room in a queue,
 // a turn. Threads, coroutines and tasks stand in it side by side. LineWaiter is a place in it, LineThread that of a

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Folder: loop. Uses: ground executor queue task.
-// The event loop that comes with the library. A loop of yours needs none of it.
+// The event loop that comes with the library. Your own loop needs none of it.
 //
 // LoopCore: the shared part of an EventLoop, which outlives it for as long as a coroutine may still want to come back:
 // what is posted, the timers, the coroutines it has spawned.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Folder: pool. Uses: ground executor line queue task.
-// Objects that one user at a time may have: where they come from, who has them, when they go.
+// Objects that one user may hold at a time: where they come from, who holds them, when they are destroyed.
 //
 // PoolCore: everything in an InstancePool that does not depend on the type of its instances, in shared state that
 // outlives the pool for as long as a lease or a waiter refers to it. ../task/permits.hpp knows who waits for an
