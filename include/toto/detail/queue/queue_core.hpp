@@ -197,6 +197,7 @@ class QueueCore final : public QueueGate<Runtime> {
 
   // Continuations: see ExecutorCore.
 
+  QueueCore* queue() noexcept override { return this; }
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
   bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
   /// announce() picks the worker to wake: starting a thread may fail, and that needs the timers, whose mutex the caller
