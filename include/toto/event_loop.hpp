@@ -104,8 +104,8 @@ class BasicEventLoop {
     return start(period, period, std::forward<F>(fn));
   }
 
-  /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run(), what it returns is
-  /// dropped.
+  /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run(); its result is
+  /// discarded.
   /// Thread-safe.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   template <class T>

@@ -17,15 +17,16 @@
 
 namespace toto::inline v0_1 {
 
-/// Starts the coroutine on `executor`, behind what waits there, and runs it to its end. What it returns is dropped.
+/// Starts the coroutine on `executor`, behind what waits there, and runs it to its end. Its result is discarded.
 ///
 /// On a queue it is a task like any other: the queue's destructor waits for it. A loop owns it, as after
-/// EventLoop::spawn. On a user's own executor it belongs to nobody: use a TaskScope for what must not outlive a window.
-/// What it throws goes to the queue's on_error; out of the loop's run(); to `executor.on_error(std::exception_ptr)` of a
-/// user's own executor, on its thread, or, if that has no such member, to a line on stderr.
+/// EventLoop::spawn. On a user's own executor it has no owner: use a TaskScope for coroutines that must not outlive an
+/// object, such as a window. What it throws goes to the queue's on_error; comes out of the loop's run(); or, on a
+/// user's own executor, goes to its `on_error(std::exception_ptr)`, on its thread, or, without such a member, to a line
+/// on stderr.
 /// Lifetime: a user's own executor must outlive the coroutine.
-/// Throws: std::invalid_argument for an empty task or an empty reference; std::bad_alloc; for a queue also what add_task
-/// throws. The task is destroyed then. A loop that has ended destroys it, too.
+/// Throws: std::invalid_argument for an empty task or an empty reference; std::bad_alloc; for a queue also what
+/// add_task throws. In each case the task is destroyed. A loop that has ended destroys it, too.
 /// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime, class T>
 void spawn(std::type_identity_t<BasicExecutorRef<Runtime>> executor, Task<T> task) {

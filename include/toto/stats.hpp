@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueStats: consistent counts of a queue's tasks and threads, and how long tasks wait and run. TaskInfo: what an error handler learns about the task
-// that failed.
+// QueueStats: consistent counts of a queue's tasks and threads, and how long tasks wait and run. TaskInfo: what an
+// error handler learns about the task that failed.
 
 #ifndef TOTO_STATS_HPP
 #define TOTO_STATS_HPP
@@ -16,11 +16,11 @@ namespace toto::inline v0_1 {
 
 /// How long tasks wait and run. Measured with QueueOptions::track_tasks; otherwise all are 0.
 struct QueueTimes {
-  std::chrono::nanoseconds oldest_queued{0};    ///< for this long the oldest of those that are queued now has been
-  std::chrono::nanoseconds queued{0};           ///< in the queue: of all tasks that have begun, together
+  std::chrono::nanoseconds oldest_queued{0};    ///< how long the oldest of the queued tasks has waited
+  std::chrono::nanoseconds queued{0};           ///< time in the queue, the sum over all tasks that have begun
   std::chrono::nanoseconds longest_queued{0};   ///< the longest of these
-  std::chrono::nanoseconds running{0};          ///< from the beginning to the end, in which a coroutine task may have
-                                                ///< been suspended: of all tasks that have begun and ended, together
+  std::chrono::nanoseconds running{0};          ///< time from beginning to end, suspensions included,
+                                                ///< the sum over all tasks that have begun and ended
   std::chrono::nanoseconds longest_running{0};  ///< the longest of these
 
   friend bool operator==(const QueueTimes&, const QueueTimes&) = default;

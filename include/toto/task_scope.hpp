@@ -32,7 +32,7 @@ class ScopeState final : public RootScope<Runtime> {
  public:
   using Waiter = Ref<Move<Runtime>>;
 
-  /// `waiter` goes on as soon as there is no coroutine. After this it may have.
+  /// `waiter` continues as soon as there is no coroutine left; when this returns, it may have done so.
   /// Throws: std::bad_alloc.
   void add(Waiter waiter) {
     {
@@ -69,7 +69,7 @@ template <class Runtime>
 class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter {
  public:
   explicit ScopeJoinAwaiter(Ref<ScopeState<Runtime>> scope) noexcept : scope_(std::move(scope)) {}
-  /// Before it is awaited.
+  /// Only before it is awaited.
   ScopeJoinAwaiter(ScopeJoinAwaiter&& other) noexcept : scope_(other.scope_) {}
   ScopeJoinAwaiter& operator=(ScopeJoinAwaiter&&) = delete;
   ~ScopeJoinAwaiter() {
@@ -98,8 +98,8 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 }  // namespace detail
 
 // given: struct Window { void post(toto::Resumption) noexcept {} toto::Task<> fill() { co_return; } };
-/// Owns coroutines that run on one thread's executor: a loop, or a user's own. For an object that starts coroutines which
-/// refer to it:
+/// Owns coroutines that run on one thread's executor: a loop, or a user's own. For objects that start coroutines which
+/// refer to them:
 ///
 ///     struct Dialog {
 ///       Window& window;
@@ -107,22 +107,22 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 ///       void on_click() { tasks.spawn(window.fill()); }
 ///     };
 ///
-/// The destructor asks stop_token() to stop and destroys the coroutines that are suspended on the executor or have not
-/// begun. One that is away, having moved to a queue by schedule(), resume_on() or resume_inline(), is not touched: it
-/// continues there, and ends there, or where it would come back to the executor: instead of that it is destroyed. So it
-/// must not refer to the object while it is away. While a child of a combinator is away, the coroutine that awaits the
-/// combinator stays suspended, and is destroyed when the last one that is away has ended. After the executor itself has
-/// ended (a loop), the scope may end on any thread.
-/// Failures go where those of spawn() go, but for TaskCancelled, QueueClosed and TimedOut, which are ignored; those of
-/// coroutines that end after the scope, to a line on stderr.
+/// The destructor requests a stop through stop_token(), and destroys the coroutines that are suspended on the executor
+/// or have not begun. A coroutine that is away, having moved to a queue by schedule(), resume_on() or resume_inline(),
+/// is not touched: it continues there until it ends, or until it would come back to the executor, when it is destroyed
+/// instead. So it must not refer to the object while it is away. While a child of a combinator is away, the coroutine
+/// that awaits the combinator stays suspended, and is destroyed when the last child that is away has ended. Once the
+/// executor itself (a loop) has ended, the scope may end on any thread. Failures go where those of spawn() go, except
+/// TaskCancelled, QueueClosed and TimedOut, which are ignored; those of coroutines that end after the scope go to a
+/// line on stderr.
 /// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away.
-/// Thread safety: Thread-safe, except with construction and destruction, which belong on the executor's thread: as the
+/// Thread safety: Thread-safe, except with construction and destruction. Destroy it on the executor's thread, as the
 /// last thing that a callback does, and not in one of the scope's own coroutines.
 template <class Runtime = StdRuntime>
 class BasicTaskScope {
  public:
-  /// Throws: std::invalid_argument for an empty reference, or a queue, whose coroutines are tasks that it waits for:
-  /// use with_task_group() there; std::bad_alloc.
+  /// Throws: std::invalid_argument for an empty reference, or for a queue (which waits for its coroutines: use
+  /// with_task_group() there); std::bad_alloc.
   explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::ExecutorAccess::core(executor)) {
     detail::check_executor(home_.get());
     if (home_->queue() != nullptr) {
@@ -131,14 +131,14 @@ class BasicTaskScope {
   }
   BasicTaskScope(const BasicTaskScope&) = delete;
   BasicTaskScope& operator=(const BasicTaskScope&) = delete;
-  /// Does not block, unless a coroutine awaits a queue's call() or a task group, whose destruction waits for tasks that
-  /// run.
+  /// Does not block, unless a coroutine awaits a queue's call() or a task group, whose destruction waits for running
+  /// tasks.
   ~BasicTaskScope() {
     state_->stop.request_stop();
     home_->roots()->end(*state_);
   }
 
-  /// Starts the coroutine on the executor, in its turn. What it returns is dropped.
+  /// Starts the coroutine on the executor, in its turn. Its result is discarded.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   template <class T>
   void spawn(Task<T> task) {
@@ -149,14 +149,14 @@ class BasicTaskScope {
   /// Awaitable: continues when no coroutine of the scope is left. Not for the scope's own coroutines, which would wait
   /// for themselves.
   /// Throws: std::bad_alloc, when awaited.
-  /// Resumes on: where the coroutine was.
+  /// Resumes on: the home of the coroutine.
   [[nodiscard("co_await it: join() alone does not wait")]] auto join() noexcept {
     return detail::ScopeJoinAwaiter<Runtime>(state_);
   }
 
-  /// Asks the coroutines to stop that look at stop_token(). They are not destroyed by this.
+  /// Requests a stop through stop_token(). Does not destroy any coroutine.
   void request_stop() noexcept { state_->stop.request_stop(); }
-  /// Says so when request_stop() is called, or the scope ends.
+  /// Returns the token that is asked to stop by request_stop(), or when the scope ends.
   typename Runtime::StopToken stop_token() const noexcept { return state_->stop.get_token(); }
 
   /// Returns how many coroutines have not ended. Snapshot: may be stale on return.

@@ -23,7 +23,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Some of an executor's coroutines that end together.
+/// A set of an executor's coroutines that end together.
 template <class Runtime>
 class RootScope : public RefCounted<Runtime> {
  public:
@@ -40,8 +40,8 @@ class RootScope : public RefCounted<Runtime> {
   typename Runtime::template Atomic<std::size_t> size_{0};  // changed with the mutex of the roots
 };
 
-/// A coroutine with an owner: it begins in its turn on its home, and its end is collected there. What has no home to be
-/// collected at, because that has ended or the owner has let it go, frees itself where it ends.
+/// A coroutine with an owner: it begins in its turn at its home, and its end is collected there. If it has no home,
+/// because that has ended or the owner has released it, it frees itself where it ends.
 template <class Runtime>
 class Root : public Continuation, public Whereabouts {
  public:
@@ -152,8 +152,8 @@ class Roots {
     }
   }
 
-  /// The home ends. What waits there is destroyed, and nothing begins any more. What is away is let go, unless a scope
-  /// may still end it. On the home's thread, or while that runs nothing.
+  /// The home ends. Coroutines that wait there are destroyed, and none begins any more. Those that are away are
+  /// released, unless a scope may still end them. On the home's thread, or while that runs nothing.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
@@ -208,7 +208,7 @@ class Roots {
     }
   };
 
-  /// The home has no more to do with it.
+  /// The home gives it up.
   void give_up_locked(Root& root, bool away, Doomed& doomed) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Whereabouts: whether a coroutine that a loop owns is on that loop, or away. A loop that ends destroys what waits there
-// to be resumed by it; what is away another thread may be running. Read next: ../loop/loop_core.hpp.
+// Whereabouts: whether a coroutine that a loop owns is on that loop, or away. A loop that ends destroys the coroutines
+// that wait for it to resume them; those that are away may be running on another thread. Read next:
+// ../loop/loop_core.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_WHEREABOUTS_HPP
 #define TOTO_DETAIL_EXECUTOR_WHEREABOUTS_HPP
@@ -24,7 +25,7 @@ namespace toto::inline v0_1::detail {
 /// away from `home`, and whether its owner has gone meanwhile. Shared by the owner and by the strands.
 class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
  public:
-  /// On home's thread, or while that runs nothing. From false on, whatever is suspended will be resumed by home alone.
+  /// On home's thread, or while that runs nothing. Once false, whatever is suspended will be resumed only by home.
   bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOneAway; }  // pairs with one_less()
 
   /// The owner goes, on home's thread: nothing of this is resumed at home any more. True: some strands are away, and
@@ -53,16 +54,16 @@ class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
   }
   void one_more() noexcept {
     word_.fetch_add(kOneAway, std::memory_order_relaxed);
-  }  // the caller is where the owner looks
+  }  // the caller is on the owner's thread
 
   const ExecutorIdentity home_;
   StdRuntime::Atomic<std::size_t> word_{0};
 };
 
-/// What a Task's promise knows of that: nothing, or whose strand it belongs to, and whether that is away. A Task that is
-/// awaited is part of its awaiter's strand; whatever is started otherwise is a strand of its own.
+/// What a Task's promise knows of that: nothing, or which strand it belongs to, and whether that is away. A Task that
+/// is awaited is part of its awaiter's strand; anything started otherwise is a separate strand.
 ///
-/// Only awaits that name a place take a strand away, or back. What awaitables of other libraries do is not known.
+/// Only awaits that name a place move a strand away, or back. What awaitables of other libraries do is not known.
 /// One thread at a time: the strand's.
 class Traveller {
  public:
@@ -71,8 +72,8 @@ class Traveller {
   Traveller& operator=(Traveller&&) = delete;
   ~Traveller() { settle(); }
 
-  /// This is the coroutine that the owner has, and begins at home. If it ends away it stays so: the owner is told of its
-  /// end, and until then may not think that everything is at home.
+  /// This is the coroutine that the owner has; it begins at home. If it ends away, it stays away: the owner is notified
+  /// of its end, and until then must not believe that everything is at home.
   void begin_at_home(Whereabouts& whereabouts) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(&whereabouts) | kOwner | kFirst;
     whereabouts.retain();
@@ -89,13 +90,13 @@ class Traveller {
   }
   /// This is awaited by `awaiter`, which may be null.
   void follow(const Traveller* awaiter) noexcept { word_ = awaiter != nullptr ? awaiter->word_ & ~kOwn : 0; }
-  /// `awaiter` goes on where this has ended.
+  /// `awaiter` continues where this has ended.
   void lead(Traveller& awaiter) const noexcept { awaiter.word_ = (awaiter.word_ & kOwn) | (word_ & ~kOwn); }
 
-  /// Part of somebody's strand: the next two are for those.
+  /// Whether it is part of an owned strand; the next two functions are for those.
   bool is_owned() const noexcept { return word_ != 0; }
-  /// Is about to suspend, and to be resumed in a place that the await names; null: wherever that may be. True: it is away,
-  /// and comes home.
+  /// Is about to suspend, and to be resumed in a place that the await names; null: wherever that may be. True: it is
+  /// away, and comes home.
   template <class Runtime>
   TOTO_COLD bool depart(const ExecutorCore<Runtime>* where) noexcept {
     const bool homeward = where != nullptr && where->identity() == whereabouts()->home_;
@@ -105,7 +106,7 @@ class Traveller {
     }
     return homeward && is_away();
   }
-  /// Has been resumed on `executor`.
+  /// It has been resumed on `executor`.
   template <class Runtime>
   TOTO_COLD void arrive(const ExecutorCore<Runtime>* executor) noexcept {
     if (is_away() && executor != nullptr && executor->identity() == whereabouts()->home_ &&
@@ -167,13 +168,13 @@ class Journey {
   template <class Promise, class Runtime>
   bool begin(std::coroutine_handle<Promise> coroutine, const ExecutorCore<Runtime>* where) noexcept {
     Traveller* const traveller = detail::traveller_in(coroutine);
-    if (traveller != nullptr && traveller->is_owned()) [[unlikely]] {  // most belong to nobody
+    if (traveller != nullptr && traveller->is_owned()) [[unlikely]] {  // most have no owner
       traveller_ = traveller;
       return traveller->depart(where);
     }
     return false;
   }
-  /// On the thread on which the coroutine goes on.
+  /// On the thread on which the coroutine continues.
   template <class Runtime>
   void end() noexcept {
     if (traveller_ != nullptr) [[unlikely]] {
@@ -182,7 +183,7 @@ class Journey {
   }
 
  private:
-  Traveller* traveller_ = nullptr;  // null: nobody wants to know
+  Traveller* traveller_ = nullptr;  // null: no one needs to know
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -30,7 +30,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Runs the Task that a callable returns to its end. The callable is kept until then.
+/// Runs to its end the Task that a callable returns, and keeps the callable until then.
 template <class F>
 Task<> run_to_end(F function) {
   auto task = function();  // by its name: see temporaries.hpp
@@ -52,7 +52,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
   /// Throws: std::bad_alloc.
   explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {
-    TimersAtHand<Runtime>::instance();  // its end asks for them
+    TimersAtHand<Runtime>::instance();  // its end needs them
     this->watch_forks();
   }
 
@@ -98,7 +98,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         return true;
       }
     }
-    TimerService<Runtime>::instance().remove(node, nullptr);  // it has taken the timer over at the end of the loop
+    TimerService<Runtime>::instance().remove(node, nullptr);  // it took the timer over when the loop ended
     return true;
   }
 
@@ -118,7 +118,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  /// Takes back a timer whose time has not come. False: it has.
+  /// Takes back a timer that is not due yet. False: it was due.
   bool take_back(Timer& node) noexcept {
     const Lock lock(mutex_);
     if (node.place == Timer::kNotWaiting) {
@@ -129,7 +129,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return true;
   }
 
-  /// run() throws it. On the loop's thread.
+  /// run() will throw it. On the loop's thread.
   void fail(std::exception_ptr failure) noexcept override { failure_ = std::move(failure); }
   Roots<Runtime>* roots() noexcept override { return &roots_; }
 
@@ -149,7 +149,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     run([] {}, [this] { return empty_locked(); });
   }
 
-  /// Runs until the task has ended, and gives its result.
+  /// Runs until the task has ended, and returns its result.
   /// Throws: what it threw; Error, if the loop was stopped or destroyed before; and as the next one.
   template <class T>
   T run_one(Task<T> task) {
@@ -172,7 +172,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return TaskAccess::take(root->task);
   }
 
-  /// The end of the loop. See above who cleans up.
+  /// The end of the loop; how it is cleaned up is described above.
   /// Blocks: while another thread is in run().
   void finish() noexcept {
     {
@@ -242,7 +242,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return nodes_.empty() && timers_.empty() && roots_.empty();
   }
 
-  /// Tells threads apart, and has no other use.
+  /// Identifies a thread, and has no other use.
   static const void* this_thread() noexcept { return &ThreadContext<Runtime>::current(); }
 
   void enter() {
@@ -261,8 +261,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     left_.notify_all();
   }
 
-  /// Destroys the coroutines that wait here, lets go of those that are away, drops posted functions, and lets every
-  /// other coroutine that would come back continue elsewhere. Nothing of the loop's is on a stack of this thread.
+  /// Destroys the coroutines that wait here, releases those that are away, drops posted functions, and lets every other
+  /// coroutine that would come back continue elsewhere. Nothing that the loop runs is on this thread's stack.
   void clean_up_locked() noexcept TOTO_REQUIRES(mutex_) {
     mutex_.unlock();
     roots_.end();
@@ -322,11 +322,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     void collect(Turn) noexcept override { collected = true; }
   };
 
-  /// Whoever is homeless may need them: see run_on_timers().
+  /// A coroutine without a home may need them: see run_on_timers().
   static void make_timers() noexcept {
     try {
       TimerService<Runtime>::instance();
-    } catch (...) {  // no memory: it does without
+    } catch (...) {  // no memory: then it has none
     }
   }
 
@@ -336,7 +336,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(roots_.mutex(), mutex_) {
     if (in_child && runner_ != this_thread()) {
-      runner_ = nullptr;  // that thread is not there
+      runner_ = nullptr;  // that thread does not exist here
     }
     mutex_.unlock();
     roots_.mutex().unlock();
@@ -366,11 +366,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   bool stopping_ TOTO_GUARDED_BY(mutex_) = false;
   bool sleeping_ TOTO_GUARDED_BY(mutex_) = false;
   bool ending_ TOTO_GUARDED_BY(mutex_) = false;  // the EventLoop's destructor was called
-  bool gone_ TOTO_GUARDED_BY(mutex_) = false;    // nobody comes back any more
-  /// What clean_up_locked() has taken out, while that finds another place. Compared only: it may be gone already.
+  bool gone_ TOTO_GUARDED_BY(mutex_) = false;    // nothing comes back any more
+  /// What clean_up_locked() has taken out, while it is sent elsewhere. Compared only: it may be gone already.
   const Continuation* leaving_ TOTO_GUARDED_BY(mutex_) = nullptr;
   WaitList<Runtime> handed_over_ TOTO_GUARDED_BY(mutex_);
-  WaitList<Runtime> left_ TOTO_GUARDED_BY(mutex_);  // wait until nobody is in run()
+  WaitList<Runtime> left_ TOTO_GUARDED_BY(mutex_);  // wait until no thread is in run()
   typename Runtime::template Atomic<void*> owner_;  // the EventLoop; null: it is being destroyed
   std::exception_ptr failure_;                      // the loop's thread only
   Roots<Runtime> roots_{*this};                     // its mutex is taken before this one's
