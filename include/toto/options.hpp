@@ -53,8 +53,9 @@ struct QueueOptions {
   /// If tasks are queued and none has begun for this long, the observer is notified, or, without one, a line goes to
   /// stderr; again after each further such time. Must be positive. Duration::never(): no watchdog.
   Duration watchdog = Duration::never();
-  /// Keeps a list of all tasks that have not ended, with their names and ages, for dump(). For each task, costs an
-  /// allocation and takes the queue's lock three more times.
+  /// Keeps a list of all tasks that have not ended, with their names and ages, for dump(), and measures how long tasks
+  /// wait and run, for stats(). For each task, costs an allocation, reads the clock three times, and takes a lock three
+  /// more times.
   bool track_tasks = false;
   /// The queue's threads block asynchronous signals, so handlers never run on them and no system call of a task is
   /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of the thread that
