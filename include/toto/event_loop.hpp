@@ -104,14 +104,14 @@ class BasicEventLoop {
     return start(period, period, std::forward<F>(fn));
   }
 
-  /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run().
+  /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run(), what it returns is
+  /// dropped.
   /// Thread-safe.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
-  void spawn(Task<> task) {
-    if (!task.valid()) {
-      throw std::invalid_argument("toto: task is empty; pass a Task that a coroutine has returned");
-    }
-    core_->spawn(std::move(task));
+  template <class T>
+  void spawn(Task<T> task) {
+    detail::check_not_empty(task);
+    detail::spawn_on<Runtime>(*core_, std::move(task));
   }
 
   /// Returns this loop as a place to continue on: `std::move(handle).resume_on(loop)`.

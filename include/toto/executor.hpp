@@ -8,10 +8,12 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <utility>
 
 #include "detail/executor/executor_core.hpp"
+#include "detail/executor/roots.hpp"
 #include "detail/executor/timer.hpp"
 #include "detail/ground/lock.hpp"
 #include "runtime.hpp"
@@ -99,8 +101,18 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     return true;
   }
 
-  typename ExecutorCore<Runtime>::Identity identity() const noexcept override {
-    return {std::addressof(executor_), &type_};
+  ExecutorIdentity identity() const noexcept override { return {std::addressof(executor_), &type_}; }
+
+  Roots<Runtime>* roots() noexcept override { return &roots_; }
+  void fail(std::exception_ptr failure) noexcept override {
+    if constexpr (requires { executor_.on_error(failure); }) {
+      try {
+        executor_.on_error(std::move(failure));
+      } catch (...) {  // there is nobody left to see it
+      }
+    } else if (detail::concerns_anybody(failure)) {
+      detail::print_failure({"a coroutine of an executor", "", ""}, failure);
+    }
   }
 
  private:
@@ -128,6 +140,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::uint64_t tickets_ TOTO_GUARDED_BY(mutex_) = 0;
+  Roots<Runtime> roots_{*this};
 };
 
 }  // namespace detail

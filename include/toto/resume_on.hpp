@@ -50,8 +50,8 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     auto* const move = new Move<Runtime>();
     move_ = move;
-    journey_.begin(coroutine);
-    move->arm(coroutine, Home<Runtime>(core()));
+    const bool homebound = journey_.begin(coroutine, core().get());
+    move->arm(coroutine, Home<Runtime>(core()), homebound);
     static_cast<void>(move->started());  // false: its child is not over
     move->child_over(nullptr, nullptr);  // *this may be gone after this line
   }

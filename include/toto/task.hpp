@@ -74,9 +74,7 @@ class TaskPromiseBase : public Jumper, public Traveller {
     TOTO_NOINLINE static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
       TaskPromiseBase& promise = self.promise();
       if (const Ended ended = promise.ended_) {
-        void* const context = promise.context_;
-        promise.settle();
-        ended(context);  // the frame may be gone before this line, and after it
+        ended(promise.context_);  // the frame may be gone after this line
         return std::noop_coroutine();
       }
       if (promise.awaiter_.jumper != nullptr) {
@@ -327,6 +325,11 @@ struct TaskAccess {
   template <class T>
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
+  }
+  /// Its place in an owner's books, until what this gives is destroyed.
+  template <class T>
+  static Traveller take_strand(Task<T>& task) noexcept {
+    return std::move(static_cast<Traveller&>(task.coroutine_.promise()));
   }
   /// What it threw, or null.
   template <class T>

@@ -17,6 +17,7 @@
 #include "detail/task/supervisor.hpp"
 #include "detail/task/task_state.hpp"
 #include "detail/task/timeout_awaiter.hpp"
+#include "detail/task/way_home.hpp"
 #include "duration.hpp"
 #include "executor.hpp"
 #include "runtime.hpp"
@@ -83,21 +84,29 @@ class HandleAwaiter {
   }
   T await_resume() { return std::exchange(state_, nullptr)->consume_resumed(); }
 
+ protected:
+  TaskState<T, Runtime>* state() const noexcept { return state_; }
+  const Whereto<Runtime>& whereto() const noexcept { return whereto_; }
+
  private:
   TaskState<T, Runtime>* state_;
   [[no_unique_address]] Whereto<Runtime> whereto_;
 };
 
-/// The same for one that takes its coroutine elsewhere.
+/// The same for one that takes its coroutine elsewhere. One that belongs to somebody, and comes home by this, is resumed
+/// by a join, which asks whether it may be.
 template <class T, class Runtime>
 class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
  public:
   using HandleAwaiter<T, Runtime>::HandleAwaiter;
 
   template <class Promise>
-  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-    journey_.begin(coroutine);
-    return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    const auto& executor = ExecutorAccess::core(this->whereto().executor);
+    if (!journey_.begin(coroutine, executor.get())) [[likely]] {
+      return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
+    }
+    return way_home_.suspend(coroutine, Home<Runtime>(executor), *this->state());
   }
   T await_resume() {
     journey_.end<Runtime>();
@@ -106,6 +115,7 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
 
  private:
   Journey journey_;
+  WayHome<Runtime> way_home_;
 };
 
 }  // namespace detail

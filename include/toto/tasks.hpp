@@ -47,6 +47,7 @@
 #include "admission.hpp"
 #include "task_queue.hpp"
 #include "event_loop.hpp"
+#include "spawn.hpp"
 #include "sleep_for.hpp"
 #include "resume_on.hpp"
 #include "sync_wait.hpp"

@@ -8,6 +8,7 @@
 #define TOTO_DETAIL_EXECUTOR_EXECUTOR_CORE_HPP
 
 #include <cstdint>
+#include <exception>
 
 #include "../ground/ref.hpp"
 #include "continuation.hpp"
@@ -16,6 +17,17 @@ namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 struct TimerNode;
+template <class Runtime>
+class QueueCore;
+template <class Runtime>
+class Roots;
+
+/// What two cores of the same executor have in common: a user's own may have several.
+struct ExecutorIdentity {
+  const void* object;
+  const void* type;
+  friend bool operator==(const ExecutorIdentity&, const ExecutorIdentity&) = default;
+};
 
 template <class Runtime>
 class ExecutorCore : public RefCounted<Runtime> {
@@ -51,16 +63,16 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
-  /// What two cores of the same executor have in common: a user's own may have several.
-  struct Identity {
-    const void* object;
-    const void* type;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
-  virtual Identity identity() const noexcept { return {this, nullptr}; }
+  virtual ExecutorIdentity identity() const noexcept { return {this, nullptr}; }
 
   /// The EventLoop this is the core of, or null.
   virtual void* event_loop() noexcept { return nullptr; }
+  /// The queue that this is, or null: a coroutine that is started there is a task.
+  virtual QueueCore<Runtime>* queue() noexcept { return nullptr; }
+  /// The coroutines that were started here; null if this is a queue.
+  virtual Roots<Runtime>* roots() noexcept { return nullptr; }
+  /// What a coroutine that was started here has thrown. On this executor. Not called for queues.
+  virtual void fail([[maybe_unused]] std::exception_ptr failure) noexcept {}
 };
 
 /// Whether both are the same executor, or both none.
@@ -69,8 +81,6 @@ bool is_same(const ExecutorCore<Runtime>* a, const ExecutorCore<Runtime>* b) noe
   return a == b || (a != nullptr && b != nullptr && a->identity() == b->identity());
 }
 
-template <class Runtime>
-class QueueCore;
 template <class Runtime>
 class Worker;
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "../../runtime.hpp"
 #include "../ground/annotations.hpp"
@@ -20,23 +21,42 @@
 namespace toto::inline v0_1::detail {
 
 /// Of a coroutine and of all that it has started, by awaiting Tasks or combinators of Tasks: how many strands of it are
-/// away from `home`. Shared by the owner and by the strands.
+/// away from `home`, and whether its owner has gone meanwhile. Shared by the owner and by the strands.
 class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
  public:
   /// On home's thread, or while that runs nothing. From false on, whatever is suspended will be resumed by home alone.
-  bool any_away() const noexcept { return away_.load(std::memory_order_acquire) != 0; }  // pairs with one_less()
+  bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOneAway; }  // pairs with one_less()
+
+  /// The owner goes, on home's thread: nothing of this is resumed at home any more. True: some strands are away, and
+  /// the last of them that ends or would come home calls stranded().
+  bool forsake() noexcept { return word_.fetch_or(kForsaken, std::memory_order_acq_rel) >= kOneAway; }
+  bool forsaken() const noexcept { return (word_.load(std::memory_order_acquire) & kForsaken) != 0; }
 
  protected:
-  explicit Whereabouts(const void* home) noexcept : home_(home) {}
+  explicit Whereabouts(ExecutorIdentity home) noexcept : home_(home) {}
 
  private:
   friend class Traveller;
 
-  void one_more() noexcept { away_.fetch_add(1, std::memory_order_relaxed); }  // the caller is where the owner looks
-  void one_less() noexcept { away_.fetch_sub(1, std::memory_order_release); }
+  /// Nothing of it runs, and nothing will: it is to be destroyed.
+  virtual void stranded() noexcept = 0;
 
-  const void* const home_;  // an executor. Compared only
-  StdRuntime::Atomic<std::size_t> away_{0};
+  static constexpr std::size_t kForsaken = 1;
+  static constexpr std::size_t kOneAway = 2;
+
+  /// A strand that is away has ended, or is home. After this the frames of all may be gone, if this is forsaken.
+  void one_less() noexcept {
+    // acq_rel: pairs with itself, with any_away() and with forsake(). Whoever destroys the frames comes last.
+    if (word_.fetch_sub(kOneAway, std::memory_order_acq_rel) == (kOneAway | kForsaken)) {
+      stranded();
+    }
+  }
+  void one_more() noexcept {
+    word_.fetch_add(kOneAway, std::memory_order_relaxed);
+  }  // the caller is where the owner looks
+
+  const ExecutorIdentity home_;
+  StdRuntime::Atomic<std::size_t> word_{0};
 };
 
 /// What a Task's promise knows of that: nothing, or whose strand it belongs to, and whether that is away. A Task that is
@@ -47,8 +67,8 @@ class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
 class Traveller {
  public:
   Traveller() noexcept = default;
-  Traveller(const Traveller&) = delete;
-  Traveller& operator=(const Traveller&) = delete;
+  Traveller(Traveller&& other) noexcept : word_(std::exchange(other.word_, 0)) {}
+  Traveller& operator=(Traveller&&) = delete;
   ~Traveller() { settle(); }
 
   /// This is the coroutine that the owner has, and begins at home. If it ends away it stays so: the owner is told of its
@@ -74,21 +94,41 @@ class Traveller {
 
   /// Part of somebody's strand: the next two are for those.
   bool is_owned() const noexcept { return word_ != 0; }
-  /// Is about to suspend, and to be resumed in a place that the await names.
-  TOTO_COLD void depart() noexcept {
-    if (!is_away()) {
+  /// Is about to suspend, and to be resumed in a place that the await names; null: wherever that may be. True: it is away,
+  /// and comes home.
+  template <class Runtime>
+  TOTO_COLD bool depart(const ExecutorCore<Runtime>* where) noexcept {
+    const bool homeward = where != nullptr && where->identity() == whereabouts()->home_;
+    if (!homeward && !is_away()) {
       word_ |= kAway;
       whereabouts()->one_more();
     }
+    return homeward && is_away();
   }
   /// Has been resumed on `executor`.
-  TOTO_COLD void arrive(const void* executor) noexcept {
-    if (is_away() && whereabouts()->home_ == executor) {
-      word_ &= ~kAway;
-      whereabouts()->one_less();
+  template <class Runtime>
+  TOTO_COLD void arrive(const ExecutorCore<Runtime>* executor) noexcept {
+    if (is_away() && executor != nullptr && executor->identity() == whereabouts()->home_ &&
+        !whereabouts()->forsaken()) {
+      come_home();
     }
   }
-  /// The strand has ended. After this its frames may be gone.
+  /// Is away, and will be resumed by home alone, if at all. After this the frames of all may be gone.
+  TOTO_COLD void come_home() noexcept {
+    word_ &= ~kAway;
+    whereabouts()->one_less();
+  }
+  /// Whom to ask, when this is to be resumed, whether it may be. `homebound`: it is away, and comes home then.
+  Whereabouts* keeper(bool homebound) const noexcept { return !is_away() || homebound ? whereabouts() : nullptr; }
+  bool is_away() const noexcept { return (word_ & kAway) != 0; }
+
+ private:
+  static constexpr std::uintptr_t kAway = 1;
+  static constexpr std::uintptr_t kOwner = 2;  // of a reference: the first promise of a strand
+  static constexpr std::uintptr_t kFirst = 4;  // and that strand is the owner's coroutine itself
+  static constexpr std::uintptr_t kOwn = kOwner | kFirst;
+
+  /// The strand has ended. After this the frames of all may be gone.
   void settle() noexcept {
     if ((word_ & kOwner) != 0) {
       Whereabouts* const whereabouts = this->whereabouts();
@@ -101,18 +141,11 @@ class Traveller {
     }
   }
 
- private:
-  static constexpr std::uintptr_t kAway = 1;
-  static constexpr std::uintptr_t kOwner = 2;  // of a reference: the first promise of a strand
-  static constexpr std::uintptr_t kFirst = 4;  // and that strand is the owner's coroutine itself
-  static constexpr std::uintptr_t kOwn = kOwner | kFirst;
-
   Whereabouts* whereabouts() const noexcept {
     static_assert(alignof(Whereabouts) >= 8, "the lower bits of its address are in use");
     // NOLINTNEXTLINE(performance-no-int-to-ptr): as in Home, one word in each promise
     return reinterpret_cast<Whereabouts*>(word_ & ~(kAway | kOwn));
   }
-  bool is_away() const noexcept { return (word_ & kAway) != 0; }
 
   std::uintptr_t word_ = 0;
 };
@@ -130,13 +163,15 @@ Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
 /// Part of an awaiter that resumes its coroutine in a place of the caller's choice.
 class Journey {
  public:
-  template <class Promise>
-  void begin(std::coroutine_handle<Promise> coroutine) noexcept {
+  /// True: the coroutine belongs to somebody, and comes home.
+  template <class Promise, class Runtime>
+  bool begin(std::coroutine_handle<Promise> coroutine, const ExecutorCore<Runtime>* where) noexcept {
     Traveller* const traveller = detail::traveller_in(coroutine);
     if (traveller != nullptr && traveller->is_owned()) [[unlikely]] {  // most belong to nobody
       traveller_ = traveller;
-      traveller->depart();
+      return traveller->depart(where);
     }
+    return false;
   }
   /// On the thread on which the coroutine goes on.
   template <class Runtime>

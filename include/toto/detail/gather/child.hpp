@@ -114,8 +114,12 @@ class TaskChild final : public Child<Runtime> {
   /// It is still on the calling thread's stack.
   static void task_ended(void* context) noexcept {
     auto& child = *static_cast<TaskChild*>(context);
-    if (!child.end(Word::over)) {
-      child.task_ = Task<T>();  // it has lost
+    {
+      // The owner may destroy the awaiting coroutine as soon as this is settled, which then finds this one over.
+      const Traveller strand = TaskAccess::take_strand(child.task_);
+      if (!child.end(Word::over)) {
+        child.task_ = Task<T>();  // it has lost
+      }
     }
     child.gathering_->over(child, nullptr, nullptr);
   }

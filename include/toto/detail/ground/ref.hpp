@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "annotations.hpp"
@@ -61,6 +62,9 @@ class Ref {
     return adopt(object);
   }
   Ref(const Ref& other) noexcept : Ref(share(other.object_)) {}
+  template <class Derived>
+    requires std::is_convertible_v<Derived*, T*>
+  explicit Ref(const Ref<Derived>& other) noexcept : Ref(share(other.get())) {}
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);

@@ -7,7 +7,6 @@
 #define TOTO_DETAIL_LOOP_LOOP_CORE_HPP
 
 #include <atomic>
-#include <cstdio>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -17,13 +16,14 @@
 #include "../../errors.hpp"
 #include "../../task.hpp"
 #include "../executor/executor_core.hpp"
+#include "../executor/roots.hpp"
 #include "../executor/timer.hpp"
-#include "../executor/whereabouts.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/spin.hpp"
 #include "../ground/wait_list.hpp"
 #include "../queue/queue_core.hpp"
+#include "../task/started_task.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -38,7 +38,7 @@ Task<> run_to_end(F function) {
 ///  - While run() is not on a stack, there and then.
 ///  - In what the loop runs: the destructor returns, and run() does it, as soon as that has come back to it.
 ///  - On another thread: run() does it, and the destructor waits until it has.
-/// Whoever does it destroys the coroutines that the loop has started and that wait here (whereabouts.hpp). Those that
+/// Whoever does it destroys the coroutines that the loop has started and that wait here (roots.hpp). Those that
 /// are away are let go: each frees itself where it ends. The core lives as long as anybody refers to it.
 template <class Runtime>
 class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
@@ -106,7 +106,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   template <class F>
   void post_function(F&& fn) {
     if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::value) {
-      spawn(detail::run_to_end<std::decay_t<F>>(std::forward<F>(fn)));
+      detail::spawn_on<Runtime>(*this, detail::run_to_end<std::decay_t<F>>(std::forward<F>(fn)));
     } else {
       auto* const posted = new Posted<std::decay_t<F>>(*this, std::forward<F>(fn));
       if (!post(*posted)) {
@@ -127,35 +127,12 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
 
   /// run() throws it. On the loop's thread.
-  void fail(std::exception_ptr failure) noexcept { failure_ = std::move(failure); }
-
-  /// Starts the coroutine in its turn.
-  /// Throws: std::bad_alloc.
-  void spawn(Task<> task) {
-    auto* const spawned = new Spawned(*this, std::move(task));
-    {
-      const Lock lock(mutex_);
-      if (!ending_) {
-        spawned->queued = true;
-        list_locked(*spawned);
-        nodes_.push_back(*spawned);
-        wake_locked();
-        return;
-      }
-    }
-    spawned->drop();  // a loop that is being destroyed starts nothing
-  }
+  void fail(std::exception_ptr failure) noexcept override { failure_ = std::move(failure); }
+  Roots<Runtime>* roots() noexcept override { return &roots_; }
 
   /// Starts the coroutine now. On the loop's thread.
   /// Throws: std::bad_alloc.
-  void start(Task<> task) {
-    auto* const spawned = new Spawned(*this, std::move(task));
-    {
-      const Lock lock(mutex_);
-      list_locked(*spawned);
-    }
-    spawned->start();
-  }
+  void start(Task<> task) { roots_.start(*new StartedTask<void, Runtime>(*this, std::move(task))); }
 
   void stop() noexcept {
     const Lock lock(mutex_);
@@ -176,10 +153,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     struct Forget {
       LoopCore& core;
       Awaited<T>& root;
-      ~Forget() {
-        const Lock lock(core.mutex_);
-        core.give_up_locked(root);
-      }
+      ~Forget() { core.roots_.end(root); }
     };
     const auto kept = Ref<LoopCore>::share(this);  // until the last line
     auto* const root = new Awaited<T>(*this, std::move(task));
@@ -262,7 +236,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
   /// Nothing is posted, waiting for its time, or started and not ended. Requires mutex_: called by run().
   bool empty_locked() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    return nodes_.empty() && timers_.empty() && started_ == nullptr;
+    return nodes_.empty() && timers_.empty() && roots_.empty();
   }
 
   /// Tells threads apart, and has no other use.
@@ -287,9 +261,9 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   /// Destroys the coroutines that wait here, lets go of those that are away, drops posted functions, and lets every
   /// other coroutine that would come back continue elsewhere. Nothing of the loop's is on a stack of this thread.
   void clean_up_locked() noexcept TOTO_REQUIRES(mutex_) {
-    while (started_ != nullptr) {
-      give_up_locked(*started_);
-    }
+    mutex_.unlock();
+    roots_.end();
+    mutex_.lock();
     gone_ = true;
     while (!nodes_.empty() || !timers_.empty()) {
       Continuation* node = nullptr;
@@ -334,135 +308,15 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     F function;
   };
 
-  /// A coroutine that the loop has started, and owns until it has ended, or is let go.
-  class Started : public Continuation, public Whereabouts {
-   public:
-    explicit Started(LoopCore& loop) noexcept
-        : Whereabouts(static_cast<ExecutorCore<Runtime>*>(&loop)), core(Ref<LoopCore>::share(&loop)) {}
-
-    /// It has ended, or will not go on. Frees this, unless others refer to it.
-    void drop() noexcept {
-      destroy_coroutine();
-      this->release();
-    }
-
-    /// On the coroutine's own stack, on whatever thread: the rest is done by the loop, if that still owns it.
-    static void on_end(void* context) noexcept {
-      auto& self = *static_cast<Started*>(context);
-      const auto kept = self.core;
-      {
-        const Lock lock(kept->mutex_);
-        self.ended = true;
-        if (!self.let_go) {
-          self.run = [](Continuation& node, Turn) noexcept { static_cast<Started&>(node).collect(); };
-          self.queued = true;
-          kept->nodes_.push_back(self);
-          kept->wake_locked();
-          return;
-        }
-      }
-      self.report();
-      self.drop();
-    }
-
-    /// It has ended, and the loop has come to it.
-    virtual void collect() noexcept = 0;
-    virtual void destroy_coroutine() noexcept = 0;
-    virtual std::exception_ptr failure() const noexcept = 0;
-
-    const Ref<LoopCore> core;
-    // Guarded by the core's mutex.
-    bool listed = false;  // in core.started_
-    bool queued = false;  // in core.nodes_
-    bool ended = false;
-    bool let_go = false;
-    Started* next_started = nullptr;
-    Started* previous_started = nullptr;
-
-   private:
-    /// What it threw, which nobody will see otherwise, as a queue does it.
-    void report() const noexcept {
-      const std::exception_ptr thrown = failure();
-      if (thrown == nullptr) {
-        return;
-      }
-      try {
-        std::rethrow_exception(thrown);
-      } catch (const TaskCancelled&) {
-      } catch (const QueueClosed&) {
-      } catch (const TimedOut&) {
-      } catch (const std::exception& error) {
-        std::fprintf(stderr, "toto: a coroutine of an event loop that has ended failed: %s\n", error.what());
-      } catch (...) {
-        std::fprintf(stderr,
-                     "toto: a coroutine of an event loop that has ended failed with an exception that is not a "
-                     "std::exception\n");
-      }
-    }
-  };
-
+  /// What run_one() waits for, and ends.
   template <class T>
-  class StartedTask : public Started {
+  class Awaited final : public StartedTask<T, Runtime> {
    public:
-    StartedTask(LoopCore& loop, Task<T> started) noexcept : Started(loop), task(std::move(started)) {}
-
-    /// On the loop's thread. After this the object may be gone.
-    /// Throws: NoState.
-    void begin() {
-      TaskAccess::start(task, &Started::on_end, static_cast<Started*>(this), static_cast<Whereabouts&>(*this));
-    }
-    void destroy_coroutine() noexcept final { task = Task<T>(); }
-    std::exception_ptr failure() const noexcept final { return TaskAccess::failure(task); }
-
-    Task<T> task;
-  };
-
-  /// What it throws comes out of run().
-  class Spawned final : public StartedTask<void> {
-   public:
-    Spawned(LoopCore& loop, Task<> spawned) noexcept : StartedTask<void>(loop, std::move(spawned)) {
-      this->run = [](Continuation& node, Turn) noexcept { static_cast<Spawned&>(node).start(); };
-    }
-
-    void start() noexcept {
-      this->queued = false;
-      try {
-        this->begin();
-      } catch (...) {
-        this->core->failure_ = std::current_exception();
-        forget();
-      }
-    }
-
-   private:
-    void collect() noexcept override {
-      this->queued = false;
-      if (std::exception_ptr thrown = this->failure()) {
-        this->core->failure_ = std::move(thrown);
-      }
-      forget();
-    }
-    void forget() noexcept {
-      {
-        const Lock lock(this->core->mutex_);
-        this->core->unlist_locked(*this);
-      }
-      this->drop();
-    }
-  };
-
-  /// What run_one() waits for.
-  template <class T>
-  class Awaited final : public StartedTask<T> {
-   public:
-    using StartedTask<T>::StartedTask;
+    using StartedTask<T, Runtime>::StartedTask;
     bool collected = false;  // the loop's thread only
 
    private:
-    void collect() noexcept override {
-      this->queued = false;
-      collected = true;
-    }
+    void collect(Turn) noexcept override { collected = true; }
   };
 
   /// Whoever is homeless may need them: see run_on_timers().
@@ -473,12 +327,16 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
-  void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+  void before_fork() noexcept override TOTO_ACQUIRE(roots_.mutex(), mutex_) {
+    roots_.mutex().lock();
+    mutex_.lock();
+  }
+  void after_fork(bool in_child) noexcept override TOTO_RELEASE(roots_.mutex(), mutex_) {
     if (in_child && runner_ != this_thread()) {
       runner_ = nullptr;  // that thread is not there
     }
     mutex_.unlock();
+    roots_.mutex().unlock();
   }
 
   void wake_locked() noexcept TOTO_REQUIRES(mutex_) {
@@ -498,41 +356,9 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  void list_locked(Started& started) noexcept TOTO_REQUIRES(mutex_) {
-    started.listed = true;
-    started.next_started = started_;
-    if (started_ != nullptr) {
-      started_->previous_started = &started;
-    }
-    started_ = &started;
-  }
-  void unlist_locked(Started& started) noexcept TOTO_REQUIRES(mutex_) {
-    if (std::exchange(started.listed, false)) {
-      (started.previous_started != nullptr ? started.previous_started->next_started : started_) = started.next_started;
-      if (started.next_started != nullptr) {
-        started.next_started->previous_started = started.previous_started;
-      }
-    }
-  }
-  /// The loop has no more to do with it: destroys it, or lets it go if it is away.
-  void give_up_locked(Started& started) noexcept TOTO_REQUIRES(mutex_) {
-    unlist_locked(started);
-    if (std::exchange(started.queued, false)) {
-      nodes_.remove(started);
-    }
-    if (!started.ended && started.any_away()) {
-      started.let_go = true;
-      return;
-    }
-    mutex_.unlock();
-    started.drop();
-    mutex_.lock();
-  }
-
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   TimerHeap<Runtime> timers_ TOTO_GUARDED_BY(mutex_);
-  Started* started_ TOTO_GUARDED_BY(mutex_) = nullptr;
   const void* runner_ TOTO_GUARDED_BY(mutex_) = nullptr;  // the thread that is in run()
   bool stopping_ TOTO_GUARDED_BY(mutex_) = false;
   bool sleeping_ TOTO_GUARDED_BY(mutex_) = false;
@@ -544,6 +370,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   WaitList<Runtime> left_ TOTO_GUARDED_BY(mutex_);  // wait until nobody is in run()
   typename Runtime::template Atomic<void*> owner_;  // the EventLoop; null: it is being destroyed
   std::exception_ptr failure_;                      // the loop's thread only
+  Roots<Runtime> roots_{*this};                     // its mutex is taken before this one's
   typename Runtime::Parker parker_;
   SpinBudget<Runtime> spins_;
 };

@@ -6,16 +6,15 @@
 #ifndef TOTO_DETAIL_QUEUE_ERROR_SINK_HPP
 #define TOTO_DETAIL_QUEUE_ERROR_SINK_HPP
 
-#include <cstdio>
 #include <exception>
 #include <string>
 #include <utility>
 
-#include "../../errors.hpp"
 #include "../../stats.hpp"
 #include "../ground/error_hook.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
+#include "../ground/unseen.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -37,36 +36,13 @@ class ErrorSink {
       const Lock lock(mutex_);
       hook = hook_;
     }
-    try {
-      if (hook) {
-        hook->tell(failure, TaskInfo{queue});
-        return;
-      }
-      std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-      if (!hook) {
-        std::fprintf(stderr, "toto: a task on queue '%s' failed: %s\n", queue.c_str(), error.what());
-      }
-    } catch (...) {
-      if (!hook) {
-        std::fprintf(stderr, "toto: a task on queue '%s' failed with an exception that is not a std::exception\n",
-                     queue.c_str());
-      }
+    if (!hook) {
+      detail::print_failure({"a task on queue '", queue.c_str(), "'"}, failure);
+      return;
     }
-  }
-
-  /// Whether it is the task's own, and not one of the library's, which say that a task was not run or not waited for.
-  static bool concerns_anybody(const std::exception_ptr& failure) noexcept {
     try {
-      std::rethrow_exception(failure);
-    } catch (const TaskCancelled&) {
-      return false;
-    } catch (const QueueClosed&) {
-      return false;
-    } catch (const TimedOut&) {
-      return false;
-    } catch (...) {
-      return true;
+      hook->tell(failure, TaskInfo{queue});
+    } catch (...) {  // there is nobody left to see it
     }
   }
 

@@ -194,6 +194,7 @@ class QueueCore final : public QueueGate<Runtime> {
 
   // Continuations: see ExecutorCore.
 
+  QueueCore* queue() noexcept override { return this; }
   bool post(Continuation& node) noexcept override { return post_node(node, false); }
   bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
   /// Who shall come is chosen by announce(): to start a thread may fail, and that needs the timers, whose mutex the

@@ -129,7 +129,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   TOTO_COLD void report(const std::exception_ptr& failure) noexcept { errors_.report(failure, name_); }
   /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own.
   TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept {
-    if (ErrorSink<Runtime>::concerns_anybody(failure)) {
+    if (detail::concerns_anybody(failure)) {
       report(failure);
     }
   }

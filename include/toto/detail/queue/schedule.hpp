@@ -30,7 +30,7 @@ class [[nodiscard("co_await it: the coroutine continues on the queue then")]] Sc
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     hop_.coroutine = coroutine;
     waiting_ = true;
-    journey_.begin(coroutine);
+    journey_.begin<Promise, Runtime>(coroutine, nullptr);  // a queue is nobody's home in this sense
     try {
       return core_.hop(hop_, coroutine);  // if true, *this may be gone
     } catch (...) {

@@ -31,11 +31,17 @@ class Join : public RefCounted<Runtime> {
   /// The coroutine is to go on ahead of what waits at its home. Before started().
   void hurry() noexcept { ahead_ = true; }
 
-  /// Says who waits, and where it lives: where the calling thread is, unless a home is given. Before started().
+  /// Says who waits, and where it lives: where the calling thread is, unless a home is given. `homebound`: it belongs to
+  /// somebody, is away, and comes home by this. Before started().
   template <class Promise>
-  void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr)) noexcept {
+  void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr),
+           bool homebound = false) noexcept {
     coroutine_ = coroutine;
     traveller_ = detail::traveller_in(coroutine);
+    if (traveller_ != nullptr && traveller_->is_owned()) [[unlikely]] {
+      keeper_ = Ref<Whereabouts>::share(traveller_->keeper(homebound));
+      homebound_ = homebound;
+    }
     home_ = std::move(home);
   }
 
@@ -132,6 +138,17 @@ class Join : public RefCounted<Runtime> {
     }
   }
 
+  /// Whoever owns the coroutine has gone: it is not resumed any more, and will be destroyed, here if it is the last.
+  bool is_kept_away() noexcept {
+    if (keeper_.get() == nullptr || !keeper_->forsaken()) {
+      return false;
+    }
+    if (homebound_ && word_.load(std::memory_order_acquire) == Word::posted) {
+      traveller_->come_home();
+    }
+    return true;
+  }
+
   void post(Worker* worker, QueueCore<Runtime>* queue) noexcept {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
@@ -141,7 +158,7 @@ class Join : public RefCounted<Runtime> {
         return;
       }
       Word posted = Word::posted;
-      if (join.move(posted, Word::done)) {
+      if (!join.is_kept_away() && join.move(posted, Word::done)) {
         join.coroutine_.resume();
       }
       join.release();
@@ -156,10 +173,12 @@ class Join : public RefCounted<Runtime> {
   typename Runtime::template Atomic<std::size_t> remaining_;
   typename Runtime::template Atomic<Word> word_{Word::waiting};
   std::coroutine_handle<> coroutine_;
-  const Traveller* traveller_ = nullptr;
+  Traveller* traveller_ = nullptr;
   Home<Runtime> home_;
+  Ref<Whereabouts> keeper_;
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   bool ahead_ = false;
+  bool homebound_ = false;
   Node node_;
 };
 

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// What becomes of an exception that nobody will see, where no hook was set for it: a line on stderr.
+
+#ifndef TOTO_DETAIL_GROUND_UNSEEN_HPP
+#define TOTO_DETAIL_GROUND_UNSEEN_HPP
+
+#include <cstdio>
+#include <exception>
+
+#include "../../errors.hpp"
+
+namespace toto::inline v0_1::detail {
+
+/// Whether it is the program's own, and not one of the library's, which say that a task was not run or not waited for.
+inline bool concerns_anybody(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const TaskCancelled&) {
+    return false;
+  } catch (const QueueClosed&) {
+    return false;
+  } catch (const TimedOut&) {
+    return false;
+  } catch (...) {
+    return true;
+  }
+}
+
+/// `what`: as in {"a task on queue '", name, "'"}.
+inline void print_failure(const char* const (&what)[3], const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "toto: %s%s%s failed: %s\n", what[0], what[1], what[2], error.what());
+  } catch (...) {
+    std::fprintf(stderr, "toto: %s%s%s failed with an exception that is not a std::exception\n", what[0], what[1],
+                 what[2]);
+  }
+}
+
+}  // namespace toto::inline v0_1::detail
+
+#endif  // TOTO_DETAIL_GROUND_UNSEEN_HPP

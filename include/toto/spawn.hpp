@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// spawn(executor, task): starts a coroutine on a queue, a loop or a user's own executor. Read next: task_scope.hpp, for
+// coroutines that must not outlive what they refer to.
+
+#ifndef TOTO_SPAWN_HPP
+#define TOTO_SPAWN_HPP
+
+#include <type_traits>
+#include <utility>
+
+#include "detail/task/started_task.hpp"
+#include "detail/task/submission.hpp"
+#include "executor.hpp"
+#include "runtime.hpp"
+#include "task.hpp"
+
+namespace toto::inline v0_1 {
+
+/// Starts the coroutine on `executor`, behind what waits there, and runs it to its end. What it returns is dropped.
+///
+/// On a queue it is a task like any other: the queue's destructor waits for it. A loop owns it, as after
+/// EventLoop::spawn. On a user's own executor it belongs to nobody: use a TaskScope for what must not outlive a window.
+/// What it throws goes to the queue's on_error; out of the loop's run(); to `executor.on_error(std::exception_ptr)` of a
+/// user's own executor, on its thread, or, if that has no such member, to a line on stderr.
+/// Lifetime: a user's own executor must outlive the coroutine.
+/// Throws: std::invalid_argument for an empty task or an empty reference; std::bad_alloc; for a queue also what add_task
+/// throws. The task is destroyed then. A loop that has ended destroys it, too.
+/// Thread safety: Thread-safe.
+template <class Runtime = StdRuntime, class T>
+void spawn(std::type_identity_t<BasicExecutorRef<Runtime>> executor, Task<T> task) {
+  detail::check_not_empty(task);
+  const auto& core = detail::ExecutorAccess::core(executor);
+  detail::check_executor(core.get());
+  if (auto* const queue = core->queue()) {
+    detail::submit_call<void>(*queue, {}, detail::Control<Runtime>(), false,
+                              [task = std::move(task)]() mutable { return std::move(task); });
+  } else {
+    detail::spawn_on<Runtime>(*core, std::move(task));
+  }
+}
+
+}  // namespace toto::inline v0_1
+
+#endif  // TOTO_SPAWN_HPP

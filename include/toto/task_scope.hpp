@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+//
+// TaskScope: owns the coroutines that a window, a session or any other object has started, and ends them with it.
+// Opt-in: <toto/tasks.hpp> does not include it. Read next: spawn.hpp, task_group.hpp.
+
+#ifndef TOTO_TASK_SCOPE_HPP
+#define TOTO_TASK_SCOPE_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "detail/executor/roots.hpp"
+#include "detail/ground/lock.hpp"
+#include "detail/ground/ref.hpp"
+#include "detail/task/join.hpp"
+#include "detail/task/started_task.hpp"
+#include "executor.hpp"
+#include "resume_on.hpp"
+#include "runtime.hpp"
+#include "task.hpp"
+
+namespace toto::inline v0_1 {
+
+namespace detail {
+
+/// Shared by the TaskScope and its coroutines.
+template <class Runtime>
+class ScopeState final : public RootScope<Runtime> {
+ public:
+  using Waiter = Ref<Move<Runtime>>;
+
+  /// `waiter` goes on as soon as there is no coroutine. After this it may have.
+  /// Throws: std::bad_alloc.
+  void add(Waiter waiter) {
+    {
+      const Lock lock(mutex_);
+      waiters_.push_back(std::move(waiter));
+    }
+    if (this->size() == 0) {  // or whoever takes out the last one comes to the mutex afterwards
+      emptied();
+    }
+  }
+
+  typename Runtime::StopSource stop;
+
+ protected:
+  ~ScopeState() override = default;
+
+ private:
+  void emptied() noexcept override {
+    std::vector<Waiter> waiters;
+    {
+      const Lock lock(mutex_);
+      waiters.swap(waiters_);
+    }
+    for (const Waiter& waiter : waiters) {
+      waiter->child_over(nullptr, nullptr);
+    }
+  }
+
+  typename Runtime::Mutex mutex_;
+  std::vector<Waiter> waiters_ TOTO_GUARDED_BY(mutex_);
+};
+
+template <class Runtime>
+class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter {
+ public:
+  explicit ScopeJoinAwaiter(Ref<ScopeState<Runtime>> scope) noexcept : scope_(std::move(scope)) {}
+  /// Before it is awaited.
+  ScopeJoinAwaiter(ScopeJoinAwaiter&& other) noexcept : scope_(other.scope_) {}
+  ScopeJoinAwaiter& operator=(ScopeJoinAwaiter&&) = delete;
+  ~ScopeJoinAwaiter() {
+    if (join_) {
+      join_->leave();
+    }
+  }
+
+  bool await_ready() const noexcept { return scope_->size() == 0; }
+  template <class Promise>
+  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+    const auto scope = scope_;
+    auto join = Ref<Move<Runtime>>::adopt(new Move<Runtime>());
+    join_ = join;
+    join->arm(coroutine);
+    static_cast<void>(join->started());  // false: its child is not over
+    scope->add(std::move(join));         // *this may be gone after this line
+  }
+  static void await_resume() noexcept {}
+
+ private:
+  Ref<ScopeState<Runtime>> scope_;
+  Ref<Move<Runtime>> join_;
+};
+
+}  // namespace detail
+
+// given: struct Window { void post(toto::Resumption) noexcept {} toto::Task<> fill() { co_return; } };
+/// Owns coroutines that run on one thread's executor: a loop, or a user's own. For an object that starts coroutines which
+/// refer to it:
+///
+///     struct Dialog {
+///       Window& window;
+///       toto::TaskScope tasks{window};  // last: it ends first
+///       void on_click() { tasks.spawn(window.fill()); }
+///     };
+///
+/// The destructor asks stop_token() to stop and destroys the coroutines that are suspended on the executor or have not
+/// begun. One that is away, having moved to a queue by schedule(), resume_on() or resume_inline(), is not touched: it
+/// continues there, and ends there, or where it would come back to the executor: instead of that it is destroyed. So it
+/// must not refer to the object while it is away. While a child of a combinator is away, the coroutine that awaits the
+/// combinator stays suspended, and is destroyed when the last one that is away has ended. After the executor itself has
+/// ended (a loop), the scope may end on any thread.
+/// Failures go where those of spawn() go, but for TaskCancelled, QueueClosed and TimedOut, which are ignored; those of
+/// coroutines that end after the scope, to a line on stderr.
+/// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away.
+/// Thread safety: Thread-safe, except with construction and destruction, which belong on the executor's thread: as the
+/// last thing that a callback does, and not in one of the scope's own coroutines.
+template <class Runtime = StdRuntime>
+class BasicTaskScope {
+ public:
+  /// Throws: std::invalid_argument for an empty reference, or a queue, whose coroutines are tasks that it waits for:
+  /// use with_task_group() there; std::bad_alloc.
+  explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::ExecutorAccess::core(executor)) {
+    detail::check_executor(home_.get());
+    if (home_->queue() != nullptr) {
+      throw std::invalid_argument("toto: executor is a queue; a TaskScope needs a loop or an executor of your own");
+    }
+  }
+  BasicTaskScope(const BasicTaskScope&) = delete;
+  BasicTaskScope& operator=(const BasicTaskScope&) = delete;
+  /// Does not block, unless a coroutine awaits a queue's call() or a task group, whose destruction waits for tasks that
+  /// run.
+  ~BasicTaskScope() {
+    state_->stop.request_stop();
+    home_->roots()->end(*state_);
+  }
+
+  /// Starts the coroutine on the executor, in its turn. What it returns is dropped.
+  /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
+  template <class T>
+  void spawn(Task<T> task) {
+    detail::check_not_empty(task);
+    detail::spawn_on<Runtime>(*home_, std::move(task), detail::Ref<detail::RootScope<Runtime>>(state_));
+  }
+
+  /// Awaitable: continues when no coroutine of the scope is left. Not for the scope's own coroutines, which would wait
+  /// for themselves.
+  /// Throws: std::bad_alloc, when awaited.
+  /// Resumes on: where the coroutine was.
+  [[nodiscard("co_await it: join() alone does not wait")]] auto join() noexcept {
+    return detail::ScopeJoinAwaiter<Runtime>(state_);
+  }
+
+  /// Asks the coroutines to stop that look at stop_token(). They are not destroyed by this.
+  void request_stop() noexcept { state_->stop.request_stop(); }
+  /// Says so when request_stop() is called, or the scope ends.
+  typename Runtime::StopToken stop_token() const noexcept { return state_->stop.get_token(); }
+
+  /// Returns how many coroutines have not ended. Snapshot: may be stale on return.
+  std::size_t size() const noexcept { return state_->size(); }
+
+ private:
+  detail::Ref<detail::ExecutorCore<Runtime>> home_;
+  detail::Ref<detail::ScopeState<Runtime>> state_ =
+      detail::Ref<detail::ScopeState<Runtime>>::adopt(new detail::ScopeState<Runtime>());
+};
+using TaskScope = BasicTaskScope<StdRuntime>;
+
+}  // namespace toto::inline v0_1
+
+#endif  // TOTO_TASK_SCOPE_HPP
