@@ -123,7 +123,7 @@ class [[nodiscard("co_await it: there is no room before")]] AdmissionAwaiter {
 
   bool await_ready() {
     leave();
-    reserved_ = core_->book_room_until(Runtime::Clock::time_point::min());
+    reserved_ = core_->book_room_until((Runtime::Clock::time_point::min)());
     return reserved_;
   }
   template <class Promise>

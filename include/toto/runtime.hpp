@@ -179,13 +179,13 @@ struct StdRuntime {
     // the same, the program's say, which has other thread-locals.
     template <class Body>
     static std::thread start(std::string name, Body body, bool block_signals) {
-      const StartingSignals signals(block_signals);
+      const StartingSignals masked(block_signals);
       struct Start {
         std::string name;
         Body body;
         SignalMask mask;
       };
-      auto start = std::make_unique<Start>(Start{std::move(name), std::move(body), signals.of_new_thread()});
+      auto start = std::make_unique<Start>(Start{std::move(name), std::move(body), masked.of_new_thread()});
       std::thread thread(
           +[](void* memory) {
             const std::unique_ptr<Start> mine(static_cast<Start*>(memory));

@@ -19,15 +19,15 @@
 namespace toto::inline v0_1::detail {
 
 /// `Kind` is a combinator: it names the Gathering, has take(gathering, children), which gives the result, and may have
-/// check(gathering), which throws.
+/// examine(gathering), which throws.
 template <class Kind, class Runtime, class Children>
 class GatheredBlock final : public Kind::template Gathering<Runtime> {
  public:
   template <class... As>
   explicit GatheredBlock(As&... awaitables) : children_(awaitables...) {
     children_.for_each([this](auto& child) { this->add(child); });
-    if constexpr (requires { Kind::check(*this); }) {
-      Kind::check(*this);
+    if constexpr (requires { Kind::examine(*this); }) {
+      Kind::examine(*this);
     }
   }
 

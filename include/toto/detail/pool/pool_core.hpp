@@ -188,10 +188,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   }
   /// A check that throws does not approve.
   /// Throws: a forced unwind of the thread, and nothing else; the caller still holds the place.
-  static bool approves(const InstanceCheck& check, Instance& held, bool failed) {
+  static bool approves(const InstanceCheck& approve, Instance& held, bool failed) {
     const typename Instance::Here bound(held);  // a check that waits for an instance here is told if none can come
     try {
-      return check(held.object, failed);
+      return approve(held.object, failed);
     } catch (...) {
       if (!std::current_exception()) {
         throw;

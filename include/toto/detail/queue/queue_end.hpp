@@ -92,7 +92,7 @@ class QueueEnd {
   void finish() {
     stop_watching();
     if (core_.this_worker() == nullptr) {
-      finish_until(TimePoint::max());
+      finish_until((TimePoint::max)());
     }
     core_.mutex().lock();
     core_.ledger().lose_owner();

@@ -183,7 +183,7 @@ std::exception_ptr QueueGate<Runtime>::make_room_locked(bool& booked) {
     });
   }
   if (overflow_ == Overflow::block) {
-    wait_for_room_locked(TimePoint::max(), booked);
+    wait_for_room_locked((TimePoint::max)(), booked);
     return nullptr;
   }
   ContinuationList tasks;
