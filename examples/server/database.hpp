@@ -52,8 +52,15 @@ class Database {
       }
       auto work = [fn = std::move(fn), ... args = std::move(args)](toto::StopToken stop, Connection& connection) {
         const auto interrupt = [&connection] { connection.interrupt(); };
-        const toto::StdRuntime::StopCallback<decltype(interrupt)> on_stop(std::move(stop), interrupt);
-        return fn(connection, args...);
+        const toto::StdRuntime::StopCallback<decltype(interrupt)> on_stop(stop, interrupt);
+        try {
+          return fn(connection, args...);
+        } catch (const DatabaseError&) {
+          if (stop.stop_requested()) {
+            throw toto::TaskCancelled("the query was interrupted");
+          }
+          throw;
+        }
       };
       auto handle = pool.await_transaction(std::move(work), queue, where);
       co_return co_await toto::async_get(handle, asio::use_awaitable);

@@ -11,9 +11,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <cstdint>
 #include <exception>
+#include <iterator>
 #include <string_view>
 #include <utility>
+
+#ifdef __linux__
+#include <linux/filter.h>
+#include <sys/socket.h>
+#endif
 
 namespace server {
 namespace {
@@ -21,6 +28,25 @@ namespace {
 constexpr std::chrono::milliseconds kRetry{100};
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Closing an acceptor resets the connections that it has not accepted yet, of clients that believe to be connected. On
+/// Linux, a filter first keeps out all that are still to come: they try again after a second, and are refused then.
+/// Elsewhere they are accepted, and get one response each, until the acceptor is closed.
+void drop_new_connections([[maybe_unused]] tcp::acceptor& acceptor) {
+#ifdef __linux__
+  constexpr std::uint32_t kFlags = 13;  // the byte in TCP's header
+  constexpr std::uint32_t kSyn = 0x02;
+  constexpr std::uint32_t kAll = 0xffffffff;
+  sock_filter code[] = {
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kFlags},
+      {BPF_JMP | BPF_JSET | BPF_K, 0, 1, kSyn},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, kAll},
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(code)), code};
+  setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+#endif
+}
 
 }  // namespace
 
@@ -36,11 +62,11 @@ void Listener::start() {
 }
 
 asio::awaitable<void> Listener::accept() {
-  while (!traffic_.stopping) {
+  while (acceptor_.is_open()) {
     auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
     if (!error) {
       welcome(std::move(socket));
-    } else if (!traffic_.stopping) {
+    } else if (acceptor_.is_open()) {
       // Out of file descriptors or memory: who has connected waits until there are some.
       asio::steady_timer timer(io_, kRetry);
       co_await timer.async_wait(asio::use_awaitable);
@@ -61,27 +87,19 @@ void Listener::welcome(tcp::socket socket) {
 }
 
 void Listener::stop() {
-  if (std::exchange(traffic_.stopping, true)) {
-    return;
+  if (!std::exchange(traffic_.stopping, true)) {
+    drop_new_connections(acceptor_);
+    asio::co_spawn(io_, drain(), asio::detached);
   }
-  // Closing the acceptor would reset the connections that have not been accepted yet.
-  beast::error_code error;
-  acceptor_.non_blocking(true, error);
-  for (;;) {
-    tcp::socket socket = acceptor_.accept(error);
-    if (error) {
-      break;
-    }
-    welcome(std::move(socket));
-  }
-  acceptor_.close(error);
-  asio::co_spawn(io_, send_idle_ones_away(), asio::detached);
 }
 
-asio::awaitable<void> Listener::send_idle_ones_away() {
-  // Until the client learns that it is to close, it may send another request.
+/// Until a client learns that it is to close, it may send another request; until this accepts no more, it may have
+/// connected.
+asio::awaitable<void> Listener::drain() {
   asio::steady_timer timer(io_, limits_.draining);
   co_await timer.async_wait(asio::use_awaitable);
+  beast::error_code ignored;
+  acceptor_.close(ignored);
   for (Session& session : sessions_) {
     if (session.idle()) {
       session.close();

@@ -27,7 +27,8 @@ class Listener {
   /// From here on the context has work, until stop() was called and the last session has ended.
   void start();
 
-  /// Accepts no more connections. Those that there are end with their next response, or after Limits::draining.
+  /// From here on, connections end with their next response; those that wait for no response after Limits::draining.
+  /// Clients that have connected before are served. May be repeated.
   void stop();
 
   unsigned short port() const { return port_; }
@@ -37,7 +38,7 @@ class Listener {
  private:
   asio::awaitable<void> accept();
   void welcome(tcp::socket socket);
-  asio::awaitable<void> send_idle_ones_away();
+  asio::awaitable<void> drain();
 
   asio::io_context& io_;
   const Limits limits_;

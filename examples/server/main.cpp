@@ -43,7 +43,8 @@ void run(const Options& options) {
   toto::TaskQueue& hashing = toto::TaskQueue::instance({.thread_count = options.hash_threads,
                                                         .name = "hash",
                                                         .max_queued = options.hash_waiting,
-                                                        .overflow = toto::Overflow::reject});
+                                                        .overflow = toto::Overflow::reject,
+                                                        .track_tasks = true});
   Database database(options.database, options.connections, options.database_waiting);
   Accounts accounts(database, hashing, options.hash_cost);
 

@@ -52,6 +52,14 @@ std::string time_text(double seconds) {
   return seconds < 1 ? fmt::format("{:.3g} ms", seconds * 1e3) : fmt::format("{:.3g} s", seconds);
 }
 
+std::string time_text(std::chrono::nanoseconds time) {
+  return time_text(std::chrono::duration<double>(time).count());
+}
+
+std::chrono::nanoseconds mean(std::chrono::nanoseconds sum, std::uint64_t count) {
+  return count == 0 ? sum : sum / static_cast<std::int64_t>(count);
+}
+
 /// 3725 s -> "1 h 2 min"
 std::string uptime_text(std::chrono::seconds uptime) {
   const auto seconds = uptime.count();
@@ -151,10 +159,17 @@ void add_queue(std::string& out, const QueueSnapshot& queue) {
   if (queue.most_queued > 0) {
     add_bar(out, Bar::line, "waiting", stats.queued, queue.most_queued);
   }
+  const toto::QueueTimes& times = stats.times;
+  const std::uint64_t ended = stats.completed + stats.failed;
   out += "<dl>";
   if (queue.most_queued == 0) {
     add_fact(out, "waiting", number_text(stats.queued));
   }
+  add_fact(out, "oldest now", time_text(times.oldest_queued));
+  add_fact(out, "mean wait", time_text(mean(times.queued, ended + stats.running + stats.suspended)));
+  add_fact(out, "longest", time_text(times.longest_queued));
+  add_fact(out, "mean run", time_text(mean(times.running, ended)));
+  add_fact(out, "longest", time_text(times.longest_running));
   add_fact(out, "completed", number_text(stats.completed));
   add_fact(out, "failed", number_text(stats.failed), stats.failed > 0);
   add_fact(out, "cancelled", number_text(stats.cancelled));

@@ -5,6 +5,7 @@
 #ifdef SERVER_POSTGRES
 
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include "connection.hpp"
 
@@ -21,7 +22,7 @@ std::string one_line(std::string text) {
     text.pop_back();
   }
   for (char& c : text) {
-    c = c == '\n' ? ' ' : c;
+    c = c == '\n' || c == '\t' ? ' ' : c;
   }
   return text;
 }
@@ -60,9 +61,10 @@ class PostgresConnection final : public Connection {
   /// Nothing: PQcancel() would connect to the server, and wait. The statement_timeout ends the query.
   void interrupt() noexcept override {}
 
+  /// A server that says something though nobody has asked is about to end the connection, or has ended it.
   bool usable() noexcept override {
-    // Reads what the server may have said since the last query: that it has ended this connection, for one.
-    return PQconsumeInput(connection_.get()) == 1 && PQstatus(connection_.get()) == CONNECTION_OK;
+    pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
+    return PQstatus(connection_.get()) == CONNECTION_OK && poll(&socket, 1, 0) == 0;
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <string_view>
@@ -58,6 +59,26 @@ void add_queues(Exposition& out, const std::vector<QueueSnapshot>& queues) {
     out.add(fmt::format(R"(queue="{}",outcome="failed")", queue.name), queue.stats.failed);
     out.add(fmt::format(R"(queue="{}",outcome="cancelled")", queue.name), queue.stats.cancelled);
   }
+}
+
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+void add_times(Exposition& out, const std::vector<QueueSnapshot>& queues) {
+  const auto add = [&](std::string_view metric, std::string_view type, std::string_view help,
+                       std::chrono::nanoseconds toto::QueueTimes::* time) {
+    out.begin(metric, type, help);
+    for (const QueueSnapshot& queue : queues) {
+      out.add(fmt::format(R"(queue="{}")", queue.name), seconds(queue.stats.times.*time));
+    }
+  };
+  using toto::QueueTimes;
+  add("toto_queue_oldest_seconds", "gauge", "For how long the oldest queued task waits.", &QueueTimes::oldest_queued);
+  add("toto_queue_wait_seconds_total", "counter", "For how long tasks have waited.", &QueueTimes::queued);
+  add("toto_queue_longest_wait_seconds", "gauge", "The longest of these.", &QueueTimes::longest_queued);
+  add("toto_queue_run_seconds_total", "counter", "For how long tasks have run.", &QueueTimes::running);
+  add("toto_queue_longest_run_seconds", "gauge", "The longest of these.", &QueueTimes::longest_running);
 }
 
 void add_pools(Exposition& out, const std::vector<PoolSnapshot>& pools) {
@@ -116,6 +137,7 @@ std::string prometheus_of(const Snapshot& snapshot) {
   out.single("http_timeouts_total", "counter", "Clients that took too long to send or to read.", snapshot.timed_out);
   add_routes(out, *snapshot.metrics);
   add_queues(out, snapshot.queues);
+  add_times(out, snapshot.queues);
   add_pools(out, snapshot.pools);
   out.single("process_resident_memory_bytes", "gauge", "Resident memory.", snapshot.resident_bytes);
   out.single("process_threads", "gauge", "Threads of the process.", snapshot.threads);

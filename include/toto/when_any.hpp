@@ -26,7 +26,7 @@ struct WhenAny {
   using Gathering = FirstOf<Runtime>;
 
   template <class Runtime>
-  static void refuse_bad_input(const FirstOf<Runtime>& gathering) {
+  static void examine(const FirstOf<Runtime>& gathering) {
     if (gathering.empty()) {
       throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
     }

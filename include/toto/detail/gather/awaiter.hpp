@@ -20,15 +20,15 @@
 namespace toto::inline v0_1::detail {
 
 /// `Kind` is a combinator: it names the Gathering, has take(gathering, children), which returns the result, and may
-/// have refuse_bad_input(gathering), which throws.
+/// have examine(gathering), which throws.
 template <class Kind, class Runtime, class Children>
 class GatheredBlock final : public Kind::template Gathering<Runtime> {
  public:
   template <class... As>
   explicit GatheredBlock(As&... awaitables) : children_(awaitables...) {
     children_.for_each([this](auto& child) { this->add(child); });
-    if constexpr (requires { Kind::refuse_bad_input(*this); }) {
-      Kind::refuse_bad_input(*this);
+    if constexpr (requires { Kind::examine(*this); }) {
+      Kind::examine(*this);
     }
   }
 
