@@ -71,14 +71,14 @@ TEST_CASE("tasks begin in the order of the queue with two threads", "[simulation
 
 TEST_CASE("never more tasks run at once than there are threads", "[simulation][A4][A5][inv.I5]") {
   explore("bound of running tasks", {}, [](Simulation& sim) {
-    int running = 0;
-    int most = 0;
+    Tally running;
+    Tally most;
     {
       SimQueue queue(2, toto::Duration());
       const auto checks = watch(sim, queue);
       for (int i = 0; i < 3; ++i) {
         queue.add_task([&] {
-          most = std::max(most, ++running);
+          most += std::max(0, ++running - most);
           SimRuntime::point("inside a task");
           --running;
         });
@@ -238,7 +238,9 @@ TEST_CASE("a worker whose task was taken by another keeps its remaining idle tim
     std::chrono::nanoseconds first = 1h;
     std::chrono::nanoseconds last = 0s;
     std::set<const void*> workers;
+    SimRuntime::Mutex mutex;
     const auto note = [&] {
+      const toto::detail::Lock lock(mutex);
       last = sim.elapsed().nanoseconds();
       first = std::min(first, last);
       struct OfThisThread;

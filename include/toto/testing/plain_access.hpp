@@ -92,12 +92,18 @@ inline void plain_memory_made(const void* memory, std::size_t size, std::uint32_
 /// For a test's own operator delete: this memory is to be freed. Returns true if the simulator has taken it over, and
 /// will pass it to std::free when the schedule is over: until then, each access to it is found.
 [[nodiscard]] inline bool plain_memory_gone(void* memory, std::size_t size, std::uint32_t place = 0) noexcept {
-  detail::Scheduler* const scheduler = detail::recording_scheduler();
-  if (scheduler == nullptr || !scheduler->plain_data().watched(memory)) {
+  detail::Scheduler* const scheduler = detail::Scheduler::current();
+  if (scheduler == nullptr) {
     return false;
   }
-  detail::record_access(*scheduler, memory, size, detail::PlainData::Kind::gone, place);
-  const detail::Scheduler::Quiet quiet(*scheduler);
+  const bool recorded = !scheduler->quiet();
+  const detail::Scheduler::Quiet quiet(*scheduler);  // what follows may be compiled to report its own accesses
+  if (!scheduler->plain_data().watched(memory)) {
+    return false;
+  }
+  if (recorded) {
+    detail::record_access(*scheduler, memory, size, detail::PlainData::Kind::gone, place);
+  }
   scheduler->plain_data().keep(memory);
   return true;
 }

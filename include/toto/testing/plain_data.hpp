@@ -47,6 +47,7 @@ class PlainData {
   PlainData& operator=(const PlainData&) = delete;
 
   void reset() {
+    const Busy busy(busy_);
     give_back();
     for (auto& [number, page] : pages_) {
       if (page != nullptr) {
@@ -60,6 +61,7 @@ class PlainData {
 
   /// Watches memory, as written by `access`.
   void watch(const void* begin, std::size_t size, const Access& access) {
+    const Busy busy(busy_);
     used_ = true;
     each_cell(begin, size, [&](std::uintptr_t cell, std::uint8_t bytes) {
       Page* page = pages_[cell / kPageSize].get();
@@ -79,6 +81,7 @@ class PlainData {
   template <class OnStack>
   Access record(const MemoryModel& memory, const void* begin, std::size_t size, const Access& access,
                 OnStack on_stack) {
+    const Busy busy(busy_);
     used_ = true;
     Access rival;
     each_cell(begin, size, [&](std::uintptr_t cell, std::uint8_t bytes) {
@@ -115,6 +118,7 @@ class PlainData {
 
   /// Forgets the accesses to what was there.
   void forget(const void* begin, std::size_t size) {
+    const Busy busy(busy_);
     const auto first = reinterpret_cast<std::uintptr_t>(begin) / kPageSize;
     for (auto page = pages_.begin(); page != pages_.end();) {
       if (page->first >= first && page->first < first + size / kPageSize) {
@@ -130,18 +134,34 @@ class PlainData {
     last_number_ = 0;
   }
 
+  /// False also while this object frees memory of its own.
   bool watched(const void* begin) const noexcept {
+    if (busy_) {
+      return false;
+    }
     const auto cell = reinterpret_cast<std::uintptr_t>(begin);
     const auto page = pages_.find(cell / kPageSize);
     return page != pages_.end() && page->second != nullptr && page->second->watched[cell % kPageSize / kCellSize];
   }
   /// Frees it at the end of the schedule.
-  void keep(void* memory) { kept_.push_back(memory); }
+  void keep(void* memory) {
+    const Busy busy(busy_);
+    kept_.push_back(memory);
+  }
 
   /// Whether accesses are reported.
   bool used() const noexcept { return used_; }
 
  private:
+  struct Busy {
+    explicit Busy(bool& flag) noexcept : flag_(flag), before_(std::exchange(flag, true)) {}
+    ~Busy() { flag_ = before_; }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+    bool& flag_;
+    const bool before_;
+  };
+
   static constexpr std::uintptr_t kCellSize = 8;
   static constexpr std::uintptr_t kPageSize = 4096;
   using Cell = std::array<Access, 4>;
@@ -215,6 +235,7 @@ class PlainData {
   Page* last_ = nullptr;
   std::vector<void*> kept_;
   bool used_ = false;
+  bool busy_ = false;
 };
 
 }  // namespace toto::inline v0_1::testing::detail
