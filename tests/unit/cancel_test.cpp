@@ -2,6 +2,7 @@
 //
 // Cancelling tasks that are queued, running and finished, and the stop token that a running task may take.
 
+#include <toto/detail/ground/stop_token.hpp>
 #include <toto/tasks.hpp>
 
 #include <algorithm>
