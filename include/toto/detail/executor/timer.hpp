@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // TimerService: the one thread of the process that watches the clock for executors which have no thread to spare for
-// it. It starts with the first timer and ends when there has been none for a second. Read next: ../sleep_for.hpp,
-// ../event_loop.hpp.
+// it. It starts with the first timer and ends when there has been none for a second. Read next: ../../sleep_for.hpp,
+// ../../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HPP

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Refuses null callables where they are handed over, rather than where they would be called. Whether a value may be
-// null is asked of its type, not of whether it compares with nullptr: many a value does, by a conversion. Read next:
-// call_state.hpp, ../event_loop.hpp.
+// null is asked of its type, not of whether it compares with nullptr: many a value does, by a conversion.
 
 #ifndef TOTO_DETAIL_GROUND_CHECK_CALLABLE_HPP
 #define TOTO_DETAIL_GROUND_CHECK_CALLABLE_HPP

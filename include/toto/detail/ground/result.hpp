@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Result: how a task ended: a value, an exception, or one of the library's own reasons, stored as a code so that
-// storing it cannot fail. Read next: task_state.hpp.
+// storing it cannot fail.
 
 #ifndef TOTO_DETAIL_GROUND_RESULT_HPP
 #define TOTO_DETAIL_GROUND_RESULT_HPP

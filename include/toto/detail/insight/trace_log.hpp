@@ -5,7 +5,7 @@
 //
 // What a TraceWriter keeps until it writes: TraceRecord, one event of one thread, in binary; TraceChunk, some of them;
 // TraceLog, what one thread has recorded since its last full chunk; TraceName, a text that events refer to. Read next:
-// trace_text.hpp, ../trace.hpp.
+// trace_text.hpp, ../../trace.hpp.
 
 #ifndef TOTO_DETAIL_INSIGHT_TRACE_LOG_HPP
 #define TOTO_DETAIL_INSIGHT_TRACE_LOG_HPP

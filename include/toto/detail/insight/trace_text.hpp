@@ -2,7 +2,7 @@
 //
 // TraceText: records of a trace as text, in the trace-event format that Perfetto and Chrome read ("JSON Object Format",
 // times in microseconds, to the nanosecond). It puts together what several threads have recorded of one task: the
-// arrows. Read next: ../trace.hpp.
+// arrows. Read next: ../../trace.hpp.
 
 #ifndef TOTO_DETAIL_INSIGHT_TRACE_TEXT_HPP
 #define TOTO_DETAIL_INSIGHT_TRACE_TEXT_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // LoopTimer: a function that an event loop calls when its time has come, once or every so often. The loop in which it
-// waits and the BasicTimer that can stop it share it. Read next: ../event_loop.hpp.
+// waits and the BasicTimer that can stop it share it. Read next: ../../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_LOOP_LOOP_TIMER_HPP
 #define TOTO_DETAIL_LOOP_LOOP_TIMER_HPP

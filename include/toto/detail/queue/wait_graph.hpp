@@ -8,7 +8,7 @@
 // one that can continue, may bring it. Repeating this rule finds all threads that can continue; the others never will.
 // Each thread that blocks checks whether it would be one of the others. The last one to block finds out, so there are
 // none before it. What may come from outside (a cancellation, a closing, a thread of the program) is not counted. Read
-// next: queue_core.hpp, task_state.hpp and permits.hpp, which say what a task and an instance need.
+// next: queue_core.hpp, ../task/task_state.hpp and ../task/permits.hpp, which say what a task and an instance need.
 
 #ifndef TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
 #define TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP

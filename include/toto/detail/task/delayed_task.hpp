@@ -2,7 +2,7 @@
 //
 // DelayedTask: a callable that is added to a queue when its time has come, once or every so often. The armed timer and
 // the BasicTimer that can stop it share it. Its calls are submitted with a token of the timer's, which a callable that
-// takes a StopToken listens to as well. Read next: ../queue_view.hpp.
+// takes a StopToken listens to as well. Read next: ../../queue_view.hpp.
 
 #ifndef TOTO_DETAIL_TASK_DELAYED_TASK_HPP
 #define TOTO_DETAIL_TASK_DELAYED_TASK_HPP

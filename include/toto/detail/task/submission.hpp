@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a task gets into its queue: submit_call() makes its state, with a supervisor if it needs one, and adds it. Read
-// next: ../queue_view.hpp, ../task_queue.hpp.
+// next: ../../queue_view.hpp, ../../task_queue.hpp.
 
 #ifndef TOTO_DETAIL_TASK_SUBMISSION_HPP
 #define TOTO_DETAIL_TASK_SUBMISSION_HPP

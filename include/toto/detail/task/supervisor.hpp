@@ -2,7 +2,7 @@
 //
 // Supervisor: watches a task for its queue's observer, its token and its start_by limit: it notifies the observer of
 // the task's events, and takes the task out of the queue when a stop is requested, or when it is too late for it to
-// begin. Read next: submission.hpp, ../observer.hpp.
+// begin. Read next: submission.hpp, ../../observer.hpp.
 
 #ifndef TOTO_DETAIL_TASK_SUPERVISOR_HPP
 #define TOTO_DETAIL_TASK_SUPERVISOR_HPP
