@@ -3,7 +3,8 @@
 #
 # Sets up, builds and runs all tests with the default compiler: tests/run.sh [CTEST-ARGUMENT...]
 #
-# On Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the compiler, JOBS the number
+# On Debian and Ubuntu it installs missing packages; elsewhere it names them. No servers: what is tested with PostgreSQL
+# (postgresql), Redis (redis-server) or wrk (wrk) is skipped until you install them. CXX chooses the compiler, JOBS the number
 # of parallel jobs. Builds in build/default of the repository. The last lines are CTest's own summary, and the exit code
 # is 0 only if everything was built and every test passed.
 
@@ -12,8 +13,10 @@ cd "$(dirname "$0")"
 # shellcheck source=support/packages.sh
 . support/packages.sh
 
+# shellcheck disable=SC2046 # no word, or one
 if ! need cmake=cmake ninja=ninja-build "${CXX:-c++}=g++" catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev \
-  libsqlite3-dev libsqlitecpp-dev valgrind python3 meson=meson pkg-config=pkg-config gdb=gdb; then
+  libsqlite3-dev libsqlitecpp-dev libpq-dev libhiredis-dev meson=meson pkg-config=pkg-config gdb=gdb valgrind python3 \
+  $(boost_package); then
   have_tools cmake ninja "${CXX:-c++}" || exit 1
   echo "continuing: CMake fetches what it can, and skips what needs the rest" >&2
 fi

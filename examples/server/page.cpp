@@ -117,13 +117,14 @@ void add_tile(std::string& out, std::string_view label, const std::deque<Sample>
 /// Busy threads and connections are no reason to worry; a line that is full is.
 enum class Bar { usage, line };
 
+/// `most` is 0 if there is no bound.
 void add_bar(std::string& out, Bar kind, std::string_view label, std::uint64_t value, std::uint64_t most) {
-  const std::uint64_t percent = std::min<std::uint64_t>(100, value * 100 / std::max<std::uint64_t>(1, most));
+  const std::uint64_t percent = most == 0 ? 0 : std::min<std::uint64_t>(100, value * 100 / most);
   const std::string_view state = kind == Bar::usage ? "" : percent >= 100 ? " full" : percent >= 75 ? " high" : "";
   print(out,
-        R"(<div class="bar{}"><div><span>{}</span><span>{} <span class="dim">of {}</span></span></div>)"
+        R"(<div class="bar{}"><div><span>{}</span><span>{}<span class="dim">{}</span></span></div>)"
         R"(<i><i style="width:{}%"></i></i></div>)",
-        state, label, number_text(value), number_text(most), percent);
+        state, label, number_text(value), most == 0 ? ", no bound" : " of " + number_text(most), percent);
 }
 
 void add_fact(std::string& out, std::string_view label, std::string_view value, bool bad = false) {
@@ -156,15 +157,10 @@ void add_queue(std::string& out, const QueueSnapshot& queue) {
   print(out, R"(<div class="card"><div class="top"><h3>{}</h3><span class="dim small">{}, {} idle</span></div>)",
         escaped(queue.name), counted(stats.threads, "thread"), stats.idle);
   add_bar(out, Bar::usage, "running", stats.running, queue.most_threads);
-  if (queue.most_queued > 0) {
-    add_bar(out, Bar::line, "waiting", stats.queued, queue.most_queued);
-  }
+  add_bar(out, Bar::line, "waiting", stats.queued, queue.most_queued);
   const toto::QueueTimes& times = stats.times;
   const std::uint64_t ended = stats.completed + stats.failed;
   out += "<dl>";
-  if (queue.most_queued == 0) {
-    add_fact(out, "waiting", number_text(stats.queued));
-  }
   add_fact(out, "oldest now", time_text(times.oldest_queued));
   add_fact(out, "mean wait", time_text(mean(times.queued, ended + stats.running + stats.suspended)));
   add_fact(out, "longest", time_text(times.longest_queued));

@@ -59,7 +59,7 @@ td.dim { opacity: .7; }
 .bar i i { margin: 0; background: var(--blue); transition: width .3s; }
 .bar.high i i { background: var(--amber); }
 .bar.full i i { background: var(--red); }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.3rem, 1fr)); gap: .45rem .6rem; margin: .7rem 0 0; }
+dl { display: grid; grid-template-columns: repeat(4, 1fr); gap: .45rem .6rem; margin: .7rem 0 0; }
 dt { color: var(--dim); font-size: .78rem; }
 dd { margin: 0; }
 .bad { color: var(--red); }

@@ -39,6 +39,7 @@ GOALS = [
     Goal("wake-up", "300 ms, p50", "toto", "baseline", 1.0),
     Goal("hop", "T1", "toto", "Asio coroutine", 0.20),
     Goal("hop", "T2", "toto", "Asio coroutine", 0.20),
+    Goal("server", "/ping p50", "toto", "on the loop", 0.001),
     Goal("memory", "a queued task", "toto", None, 52),
     Goal("allocations", "fire", "toto", None, 0),
     Goal("allocations", "batch", "toto", None, 0),
@@ -195,6 +196,11 @@ def draw(results, docs):
         if groups:
             title = f"{workload}: ns per operation"
             files.append((title, plots.bars(title, groups, folder, workload)))
+    server = {key[1]: {name: summary.median for name, summary in contenders.items()}
+              for key, contenders in results.items() if key[0] == "server" and key[1].startswith("/ping")}
+    if server:
+        title = "server: us until /ping is answered, while passwords are hashed"
+        files.append((title, plots.bars(title, server, folder, "server")))
     for workload, axis in SCALING.items():
         curves = collections.defaultdict(list)
         for (name, variant), contenders in results.items():

@@ -33,7 +33,9 @@ rounds=${rounds:-$([ -n "$quick" ] && echo 3 || echo 5)}
 # shellcheck source=tests/support/packages.sh
 . "$repository/tests/support/packages.sh"
 command -v ninja > /dev/null || set_make='make=make'
-if ! need cmake=cmake python3=python3 "${CXX:-c++}=g++" ${set_make:-} libasio-dev libtbb-dev libthread-pool-dev; then
+# shellcheck disable=SC2046 # no word, or one
+if ! need cmake=cmake python3=python3 "${CXX:-c++}=g++" ${set_make:-} libasio-dev libtbb-dev libthread-pool-dev libssl-dev \
+  $(boost_package); then
   have_tools cmake python3 "${CXX:-c++}" || exit 1
   echo "continuing without what could not be installed" >&2
 fi
@@ -55,6 +57,9 @@ while [ $round -lt "$rounds" ]; do
   for name in limits fire round_trip hand_over batch hop wake_up memory allocations idle scaling; do
     "$build/tests/benchmarks/toto_benchmark_$name" $quick --round $round >> "$samples"
   done
+  if [ -x "$build/tests/benchmarks/server/toto_benchmark_server" ]; then # without OpenSSL or Boost there is none
+    "$build/tests/benchmarks/server/toto_benchmark_server" $quick --round $round >> "$samples"
+  fi
   python3 "$here/compile_cost.py" "$repository" >> "$samples"
   round=$((round + 1))
 done
