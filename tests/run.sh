@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 . support/packages.sh
 
 if ! need cmake=cmake ninja=ninja-build "${CXX:-c++}=g++" catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev \
-  libsqlite3-dev libsqlitecpp-dev valgrind python3 meson=meson pkg-config=pkg-config gdb=gdb; then
+  libsqlite3-dev libsqlitecpp-dev valgrind python3 meson=meson pkg-config=pkg-config gdb=gdb qt6-base-dev libglib2.0-dev libuv1-dev; then
   have_tools cmake ninja "${CXX:-c++}" || exit 1
   echo "continuing: CMake fetches what it can, and skips what needs the rest" >&2
 fi
