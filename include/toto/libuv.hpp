@@ -59,7 +59,7 @@ class BasicLibuvExecutor {
     dropped.swap(posted_);
     if (async_ != nullptr) {
       ::uv_close(reinterpret_cast<uv_handle_t*>(async_.release()),
-               [](uv_handle_t* handle) { delete reinterpret_cast<uv_async_t*>(handle); });
+                 [](uv_handle_t* handle) { delete reinterpret_cast<uv_async_t*>(handle); });
     }
   }
 
