@@ -15,8 +15,8 @@ cd "$(dirname "$0")"
 
 # shellcheck disable=SC2046 # no word, or one
 if ! need cmake=cmake ninja=ninja-build "${CXX:-c++}=g++" catch2 libfmt-dev libasio-dev libcli11-dev libssl-dev \
-  libsqlite3-dev libsqlitecpp-dev libpq-dev libhiredis-dev meson=meson pkg-config=pkg-config gdb=gdb valgrind python3 \
-  $(boost_package); then
+  libsqlite3-dev libsqlitecpp-dev libpq-dev libhiredis-dev qt6-base-dev libglib2.0-dev libuv1-dev meson=meson \
+  pkg-config=pkg-config gdb=gdb valgrind python3 $(boost_package); then
   have_tools cmake ninja "${CXX:-c++}" || exit 1
   echo "continuing: CMake fetches what it can, and skips what needs the rest" >&2
 fi

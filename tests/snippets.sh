@@ -39,10 +39,20 @@ compile_one() {
   # what #line gives another name for a header, in which a coroutine with a lambda would be a mistake.
   flags="-std=c++20 -Wall -Wextra -Werror -Wno-unused-variable -Wno-unused-but-set-variable -I$root/include"
   flags="$flags -Wno-unknown-warning-option -Wno-subobject-linkage"
+  # What needs a toolkit's headers, where there are none, is left out.
+  for toolkit in glib:glib-2.0 libuv:libuv qt:Qt6Widgets; do
+    if grep -q "toto/${toolkit%:*}\.hpp" "$snippet"; then
+      toolkit_flags=$(pkg-config --cflags --libs "${toolkit#*:}" 2> /dev/null) || {
+        echo "left out: $place ($action): ${toolkit#*:} is not installed"
+        return 0
+      }
+      toolkits="${toolkits:-} $toolkit_flags -fPIC"
+    fi
+  done
   status=0
   # shellcheck disable=SC2086 # flags are lists
   if [ "$action" = run ]; then
-    libraries=
+    libraries=${toolkits:-}
     if grep -q '<fmt/\|toto/fmt\.hpp' "$snippet"; then
       flags="$flags -DFMT_HEADER_ONLY"
     fi
@@ -52,7 +62,7 @@ compile_one() {
     if ! "$CXX" ${CXXFLAGS:-} $flags "$snippet" -pthread $libraries -o "$program" > "$log" 2>&1; then
       status=1
     else
-      (cd "$(dirname "$program")" && exec timeout 20 "$program") > "$log" 2>&1 < /dev/null || status=$?
+      (cd "$(dirname "$program")" && QT_QPA_PLATFORM=offscreen exec timeout 20 "$program") > "$log" 2>&1 < /dev/null || status=$?
       [ $status -ne 124 ] || echo "still running after 20 seconds" >> "$log"
       [ $status -eq 0 ] || echo "exit code $status" >> "$log"
     fi
@@ -62,7 +72,7 @@ compile_one() {
       exec "$CXX" ${CXXFLAGS:-} $flags -x c++-header "$snippet" -o "$snippet.gch" > "$log" 2>&1
     fi
     [ ! -e "$prelude.gch" ] || flags="$flags -include $prelude"
-    "$CXX" ${CXXFLAGS:-} $flags -fsyntax-only "$snippet" > "$log" 2>&1 || status=1
+    "$CXX" ${CXXFLAGS:-} $flags -fsyntax-only "$snippet" ${toolkits:-} > "$log" 2>&1 || status=1
   fi
   if [ $status -eq 0 ]; then
     echo "ok      $place ($action)"

@@ -13,7 +13,7 @@ import sys
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include" / "toto"
 
 # What a program would include, in this order, and what it has to define for it.
-ALWAYS = ["tasks.hpp", "trace.hpp"]
+ALWAYS = ["tasks.hpp", "task_scope.hpp", "trace.hpp"]
 SWITCHES = {
     "TOTO_WITH_ASIO": "asio.hpp",
     "TOTO_WITH_FMT": "fmt.hpp",

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The library as a module: "import toto;" instead of <toto/tasks.hpp> and <toto/trace.hpp>. Exports every public name of
-// the two; macros are not exported, and optional headers that need another library are included as before, after
-// standard headers and before the import. Compile this file with the program: docs/how-to/vendoring-and-cmake.md.
+// The library as a module: "import toto;" instead of <toto/tasks.hpp>, <toto/task_scope.hpp> and <toto/trace.hpp>.
+// Exports every public name of these. Macros are not exported. Optional headers that need another library are included
+// as before, after standard headers and before the import. Compile this file with the program:
+// docs/how-to/vendoring-and-cmake.md.
 
 module;
+#include "task_scope.hpp"
 #include "tasks.hpp"
 #include "trace.hpp"
 
@@ -34,6 +36,9 @@ using toto::not_a_temporary;
 using toto::Task;
 using toto::BasicEventLoop;
 using toto::EventLoop;
+using toto::spawn;
+using toto::BasicTaskScope;
+using toto::TaskScope;
 using toto::sync_wait;
 using toto::sleep_for;
 using toto::resume_on;

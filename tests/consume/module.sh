@@ -36,7 +36,7 @@ diff declared exported || {
 
 for example in "$source"/examples/*.cpp; do
   # A header that needs another library is no part of the module, nor is the simulator.
-  if grep '^#include <toto/' "$example" | grep -qvE '<toto/(tasks|trace)\.hpp>'; then
+  if grep '^#include <toto/' "$example" | grep -qvE '<toto/(tasks|task_scope|trace)\.hpp>'; then
     continue
   fi
   name=$(basename "$example" .cpp)

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// GLibExecutor: coroutines on GLib's main loop, and so on that of GTK. Opt-in: tasks.hpp does not include it. Needs GLib
+// 2.36 or newer. docs/how-to/toolkits.md has an example and says what happens when things end.
+
+#ifndef TOTO_GLIB_HPP
+#define TOTO_GLIB_HPP
+
+#include <glib.h>
+
+#include <utility>
+
+#include "executor.hpp"
+
+namespace toto::inline v0_1 {
+
+/// An executor: what is posted runs in the iterations of a GMainContext, on the thread that runs these, in the order of
+/// posting, with the priority G_PRIORITY_DEFAULT.
+///
+/// Not g_main_context_invoke(): while nobody runs the context, that calls the function there and then, on the thread of
+/// the queue.
+/// Lifetime: has to end after the queues and loops whose tasks are awaited on it; keeps the context until then. What is
+/// posted and has not run stays in the context.
+/// Thread safety: Thread-safe, except with destruction.
+class GLibExecutor {
+ public:
+  /// `context`: null for the default one, that of gtk_main() and g_application_run().
+  explicit GLibExecutor(GMainContext* context = nullptr) noexcept
+      : context_(g_main_context_ref(context != nullptr ? context : g_main_context_default())) {}
+  GLibExecutor(const GLibExecutor&) = delete;
+  GLibExecutor& operator=(const GLibExecutor&) = delete;
+  ~GLibExecutor() { g_main_context_unref(context_); }
+
+  /// Runs `function()` once, later. Without memory the process ends.
+  template <class Function>
+  void post(Function function) noexcept {
+    GSource* const source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);  // that of an idle source would wait for redrawing
+    ::g_source_set_callback(
+        source,
+        [](gpointer posted) -> gboolean {
+          (*static_cast<Function*>(posted))();
+          return G_SOURCE_REMOVE;
+        },
+        new Function(std::move(function)), [](gpointer posted) { delete static_cast<Function*>(posted); });
+    g_source_attach(source, context_);
+    g_source_unref(source);
+  }
+
+ private:
+  GMainContext* const context_;
+};
+
+static_assert(UserExecutor<GLibExecutor>);
+
+}  // namespace toto::inline v0_1
+
+#endif  // TOTO_GLIB_HPP
