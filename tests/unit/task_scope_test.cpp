@@ -494,6 +494,26 @@ TEST_CASE("join awaits the coroutines of a scope, and the end of the scope lets 
   }
 }
 
+TEST_CASE("a loop that ends lets whoever joins any of its scopes go on", "[task_scope]") {
+  TaskQueue queue(3);
+  std::optional<EventLoop> loop(std::in_place);
+  std::vector<std::unique_ptr<TaskScope>> scopes;
+  std::vector<toto::TaskHandle<>> joined;
+  for (int i = 0; i < 3; ++i) {
+    scopes.push_back(std::make_unique<TaskScope>(*loop));
+    scopes.back()->spawn([]() -> Task<> { co_await toto::sleep_for(1h); }());
+    joined.push_back(
+        queue.yield_task([](TaskScope& scope) -> Task<> { co_await scope.join(); }, std::ref(*scopes.back())));
+  }
+  CHECK(eventually([&] { return queue.stats().suspended == 3; }));
+
+  loop.reset();
+
+  for (auto& handle : joined) {
+    CHECK(handle.wait_for(1min));
+  }
+}
+
 TEST_CASE("the end of a scope asks its coroutines to stop", "[task_scope]") {
   EventLoop loop;
   std::optional<TaskScope> scope(std::in_place, loop);

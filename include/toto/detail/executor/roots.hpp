@@ -38,6 +38,7 @@ class RootScope : public RefCounted<Runtime> {
   virtual void emptied() noexcept = 0;
 
   typename Runtime::template Atomic<std::size_t> size_{0};  // changed with the mutex of the roots
+  Ref<RootScope> next_emptied_;                             // while whoever ends the home is about to tell it
 };
 
 /// A coroutine with an owner: it begins in its turn at its home, and its end is collected there. If it has no home,
@@ -198,13 +199,16 @@ class Roots {
   /// To be destroyed without the mutex: the destructors of what they hold are the user's.
   struct Doomed {
     Root* first = nullptr;
-    Ref<Scope> emptied;
+    Ref<Scope> emptied;  // and so on by next_emptied_: several, if the home ends
 
     void drop() noexcept {
       while (first != nullptr) {
         std::exchange(first, first->next_root_)->drop();
       }
-      tell(emptied);
+      while (emptied) {
+        const Ref<Scope> told = std::exchange(emptied, std::move(emptied->next_emptied_));
+        told->emptied();
+      }
     }
   };
 
@@ -215,7 +219,7 @@ class Roots {
       return;
     }
     if (unlist_locked(root)) {
-      doomed.emptied = root.scope_;
+      root.scope_->next_emptied_ = std::exchange(doomed.emptied, root.scope_);
     }
     root.let_go_ = away && !root.ended_;
     if (!root.let_go_) {
