@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// async_get: waits for a task the way Asio's own operations are waited for, with any completion token. Opt-in:
-// tasks.hpp does not include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or
-// newer).
+// async_get: awaits a task as Asio's own operations are awaited, with any completion token. Opt-in: tasks.hpp does not
+// include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or newer).
 
 #ifndef TOTO_ASIO_HPP
 #define TOTO_ASIO_HPP
@@ -99,7 +98,7 @@ class AsioWait : public RefCounted<Runtime> {
   AsioWait* next = nullptr;
   AsioWait* previous = nullptr;
 
-  /// The task has ended: passes the wait to the handler's executor, as one more owner.
+  /// The task has ended: hands the wait to the handler's executor, which becomes one more owner.
   virtual void post() noexcept = 0;
   /// Destroys the handler without calling it, and drops the task.
   virtual void abandon() noexcept = 0;
@@ -202,7 +201,7 @@ class AsioContext final : public net::execution_context::service {
 template <class T, class Runtime, class Handler>
 class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
  public:
-  /// Throws: std::bad_alloc, what moving the handler throws; nothing waits then.
+  /// Throws: std::bad_alloc; whatever moving the handler throws; then nothing is awaited.
   static void start(TaskHandle<T, Runtime>& handle, Handler&& handler) {
     const auto wait = Ref<AsioGet>::adopt(new AsioGet(std::move(handler)));
     if (auto slot = net::get_associated_cancellation_slot(*wait->handler_); slot.is_connected()) {
@@ -373,9 +372,9 @@ auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
 
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Waits for a task the way Asio's operations are waited for: `co_await toto::async_get(handle, asio::use_awaitable)`.
-/// The completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is
-/// what TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
+/// Awaits a task as Asio's own operations are awaited: `co_await toto::async_get(handle, asio::use_awaitable)`. The
+/// completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is what
+/// TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
 ///
 /// The handler is called on its associated executor (without one, on Asio's system_executor), never within this call.
 /// Until then that executor has outstanding work, so an io_context keeps running. If its execution context is destroyed
@@ -387,8 +386,8 @@ inline namespace TOTO_DETAIL_ASIO {
 /// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations; the task then still
 /// runs. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
 /// when the handler is posted, the process ends (std::terminate), since there is no one to report it to.
-/// Thread safety: the slot must be used as Asio requires: by one thread at a time, and not while the context is being
-/// destroyed.
+/// Thread safety: Thread-safe, except with other uses of the handle and of the cancellation slot. As always with Asio,
+/// the slot must not be used while the context is being destroyed.
 template <class Handle, class Token>
   requires(detail::IsHandle<std::remove_cvref_t<Handle>>::value)
 auto async_get(Handle&& handle, Token&& token) {

@@ -83,7 +83,7 @@ class AwaitableInstance {
                                        Call{object_, std::forward<F>(fn)}, std::forward<Args>(args)...);
   }
 
-  /// Returns a wrapper of the same object whose calls may overlap, as far as the queue has threads.
+  /// Returns a wrapper of the same object whose calls may overlap, up to the queue's number of threads.
   AwaitableInstance concurrent() const {
     AwaitableInstance overlapping(*this);
     overlapping.lane_ = {};

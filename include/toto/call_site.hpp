@@ -16,6 +16,7 @@ namespace toto::inline v0_1 {
 /// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's: so the
 /// members of InstancePool that take an instance get it as their last parameter, except operator() and the calls of
 /// await(). Trivially copyable; the name lives as long as the program.
+/// Thread safety: One thread at a time.
 struct CallSite {
   const char* file = "";
   unsigned line = 0;  ///< 0: unknown

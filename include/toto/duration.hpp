@@ -19,7 +19,7 @@ namespace toto::inline v0_1 {
 /// A length of time in nanoseconds that saturates: anything too long to represent is never().
 ///
 /// A floating-point NaN is kept, so that the function it is passed to can refuse it by name.
-/// Thread safety: a value.
+/// Thread safety: One thread at a time.
 class Duration {
  public:
   /// Zero.

@@ -14,6 +14,7 @@
 namespace toto::inline v0_1 {
 
 /// The base of everything the library itself throws.
+/// Thread safety: One thread at a time.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

@@ -31,11 +31,11 @@ namespace toto::inline v0_1 {
 /// continues without a home, and frees itself when it ends. Any other coroutine that would come back continues as if it
 /// had no home: on the worker that finishes what it waits for; on a worker of that queue if its task has ended already;
 /// or, after sleep_for and where there is no such queue or it has ended, on the timer thread. The destructor resumes it
-/// itself only if that thread cannot be started, and after a queue's call() whose queue has ended.
-/// In something that the loop runs, the destructor returns at once, and run() does the rest before it returns. On
-/// another thread it makes run() return, and blocks until it has.
-/// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
-/// time.
+/// itself only if that thread cannot be started, and after a queue's call() whose queue has ended. Called from
+/// something that the loop runs, the destructor returns at once, and run() does the rest before it returns. On another
+/// thread it makes run() return, and blocks until it has.
+/// Thread safety: One thread at a time, except post, spawn, call_later, post_after, post_every and stop, which are
+/// thread-safe.
 template <class Runtime = StdRuntime>
 class BasicEventLoop {
  public:

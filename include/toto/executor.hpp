@@ -34,6 +34,7 @@ struct ExecutorAccess;
 
 /// What is posted to a user's own executor: call it once, on the executor's thread, without arguments. Copyable, so
 /// that it fits into a std::function; of all copies, only the first call has an effect.
+/// Thread safety: One thread at a time.
 template <class Runtime>
 class BasicResumption {
  public:
@@ -151,7 +152,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 /// home.
 /// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues and loops whose
 /// tasks are awaited, or their wait_idle(): once those have ended, no thread is in its post().
-/// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
+/// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime>
 class BasicExecutorRef {
  public:
@@ -208,6 +209,7 @@ struct ExecutorAccess {
 
 /// Returns the executor this thread is running on: its queue on a worker, a running loop, or a user's executor that is
 /// resuming a coroutine; empty elsewhere.
+/// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 BasicExecutorRef<Runtime> current_executor() noexcept {
   return detail::ExecutorAccess::make(
@@ -224,6 +226,7 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
 /// Without it, only what toto resumes there counts as running on the executor, not what the toolkit calls.
 /// Lifetime: must be a local variable of a function, not of a coroutine; scopes of one thread end in reverse order. The
 /// executor must outlive it. Not for a thread of a queue.
+/// Thread safety: One thread at a time.
 template <class Runtime>
 class BasicExecutorScope {
  public:

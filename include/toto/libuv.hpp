@@ -26,7 +26,7 @@ namespace toto::inline v0_1 {
 /// from returning until it is closed.
 /// Lifetime: belongs on the loop's thread, and has to end after the queues and loops whose tasks are awaited on it. What
 /// is posted and has not run by then is dropped.
-/// Thread safety: post() is Thread-safe, except with destruction; the rest belongs on the loop's thread.
+/// Thread safety: One thread at a time, except post(), which is thread-safe, except with destruction.
 template <class Runtime = StdRuntime>
 class BasicLibuvExecutor {
  public:

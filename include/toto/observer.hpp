@@ -37,6 +37,7 @@ inline std::string_view text_of(TaskEnd end) noexcept {
 /// threads at a time, and takes that thread's time. It must not throw, destroy the queue or wait for its tasks.
 /// Lifetime: must outlive every queue that was made with it and, if a task destroys its own queue, the last
 /// thread_ended().
+/// Thread safety: Thread-safe. Your overrides must be, too.
 class QueueObserver {
  public:
   /// A task is about to be accepted. If it is refused after all, task_finished follows with TaskEnd::cancelled.

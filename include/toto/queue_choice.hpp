@@ -17,6 +17,7 @@ namespace toto::inline v0_1 {
 
 /// A queue, the name of one, or neither, which means the default.
 /// Lifetime: only refers to what it was made from.
+/// Thread safety: One thread at a time.
 template <class Runtime = StdRuntime>
 class QueueChoice {
  public:

@@ -104,8 +104,8 @@ class QueueView {
     return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
   }
 
-  /// Returns the same view for tasks with these options, or with a token that cancels them: queued tasks are taken out
-  /// of the queue, running ones are asked to stop if they take a StopToken.
+  /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
+  /// taken out of the queue, running ones are asked to stop if they take a StopToken.
   /// Throws: std::invalid_argument naming the option; std::bad_alloc.
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);

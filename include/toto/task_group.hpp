@@ -33,8 +33,8 @@ struct GroupAccess;
 ///
 /// The first failure of a task, or of the body, cancels the group: what has not begun never will, running tasks are
 /// asked to stop through their StopToken, and stop_token() shows it to everything else.
-/// Lifetime: the group exists until with_task_group() has ended.
-/// Thread safety: Thread-safe. The body and the tasks of the group may use it.
+/// Lifetime: the group exists until with_task_group() has ended; the body and the tasks of the group may use it.
+/// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 class BasicTaskGroup {
  public:
@@ -245,6 +245,7 @@ TOTO_COROUTINES_END
 /// thread in order to end would hang it.
 /// Throws: std::bad_alloc, and what copying or moving `body` throws.
 /// Resumes on: the home of the coroutine; tasks are cancelled there, too.
+/// Thread safety: Thread-safe, except with other uses of `body`.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
   using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;

@@ -28,8 +28,8 @@ struct HandleAccess;
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
 /// detaches the task: it still runs, its result is destroyed, and a failure goes to the queue's on_error. A handle may
 /// outlive its queue. A destructor of T that throws ends the program.
-/// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against the task;
-/// not against moving, awaiting or destroying the handle.
+/// Thread safety: One thread at a time, except ready, wait, wait_for, wait_until and cancel, which are thread-safe
+/// against each other and against the task, but not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
 class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {

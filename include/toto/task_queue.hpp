@@ -131,8 +131,8 @@ class BasicTaskQueue {
   // Adding tasks.
 
   /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the arguments are
-  /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
-  /// call. The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
+  /// copied or moved as by std::thread (std::ref passes a reference) and destroyed on that thread right after the call.
+  /// The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
   /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another one that
   /// needs the loop's thread to use it, and this would wait for that one forever.
@@ -172,7 +172,8 @@ class BasicTaskQueue {
   /// The same as add_task, but returns a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
   /// coroutine returns in the end. The task runs whether or not the handle is awaited.
   ///
-  /// A callable that takes a StopToken in front of the arguments, and cannot be called with these alone, is given one.
+  /// A callable that takes a StopToken before its other arguments, and cannot be called with those alone, is given a
+  /// token.
   /// Blocks: as add_task.
   /// Throws: as add_task.
   template <class F, class... Args>
@@ -269,7 +270,7 @@ class BasicTaskQueue {
     }
   }
 
-  /// Completes every task that has not begun with TaskCancelled; returns their number.
+  /// Completes with TaskCancelled every task that has not begun; returns their number.
   std::size_t cancel_queued() { return detail::QueueEnd(*core_).cancel_queued(); }
 
   /// Waits until nothing is queued, running or suspended. Idle threads may be left.
@@ -286,7 +287,7 @@ class BasicTaskQueue {
 
   // Observing.
 
-  /// Returns the number of live threads plus queued tasks and continuations (the seed's len()). Snapshot: may be stale
+  /// Returns the number of live threads plus queued tasks and continuations (len() in Python). Snapshot: may be stale
   /// on return.
   std::size_t size() const { return detail::size_of(*core_); }
 
@@ -367,7 +368,7 @@ class BasicTaskQueue {
 
 using TaskQueue = BasicTaskQueue<StdRuntime>;
 
-/// The seed's len(queue): the same as queue.size().
+/// What len(queue) is in Python: the same as queue.size().
 template <class Runtime>
 std::size_t len(const BasicTaskQueue<Runtime>& queue) {
   return queue.size();

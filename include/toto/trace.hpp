@@ -50,8 +50,8 @@ static_assert(std::is_trivially_destructible_v<TraceOptions>);
 /// queue. Queues with the same name share that number. A coroutine task also has its own track, from its start to its
 /// end.
 ///
-/// An event costs a look at the clock and a copy of 56 bytes under a lock that is not contended; text is made later.
-/// Each thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
+/// An event costs one reading of the clock and a copy of 56 bytes under a lock that is not contended; text is made
+/// later. Each thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
 /// Lifetime: as that of any observer; with named queues, a static object that is made before the first of them. Must
 /// not be used in the child of a fork.
 /// Thread safety: Thread-safe, except with construction and destruction.

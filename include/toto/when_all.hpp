@@ -34,6 +34,7 @@ struct WhenAll {
 /// handles consumed so far are then detached, and their tasks run.
 /// Resumes on: the home of the coroutine. The runtime policy of this and its relatives is that of the first handle, or
 /// StdRuntime if there is none.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all(As&&... awaitables) {

@@ -29,6 +29,7 @@ struct WhenAllOrCancel {
 /// throws the failure that came first.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine; the others are cancelled there, too.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all_or_cancel(As&&... awaitables) {

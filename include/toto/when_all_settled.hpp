@@ -97,6 +97,7 @@ struct WhenAllSettled {
 /// Awaitable: as when_all, but returns a tuple of Settled, and throws none of the failures.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all_settled(As&&... awaitables) {

@@ -51,6 +51,7 @@ struct WhenAny {
 /// destroyed, handles are detached and Tasks destroyed.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Gatherable<As> && ...))
 auto when_any(As&&... awaitables) {

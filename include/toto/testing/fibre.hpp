@@ -122,7 +122,7 @@ class Stack {
 
 /// A context of execution: the one this thread of the system is in, or a new one with its own stack.
 ///
-/// Thread safety: One thread at a time; a fibre stays on the thread of the system that first ran it.
+/// Thread safety: One thread at a time. A fibre stays on the thread of the system that first ran it.
 class Fibre {
  public:
   using Body = void (*)(void*);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Whereabouts: whether a coroutine that a loop owns is on that loop, or away. A loop that ends destroys the coroutines
-// that wait for it to resume them; those that are away may be running on another thread. Read next:
-// ../loop/loop_core.hpp.
+// Whereabouts: whether a coroutine that an executor or a scope owns is on that executor, or away. An owner that ends
+// destroys the coroutines that wait there to be resumed; those that are away may be running on another thread. Read
+// next: ../loop/loop_core.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_WHEREABOUTS_HPP
 #define TOTO_DETAIL_EXECUTOR_WHEREABOUTS_HPP

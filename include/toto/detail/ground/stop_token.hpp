@@ -200,7 +200,7 @@ template <class Runtime, class Callback>
 class BasicStopCallback;
 
 /// Shows whether a stop was requested. Default-constructed: never.
-/// Thread safety: a value; different tokens of one state may be used by different threads.
+/// Thread safety: One thread at a time. Different tokens of one state may be used by different threads.
 template <class Runtime>
 class BasicStopToken {
  public:
@@ -224,7 +224,7 @@ class BasicStopToken {
 };
 
 /// Requests a stop.
-/// Thread safety: a value; different sources of one state may be used by different threads.
+/// Thread safety: One thread at a time. Different sources of one state may be used by different threads.
 template <class Runtime>
 class BasicStopSource {
  public:

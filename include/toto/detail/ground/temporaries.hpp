@@ -17,7 +17,7 @@
 
 #define TOTO_STORE_THE_HANDLE_FIRST                                                                           \
   "toto: GCC before 13 destroys such a temporary twice; store the handle first: auto handle = ...; co_await " \
-  "handle; (docs/how-to/gcc-12.md)"
+  "handle;"
 
 namespace toto::inline v0_1 {
 

@@ -39,7 +39,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. See QueueCoreBase.
+/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. QueueMakings does
+/// the same for queues.
 template <class Runtime>
 class PoolCoreBase : public Permits<Runtime> {
  public:

@@ -33,7 +33,7 @@ struct QueueMakings {
   using Core = QueueCore<Runtime>;
   /// Starts a thread: start_worker().
   std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
-  /// It could not be started: try_again_later().
+  /// It could not be started: StartAgain::begin().
   void (*try_again)(Core& core) noexcept = nullptr;
   /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
   void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
