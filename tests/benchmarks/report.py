@@ -160,7 +160,7 @@ def markdown(results, plot_files, quick):
              "- *Round trip* is within the pool: a coroutine on a worker awaits a task of its own queue. The baseline has no "
              "coroutines; there a thread outside blocks. In oneTBB the waiting task runs the other one in place.",
              "- *Hand-over* is from a thread outside, or an event loop, to a worker that has just finished a task and may "
-             "still be spinning; *wake-up* measures workers that have slept.",
+             "still be spinning; *wake-up* is to a pool that has been idle for 1 ms or 300 ms.",
              "- *Batch* is 1,000 tasks from a thread outside. toto, Asio, libthread-pool and the baseline return a handle or "
              "future for each result; oneTBB's tasks write into an array, and the thread waits for the group as a whole, "
              "running tasks itself meanwhile.", "",
