@@ -104,7 +104,7 @@ class AsioWait : public RefCounted<Runtime> {
   virtual void abandon() noexcept = 0;
 };
 
-/// The waits whose handlers run in one execution context. May outlive the context, with which they end.
+/// The waits whose handlers run in one execution context, and end with it. This object may outlive the context.
 ///
 /// Invariant: as long as a wait is listed, or being posted, its context exists. Executors and handlers, which are the
 /// user's, are called without the mutex.
@@ -114,7 +114,7 @@ class AsioWaits : public RefCounted<Runtime> {
  public:
   using Wait = AsioWait<Runtime>;
 
-  /// Becomes an owner; returns false, and does not, if the context is being destroyed.
+  /// Becomes an owner of the wait; returns false, and does not, if the context is being destroyed.
   bool add(Wait& wait) noexcept {
     const Lock lock(mutex_);
     if (ended_) {
@@ -124,7 +124,7 @@ class AsioWaits : public RefCounted<Runtime> {
     waits_.push_back(wait);
     return true;
   }
-  /// Posts it, unless the context is being destroyed. The caller owns it, too.
+  /// Posts the wait, unless the context is being destroyed. The caller owns the wait, too.
   void finish(Wait& wait) noexcept {
     Lock lock(mutex_);
     if (ended_) {
@@ -163,7 +163,7 @@ class AsioWaits : public RefCounted<Runtime> {
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
 };
 
-/// How an execution context says that it is being destroyed.
+/// How an execution context reports that it is being destroyed.
 template <class Runtime>
 class AsioContext final : public net::execution_context::service {
  public:
@@ -171,8 +171,8 @@ class AsioContext final : public net::execution_context::service {
 
   explicit AsioContext(net::execution_context& context)
       : net::execution_context::service(context), waits_(Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>)) {
-    // Services are destroyed in reverse order of construction. That of strands must outlive this one, which posts to
-    // it.
+    // Services are destroyed in reverse order of construction. The service of strands must outlive this one, which
+    // posts to strands.
     static_cast<void>(net::strand<JustContext>(JustContext{&context}));
   }
   ~AsioContext() override {
@@ -182,7 +182,7 @@ class AsioContext final : public net::execution_context::service {
   const Ref<AsioWaits<Runtime>>& waits() const noexcept { return waits_; }
 
  private:
-  /// An executor, as far as making a strand of it needs one.
+  /// An executor with just what a strand of it needs.
   struct JustContext {
     net::execution_context* context;
 
@@ -201,7 +201,7 @@ class AsioContext final : public net::execution_context::service {
 template <class T, class Runtime, class Handler>
 class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
  public:
-  /// Throws: std::bad_alloc; whatever moving the handler throws; then nothing is awaited.
+  /// Throws: std::bad_alloc; whatever moving the handler throws. In either case nothing is awaited.
   static void start(TaskHandle<T, Runtime>& handle, Handler&& handler) {
     const auto wait = Ref<AsioGet>::adopt(new AsioGet(std::move(handler)));
     if (auto slot = net::get_associated_cancellation_slot(*wait->handler_); slot.is_connected()) {
@@ -325,7 +325,8 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   std::optional<Work> work_;
   Ref<AsioWaits<Runtime>> waits_;
   std::optional<Handler> handler_;
-  /// Null: no one waits for it any more. A canceller may use it on another thread while the handler is called.
+  /// Null: no one waits for the task any more. A canceller may use the task on another thread while the handler is
+  /// called.
   TaskState<T, Runtime>* state_ = nullptr;
 };
 
@@ -343,8 +344,8 @@ struct AsioSignature<void> {
   using Type = void(std::exception_ptr);
 };
 
-/// Starts the wait when Asio says so. Its executor is for handlers that have none, and for adapters that need one, such
-/// as cancel_after() for its timer.
+/// Starts the wait when Asio says so. Its executor is for handlers without an executor, and for adapters that need one,
+/// such as cancel_after() for its timer.
 struct AsioInitiation {
   using executor_type = net::system_executor;
   static executor_type get_executor() noexcept { return {}; }
@@ -377,15 +378,15 @@ inline namespace TOTO_DETAIL_ASIO {
 /// TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
 ///
 /// The handler is called on its associated executor (without one, on Asio's system_executor), never within this call.
-/// Until then that executor has outstanding work, so an io_context keeps running. If its execution context is destroyed
-/// first, so is the handler, and the task runs as if the handle had been dropped. Its cancellation slot cancels the
-/// task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the task has not begun. The handler
-/// is still called, with the outcome of the task. So with Asio's cancel_after() the wait ends when the task has ended:
-/// a running one has to check its StopToken. The handler's associated allocator is not used: the task's end is posted,
-/// and memory released, on other threads.
+/// Until then that executor has outstanding work, so an io_context keeps running. If the executor's execution context
+/// is destroyed first, so is the handler, and the task runs as if the handle had been dropped. The handler's
+/// cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the
+/// task has not begun. The handler is still called, with the outcome of the task. So with Asio's cancel_after() the
+/// wait ends when the task has ended: a running task has to check its StopToken. The handler's associated allocator is
+/// not used: the task's end is posted, and memory released, on other threads.
 /// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations; the task then still
 /// runs. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
-/// when the handler is posted, the process ends (std::terminate), since there is no one to report it to.
+/// when the handler is posted, the process ends (std::terminate), since there is no one to report the failure to.
 /// Thread safety: Thread-safe, except with other uses of the handle and of the cancellation slot. As always with Asio,
 /// the slot must not be used while the context is being destroyed.
 template <class Handle, class Token>

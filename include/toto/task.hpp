@@ -42,9 +42,9 @@ struct TaskResult<Task<T>> {
 };
 
 // With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers that
-// depends on options which no macro shows, and a loop that awaits Tasks would pile up stack frames, so there a
-// Trampoline resumes it. The promise is the same for both, because the files of one program may be compiled by
-// different compilers.
+// depends on options which no macro tells, and a loop that awaits Tasks would pile up stack frames, so there a
+// Trampoline resumes the coroutine. The promise is the same for both, because the files of one program may be compiled
+// by different compilers.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;
 #else
@@ -200,8 +200,8 @@ struct TaskAccess;
 /// A coroutine that starts when it is awaited, and resumes its one awaiter when it ends.
 ///
 /// Awaiting takes no stack, whatever the compiler's options are: loops and recursion may go as far as memory does. (A
-/// chain whose innermost Task has waited takes some as it ends, where the compiler does not jump; destroying a chain
-/// that has not ended always does. docs/semantics.md has numbers.)
+/// chain whose innermost Task has waited takes some stack as it ends, where the compiler does not jump; destroying a
+/// chain that has not ended always takes some. docs/semantics.md has numbers.)
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Move-only; destroying a
 /// Task that has not ended destroys the coroutine.
@@ -232,7 +232,7 @@ class [[nodiscard(
   /// Returns false for an empty or moved-from Task.
   bool valid() const noexcept { return static_cast<bool>(coroutine_); }
 
-  /// Starts the coroutine and returns its result, or throws what it threw.
+  /// Starts the coroutine and returns its result, or throws what the coroutine threw.
   /// Throws: also NoState if the Task is empty, or was awaited or run before.
   auto operator co_await() noexcept { return Awaiter{coroutine_}; }
 
@@ -326,17 +326,17 @@ struct TaskAccess {
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
-  /// Its place in an owner's books, until what this gives is destroyed.
+  /// Takes the coroutine's strand: its owner counts it until the returned object is destroyed.
   template <class T>
   static Traveller take_strand(Task<T>& task) noexcept {
     return std::move(static_cast<Traveller&>(task.coroutine_.promise()));
   }
-  /// What it threw, or null.
+  /// What the coroutine threw, or null.
   template <class T>
   static std::exception_ptr failure(const Task<T>& task) noexcept {
     return task.coroutine_.promise().failure();
   }
-  /// Returns whether it has ended. Must not be called while it may be running.
+  /// Returns whether the coroutine has ended. Must not be called while it may be running.
   template <class T>
   static bool ended(const Task<T>& task) noexcept {
     return task.coroutine_.done();

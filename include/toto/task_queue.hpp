@@ -46,7 +46,7 @@ struct QueueAccess;
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
 /// No thread exists before the first task. A thread that has had no work for idle_timeout ends; an idle thread is
-/// reused before a new one is started. An accepted task always runs, unless it is cancelled.
+/// reused before a new one is started. An accepted task runs unless it is cancelled, or the process ends first.
 /// Lifetime: the destructor closes the queue, runs everything accepted, and joins the threads.
 /// Thread safety: Thread-safe, except with construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
@@ -75,7 +75,7 @@ class BasicTaskQueue {
   BasicTaskQueue& operator=(const BasicTaskQueue&) = delete;
 
   /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own tasks: waits
-  /// for the other threads only; what is left then runs on the present thread, after the task.
+  /// for the other threads only; what is still queued then runs on the calling thread, after the task.
   /// Blocks: until all tasks have ended, suspended coroutine tasks included.
   ~BasicTaskQueue() {
     detail::QueueEnd(*core_).close();
@@ -110,9 +110,9 @@ class BasicTaskQueue {
     }
   }
 
-  /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
-  /// time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending; the next
-  /// timer starts it again. Call it before a shared library that uses queues is unloaded.
+  /// Closes every named queue and waits until all have run what they accepted. Returns false if some queues are still
+  /// busy when the time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending;
+  /// the next timer starts it again. Call it before a shared library that uses queues is unloaded.
   /// Blocks: for at most `limit`. Not for the queue whose task calls this, which counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
@@ -134,8 +134,8 @@ class BasicTaskQueue {
   /// copied or moved as by std::thread (std::ref passes a reference) and destroyed on that thread right after the call.
   /// The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
-  /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another one that
-  /// needs the loop's thread to use it, and this would wait for that one forever.
+  /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another coroutine
+  /// that needs the loop's thread to use it, and add_task would wait for that coroutine forever.
   /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread is alive and none can be started. In each case nothing was queued.
   template <class F, class... Args>
@@ -188,8 +188,8 @@ class BasicTaskQueue {
   /// awaiting coroutine's frame, so nothing is allocated, unless the callable takes a StopToken. Nothing happens until
   /// it is awaited; it cannot be moved.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or, if it is running, asks it to
-  /// stop and waits until it has ended. So the task itself must not destroy the coroutine.
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or, if the task is running, asks it
+  /// to stop and waits until it has ended. So the task itself must not destroy the coroutine.
   /// Lifetime: the queue must exist when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw, and
@@ -294,9 +294,9 @@ class BasicTaskQueue {
   /// Returns counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return detail::stats_of(*core_); }
 
-  /// Returns the same in words: counts, idle workers, what workers wait for, who waits for room; with
-  /// QueueOptions::track_tasks, also each task that has not ended, its state, and for how long it has been in it.
-  /// Snapshot: may be stale on return.
+  /// Returns several lines of text: counts, idle workers, what workers wait for, who waits for room; with
+  /// QueueOptions::track_tasks, also each task that has not ended, its state, and for how long it has been in that
+  /// state. Snapshot: may be stale on return.
   /// Throws: std::bad_alloc.
   std::string dump() const { return detail::dump_of(*core_); }
 
@@ -306,9 +306,10 @@ class BasicTaskQueue {
   /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
   /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,
   /// const TaskInfo&)`, on the thread where the task ended or that dropped the handle, possibly on several at a time.
-  /// What it throws is ignored. Without a handler, a line goes to stderr; nullptr, or a null callable, restores that.
+  /// What the handler throws is ignored. Without a handler, a line goes to stderr; nullptr, or a null callable,
+  /// restores that.
   /// Lifetime: the handler lives as long as the queue, or a handle that may still report to it.
-  /// Throws: std::bad_alloc; what copying or moving the hook throws. Then the previous one stays.
+  /// Throws: std::bad_alloc; what copying or moving the hook throws. In that case the previous handler stays.
   template <class Hook>
     requires std::is_invocable_v<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>
   void on_error(Hook&& hook) {

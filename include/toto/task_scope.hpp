@@ -32,7 +32,7 @@ class ScopeState final : public RootScope<Runtime> {
  public:
   using Waiter = Ref<Move<Runtime>>;
 
-  /// `waiter` continues as soon as there is no coroutine left; when this returns, it may have done so.
+  /// `waiter` continues as soon as there is no coroutine left, possibly before this returns.
   /// Throws: std::bad_alloc.
   void add(Waiter waiter) {
     {
@@ -121,8 +121,8 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 template <class Runtime = StdRuntime>
 class BasicTaskScope {
  public:
-  /// Throws: std::invalid_argument for an empty reference, or for a queue (which waits for its coroutines: use
-  /// with_task_group() there); std::bad_alloc.
+  /// Throws: std::invalid_argument for an empty reference, or for a queue (use with_task_group() there, because a queue
+  /// waits for its coroutines); std::bad_alloc.
   explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::ExecutorAccess::core(executor)) {
     detail::check_executor(home_.get());
     if (home_->queue() != nullptr) {

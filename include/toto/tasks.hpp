@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // toto: a task queue for C++20 coroutines. It runs blocking code on a bounded set of threads, which end when they are
-// idle, and lets coroutines co_await the results, back where they were.
+// idle, and lets coroutines co_await the results and continue where they were.
 //
 //   #include <cstdio>
 //   #include <toto/tasks.hpp>

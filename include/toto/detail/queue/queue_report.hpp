@@ -29,7 +29,7 @@ TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
   return stats;
 }
 
-/// The seed's len().
+/// What len() is in Python.
 template <class Runtime>
 TOTO_COLD std::size_t size_of(const QueueCore<Runtime>& core) {
   const Lock lock(core.mutex());
