@@ -138,8 +138,8 @@ class Fibre {
   Fibre(const Fibre&) = delete;
   Fibre& operator=(const Fibre&) = delete;
 
-  /// The next switch to this fibre calls `body`, provided that it is new, or that its last body has switched away for
-  /// good, ready to return when it is switched to. That is how one fibre serves many bodies.
+  /// The next switch to this fibre calls `body`, provided that the fibre is new, or that its last body has switched
+  /// away for good, ready to return when it is switched to. So one fibre serves many bodies.
   void set_body(Body body, void* argument) noexcept {
     body_ = body;
     argument_ = argument;

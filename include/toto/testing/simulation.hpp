@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with virtual
-// time, and says which order breaks it. For code written against toto's runtime policy, toto's own included:
+// simulate(): runs a scenario of a few simulated threads many times, each time in another order, with virtual time, and
+// reports an order that breaks it. For code written against toto's runtime policy, toto's own included:
 //
 //   using namespace toto;
 //   using namespace toto::testing;

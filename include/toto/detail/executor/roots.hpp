@@ -34,15 +34,15 @@ class RootScope : public RefCounted<Runtime> {
 
  private:
   friend Roots<Runtime>;
-  /// The last one has ended. Called without a lock, on any thread.
+  /// Called when the last coroutine has ended, without a lock, on any thread.
   virtual void emptied() noexcept = 0;
 
   typename Runtime::template Atomic<std::size_t> size_{0};  // changed with the mutex of the roots
   Ref<RootScope> next_emptied_;                             // while whoever ends the home is about to tell it
 };
 
-/// A coroutine with an owner: it begins in its turn at its home, and its end is collected there. If it has no home,
-/// because that has ended or the owner has released it, it frees itself where it ends.
+/// A coroutine with an owner: it begins in its turn at its home, and is destroyed there when it has ended. If it has no
+/// home, because the home has ended or the owner has released the coroutine, it destroys itself where it ends.
 template <class Runtime>
 class Root : public Continuation, public Whereabouts {
  public:
@@ -51,7 +51,7 @@ class Root : public Continuation, public Whereabouts {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<Root&>(node).come(turn); };
   }
 
-  /// It has ended, or will not continue. Frees this, unless strands of it are left.
+  /// The coroutine has ended, or will not continue. Frees this, unless some of its strands are left.
   void drop() noexcept {
     destroy_coroutine();
     this->release();
@@ -66,7 +66,7 @@ class Root : public Continuation, public Whereabouts {
   /// On the home's thread. After this the object may be gone.
   /// Throws: NoState.
   virtual void begin() = 0;
-  /// It has ended, and its home has come to it, or has ended.
+  /// The coroutine has ended, and its home has reached it in turn, or has ended.
   virtual void collect(Turn turn) noexcept {
     if (turn == Turn::on_executor) {
       report(failure());
@@ -118,7 +118,7 @@ class Roots {
 
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
-  /// There is none, for a caller to whom it is said otherwise by what is posted. Thread-safe.
+  /// Whether there is no root. A hint, for callers that what is posted notifies of a change. Thread-safe.
   bool empty() const noexcept { return size_.load(std::memory_order_relaxed) == 0; }
 
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
@@ -138,7 +138,7 @@ class Roots {
       root.drop();
     }
   }
-  /// The same, but it begins now. On the home's thread. After this it may be gone.
+  /// The same, but the coroutine begins now. On the home's thread. After this `root` may be gone.
   /// Throws: NoState; then it is gone.
   void start(Root& root) {
     {
@@ -168,7 +168,7 @@ class Roots {
     lock.unlock();
     doomed.drop();
   }
-  /// The same for those of a scope. What is away never comes home.
+  /// The same for the coroutines of a scope. Those that are away never come home.
   void end(const Scope& scope) noexcept {
     Lock lock(mutex_);
     Doomed doomed;
@@ -181,7 +181,7 @@ class Roots {
     lock.unlock();
     doomed.drop();
   }
-  /// The same for one that belongs to no scope.
+  /// The same for one coroutine that belongs to no scope.
   void end(Root& root) noexcept {
     Lock lock(mutex_);
     Doomed doomed;
@@ -196,7 +196,7 @@ class Roots {
  private:
   friend Root;
 
-  /// To be destroyed without the mutex: the destructors of what they hold are the user's.
+  /// To be destroyed without the mutex, because destroying a coroutine runs user code.
   struct Doomed {
     Root* first = nullptr;
     Ref<Scope> emptied;  // and so on by next_emptied_: several, if the home ends
@@ -212,7 +212,7 @@ class Roots {
     }
   };
 
-  /// The home gives it up.
+  /// The home no longer owns it.
   void give_up_locked(Root& root, bool away, Doomed& doomed) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it
@@ -314,7 +314,7 @@ void Root<Runtime>::forget() noexcept {
   Roots<Runtime>::tell(emptied);
 }
 
-/// Its home has come to it, or has ended.
+/// Its home has reached it in turn, or has ended.
 template <class Runtime>
 void Root<Runtime>::come(Turn turn) noexcept {
   Lock lock(home_->roots()->mutex_);

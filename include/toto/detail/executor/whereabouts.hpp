@@ -28,8 +28,8 @@ class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
   /// On home's thread, or while that runs nothing. Once false, whatever is suspended will be resumed only by home.
   bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOneAway; }  // pairs with one_less()
 
-  /// The owner goes, on home's thread: nothing of this is resumed at home any more. True: some strands are away, and
-  /// the last of them that ends or would come home calls stranded().
+  /// The owner ends, on home's thread: none of these strands is resumed at home any more. Returns true if some strands
+  /// are away; the last of them that ends or would come home then calls stranded().
   bool forsake() noexcept { return word_.fetch_or(kForsaken, std::memory_order_acq_rel) >= kOneAway; }
   bool forsaken() const noexcept { return (word_.load(std::memory_order_acquire) & kForsaken) != 0; }
 
@@ -39,7 +39,7 @@ class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
  private:
   friend class Traveller;
 
-  /// Nothing of it runs, and nothing will: it is to be destroyed.
+  /// No strand runs, and none will: the coroutine is to be destroyed.
   virtual void stranded() noexcept = 0;
 
   static constexpr std::size_t kForsaken = 1;
@@ -60,8 +60,8 @@ class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
   StdRuntime::Atomic<std::size_t> word_{0};
 };
 
-/// What a Task's promise knows of that: nothing, or which strand it belongs to, and whether that is away. A Task that
-/// is awaited is part of its awaiter's strand; anything started otherwise is a separate strand.
+/// What a Task's promise stores: nothing, or which strand the Task belongs to, and whether that strand is away. A Task
+/// that is awaited is part of its awaiter's strand; anything started otherwise is a separate strand.
 ///
 /// Only awaits that name a place move a strand away, or back. What awaitables of other libraries do is not known.
 /// One thread at a time: the strand's.
@@ -95,8 +95,8 @@ class Traveller {
 
   /// Whether it is part of an owned strand; the next two functions are for those.
   bool is_owned() const noexcept { return word_ != 0; }
-  /// Is about to suspend, and to be resumed in a place that the await names; null: wherever that may be. True: it is
-  /// away, and comes home.
+  /// The strand is about to suspend, and to be resumed at `where`, the place that the await names; null: anywhere.
+  /// Returns true if the strand is away, and comes home by this.
   template <class Runtime>
   TOTO_COLD bool depart(const ExecutorCore<Runtime>* where) noexcept {
     const bool homeward = where != nullptr && where->identity() == whereabouts()->home_;
@@ -106,7 +106,7 @@ class Traveller {
     }
     return homeward && is_away();
   }
-  /// It has been resumed on `executor`.
+  /// The strand has been resumed on `executor`.
   template <class Runtime>
   TOTO_COLD void arrive(const ExecutorCore<Runtime>* executor) noexcept {
     if (is_away() && executor != nullptr && executor->identity() == whereabouts()->home_ &&
@@ -114,12 +114,12 @@ class Traveller {
       come_home();
     }
   }
-  /// Is away, and will be resumed by home alone, if at all. After this the frames of all may be gone.
+  /// The strand is away, and will be resumed only by its home, if at all. After this all frames may be gone.
   TOTO_COLD void come_home() noexcept {
     word_ &= ~kAway;
     whereabouts()->one_less();
   }
-  /// Whom to ask, when this is to be resumed, whether it may be. `homebound`: it is away, and comes home then.
+  /// Returns what decides whether this strand may be resumed. `homebound`: it is away, and comes home then.
   Whereabouts* keeper(bool homebound) const noexcept { return !is_away() || homebound ? whereabouts() : nullptr; }
   bool is_away() const noexcept { return (word_ & kAway) != 0; }
 
@@ -164,7 +164,7 @@ Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
 /// Part of an awaiter that resumes its coroutine in a place of the caller's choice.
 class Journey {
  public:
-  /// True: the coroutine belongs to somebody, and comes home.
+  /// Returns true if the coroutine has an owner, and comes home.
   template <class Promise, class Runtime>
   bool begin(std::coroutine_handle<Promise> coroutine, const ExecutorCore<Runtime>* where) noexcept {
     Traveller* const traveller = detail::traveller_in(coroutine);

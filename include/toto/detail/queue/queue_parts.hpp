@@ -7,8 +7,8 @@
 //   Room    the bound, and who waits for room          room.hpp
 //   Ledger  counts, closing and ending                 ledger.hpp
 //
-// Each owns its data and its invariants. Here is what needs several of them: who is woken, and when a queue is quiet.
-// Read next: queue_core.hpp.
+// Each part owns its data and its invariants. This class does what needs several of them: it decides which worker is
+// woken, and when a queue is quiet. Read next: queue_core.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
@@ -72,7 +72,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Room& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
-  /// Who waits for the end, for idleness, or for a thread: notified of each change.
+  /// Those who wait for the end, for idleness, or for a thread: notified of each change.
   WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
 
   // Without the mutex, hints: what the calling thread has heard of is seen.

@@ -90,7 +90,7 @@ struct Whereto {
     }
     return {};
   }
-  /// Whether the coroutine is there already, and need not move if the task is over.
+  /// Whether the coroutine is already where it is to continue, and need not move if the task is over.
   bool is_there() const noexcept {
     return kind != Kind::executor ||
            detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
@@ -138,8 +138,8 @@ class HandleAwaiter {
   [[no_unique_address]] Whereto<Runtime> whereto_;
 };
 
-/// The same for one that takes its coroutine elsewhere. One that belongs to somebody, and comes home by this, is resumed
-/// by a join, which asks whether it may be.
+/// The same for an awaiter that moves its coroutine. A coroutine that has an owner, and comes home by this, is resumed
+/// by a join, which checks whether it may be.
 template <class T, class Runtime>
 class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
  public:
