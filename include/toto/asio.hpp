@@ -240,7 +240,8 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   using Executor = typename net::associated_executor<Handler, net::system_executor>::type;
   using Work = net::executor_work_guard<Executor>;
 
-  /// Runs on the handler's executor. Destroyed instead, with the executor's context, it destroys the handler.
+  /// Called on the handler's executor. If it is destroyed instead, with the executor's context, it destroys the
+  /// handler.
   class Completion {
    public:
     explicit Completion(Ref<AsioGet> wait) noexcept : wait_(std::move(wait)) {}

@@ -245,7 +245,7 @@ class InstancePool {
     return PooledCalls<T, Runtime>(core_, queue_of(queue));
   }
 
-  // Ending and observing. What is observed may be stale on return.
+  // Ending and observing. Observers return snapshots, which may be stale on return.
 
   /// Closes the pool: whoever waits for an instance, or asks for one later, gets PoolClosed. Free instances are
   /// destroyed now, leased ones when they come back. Transactions that have an instance still run. Does not block; may

@@ -143,7 +143,8 @@ class TraceText {
     const TraceName* queue;
     std::uint32_t track;
   };
-  /// How many ended tasks are remembered, in case an awaiter resumes, and how many changes.
+  /// How many ended tasks are remembered, in case an awaiter still resumes, and how many changes in the number of
+  /// queued tasks.
   static constexpr std::size_t kRemembered = 1 << 16;
 
   /// Calls `events()`. If that throws, nothing has been written.

@@ -30,7 +30,7 @@ class Ledger {
   void count_submitted() noexcept { ++submitted_; }
   void count_begun() noexcept { ++begun_; }
   void count_cancelled(std::size_t tasks = 1) noexcept { cancelled_ += tasks; }
-  /// A task was claimed and, as it turned out, is cancelled.
+  /// A task was claimed, and then found to be cancelled.
   void count_unrun() noexcept {
     --begun_;
     ++cancelled_;

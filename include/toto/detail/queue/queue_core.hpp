@@ -169,7 +169,7 @@ class QueueCore final : public QueueGate<Runtime> {
     order().leave_lane(task);
     unlock_and_wake();
   }
-  /// A worker has claimed a task which, as it turned out, is cancelled.
+  /// A worker has claimed a task, and then found that it was cancelled.
   void count_unrun() noexcept {
     const Lock lock(mutex());
     ledger().count_unrun();

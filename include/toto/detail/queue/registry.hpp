@@ -64,8 +64,8 @@ class Registry final : private ForkAware<Runtime> {
     return queue_at_locked(place_locked(hash, name), hash);
   }
 
-  /// Closes every queue, and waits until all are done or the time is up. Then ends the thread of the timers, if no
-  /// timer is left.
+  /// Closes every queue, and waits until all are done or the time is up. Then ends the timer thread, if no timer is
+  /// left.
   bool shutdown(Duration limit) {
     const TimePoint deadline = limit.after(Runtime::Clock::now());
     const std::vector<Queue*> queues = all();
