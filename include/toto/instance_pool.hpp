@@ -202,7 +202,7 @@ class InstancePool {
   }
 
   /// The same, but waits for at most `limit`; 0 or less does not wait. The time the factory takes is not limited.
-  /// Throws: as lease(); when awaited, TimedOut, whose text says who holds the instances, since when and from which
+  /// Throws: as lease(); when awaited, TimedOut, whose message says who holds the instances, since when and from which
   /// source line, and std::system_error if the timer thread cannot be started; std::invalid_argument, at once, for NaN.
   /// Resumes on: as lease().
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(

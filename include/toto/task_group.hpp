@@ -125,7 +125,7 @@ class GroupScope final : public FailFast<Runtime> {
     }
   }
 
-  /// False: the coroutine is suspended, and may be gone.
+  /// Returns false if the coroutine is suspended; then it may be gone.
   /// Throws: what starting a Task throws.
   bool start(Child<Runtime>& body) {
     this->retain();

@@ -50,12 +50,13 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
 
   /// Takes back a node that was posted here and has not begun to run. The caller makes sure that it does not begin to
-  /// run now. False: this executor has ended, and the thread that ends it is about to run the node on the turn
-  /// `homeless`. Thread-safe.
+  /// run now. Returns false if this executor has ended; then the thread that ends it is about to run the node on the
+  /// turn `homeless`. Thread-safe.
   virtual bool withdraw(Continuation& node) noexcept = 0;
 
-  /// Posts the node here at its deadline. False: this executor does not watch the clock; the TimerService does
-  /// (timer.hpp: add_timer(), remove_timer()). It is not called here, so that files without timers do not compile it.
+  /// Posts the node here at its deadline. Returns false if this executor does not watch the clock; the TimerService
+  /// does (timer.hpp: add_timer(), remove_timer()). The service is not called here, so that files without timers do not
+  /// compile it.
   /// Throws: std::bad_alloc; then nothing has changed.
   /// Thread-safe.
   virtual bool add_timer([[maybe_unused]] TimerNode<Runtime>& node) { return false; }

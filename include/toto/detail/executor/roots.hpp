@@ -239,7 +239,7 @@ class Roots {
       change(root.scope_->size_, 1);
     }
   }
-  /// True: it was the last of its scope.
+  /// Returns true if it was the last of its scope.
   bool unlist_locked(Root& root) noexcept TOTO_REQUIRES(mutex_) {
     if (!std::exchange(root.listed_, false)) {
       return false;

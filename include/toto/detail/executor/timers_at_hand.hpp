@@ -52,7 +52,7 @@ class TimersAtHand {
   /// Whether the calling thread is the timer thread.
   static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimersAtHand>::get(); }
 
-  /// Null: there is no service yet.
+  /// Returns null if there is no service yet.
   Service* service() const noexcept { return service_.load(std::memory_order_acquire); }
 
   /// Returns the service: the given one, from now on, if there was none.
@@ -103,7 +103,8 @@ class InPost {
 };
 
 /// For an object that ends, or reports that everything has ended: once this has returned, no thread is in post() of an
-/// executor because of something that was resumed, or destroyed, before. False: not by the deadline.
+/// executor because of something that was resumed, or destroyed, before. Returns false if the deadline has passed
+/// first.
 /// Blocks: for the rest of one call of post(), unless this is the timer thread.
 template <class Runtime>
 bool wait_until_posted(typename Runtime::Clock::time_point deadline = (Runtime::Clock::time_point::max)()) noexcept {
@@ -114,8 +115,8 @@ bool wait_until_posted(typename Runtime::Clock::time_point deadline = (Runtime::
   return timers == nullptr || timers->wait_until_posted(deadline);
 }
 
-/// Lets the timer thread run `node` at once, because no other thread is left to do it. False: there is no memory for
-/// that, no thread, or no service.
+/// Lets the timer thread run `node` at once, because no other thread is left to do it. Returns false if there is no
+/// memory for that, no thread, or no service.
 template <class Runtime>
 TOTO_COLD bool run_on_timers(Continuation& node) noexcept {
   struct Stray : TimerNode<Runtime> {

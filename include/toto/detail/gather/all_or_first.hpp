@@ -27,7 +27,7 @@ class AllOf : public Gathering<Runtime> {
     }
     return child == nullptr;
   }
-  /// False: the coroutine is suspended, and may be gone.
+  /// Returns false if the coroutine is suspended; then it may be gone.
   /// Throws: what starting a Task throws.
   bool start() {
     this->retain();

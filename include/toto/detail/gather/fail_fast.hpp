@@ -36,7 +36,7 @@ class FailFast : public Gathering<Runtime> {
     cancel_home_ = Home<Runtime>::current(nullptr);
   }
   bool ready() const noexcept { return this->empty(); }
-  /// A Task does not begin after a failure. False: the coroutine is suspended, and may be gone.
+  /// A Task does not begin after a failure. Returns false if the coroutine is suspended; then it may be gone.
   /// Throws: what starting a Task throws.
   bool start() {
     this->retain();
@@ -96,7 +96,7 @@ class FailFast : public Gathering<Runtime> {
   /// Once, before children are cancelled.
   virtual void stop() noexcept {}
 
-  /// The list owns the child from now on. False: the caller must cancel it.
+  /// The list owns the child from now on. Returns false if the caller must cancel the child.
   bool enlist(Child<Runtime>& child) noexcept {
     const Lock lock(mutex_);
     child.listed = true;

@@ -121,7 +121,7 @@ class Gathering : public Join<Runtime> {
   /// Instead of over(): the coroutine has dropped a handle's task.
   virtual void forgotten() noexcept { count(nullptr, nullptr); }
 
-  /// All have been started. False: the coroutine is suspended, and may be gone.
+  /// All have been started. Returns false if the coroutine is suspended; then it may be gone.
   bool continues() noexcept {
     if (!this->started()) {
       return false;

@@ -40,8 +40,8 @@ class Trampoline {
   Trampoline(const Trampoline&) = delete;
   Trampoline& operator=(const Trampoline&) = delete;
 
-  /// `from` awaits `to`, which has not begun. True: it stays suspended, and may be gone. False: `to` has ended, and
-  /// `from` continues.
+  /// `from` awaits `to`, which has not begun. Returns true if `from` stays suspended; it may be gone. Returns false if
+  /// `to` has ended, and `from` continues.
   static bool await(Target from, Target to) {
     Trampoline*& innermost = Trampoline::innermost();
     if (innermost != nullptr && from.jumper != nullptr && innermost->runs(*from.jumper)) {

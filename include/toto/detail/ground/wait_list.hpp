@@ -50,7 +50,7 @@ class WaitList {
     Sleeper* previous = nullptr;
   };
 
-  /// Unlocks the mutex and sleeps once. False: the deadline has passed. Not compiled anew for each predicate.
+  /// Unlocks the mutex and sleeps once. Returns false if the deadline has passed. Not compiled anew for each predicate.
   TOTO_NOINLINE bool wait_once(typename Runtime::Mutex& mutex, TimePoint deadline)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
     Sleeper self;

@@ -30,10 +30,12 @@ class LineWaiter {
   LineWaiter(const LineWaiter&) = delete;
   LineWaiter& operator=(const LineWaiter&) = delete;
 
-  /// It has left the line, with the permit in its request, or refused. Requires the owner's mutex. True: nothing else
-  /// is needed, and the waiter may be gone when the mutex is free. False: proceed() must follow.
+  /// It has left the line, with the permit in its request, or refused. Requires the owner's mutex. Returns true if
+  /// nothing else is needed; then the waiter may be gone when the mutex is free. Returns false if proceed() must
+  /// follow.
   virtual bool told_locked() noexcept = 0;
-  /// Without the mutex. False: it cannot use the permit, which the caller has back. The waiter may be gone.
+  /// Called without the mutex. Returns false if the waiter cannot use the permit; then the caller holds it again. The
+  /// waiter may be gone.
   virtual bool proceed() noexcept { return true; }
   /// The reason for its wait may have changed. Requires the owner's mutex.
   virtual void look_again_locked() noexcept {}

@@ -133,7 +133,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   void fail(std::exception_ptr failure) noexcept override { failure_ = std::move(failure); }
   Roots<Runtime>* roots() noexcept override { return &roots_; }
 
-  /// Starts the coroutine now. On the loop's thread.
+  /// Starts the coroutine now. Called on the loop's thread.
   /// Throws: std::bad_alloc.
   void start(Task<> task) { roots_.start(*new StartedTask<void, Runtime>(*this, std::move(task))); }
 
@@ -193,7 +193,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
  private:
   /// Calls `start()`, and runs until stop(), or until the loop is destroyed, or until `done()`, which is called with
-  /// the mutex held before each step. False: it was stopped or destroyed.
+  /// the mutex held before each step. Returns false if the loop was stopped or destroyed.
   /// Throws: what a posted function or a coroutine threw; std::logic_error, and then nothing has been started.
   template <class Start, class Done>
   bool run(Start start, Done done) {

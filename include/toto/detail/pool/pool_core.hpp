@@ -220,7 +220,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     const bool idle = retires() && !closed_ && !free_.empty() && counts_.instances > min_instances_;
     return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : (TimePoint::max)();
   }
-  /// True: there are idle instances to look after, and the caller must do so, by do_start_watch().
+  /// Returns true if there are idle instances to watch; then the caller must call do_start_watch().
   bool watch_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (watching_ || due_locked() == (TimePoint::max)()) {
       return false;

@@ -16,7 +16,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Thread safety: requires the queue's mutex, except Chunk::make() and free_all().
+/// Thread safety: Requires the queue's mutex, except Chunk::make() and free_all().
 template <class Runtime>
 class ClosureLine {
  public:
@@ -24,7 +24,7 @@ class ClosureLine {
   static constexpr std::uint32_t kSize = 64;
 
   struct Chunk {
-    /// Null: no memory.
+    /// Returns null if there is no memory.
     static Chunk* make() noexcept { return new (std::nothrow) Chunk; }
 
     Closure closures[kSize];

@@ -22,7 +22,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Thread safety: requires the queue's mutex, except thread_count().
+/// Thread safety: Requires the queue's mutex, except thread_count().
 template <class Runtime>
 class Crew {
  public:

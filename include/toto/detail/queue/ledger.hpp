@@ -19,7 +19,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Thread safety: requires the queue's mutex, except closed().
+/// Thread safety: Requires the queue's mutex, except closed().
 template <class Runtime>
 class Ledger {
  public:

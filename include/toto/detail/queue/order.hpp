@@ -32,7 +32,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Thread safety: requires the queue's mutex, except runnable() and taken().
+/// Thread safety: Requires the queue's mutex, except runnable() and taken().
 template <class Runtime>
 class Order {
  public:
@@ -130,7 +130,7 @@ class Order {
 
   // Taking.
 
-  /// False: nothing is runnable.
+  /// Returns false if nothing is runnable.
   bool take_next(Next& next) noexcept {
     const bool ahead = !nodes_.empty() && nodes_.front()->ticket == kFront;
     if (levels_ != nullptr && !levels_->empty() && !ahead) {
@@ -214,7 +214,7 @@ class Order {
   }
 
   /// The same for one task: of those of the lowest priority the one that has waited longest, whatever ageing says; one
-  /// that waits in a lane only if there is no other. False: there is none.
+  /// that waits in a lane only if there is no other. Returns false if no task is queued.
   bool take_oldest_task(ContinuationList& tasks) noexcept {
     Continuation* node = nodes_.front();
     while (node != nullptr && !is_task(*node)) {

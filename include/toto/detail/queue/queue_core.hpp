@@ -136,8 +136,9 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
   /// Has the calling worker run the task next, without queueing it, if it would claim it next and returns to its loop
-  /// at once. False: it must be added. (A user's awaitable that resumes its coroutine inside its await_suspend() can
-  /// deceive it: then the task waits until that returns, or blocks in the library.)
+  /// at once. Returns false if the task must be added. (If a user's awaitable resumes its coroutine inside its
+  /// await_suspend(), the worker does not return at once: then the task waits until that await_suspend() returns, or
+  /// blocks in the library.)
   bool keep_next(Worker& self, QueuedTask& task) noexcept {
     if (&self.core != this || !has_next_turn(self) || task.supervised || this->needs_states() || bounded() ||
         this->closed() || Tally(self.tally.load(std::memory_order_relaxed)).unqueued >= Tally::kMostUnqueued) {

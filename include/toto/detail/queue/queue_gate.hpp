@@ -44,7 +44,7 @@ class QueueGate : public QueueParts<Runtime> {
   /// Reserves room for one task, or puts `waiter` in line for room, to be notified.
   /// Throws: QueueClosed.
   TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter);
-  /// Leaves the line, if it is there. True: it was granted room.
+  /// The waiter leaves the line, if it is there. Returns true if it was granted room.
   bool leave_line(RoomWaiter& waiter) noexcept {
     const Lock lock(mutex());
     room().line().withdraw(waiter);
@@ -173,7 +173,8 @@ std::exception_ptr QueueGate<Runtime>::secure_first_worker_locked(Kind kind) {
   return crew().secured() == 0 ? failure : nullptr;
 }
 
-/// The queue is full. Makes or waits for room, or says why the task is refused. Null: look again.
+/// The queue is full. Makes or waits for room, or returns why the task is refused. Returns null if the caller has to
+/// check again.
 template <class Runtime>
 std::exception_ptr QueueGate<Runtime>::make_room_locked(bool& booked) {
   if (overflow_ == Overflow::reject) {

@@ -24,7 +24,7 @@ struct RoomRequest {
 };
 using RoomWaiter = LineWaiter<RoomRequest>;
 
-/// Thread safety: requires the queue's mutex, except bounded() and limit(). `queued`: how many tasks are.
+/// Thread safety: Requires the queue's mutex, except bounded() and limit(). `queued`: how many tasks are.
 class Room {
  public:
   using Line = PermitLine<RoomRequest>;

@@ -136,7 +136,7 @@ class WaitGraph final : private ForkAware<Runtime> {
 
   // For Awaited::may_come(), which is called under the mutex.
 
-  /// Null: a thread that is not in the graph, which may do whatever it likes.
+  /// Null for a thread that is not in the graph, and may do anything.
   bool is_stuck(Blocked* thread) const noexcept {
     if (thread == nullptr || !thread->stuck_) {
       return false;

@@ -47,7 +47,7 @@ class FramedState final : public FollowedState<Runtime, Base, F> {
     changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return over_; });
   }
 
-  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there, or, if that has
+  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there, or, if `home` has
   /// ended, in the task's queue.
   void withdraw_from(ExecutorCore<Runtime>& home) noexcept {
     const Lock lock(mutex_);
@@ -140,7 +140,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
   CallAwaitable& operator=(const CallAwaitable&) = delete;
 
   /// The coroutine is being destroyed, or has its result.
-  /// Blocks: while the task runs, which is asked to stop. One that is queued is taken out.
+  /// Blocks: while the task runs, which is asked to stop. A task that is queued is taken out.
   ~CallAwaitable() {
     if (!added_) {
       return;

@@ -49,7 +49,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<DelayedTask&>(node).fire(turn); };
   }
 
-  /// Arms the timer, which owns this too from now on.
+  /// Arms the timer, which from now on owns this object, too.
   /// Throws: std::bad_alloc, std::system_error; then it is not armed.
   void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
 
@@ -69,7 +69,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   }
 
  protected:
-  /// One call in the queue. Ends when it is destroyed: for a coroutine, when that has ended.
+  /// One call in the queue. The call ends when this object is destroyed: for a coroutine, when the coroutine has ended.
   class Round {
    public:
     explicit Round(Ref<DelayedTask> task) noexcept : task_(std::move(task)) {}
@@ -81,7 +81,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
         task_->move(Stage::queued, after);  // it was cancelled, or has never been queued
       }
     }
-    /// False: it was stopped before it began.
+    /// Returns false if the call was stopped before it began.
     bool begin() noexcept { return task_->move(Stage::queued, Stage::running); }
     DelayedTask& task() const noexcept { return *task_; }
 

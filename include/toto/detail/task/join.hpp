@@ -53,8 +53,8 @@ class Join : public RefCounted<Runtime> {
     remaining_.fetch_add(1, std::memory_order_relaxed);  // nothing to order: it cannot run out meanwhile
   }
 
-  /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task. True: it was the last. If not,
-  /// *this may be gone.
+  /// A child is over. `worker` if it ended as a task of one; `queue` if it was a task. Returns true if it was the last.
+  /// If not, *this may be gone.
   bool child_over(Worker* worker, QueueCore<Runtime>* queue) noexcept {
     // acq_rel: the one that makes it run out sees what every child before has written.
     if (remaining_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
@@ -65,8 +65,8 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
-  /// All children have been started, except `over` ones that have ended and were not counted. True: no need to wait,
-  /// the coroutine continues by itself. After false, the coroutine may be gone.
+  /// All children have been started, except `over` ones that have ended and were not counted. Returns true if there is
+  /// no need to wait, so that the coroutine just continues. After false, the coroutine may be gone.
   bool started(std::size_t over = 0) noexcept {
     // One more than the children: they cannot make it run out before.
     if (remaining_.fetch_sub(over + 1, std::memory_order_acq_rel) != over + 1) {
@@ -93,7 +93,7 @@ class Join : public RefCounted<Runtime> {
  protected:
   ~Join() override = default;
 
-  /// The coroutine is being destroyed, but is going to wait for the children. False: they are over.
+  /// The coroutine is being destroyed, but is going to wait for the children. Returns false if they are over.
   bool block() noexcept {
     Word seen = word_.load(std::memory_order_acquire);
     while (seen != Word::done) {

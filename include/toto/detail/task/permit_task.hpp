@@ -51,7 +51,8 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
  protected:
   ~PermitSlot() = default;
 
-  /// Before the task is run. False: its permit was no good; it waits for another, and may be gone.
+  /// Called before the task is run. Returns false if its permit could not be used; then the task waits for another
+  /// permit, and may be gone.
   /// Throws: a forced unwind (pthread_exit), and nothing else; the task has no permit then.
   bool make_ready() {
     if (!owner_->ready(*this->request.permit)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a coroutine waits for a permit. PermitWait: its place in line, in a block that it shares with the line: the
-// permit is granted under the mutex, the coroutine is sent home without it, and may be destroyed in between.
+// permit is granted under the mutex, the coroutine is resumed without the mutex, and may be destroyed in between.
 // LimitedWait: the same with a timer. PermitAwaiter: what is awaited. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
@@ -38,8 +38,8 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     static_cast<void>(this->started());
   }
 
-  /// True: the coroutine will come home, and may have done so. False: it continues, with the permit that it has
-  /// `taken`, or had before.
+  /// Returns true if the coroutine will be resumed at its home, or has been already. Returns false if it continues now,
+  /// with the permit that it has `taken`, or had before.
   /// Throws: why it does not wait; then it still has what it has taken.
   bool begin(Permit*& taken) {
     this->retain();

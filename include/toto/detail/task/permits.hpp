@@ -72,12 +72,12 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // Taking. What is returned may not be ready(). Each throws why no permit can be had at all, and std::bad_alloc.
 
-  /// Null: there is none now.
+  /// Returns a permit, or null if none is free now.
   Permit* try_take(const Claim& claim) {
     const Lock lock(mutex_);
     return take_locked(claim);
   }
-  /// Waits, as a thread, for one that is ready. Null: not before the request's deadline.
+  /// Waits, as a thread, for a permit that is ready. Returns null if there was none before the request's deadline.
   /// Throws: DeadlockError, std::bad_alloc; what make_ready() throws.
   Permit* take(const Request& request) {
     Permit* taken = take_unready(request, false);
@@ -86,7 +86,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return taken;
   }
-  /// Null: the waiter stands in line; what becomes of it may have happened already.
+  /// Returns null if the waiter is in line now; it may have left the line already.
   /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
   Permit* take_or_wait(Waiter& waiter, bool again = false) {
     const Lock lock(mutex_);
@@ -102,13 +102,13 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // As a waiter that has stood in line.
 
-  /// Begins to use what it was granted. Null: nothing.
+  /// Begins to use the permit that the waiter was granted. Returns null if it was refused.
   Permit* use(Waiter& waiter) noexcept {
     const Lock lock(mutex_);
     return std::exchange(waiter.request.permit, nullptr);
   }
-  /// Gets ready what it has taken; what is no good is exchanged for another. Null: it waits for that ahead of everyone
-  /// else.
+  /// Gets ready the permit that the waiter has taken; a permit that cannot be used is exchanged for another. Returns
+  /// null if the waiter has to wait for that, ahead of everyone else.
   /// Throws: what make_ready() throws.
   Permit* get_ready(Waiter& waiter, Permit* taken) {
     while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
@@ -121,12 +121,13 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     waiter.request.permit = &permit;
   }
-  /// Leaves the line. False: it does not stand there any more.
+  /// The waiter leaves the line. Returns false if it is no longer there.
   bool withdraw(Waiter& waiter) noexcept {
     const Lock lock(mutex_);
     return line_.withdraw(waiter);
   }
-  /// Goes: leaves the line, or gives back what it was granted and has not begun to use. True: it has left the line.
+  /// The waiter gives up: leaves the line, or returns the permit that it was granted and has not begun to use. Returns
+  /// true if it has left the line.
   bool leave(Waiter& waiter) noexcept {
     Permit* unused = nullptr;
     bool waited = false;
@@ -141,7 +142,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return waited;
   }
-  /// Its time is up. True: it has left the line, and this is why.
+  /// The waiter's time is up. Returns true if it has left the line for that reason.
   bool expire(Waiter& waiter, std::exception_ptr& why) noexcept {
     const Lock lock(mutex_);
     if (!line_.withdraw(waiter)) {
@@ -165,8 +166,8 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   virtual void take_back(Permit& permit, [[maybe_unused]] bool failed) noexcept { give_back(permit); }
   /// Whether it can be used as it is.
   virtual bool ready(Permit&) const noexcept { return true; }
-  /// Makes it so. False: it was no good, and the caller does not hold it any more.
-  /// Throws: why that is impossible; then, too, the caller does not.
+  /// Makes the permit ready. Returns false if it cannot be used; then the caller no longer holds it.
+  /// Throws: why that is impossible; then, too, the caller no longer holds it.
   virtual bool make_ready(Permit&) { return true; }
 
   // The rest.
@@ -212,7 +213,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   virtual std::exception_ptr refusal_locked() const TOTO_REQUIRES(mutex_) = 0;
   virtual void forget_lost_locked() noexcept TOTO_REQUIRES(mutex_) {}
 
-  /// Null: none can be had without waiting.
+  /// Returns null if no permit can be had without waiting.
   Permit* take_locked(const Claim& claim) TOTO_REQUIRES(mutex_) {
     if (closed_) {
       std::rethrow_exception(refusal_locked());

@@ -77,7 +77,8 @@ class SupervisorBase {
   /// It has been added, and has a handle: takes it out again if it was to be cancelled meanwhile.
   virtual void added() noexcept = 0;
 
-  /// A worker has come to it. False: it must not run, and has ended; it may be gone. `begun`: null for a plain task.
+  /// A worker has taken the task. Returns false if the task must not run; then it has ended, and may be gone. `begun`:
+  /// null for a plain task.
   virtual bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept = 0;
 
   /// It is over: on this worker, or on another thread.
@@ -114,7 +115,7 @@ class Control {
   const TaskOptions& options() const noexcept { return options_; }
   const typename Runtime::StopToken& token() const noexcept { return token_; }
 
-  /// Null: a task of that queue needs no supervisor.
+  /// Returns null if a task of that queue needs no supervisor.
   MakeSupervisor<Runtime> supervisor_maker(const QueueCore<Runtime>& core) const noexcept {
     return make_supervisor_ != nullptr ? make_supervisor_ : core.supervisor_maker();
   }
@@ -203,7 +204,7 @@ class SupervisorMemory {
     supervisor_ = make(room_, state, what, control);
   }
 
-  /// Null: there is none.
+  /// Returns null if there is no supervisor.
   SupervisorBase<Runtime>* get() const noexcept { return supervisor_; }
 
  private:

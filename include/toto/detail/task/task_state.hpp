@@ -59,7 +59,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// Throws: DeadlockError.
   bool wait_until(TimePoint deadline);
 
-  /// True: it will never run. False: a worker has claimed it, and it has been asked to stop, or it is over.
+  /// Cancels the task. Returns true if it will never run; false if it is over, or if a worker has claimed it: then it
+  /// has been asked to stop.
   bool cancel() noexcept {
     if (cancel_queued()) {
       return true;
@@ -71,8 +72,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// The same without asking a running one to stop. `mark`: see QueueCore::cancel().
   bool cancel_queued(bool* mark = nullptr) noexcept { return withdraw() || core_->cancel(*this, mark); }
 
-  /// The coroutine will be resumed at `home` when the task is over. False: it is over already. One waiter. After true,
-  /// the caller and this block may be gone.
+  /// The coroutine will be resumed at `home` when the task is over. Returns false if it is over already. One waiter.
+  /// After true, the caller and this block may be gone.
   bool await(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
     waiter_.coroutine = coroutine;
     home_ = std::move(home);
@@ -89,7 +90,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
     word_.store(Word::awaited, std::memory_order_relaxed);  // adding the task publishes it
   }
 
-  /// Like await(), but the coroutine is to continue on `home` also if the task is over. False: home has ended.
+  /// Like await(), but the coroutine is to continue on `home` also if the task is over. Returns false if `home` has
+  /// ended.
   bool await_elsewhere(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
     if (await(coroutine, std::move(home))) {
       return true;
@@ -103,7 +105,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
     return false;
   }
 
-  /// The observer will be notified when the task has ended. False: it has ended already, and it will not.
+  /// The observer will be notified when the task has ended. Returns false if the task has ended already; then the
+  /// observer will not be notified.
   bool observe(Observer<Runtime>& observer) noexcept {
     waiter_.observer = &observer;
     Word seen = Word::pending;
@@ -150,13 +153,14 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual std::exception_ptr failure() const noexcept = 0;
   /// Posts the awaiting coroutine's continuation to its home. After this the block may be gone.
   virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
-  /// The same for a caller that holds a mutex. False: there is no home, or it has ended.
+  /// The same for a caller that holds a mutex. Returns false if there is no home, or if it has ended.
   bool send_home_silently(typename Home<Runtime>::Announcement& announcement) noexcept {
     return home_.try_post_silently(*this, announcement);
   }
   /// Requests a stop through the task's token, if it has one.
   virtual void request_stop() noexcept {}
-  /// Discards a task that waits for something else before it joins its queue. False: it does not, or no more.
+  /// Discards a task that waits for something else before it joins its queue. Returns false if it does not, or no
+  /// longer.
   virtual bool withdraw() noexcept { return false; }
   /// The end of a block that was queued.
   void free() noexcept {
