@@ -39,7 +39,8 @@ struct QueueOptions {
   std::size_t thread_count = 1;
   /// A thread that has had no work for this long ends. 0: at once. Duration::never(): not at all.
   Duration idle_timeout = std::chrono::seconds(60);
-  /// Not empty. Copied by the queue's constructor.
+  /// Not empty. Copied by the queue's constructor. The name is for reports and threads; it does not register the queue:
+  /// only TaskQueue::instance() makes a queue that can be found by name.
   std::string_view name = "TaskQueue";
   /// How many tasks may wait for a thread, 1 or more. Continuations of coroutines do not count.
   std::size_t max_queued = (std::numeric_limits<std::size_t>::max)();

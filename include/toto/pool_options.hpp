@@ -18,14 +18,15 @@ namespace toto::inline v0_1 {
 /// How an InstancePool is set up: `InstancePool pool(instances, {.default_queue = "db"})`.
 /// Thread safety: One thread at a time.
 struct PoolOptions {
-  /// The name of the queue for transactions that name none. Not empty; copied. An existing queue of that name is used
-  /// as it is; otherwise it is made when it is first needed, with one thread per instance that the pool may have.
+  /// The name of the queue for transactions that name none. Not empty; copied. A named queue (see TaskQueue::instance)
+  /// that exists is used as it is; otherwise it is made when it is first needed, with one thread per instance that the
+  /// pool may have.
   std::string_view default_queue = "pool";
   /// An instance that has not been used for this long is destroyed, on the default queue; another one is made when it
   /// is needed. 0: as soon as it comes back. Duration::never(): not at all. Such a pool lends the most recently used
   /// instance, so that the others can expire. Only for pools with a factory.
   Duration idle_timeout = Duration::never();
-  /// How many instances idle_timeout leaves. None is made in advance, or to replace a discarded one.
+  /// How many instances idle_timeout leaves. No instance is made in advance, or to replace a discarded one.
   std::size_t min_instances = 0;
 };
 static_assert(std::is_trivially_destructible_v<PoolOptions>);

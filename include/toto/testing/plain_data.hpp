@@ -76,8 +76,8 @@ class PlainData {
     });
   }
 
-  /// Records an access, if that memory is watched. Returns one that it races with, or one whose thread is 0.
-  /// `on_stack(address)`: whether that is on the stack of a simulated thread.
+  /// Records an access, if that memory is watched. Returns an access that it races with, or an access whose thread is
+  /// 0. `on_stack(address)`: whether that is on the stack of a simulated thread.
   template <class OnStack>
   Access record(const MemoryModel& memory, const void* begin, std::size_t size, const Access& access,
                 OnStack on_stack) {
@@ -187,8 +187,8 @@ class PlainData {
            !memory.happened(here.thread, other.thread, other.epoch);
   }
 
-  /// In place of one that is no longer needed: whoever races with it races with the new one, too. If there is none, the
-  /// first has to go.
+  /// Replaces an access that is no longer needed: what races with the old access races with the new one, too. If there
+  /// is no such access, the first is replaced.
   static void remember(const MemoryModel& memory, Cell& cell, const Access& here) noexcept {
     const auto covered = [&](const Access& other) {
       return other.thread == 0 ||

@@ -30,7 +30,8 @@ struct TimerNode : Continuation {
   ExecutorCore<Runtime>* home = nullptr;
 };
 
-/// The first time that has not passed yet, in steps of `period`, or of a tick of the clock, from `last`.
+/// Returns the first point in time that has not passed yet, in steps of `period`, or of a tick of the clock, from
+/// `last`.
 template <class Clock>
 typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
   using TimePoint = typename Clock::time_point;

@@ -64,7 +64,7 @@ class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
 /// that is awaited is part of its awaiter's strand; anything started otherwise is a separate strand.
 ///
 /// Only awaits that name a place move a strand away, or back. What awaitables of other libraries do is not known.
-/// One thread at a time: the strand's.
+/// Thread safety: One thread at a time, the strand's.
 class Traveller {
  public:
   Traveller() noexcept = default;

@@ -264,7 +264,7 @@ class Order {
   static constexpr std::uint64_t kFront = 0;
   static constexpr std::uint64_t kFirst = 1;  // the ticket of closure 0
 
-  /// What `run` is of a queued task, to tell it among the nodes; never called.
+  /// The value of `run` in a queued task, by which a task is told from other nodes; never called.
   static void task_mark(Continuation&, Turn) noexcept {}
   static bool is_task(const Continuation& node) noexcept { return node.run == &task_mark; }
 

@@ -83,14 +83,14 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
 
   // Who follows the tasks.
 
-  /// Null: nobody.
+  /// Null if nobody does.
   QueueObserver* observer() const noexcept { return observer_; }
   bool tracks() const noexcept { return tracks_; }
-  /// Every task has a supervisor: somebody observes it, or it is listed.
+  /// Whether every task has a supervisor, because it is observed or listed.
   bool follows() const noexcept { return observer_ != nullptr || tracks_; }
-  /// Every task has to be a QueuedTask: somebody follows it, or it is queued by its age.
+  /// Whether every task has to be a QueuedTask, because it has a supervisor or is queued by its age.
   bool needs_states() const noexcept { return follows() || ages_; }
-  /// Null: not every task.
+  /// Null if not every task has a supervisor.
   MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? makings_.make_supervisor : nullptr; }
   TaskList<Runtime>& task_list() noexcept { return task_list_; }
   const TaskList<Runtime>& task_list() const noexcept { return task_list_; }

@@ -250,7 +250,7 @@ TOTO_COLD bool may_run(const QueueCore<Runtime>& core, const QueuedTask<Runtime>
                        const WaitGraph<Runtime>& graph) {
   const Lock lock(core.mutex());
   const Crew<Runtime>& crew = core.crew();
-  // Somebody else may be on the way, or be completing a task from outside.
+  // Another thread may be on the way, or be completing a task from outside.
   bool found = crew.live() != core.thread_count() || crew.secured() != crew.live() || crew.busy() != crew.live() ||
                core.ledger().completing();
   const Lane<Runtime>* const lane = Order<Runtime>::lane_of_waiting(task);

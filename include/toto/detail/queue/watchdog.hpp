@@ -34,7 +34,7 @@ struct QueueProgress {
   }
 };
 
-/// So that a queue can let go of one that its file does not know: few queues are watched.
+/// Lets a queue destroy a watchdog whose type its file does not know, because few queues have one.
 class WatchdogBase {
  public:
   virtual ~WatchdogBase() = default;

@@ -116,7 +116,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return taken;
   }
-  /// Has got it ready.
+  /// The waiter's permit is ready.
   void grant(Waiter& waiter, Permit& permit) noexcept {
     const Lock lock(mutex_);
     waiter.request.permit = &permit;
@@ -188,7 +188,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   }
   /// "an instance of a pool"
   const char* words() const noexcept { return one_; }
-  /// Whether a waiter may get a permit; also true if it does not wait any more. See Awaited.
+  /// Whether a waiter may get a permit; also true if it no longer waits. See Awaited.
   bool may_serve(const Waiter& waiter, const WaitGraph<Runtime>& graph) const;
   /// Who holds the permits: ", held: lease taken at ..."; empty if this waiter does not wait.
   std::string holders_before(const Waiter& waiter) const {
