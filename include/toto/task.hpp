@@ -43,8 +43,7 @@ struct TaskResult<Task<T>> {
 
 // With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers that
 // depends on options which no macro shows, and a loop that awaits Tasks would pile up stack frames, so there a
-// Trampoline resumes it. The promise is the same for both, because the files of one program may be compiled by
-// different compilers.
+// Trampoline resumes it.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;
 #else
@@ -335,11 +334,6 @@ struct TaskAccess {
   template <class T>
   static std::exception_ptr failure(const Task<T>& task) noexcept {
     return task.coroutine_.promise().failure();
-  }
-  /// Returns whether it has ended. Must not be called while it may be running.
-  template <class T>
-  static bool ended(const Task<T>& task) noexcept {
-    return task.coroutine_.done();
   }
 
  private:

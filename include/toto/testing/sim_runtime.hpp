@@ -145,7 +145,6 @@ struct SimRuntime {
   using StopToken = ::toto::detail::BasicStopToken<SimRuntime>;
   template <class Callback>
   using StopCallback = ::toto::detail::BasicStopCallback<SimRuntime, Callback>;
-  using NoStopState = ::toto::detail::NoStopState;
 
   /// Another thread may go on here; reports name the last point that each thread reached. `name` is a string literal.
   static void point(const char* name) noexcept {

@@ -79,8 +79,6 @@ class Root : public Continuation, public Whereabouts {
 
  private:
   friend Roots<Runtime>;
-  template <class Node>
-  friend class detail::LinkedList;
 
   virtual void destroy_coroutine() noexcept = 0;
   virtual std::exception_ptr failure() const noexcept = 0;
