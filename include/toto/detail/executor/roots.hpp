@@ -2,6 +2,11 @@
 //
 // Roots: the coroutines that an executor has started, by spawn() or for a TaskScope, and owns until they have ended.
 // Read next: whereabouts.hpp, ../task/started_task.hpp, ../loop/loop_core.hpp, ../../task_scope.hpp.
+//
+// Invariants (docs/design.md has all; tests cite them as [inv.W1]):
+//  W1  A root is in the list, or released, to free itself where it ends, or over. It moves on under the mutex, once.
+//  W2  While a root is queued at its home, either that comes to it, or withdraw() has taken it back.
+//  W3  Each scope is told once that it has no root any more, without the mutex, whoever took out the last one.
 
 #ifndef TOTO_DETAIL_EXECUTOR_ROOTS_HPP
 #define TOTO_DETAIL_EXECUTOR_ROOTS_HPP
