@@ -318,6 +318,25 @@ class BasicTaskQueue {
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
+  /// Has each thread of the queue that starts from now on call `fn()` on itself, before its first task; for what a thread
+  /// needs, such as an affinity, COM, or mysql_thread_init. If it throws, that goes to on_error, once until a thread has
+  /// begun, and the thread ends; the next task, or in ten milliseconds the queue itself, if it has no thread and
+  /// something waits, tries again with another one. So a hook that always throws keeps tasks waiting, the destructor
+  /// with them, until close(Pending::cancel).
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; what copying or moving `fn` throws.
+  template <class F>
+    requires std::is_invocable_v<std::decay_t<F>&>
+  void on_thread_start(F&& fn) {
+    set_hook(&detail::ThreadHooks<Runtime>::start, std::forward<F>(fn));
+  }
+  /// The same for the end of each thread, after its last task, if it has begun. What it throws goes to on_error. The
+  /// destructor waits for it.
+  template <class F>
+    requires std::is_invocable_v<std::decay_t<F>&>
+  void on_thread_end(F&& fn) {
+    set_hook(&detail::ThreadHooks<Runtime>::end, std::forward<F>(fn));
+  }
+
   /// Returns this queue as a place to continue on: `std::move(handle).resume_on(queue)`.
   BasicExecutorRef<Runtime> executor() noexcept {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
@@ -344,6 +363,14 @@ class BasicTaskQueue {
     auto core = detail::Ref<Core>::adopt(new Core(options, makings));
     core->owner.store(owner, std::memory_order_relaxed);
     return core;
+  }
+
+  template <class F>
+  void set_hook(detail::Ref<detail::ThreadHook<Runtime>> detail::ThreadHooks<Runtime>::* which, F&& fn) {
+    detail::check_callable(fn);
+    auto hook = detail::ThreadHook<Runtime>::make(std::forward<F>(fn));
+    const detail::Lock lock(core_->mutex());
+    std::swap(core_->thread_hooks().*which, hook);  // the former one is destroyed after the lock
   }
 
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }

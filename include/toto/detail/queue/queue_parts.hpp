@@ -41,6 +41,7 @@
 #include "order.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
+#include "thread_hooks.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -101,6 +102,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Room<Runtime>& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
+  ThreadHooks<Runtime>& thread_hooks() noexcept TOTO_REQUIRES(mutex_) { return thread_hooks_; }
   /// Who waits for the end, for idleness, or for a thread: notified of each change.
   WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
 
@@ -281,6 +283,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
   Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
   Room<Runtime> room_ TOTO_GUARDED_BY(mutex_);
+  ThreadHooks<Runtime> thread_hooks_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
   TaskList<Runtime> task_list_;
   ErrorSink<Runtime> errors_;
