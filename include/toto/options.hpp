@@ -64,6 +64,15 @@ struct QueueOptions {
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 
+namespace detail {
+
+inline QueueOptions with_name(QueueOptions options, std::string_view name) noexcept {
+  options.name = name;
+  return options;
+}
+
+}  // namespace detail
+
 /// How a task is queued: `queue.with({.priority = 1}).add_task(fn)`.
 struct TaskOptions {
   /// -8 to 7. More urgent tasks, with a higher number, begin first; those of one priority in the order of adding.

@@ -127,7 +127,8 @@ class Roots {
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
   /// There is none, for a caller to whom it is said otherwise by what is posted. Thread-safe.
-  bool empty() const noexcept { return size_.load(std::memory_order_relaxed) == 0; }
+  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
   void spawn(Root& root) noexcept {

@@ -69,6 +69,8 @@ struct QueueMakings {
   std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
   /// It could not be started: try_again_later().
   void (*try_again)(Core& core) noexcept = nullptr;
+  /// Appends what it says of itself: describe_queue().
+  void (*describe)(const Core& core, std::string& text) = nullptr;
   /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
   void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
   /// Null without options.
@@ -252,6 +254,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     }
   }
 
+  void describe(std::string& text) const override { makings_.describe(static_cast<const Core&>(*this), text); }
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What the
   /// lost threads and tasks owned is left alone: nobody knows in what state it is.
