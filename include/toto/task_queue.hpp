@@ -99,7 +99,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
       detail::check_callable(fn, args...);
       const auto closure = detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...);
       if (!core_->needs_states()) [[likely]] {
-        detail::add_inline(*core_, closure);
+        detail::add_inline<detail::Stored<F>>(*core_, closure);
       } else {
         core_->makings().add_with_state(*core_, detail::PackedCall<Runtime>(closure),
                                         detail::type_name<detail::Stored<F>>());

@@ -100,7 +100,7 @@ class Root : public Continuation, public Whereabouts {
   void print() const noexcept {
     const std::exception_ptr thrown = failure();
     if (thrown != nullptr && detail::concerns_anybody(thrown)) {
-      detail::print_failure({"a coroutine whose owner has ended", "", ""}, thrown);
+      detail::print_failure({"a coroutine whose owner has ended"}, thrown);
     }
   }
 

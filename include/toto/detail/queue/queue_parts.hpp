@@ -129,12 +129,17 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const TaskList<Runtime>& task_list() const noexcept { return task_list_; }
 
   void on_error(Ref<ErrorHook<Runtime>> hook) noexcept { errors_.set(std::move(hook)); }
-  /// Calls the error hook. Not under the mutex.
-  TOTO_COLD void report(const std::exception_ptr& failure) noexcept { errors_.report(failure, name_); }
+  /// Calls the error hook. Not under the mutex. The queue and the worker of `task` are filled in.
+  TOTO_COLD void report(const std::exception_ptr& failure, TaskInfo task = {}) noexcept {
+    const Worker* const worker = this_worker();
+    task.queue = name_;
+    task.worker = worker != nullptr ? worker->number : 0;
+    errors_.report(failure, task);
+  }
   /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own.
-  TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept {
+  TOTO_COLD void report_unseen(const std::exception_ptr& failure, const TaskInfo& task) noexcept {
     if (detail::concerns_anybody(failure)) {
-      report(failure);
+      report(failure, task);
     }
   }
 
