@@ -76,9 +76,6 @@ class TaskPromiseBase : public Jumper, public Traveller {
         ended(promise.context_);  // the frame may be gone after this line
         return std::noop_coroutine();
       }
-      if (promise.awaiter_.jumper != nullptr) {
-        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // all jumpers are of this type
-      }
       if constexpr (kJumps) {
         return promise.awaiter_.coroutine;
       } else {
@@ -305,30 +302,19 @@ struct TaskResult<UnstoredTask<T>> {
 
 /// For code that runs a Task which no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
-  /// Starts the coroutine. `ended(context)` is called on the thread where it ends, while it is still on the stack, so
-  /// the frame must be destroyed later. `starter`: the coroutine that starts it, if that is known.
+  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
+  /// frame is to be destroyed later. `strand`: that it begins, if somebody may own it.
   template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, const Traveller* starter = nullptr) {
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Strand* strand = nullptr) {
     check_startable(task);
-    task.coroutine_.promise().begin_where(starter);
-    resume(task, ended, context);
-  }
-  /// The same for an owner that must know whether the coroutine is away.
-  template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
-    check_startable(task);
-    task.coroutine_.promise().begin_at_home(whereabouts);
-    resume(task, ended, context);
+    task.coroutine_.promise().begin(strand);
+    task.coroutine_.promise().on_end(ended, context);
+    task.coroutine_.resume();
   }
   /// Returns the result of a coroutine that has ended.
   template <class T>
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
-  }
-  /// Its place in an owner's books, until what this gives is destroyed.
-  template <class T>
-  static Traveller take_strand(Task<T>& task) noexcept {
-    return std::move(static_cast<Traveller&>(task.coroutine_.promise()));
   }
   /// What it threw, or null.
   template <class T>
@@ -345,11 +331,6 @@ struct TaskAccess {
     if (task.coroutine_.promise().started() || task.coroutine_.done()) {
       throw NoState("toto: this Task is running or has run already; it runs only once");
     }
-  }
-  template <class T>
-  static void resume(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
-    task.coroutine_.promise().on_end(ended, context);
-    task.coroutine_.resume();
   }
 };
 
