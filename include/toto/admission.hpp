@@ -29,7 +29,7 @@ class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
       : Join<Runtime>(1), RoomWaiter(RoomRequest{}), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
   bool told_locked() noexcept override {
-    this->retain();  // the coroutine may go as soon as the mutex is free
+    this->retain();  // the coroutine may be destroyed as soon as the mutex is free
     return false;
   }
   bool proceed() noexcept override {
@@ -65,10 +65,10 @@ class [[nodiscard("destroying it releases the room")]] Admission {
     }
   }
 
-  /// Returns whether the room is still reserved: not once a task was added, or after a move.
+  /// Returns whether the room is still reserved: false once a task was added, or after a move.
   bool valid() const noexcept { return static_cast<bool>(core_); }
 
-  /// Adds one task; never waits for room, and never fails for lack of it. If it throws, the room stays reserved.
+  /// Adds one task; never waits for room, and never fails for lack of room. If this throws, the room stays reserved.
   /// Throws: as BasicTaskQueue::add_task, except QueueFull; NoState if the room was used already.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// async_get: waits for a task the way Asio's own operations are waited for, with any completion token. Opt-in:
-// tasks.hpp does not include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or
+// async_get: awaits a task as Asio's own operations are awaited, with any completion token. Opt-in: tasks.hpp does
+// not include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or
 // newer). Read next: asio_executor.hpp, detail/asio/asio_waits.hpp.
 
 #ifndef TOTO_ASIO_HPP
@@ -30,7 +30,7 @@ inline namespace TOTO_DETAIL_ASIO {
 template <class T, class Runtime, class Handler>
 class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
  public:
-  /// Throws: std::bad_alloc, what moving the handler throws; nothing waits then.
+  /// Throws: std::bad_alloc; whatever moving the handler throws. In either case nothing is awaited.
   static void start(TaskHandle<T, Runtime>& handle, Handler&& handler) {
     const auto wait = Ref<AsioGet>::adopt(new AsioGet(std::move(handler)));
     if (auto slot = net::get_associated_cancellation_slot(*wait->handler_); slot.is_connected()) {
@@ -154,7 +154,8 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   std::optional<Work> work_;
   Ref<AsioWaits<Runtime>> waits_;
   std::optional<Handler> handler_;
-  /// Null: no one waits for it any more. A canceller may use it on another thread while the handler is called.
+  /// Null: no one waits for the task any more. A canceller may use the task on another thread while the handler is
+  /// called.
   TaskState<T, Runtime>* state_ = nullptr;
 };
 
@@ -172,8 +173,8 @@ struct AsioSignature<void> {
   using Type = void(std::exception_ptr);
 };
 
-/// Starts the wait when Asio says so. Its executor is for handlers that have none, and for adapters that need one, such
-/// as cancel_after() for its timer.
+/// Starts the wait when Asio says so. Its executor is for handlers without an executor, and for adapters that need one,
+/// such as cancel_after() for its timer.
 struct AsioInitiation {
   using executor_type = net::system_executor;
   static executor_type get_executor() noexcept { return {}; }
@@ -201,22 +202,22 @@ auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
 
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Waits for a task the way Asio's operations are waited for: `co_await toto::async_get(handle, asio::use_awaitable)`.
-/// The completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is
-/// what TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
+/// Awaits a task as Asio's own operations are awaited: `co_await toto::async_get(handle, asio::use_awaitable)`. The
+/// completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is what
+/// TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
 ///
 /// The handler is called on its associated executor (without one, on Asio's system_executor), never within this call.
-/// Until then that executor has outstanding work, so an io_context keeps running. If its execution context is destroyed
-/// first, so is the handler, and the task runs as if the handle had been dropped. Its cancellation slot cancels the
-/// task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the task has not begun. The handler
-/// is still called, with the outcome of the task. So with Asio's cancel_after() the wait ends when the task has ended:
-/// a running one has to check its StopToken. The handler's associated allocator is not used: the task's end is posted,
-/// and memory released, on other threads.
+/// Until then that executor has outstanding work, so an io_context keeps running. If the executor's execution context
+/// is destroyed first, so is the handler, and the task runs as if the handle had been dropped. The handler's
+/// cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the
+/// task has not begun. The handler is still called, with the outcome of the task. So with Asio's cancel_after() the
+/// wait ends when the task has ended: a running task has to check its StopToken. The handler's associated allocator is
+/// not used: the task's end is posted, and memory released, on other threads.
 /// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations; the task then still
 /// runs. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
-/// when the handler is posted, the process ends (std::terminate), since there is no one to report it to.
-/// Thread safety: the slot must be used as Asio requires: by one thread at a time, and not while the context is being
-/// destroyed.
+/// when the handler is posted, the process ends (std::terminate), since there is no one to report the failure to.
+/// Thread safety: Thread-safe, except with other uses of the handle and of the cancellation slot. As always with Asio,
+/// the slot must not be used while the context is being destroyed.
 template <class Handle, class Token>
   requires(detail::IsHandle<std::remove_cvref_t<Handle>>::value)
 auto async_get(Handle&& handle, Token&& token) {

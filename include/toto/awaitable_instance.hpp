@@ -20,7 +20,7 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// One call of a wrapper, as it is passed to the queue, with its share of the object.
+/// One call of a wrapper, as it is passed to the queue, with a shared reference to the object.
 template <class T, class Runtime, class F>
 struct InstanceCall {
   template <class... Args>
@@ -52,8 +52,8 @@ template <class T, class Runtime = StdRuntime>
 class AwaitableInstance {
  public:
   /// Wraps `instance`: a T& is referred to; a T&&, shared_ptr<T> or unique_ptr<T> is owned; a weak_ptr<T> is observed.
-  /// Calls run on `queue`: a queue, or the name of one, which is made with one thread if it does not exist. Once it has
-  /// closed, they throw QueueClosed. If T is given explicitly, `instance` may be of a derived class.
+  /// Calls run on `queue`: a queue, or the name of one, which is made with one thread if it does not exist. Once the
+  /// queue has closed, calls throw QueueClosed. If T is given explicitly, `instance` may be of a derived class.
   /// Throws: std::invalid_argument for a null instance or an empty name; std::bad_alloc.
   template <class Instance>
     requires(!detail::kIsA<std::remove_cvref_t<Instance>, toto::AwaitableInstance>)
@@ -65,9 +65,9 @@ class AwaitableInstance {
         lane_(detail::Ref<Lane>::adopt(new Lane(1))) {}
 
   /// Calls `std::invoke(fn, object, args...)` on the queue, and returns a handle to the result, as yield_task does.
-  /// `fn` is a member pointer, or any callable that takes the object first. If it cannot be called like that, it is
+  /// `fn` is a member pointer, or any callable that takes the object first. If `fn` cannot be called like that, it is
   /// given a StopToken: a member function before its arguments, any other callable before the object. The callable and
-  /// the arguments are copied or moved now, as std::thread does it. The call runs whether or not the handle is awaited.
+  /// the arguments are copied or moved now, as by std::thread. The call runs whether or not the handle is awaited.
   /// Throws: QueueClosed; QueueFull; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no
   /// thread is alive and none can be started. In each case nothing will be called.
   template <class F, class... Args>
@@ -83,7 +83,7 @@ class AwaitableInstance {
                                        Call{object_, std::forward<F>(fn)}, std::forward<Args>(args)...);
   }
 
-  /// Returns a wrapper of the same object whose calls may overlap, as far as the queue has threads.
+  /// Returns a wrapper of the same object whose calls may overlap, up to the queue's number of threads.
   AwaitableInstance concurrent() const {
     AwaitableInstance overlapping(*this);
     overlapping.lane_ = {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// CallSite: the source line a call came from, for reports about who holds what. std::source_location would do, but
+// CallSite: the source line of a call, for reports about who holds an instance. std::source_location would do, but
 // Clang before 16 does not have it.
 
 #ifndef TOTO_CALL_SITE_HPP
@@ -13,9 +13,10 @@
 
 namespace toto::inline v0_1 {
 
-/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's: so the
-/// members of InstancePool that take an instance get it as their last parameter, except operator() and the calls of
-/// await(). Trivially copyable; the name lives as long as the program.
+/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's line: so
+/// the members of InstancePool that take an instance have a CallSite as their last parameter, except operator() and the
+/// calls of await(). Trivially copyable; the file name lives as long as the program.
+/// Thread safety: One thread at a time.
 struct CallSite {
   const char* file = "";
   unsigned line = 0;  ///< 0: unknown

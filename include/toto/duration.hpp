@@ -18,8 +18,9 @@ namespace toto::inline v0_1 {
 
 /// A length of time in nanoseconds that saturates: anything too long to represent is never().
 ///
-/// A floating-point NaN is kept, so that the function it is passed to can refuse it by name.
-/// Thread safety: a value.
+/// A floating-point NaN is kept, so that the function to which the Duration is passed can name the parameter in its
+/// error.
+/// Thread safety: One thread at a time.
 class Duration {
  public:
   /// Zero.
@@ -88,7 +89,7 @@ class Duration {
     if constexpr (std::is_floating_point_v<Rep>) {
       return static_cast<std::int64_t>(exact);
     } else if constexpr (std::is_integral_v<Rep>) {
-      // The whole and the rest by themselves: what comes in between is no longer than the result.
+      // Quotient and remainder separately: no intermediate value is larger than the result.
       using Wide = std::common_type_t<Rep, std::int64_t>;
       constexpr auto kNum = static_cast<Wide>(Scale::num);
       constexpr auto kDen = static_cast<Wide>(Scale::den);
@@ -106,7 +107,8 @@ class Duration {
 
 namespace detail {
 
-/// From one point in time to another one of the same clock, in whatever units they are counted. Saturates; NaN stays.
+/// The time from one point to another one of the same clock, in whatever units they are counted. Saturates; NaN stays
+/// NaN.
 template <class Clock, class From, class To>
 constexpr Duration time_between(std::chrono::time_point<Clock, From> from,
                                 std::chrono::time_point<Clock, To> to) noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What toto throws. Every type derives from toto::Error. Wrong arguments are reported as std::invalid_argument, and a
-// thread that cannot be started as the system's std::system_error.
+// What toto throws. Every type here derives from toto::Error. Wrong arguments are reported as std::invalid_argument,
+// and a thread that cannot be started as the system's std::system_error.
 
 #ifndef TOTO_ERRORS_HPP
 #define TOTO_ERRORS_HPP
@@ -14,17 +14,18 @@
 namespace toto::inline v0_1 {
 
 /// The base of everything the library itself throws.
+/// Thread safety: One thread at a time.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A task was added to a queue that has closed, or a coroutine asked for room in it, or moved to it by schedule() when
-/// it had ended. The text names the queue.
+/// A task was added to a queue that has closed, or a coroutine asked for room in such a queue, or moved by schedule()
+/// to a queue that had ended. The message names the queue.
 struct QueueClosed : Error {
   using Error::Error;
 };
 
-/// A bounded queue had no room for the task. The text names the queue and its bound.
+/// A bounded queue had no room for the task. The message names the queue and its bound.
 struct QueueFull : Error {
   using Error::Error;
 };
@@ -35,7 +36,7 @@ struct TaskCancelled : Error {
   using Error::Error;
 };
 
-/// The wait ended, not the task.
+/// The time limit of a wait has passed. The task itself may continue.
 struct TimedOut : Error {
   using Error::Error;
 };
@@ -55,7 +56,7 @@ struct NoState : Error {
   using Error::Error;
 };
 
-/// This blocking wait could never end. The text says who waits for what.
+/// This blocking wait could never end. The message says which thread waits for what.
 struct DeadlockError : Error {
   using Error::Error;
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// EventLoop: runs coroutines, posted functions and timers on one thread, in order. Coroutines that suspend on it come
-// back to it. It is what Tornado's IOLoop is in the seed; a program that has a loop already uses ExecutorRef instead.
-// Read next: sync_wait.hpp.
+// EventLoop: runs coroutines, posted functions and timers on one thread, in order. Coroutines that suspend on the loop
+// come back to it. A program that has its own loop already uses ExecutorRef instead. Read next: sync_wait.hpp.
 
 #ifndef TOTO_EVENT_LOOP_HPP
 #define TOTO_EVENT_LOOP_HPP
@@ -24,18 +23,18 @@
 
 namespace toto::inline v0_1 {
 
-/// A loop for one thread: the one that calls run() or run_sync().
+/// An event loop for one thread, which calls run() or run_sync().
 ///
 /// Lifetime: the destructor destroys the coroutines that the loop has started and that wait on it, and drops posted
 /// functions. A coroutine that is away, on a queue or another executor to which it has moved, is not touched: it
-/// continues without a home, and frees itself when it ends. Any other coroutine that would come back continues as if it
-/// had no home: on the worker that finishes what it waits for; on a worker of that queue if its task has ended already;
-/// or, after sleep_for and where there is no such queue or it has ended, on the timer thread. The destructor resumes it
-/// itself only if that thread cannot be started, and after a queue's call() whose queue has ended.
-/// In something that the loop runs, the destructor returns at once, and run() does the rest before it returns. On
-/// another thread it makes run() return, and blocks until it has.
-/// Thread safety: post, spawn, call_later, post_after, post_every and stop are thread-safe; the rest one thread at a
-/// time.
+/// continues without a home, and is destroyed when it ends. Any other coroutine that would come back continues as if it
+/// had no home: on the worker that finishes the task it waits for; on a worker of that task's queue if the task has
+/// ended already; or, after sleep_for and where there is no such queue or the queue has ended, on the timer thread. The
+/// destructor itself resumes the coroutine only if the timer thread cannot be started, and after a queue's call() whose
+/// queue has ended. Called from something that the loop runs, the destructor returns at once, and run() does the rest
+/// before it returns. On another thread it makes run() return, and blocks until it has.
+/// Thread safety: One thread at a time, except post, spawn, call_later, post_after, post_every and stop, which are
+/// thread-safe.
 template <class Runtime = StdRuntime>
 class BasicEventLoop {
  public:
@@ -52,8 +51,8 @@ class BasicEventLoop {
   void run() { core_->run_all(); }
 
   /// Makes run() return after what it is doing now; what is posted stays until the loop runs again. A request made
-  /// while the loop is not running is kept for the next run(), which returns at once, or the next run_sync(), which
-  /// throws Error. It ends one run. Thread-safe.
+  /// while the loop is not running ends the next run: run() then returns at once, or run_sync() throws Error.
+  /// Thread-safe.
   void stop() noexcept { core_->stop(); }
 
   /// Runs the loop until `awaitable` is done, and returns its result or throws what it threw.
@@ -71,8 +70,8 @@ class BasicEventLoop {
     }
   }
 
-  /// Calls `fn()` on the loop's thread, behind what is posted already. If it returns a Task, that runs to its end as if
-  /// it had been spawned, and `fn` is kept until then; call_later and the timers do the same. Thread-safe.
+  /// Calls `fn()` on the loop's thread, behind what is posted already. If `fn` returns a Task, the Task runs to its end
+  /// as if it had been spawned, and `fn` is kept until then; call_later and the timers do the same. Thread-safe.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
@@ -104,9 +103,8 @@ class BasicEventLoop {
     return start(period, period, std::forward<F>(fn));
   }
 
-  /// Starts the coroutine on the loop's thread. The loop owns it. What it throws comes out of run(); its result is
-  /// discarded.
-  /// Thread-safe.
+  /// Starts the coroutine on the loop's thread. The loop owns the coroutine. What it throws comes out of run(); its
+  /// result is discarded. Thread-safe.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   template <class T>
   void spawn(Task<T> task) {

@@ -34,6 +34,7 @@ struct ExecutorAccess;
 
 /// What is posted to a user's own executor: call it once, on the executor's thread, without arguments. Copyable, so
 /// that it fits into a std::function; of all copies, only the first call has an effect.
+/// Thread safety: One thread at a time.
 template <class Runtime>
 class BasicResumption {
  public:
@@ -70,8 +71,8 @@ concept ExecutorWhosePostMayThrow = !UserExecutor<E, Runtime> && !requires(E& ex
   executor.executor();
 } && requires(E& executor, BasicResumption<Runtime> resumption) { executor.post(std::move(resumption)); };
 
-/// Lets a user's executor take part like a queue or a loop: it keeps the continuations itself, so that one whose
-/// coroutine dies can be taken back, and posts a callable that runs that one.
+/// Adapts a user's executor: keeps the continuations itself, so that a continuation whose coroutine is destroyed can be
+/// taken back, and posts a callable that runs one continuation.
 template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
@@ -121,7 +122,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     Continuation* node = nullptr;
     {
       const Lock lock(self.mutex_);
-      // Usually the first. Gone: it has run, or its coroutine was destroyed.
+      // Usually the first. Null: it has run, or its coroutine was destroyed.
       for (node = self.nodes_.front(); node != nullptr && node->ticket != ticket; node = node->next) {
       }
       if (node != nullptr) {
@@ -147,11 +148,12 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 
 /// A shared reference to an executor: where an awaiting coroutine continues.
 ///
-/// It never dangles for the library's own queues and loops: if one has ended, the coroutine continues as if it had no
-/// home.
+/// A reference to one of the library's own queues or loops never dangles: if the queue or loop has ended, the coroutine
+/// continues as if it had no home.
 /// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues and loops whose
-/// tasks are awaited, or their wait_idle(): once those have ended, no thread is in its post().
-/// Thread safety: Thread-safe to use; a single object is assigned by one thread at a time.
+/// tasks are awaited, or a wait_idle() of these: once they have ended, or wait_idle() has returned, no thread is in
+/// post().
+/// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime>
 class BasicExecutorRef {
  public:
@@ -173,7 +175,7 @@ class BasicExecutorRef {
       : core_(detail::Ref<Core>::adopt(new detail::UserExecutorCore<Runtime, Executor>(executor))) {}
 
   template <detail::ExecutorWhosePostMayThrow<Runtime> Executor>
-  BasicExecutorRef(Executor& executor) = delete;  // post() must be noexcept: there is no one it could report to
+  BasicExecutorRef(Executor& executor) = delete;  // post() must be noexcept: no one would see its exception
 
   explicit operator bool() const noexcept { return static_cast<bool>(core_); }
   /// Whether both refer to the same executor, or both to none.
@@ -208,6 +210,7 @@ struct ExecutorAccess {
 
 /// Returns the executor this thread is running on: its queue on a worker, a running loop, or a user's executor that is
 /// resuming a coroutine; empty elsewhere.
+/// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 BasicExecutorRef<Runtime> current_executor() noexcept {
   return detail::ExecutorAccess::make(
@@ -221,9 +224,11 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
 ///     toto::ExecutorScope here(window);
 ///     window.run();
 ///
-/// Without it, only what toto resumes there counts as running on the executor, not what the toolkit calls.
+/// Without an ExecutorScope, only what toto resumes there counts as running on the executor, not what the toolkit
+/// calls.
 /// Lifetime: must be a local variable of a function, not of a coroutine; scopes of one thread end in reverse order. The
 /// executor must outlive it. Not for a thread of a queue.
+/// Thread safety: One thread at a time.
 template <class Runtime>
 class BasicExecutorScope {
  public:

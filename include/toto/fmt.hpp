@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Prints toto's statistics, durations and errors with {fmt}, version 9 or newer: fmt::print("{}\n", queue.stats()).
-// Opt-in: tasks.hpp does not include it. Each takes the format options of a string: "{:>20}". What dump() returns is a
-// string already.
+// Opt-in: tasks.hpp does not include it. Each formatter takes the format options of a string: "{:>20}". What dump()
+// returns is a string already.
 
 #ifndef TOTO_FMT_HPP
 #define TOTO_FMT_HPP
@@ -55,7 +55,7 @@ inline std::string duration_text(Duration length) {
   return text + unit->name;
 }
 
-/// Formats as the text does that text_for_format() makes of it.
+/// Formats a value as the text that text_for_format() returns for it.
 template <class T>
 struct TextFormatter : fmt::formatter<std::string_view> {
   template <class Context>
@@ -86,7 +86,8 @@ struct TextFormatter : fmt::formatter<std::string_view> {
 
 }  // namespace toto::inline v0_1::detail
 
-// Each type by name: a template for all errors would compete with that of <fmt/std.h> for all exceptions.
+// Each type has its own formatter: a template for all errors would compete with the one of <fmt/std.h> for all
+// exceptions.
 template <>
 struct fmt::formatter<toto::Duration> : toto::detail::TextFormatter<toto::Duration> {};
 template <>

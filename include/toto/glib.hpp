@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// GLibExecutor: coroutines on GLib's main loop, and so on that of GTK. Opt-in: tasks.hpp does not include it. Needs GLib
-// 2.36 or newer. docs/how-to/toolkits.md has an example and says what happens when things end.
+// GLibExecutor: coroutines on GLib's main loop, and so on that of GTK. Opt-in: tasks.hpp does not include it. Needs
+// GLib 2.36 or newer. docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the
+// queue ends.
 
 #ifndef TOTO_GLIB_HPP
 #define TOTO_GLIB_HPP
@@ -17,9 +18,9 @@ namespace toto::inline v0_1 {
 /// An executor: what is posted runs in the iterations of a GMainContext, on the thread that runs these, in the order of
 /// posting, with the priority G_PRIORITY_DEFAULT.
 ///
-/// Not g_main_context_invoke(): while nobody runs the context, that calls the function there and then, on the thread of
-/// the queue.
-/// Lifetime: has to end after the queues and loops whose tasks are awaited on it; keeps the context until then. What is
+/// Does not use g_main_context_invoke(): while no thread runs the context, that function calls what it is given
+/// immediately, on the thread of the queue.
+/// Lifetime: must outlive the queues and loops whose tasks are awaited on it; keeps the context until then. What is
 /// posted and has not run stays in the context.
 /// Thread safety: Thread-safe, except with destruction.
 class GLibExecutor {
@@ -31,7 +32,7 @@ class GLibExecutor {
   GLibExecutor& operator=(const GLibExecutor&) = delete;
   ~GLibExecutor() { g_main_context_unref(context_); }
 
-  /// Runs `function()` once, later. Without memory the process ends.
+  /// Runs `function()` once, later. If memory runs out, the process ends.
   template <class Function>
   void post(Function function) noexcept {
     GSource* const source = g_idle_source_new();

@@ -33,9 +33,9 @@ template <class T, class Runtime = StdRuntime>
 class InstancePool;
 
 /// What pool.await() returns: calls methods of a pool's instances on a task queue, `co_await
-/// calls(&Counter::increment)`. Calls begin in the order in which they were made, and overlap as far as there are
+/// calls(&Counter::increment)`. Calls begin in the order in which they were made, and overlap up to the number of
 /// instances. Copies are equivalent.
-/// Lifetime: may outlive the pool, and the queue; calls then throw PoolClosed or QueueClosed.
+/// Lifetime: may outlive the pool and the queue; calls then throw PoolClosed or QueueClosed.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
 class PooledCalls {
@@ -116,10 +116,10 @@ class InstancePool {
   // Hooks. Set them before the first instance is taken. They are called without any lock held, possibly on several
   // threads at a time, for different instances, and live as long as the pool and its leases.
 
-  /// Sets a hook, called before an instance that has been in the pool is handed out: `check(instance)` returns whether
-  /// it is still good. It is called on the thread on which the factory would be. If it returns false or throws, the
-  /// instance is destroyed, and the caller gets a new one, which is not checked; or, without a factory, another one,
-  /// for which it waits ahead of everyone else.
+  /// Sets a hook, called before the pool lends an instance that it did not make just now: `check(instance)` returns
+  /// whether the instance is still good. It is called on the thread on which the factory would be called. If it returns
+  /// false or throws, the instance is destroyed, and the caller gets a new instance, which is not checked; or, without
+  /// a factory, another instance, for which the caller waits ahead of everyone else.
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument for a null hook; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
@@ -175,8 +175,8 @@ class InstancePool {
   }
 
   /// The same, but returns an empty optional if no instance is free within `limit`, which does not limit the factory.
-  /// dump() then names the holders.
-  /// Blocks: for at most `limit`; 0 or less only looks.
+  /// In that case dump() names the holders.
+  /// Blocks: for at most `limit`; 0 or less does not block.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
@@ -214,14 +214,14 @@ class InstancePool {
   // On a queue.
 
   /// Runs `fn(instance)` on the queue and returns a handle to its result, a value. The callable is copied or moved as
-  /// std::thread does it; if it cannot be called with an instance alone, it is given a StopToken before that.
+  /// by std::thread; if it cannot be called with an instance alone, it is given a StopToken before the instance.
   ///
   /// The transaction takes its instance before it takes a thread. If none is free, it waits in the pool's line and is
-  /// not in the queue yet: size() and wait_idle() of the queue do not count it. Then it joins the queue beyond the
-  /// bound, whatever the overflow, so whoever returns the instance neither waits for room nor runs `fn`. If the queue
-  /// accepts no tasks by then, the handle completes with that error. Cancelling the handle takes the transaction out of
-  /// the line. An `fn` that returns a Task<R> keeps its instance until that coroutine has ended. The instance is back
-  /// in the pool, or with the next user, before the handle is ready.
+  /// not in the queue yet: size() and wait_idle() of the queue do not count it. Then it joins the queue even if that is
+  /// full, whatever the overflow, so whoever returns the instance neither waits for room nor runs `fn`. If the queue
+  /// has closed by then, the handle completes with QueueClosed. Cancelling the handle takes the transaction out of the
+  /// line. An `fn` that returns a Task<R> keeps its instance until that coroutine has ended. The instance is back in
+  /// the pool, or with the next user, before the handle is ready.
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
   /// std::system_error if no thread is alive and none can be started. In each case there is no transaction.
   template <class F>
@@ -256,7 +256,7 @@ class InstancePool {
   std::size_t size() const { return core_->stats().instances; }
   /// Returns counts that agree with each other.
   PoolStats stats() const { return core_->stats(); }
-  /// Returns a text of several lines: who holds the instances, since when, from which source line, and who waits.
+  /// Returns several lines of text: who holds the instances, since when, from which source line, and who waits.
   /// Throws: std::bad_alloc.
   std::string dump() const { return core_->dump(); }
 

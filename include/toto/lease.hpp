@@ -66,16 +66,17 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
   /// Returns the instance to its pool now; it goes to whoever has waited longest, or behind the other free ones. Never
-  /// waits for room in a queue: a transaction that gets the instance joins its queue beyond the bound, and does not run
-  /// here.
+  /// waits for room in a queue: a transaction that gets the instance joins its queue even if that is full, and does not
+  /// run on this thread.
   /// Throws: NoState if the lease is empty.
   void release() {
     require_instance();
     const Lease ended(std::move(*this));
   }
 
-  /// Destroys the instance here and now, because it is broken, instead of returning it; an instance that the pool does
-  /// not own is only forgotten. A pool without a factory is smaller from then on, and closes after its last instance.
+  /// Destroys the instance immediately, because it is broken, instead of returning it; an instance that the pool does
+  /// not own is only removed from the pool. A pool without a factory is smaller from then on, and closes when its last
+  /// instance is gone.
   /// Throws: NoState if the lease is empty.
   void discard() {
     require_instance();

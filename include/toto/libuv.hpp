@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // LibuvExecutor: coroutines on libuv's event loop. Opt-in: tasks.hpp does not include it. Needs libuv 1.0 or newer.
-// docs/how-to/toolkits.md has an example and says what happens when things end.
+// docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the queue ends.
 
 #ifndef TOTO_LIBUV_HPP
 #define TOTO_LIBUV_HPP
@@ -22,11 +22,11 @@ namespace toto::inline v0_1 {
 
 /// An executor: coroutines continue in uv_run(), on its thread, in the order of posting.
 ///
-/// Of libuv's functions, other threads may call only uv_async_send(). So this has a uv_async_t, which keeps uv_run()
-/// from returning until it is closed.
-/// Lifetime: belongs on the loop's thread, and has to end after the queues and loops whose tasks are awaited on it. What
-/// is posted and has not run by then is dropped.
-/// Thread safety: post() is Thread-safe, except with destruction; the rest belongs on the loop's thread.
+/// Of libuv's functions, other threads may call only uv_async_send(). So this executor has a uv_async_t, which keeps
+/// uv_run() from returning until the executor is closed.
+/// Lifetime: must be destroyed on the loop's thread, and must outlive the queues and loops whose tasks are awaited on
+/// it. What is posted and has not run by then is dropped.
+/// Thread safety: One thread at a time, except post(), which is thread-safe, except with destruction.
 template <class Runtime = StdRuntime>
 class BasicLibuvExecutor {
  public:
@@ -43,7 +43,7 @@ class BasicLibuvExecutor {
   /// callback.
   ~BasicLibuvExecutor() { close(); }
 
-  /// Resumes a coroutine, later. Dropped after close(). Without memory the process ends.
+  /// Resumes a coroutine, later. After close(), drops it. If memory runs out, the process ends.
   void post(BasicResumption<Runtime> resumption) noexcept {
     const detail::Lock lock(mutex_);
     if (async_ != nullptr) {
@@ -52,7 +52,7 @@ class BasicLibuvExecutor {
     }
   }
 
-  /// Lets uv_run() return as soon as nothing else keeps it. May be repeated.
+  /// Lets uv_run() return as soon as nothing else keeps it from returning. May be called again.
   void close() noexcept {
     std::vector<BasicResumption<Runtime>> dropped;  // destroyed without the mutex
     const detail::Lock lock(mutex_);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueObserver: notified of task and thread events of a queue, for traces, metrics and watchdogs. A queue without one
-// pays nothing for it. Read next: trace.hpp, which writes the events to a file.
+// QueueObserver: notified of task and thread events of a queue, for traces, metrics and watchdogs. A queue without an
+// observer has no cost. Read next: trace.hpp, which writes the events to a file.
 
 #ifndef TOTO_OBSERVER_HPP
 #define TOTO_OBSERVER_HPP
@@ -34,9 +34,10 @@ inline std::string_view text_of(TaskEnd end) noexcept {
 /// Override the events you are interested in.
 ///
 /// Each member is called on the thread on which the event happens, without any lock of the library, possibly by several
-/// threads at a time, and takes that thread's time. It must not throw, destroy the queue or wait for its tasks.
+/// threads at a time, and delays that thread. It must not throw, destroy the queue or wait for its tasks.
 /// Lifetime: must outlive every queue that was made with it and, if a task destroys its own queue, the last
 /// thread_ended().
+/// Thread safety: Thread-safe. Your overrides must be, too.
 class QueueObserver {
  public:
   /// A task is about to be accepted. If it is refused after all, task_finished follows with TaskEnd::cancelled.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a queue is set up. Options are aggregates of trivially destructible members, so that a temporary of them is safe
-// inside a co_await expression on GCC 12 (see docs/how-to/gcc-12.md).
+// inside a co_await expression on GCC 12, which destroys other aggregates twice.
 
 #ifndef TOTO_OPTIONS_HPP
 #define TOTO_OPTIONS_HPP
@@ -33,6 +33,7 @@ enum class Overflow {
 };
 
 /// How a TaskQueue is set up: `TaskQueue queue({.thread_count = 4, .name = "db"});`
+/// Thread safety: One thread at a time.
 struct QueueOptions {
   /// How many tasks may run at a time, 1 to 1,000,000. No thread is started before it is needed.
   std::size_t thread_count = 1;
@@ -58,8 +59,8 @@ struct QueueOptions {
   /// more times.
   bool track_tasks = false;
   /// The queue's threads block asynchronous signals, so handlers never run on them and no system call of a task is
-  /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of the thread that
-  /// added the task for which it was started, as a std::thread would. POSIX only.
+  /// interrupted; programs that tasks start inherit the blocked signals. Otherwise a thread has the signal mask of the
+  /// thread that added the task for which it was started, as a std::thread would. POSIX only.
   bool block_signals = false;
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
@@ -74,6 +75,7 @@ inline QueueOptions with_name(QueueOptions options, std::string_view name) noexc
 }  // namespace detail
 
 /// How a task is queued: `queue.with({.priority = 1}).add_task(fn)`.
+/// Thread safety: One thread at a time.
 struct TaskOptions {
   /// -8 to 7. More urgent tasks, with a higher number, begin first; those of one priority in the order of adding.
   int priority = 0;

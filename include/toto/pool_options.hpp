@@ -16,6 +16,7 @@
 namespace toto::inline v0_1 {
 
 /// How an InstancePool is set up: `InstancePool pool(instances, {.default_queue = "db"})`.
+/// Thread safety: One thread at a time.
 struct PoolOptions {
   /// The name of the queue for transactions that name none. Not empty; copied. An existing queue of that name is used
   /// as it is; otherwise it is made when it is first needed, with one thread per instance that the pool may have.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // QtExecutor: coroutines on Qt's event loop. Opt-in: tasks.hpp does not include it. Needs QtCore, of Qt 6 or of Qt 5.10
-// and newer. docs/how-to/toolkits.md has an example and says what happens when things end.
+// and newer. docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the queue ends.
 
 #ifndef TOTO_QT_HPP
 #define TOTO_QT_HPP
@@ -16,10 +16,10 @@ namespace toto::inline v0_1 {
 
 /// An executor: what is posted runs in the event loop of the thread that has made this object, in the order of posting.
 ///
-/// Qt drops the events of an object that dies. So they are sent to one of this executor's own, and not to a window: a
-/// coroutine that refers to a window belongs in a TaskScope, which is a member of that.
-/// Lifetime: belongs on the thread that has made it, and has to end after the queues and loops whose tasks are awaited on
-/// it. What is posted and has not run is dropped.
+/// Qt drops the events of an object that is destroyed. So events are sent to an object of this executor, and not to a
+/// window: a coroutine that refers to a window belongs in a TaskScope that is a member of that window.
+/// Lifetime: must be destroyed on the thread that has made it, and must outlive the queues and loops whose tasks are
+/// awaited on it. What is posted and has not run is dropped.
 /// Thread safety: Thread-safe, except with destruction.
 class QtExecutor {
  public:
@@ -27,7 +27,7 @@ class QtExecutor {
   QtExecutor(const QtExecutor&) = delete;
   QtExecutor& operator=(const QtExecutor&) = delete;
 
-  /// Runs `function()` once, later. Without memory the process ends.
+  /// Runs `function()` once, later. If memory runs out, the process ends.
   template <class Function>
   void post(Function function) noexcept {
     QMetaObject::invokeMethod(&receiver_, std::move(function), Qt::QueuedConnection);

@@ -16,7 +16,8 @@
 namespace toto::inline v0_1 {
 
 /// A queue, the name of one, or neither, which means the default.
-/// Lifetime: only refers to what it was made from.
+/// Lifetime: refers to the queue or the name from which it was made.
+/// Thread safety: One thread at a time.
 template <class Runtime = StdRuntime>
 class QueueChoice {
  public:

@@ -23,7 +23,7 @@ namespace detail {
 
 struct ViewAccess;
 
-/// Room for one task, booked until it is used.
+/// Room for one task, reserved until it is used.
 template <class Runtime>
 class Reservation {
  public:
@@ -39,7 +39,7 @@ class Reservation {
   }
 
   explicit operator bool() const noexcept { return booked_; }
-  /// The task has been added with it.
+  /// A task was added, and has used the room.
   void use() noexcept { booked_ = false; }
 
  private:
@@ -104,8 +104,8 @@ class QueueView {
     return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
   }
 
-  /// Returns the same view for tasks with these options, or with a token that cancels them: queued tasks are taken out
-  /// of the queue, running ones are asked to stop if they take a StopToken.
+  /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
+  /// taken out of the queue, running tasks are asked to stop if they take a StopToken.
   /// Throws: std::invalid_argument naming the option; std::bad_alloc.
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);

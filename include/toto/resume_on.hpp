@@ -70,6 +70,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
 /// Awaitable: the coroutine continues on `executor`, behind what waits there; without suspending, if it runs there
 /// already. If the executor has ended, or the reference is empty, it continues where it is.
 /// Throws: std::bad_alloc, when awaited.
+/// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 [[nodiscard("co_await it: the coroutine continues on the executor then")]] auto resume_on(
     std::type_identity_t<BasicExecutorRef<Runtime>> executor) noexcept {

@@ -76,8 +76,8 @@ struct StdRuntime {
 #else
   static constexpr bool recycles_memory = true;
 #endif
-  /// True if it may pay to look again before going to sleep: for about a microsecond, or, where that has paid before,
-  /// for ten to fifty.
+  /// True if it may pay off to spin before going to sleep: for about a microsecond, or, where spinning has paid off
+  /// before, for ten to fifty.
   static constexpr bool spins = true;
 
   /// True if the process can fork.
@@ -112,10 +112,10 @@ struct StdRuntime {
     static time_point now() noexcept { return std::chrono::steady_clock::now(); }
   };
 
-  /// Puts one thread to sleep until another one wakes it. It holds at most one token: unpark() leaves it, park() takes
-  /// it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so the caller checks
-  /// again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be destroyed as soon
-  /// as the woken thread has taken the token.
+  /// Puts one thread to sleep until another thread wakes it. A parker holds at most one token: unpark() stores the
+  /// token, park() takes it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so
+  /// the caller checks again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be
+  /// destroyed as soon as the woken thread has taken the token.
   ///
   /// Each sleeping thread has its own parker, so no condition variable here ever has two waiters: glibc before
   /// 2.41 can lose a signal among several (glibc bug 25847).
@@ -137,7 +137,7 @@ struct StdRuntime {
       return token_.exchange(false, std::memory_order_relaxed);
     }
 
-    // Signals under the parker's own lock: the woken thread leaves only with that lock.
+    // Signals while the parker's own lock is held: the woken thread returns only with that lock.
     void unpark() noexcept {
       const std::lock_guard lock(mutex_);
       token_.store(true, std::memory_order_relaxed);
@@ -149,7 +149,7 @@ struct StdRuntime {
    private:
     std::mutex mutex_;
     std::condition_variable wakened_;
-    std::atomic<bool> token_{false};  // guarded by mutex_; atomic for those who only look
+    std::atomic<bool> token_{false};  // guarded by mutex_; atomic, for readers without the lock
   };
 #endif
 
@@ -159,7 +159,7 @@ struct StdRuntime {
   template <class T, class Tag>
   using Local = detail::ThreadLocal<T, Tag>;
 
-  /// The one T of this process, made when it is first used and never destroyed: threads that outlive main may use it.
+  /// The only T of this process, made when it is first used and never destroyed: threads that outlive main may use it.
   template <class T>
   static T& global() {
     static T* const object = new T;
@@ -236,7 +236,7 @@ struct StdRuntime {
   }
 
   /// Returns whether `object` is a local variable of a function that the calling thread is in, and not in the frame of
-  /// a coroutine, which may resume on another thread. False where the system does not say. Slow the first time.
+  /// a coroutine, which may resume on another thread. False where the system does not tell. Slow the first time.
   static bool on_this_stack(const void* object) noexcept {
 #if defined(TOTO_DETAIL_ASAN)  // AddressSanitizer keeps locals on the heap, to find uses after return
     if (void* const fake = __asan_get_current_fake_stack()) {

@@ -78,6 +78,7 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
 /// thread meanwhile; all timers except those of loops share one thread per process.
 /// Throws: std::invalid_argument for a negative length or NaN; when awaited, std::logic_error if there is no loop,
 /// queue or executor, std::bad_alloc, std::system_error.
+/// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 [[nodiscard("co_await it: calling sleep_for alone does not wait")]] auto sleep_for(Duration length) {
   detail::check_duration(length, "length");

@@ -13,6 +13,7 @@ namespace toto::inline v0_1 {
 /// Blocks: until it is done.
 /// Throws: also DeadlockError, as TaskHandle::get(), if `awaitable` is a handle.
 /// Resumes on: the calling thread.
+/// Thread safety: Thread-safe, except with other uses of `awaitable`.
 template <class Runtime = StdRuntime, class Awaitable>
 detail::AwaitResult<Awaitable> sync_wait(Awaitable&& awaitable) {
   if constexpr (detail::IsHandle<std::remove_cvref_t<Awaitable>>::value) {

@@ -196,8 +196,8 @@ struct TaskAccess;
 /// A coroutine that starts when it is awaited, and resumes its one awaiter when it ends.
 ///
 /// Awaiting takes no stack, whatever the compiler's options are: loops and recursion may go as far as memory does. (A
-/// chain whose innermost Task has waited takes some as it ends, where the compiler does not jump; destroying a chain
-/// that has not ended always does. docs/semantics.md has numbers.)
+/// chain whose innermost Task has waited takes some stack as it ends, where the compiler does not jump; destroying a
+/// chain that has not ended always takes some. docs/semantics.md has numbers.)
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Move-only; destroying a
 /// Task that has not ended destroys the coroutine.
@@ -228,7 +228,7 @@ class [[nodiscard(
   /// Returns false for an empty or moved-from Task.
   bool valid() const noexcept { return static_cast<bool>(coroutine_); }
 
-  /// Starts the coroutine and returns its result, or throws what it threw.
+  /// Starts the coroutine and returns its result, or throws what the coroutine threw.
   /// Throws: also NoState if the Task is empty, or was awaited or run before.
   auto operator co_await() noexcept { return Awaiter{coroutine_}; }
 
@@ -316,7 +316,7 @@ struct TaskAccess {
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
-  /// What it threw, or null.
+  /// What the coroutine threw, or null.
   template <class T>
   static std::exception_ptr failure(const Task<T>& task) noexcept {
     return task.coroutine_.promise().failure();

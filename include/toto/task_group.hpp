@@ -31,10 +31,10 @@ struct GroupAccess;
 
 /// Starts tasks in the scope of a with_task_group(), which passes it to the body.
 ///
-/// The first failure of a task, or of the body, cancels the group: what has not begun never will, running tasks are
-/// asked to stop through their StopToken, and stop_token() shows it to everything else.
-/// Lifetime: the group exists until with_task_group() has ended.
-/// Thread safety: Thread-safe. The body and the tasks of the group may use it.
+/// The first failure of a task, or of the body, cancels the group: tasks that have not begun never will, running tasks
+/// are asked to stop through their StopToken, and everything else through stop_token().
+/// Lifetime: the group exists until with_task_group() has ended; the body and the tasks of the group may use it.
+/// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 class BasicTaskGroup {
  public:
@@ -236,15 +236,16 @@ TOTO_COROUTINES_END
 }  // namespace detail
 
 /// Returns a Task that runs `body(group)`, a coroutine that returns a Task<R>, and ends when the body and everything
-/// started in the group has ended. Its result is that of the body; or it throws the failure that came first. Later
-/// failures of tasks go to their queue's on_error; those of coroutines are discarded. `body` is kept until then, so a
-/// lambda may have captures.
+/// started in the group has ended. The Task returns the result of the body, or throws the failure that came first.
+/// Later failures of tasks go to their queue's on_error; those of coroutines are discarded. `body` is kept until then,
+/// so a lambda may have captures.
 ///
 /// If the awaiting coroutine is destroyed, the group is cancelled, its coroutines are destroyed, and the destruction
-/// blocks until the tasks that have begun have ended: nothing outlives its scope. A task that needs the destroying
-/// thread in order to end would hang it.
+/// blocks until the tasks that have begun have ended: nothing outlives its scope. If such a task needs the destroying
+/// thread in order to end, that thread hangs.
 /// Throws: std::bad_alloc, and what copying or moving `body` throws.
 /// Resumes on: the home of the coroutine; tasks are cancelled there, too.
+/// Thread safety: Thread-safe, except with other uses of `body`.
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
   using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;

@@ -28,8 +28,8 @@ struct HandleAccess;
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
 /// detaches the task: it still runs, its result is destroyed, and a failure goes to the queue's on_error. A handle may
 /// outlive its queue. A destructor of T that throws ends the program.
-/// Thread safety: ready, wait, wait_for, wait_until and cancel are thread-safe against each other and against the task;
-/// not against moving, awaiting or destroying the handle.
+/// Thread safety: One thread at a time, except ready, wait, wait_for, wait_until and cancel, which are thread-safe
+/// against each other and against the task, but not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
 class [[nodiscard(
     "dropping the handle detaches the task; say std::move(handle).detach(), or use add_task")]] TaskHandle {
@@ -51,7 +51,7 @@ class [[nodiscard(
     }
   }
 
-  /// Returns the task's result, or throws what it threw. Takes the task out of the handle: one consumer.
+  /// Returns the task's result, or throws what the task threw. Takes the task out of the handle: one consumer.
   ///
   /// Does not suspend if the task has ended. Otherwise the coroutine is resumed once.
   /// Throws: what the task threw; TaskCancelled; NoState if the handle is empty.
@@ -69,14 +69,14 @@ class [[nodiscard(
   auto resume_inline() && { return relocate<false>({}); }
   void resume_inline() & = delete;  // say std::move(handle).resume_inline()
 
-  /// Await this instead: waits for at most `limit`. After that, a task that has not begun is cancelled; a running one
+  /// Await this instead: waits for at most `limit`. After that, a task that has not begun is cancelled; a running task
   /// is detached and continues.
   /// Throws: std::invalid_argument for NaN; when awaited, TimedOut, std::bad_alloc, std::system_error, and as co_await.
   /// Resumes on: as co_await. The captures of a task that is cancelled are destroyed on the timer thread.
   auto(timeout)(Duration limit) && { return limited<false>(limit); }  // in brackets: <curses.h> has such a macro
   void(timeout)(Duration limit) & = delete;                           // say std::move(handle).timeout(...)
 
-  /// Waits for the task and returns its result, which is moved out, or copied if it refuses to be moved. The handle is
+  /// Waits for the task and returns its result, which is moved out, or copied if it cannot be moved. The handle is
   /// empty afterwards.
   ///
   /// Blocks: until the task has ended.
@@ -91,7 +91,7 @@ class [[nodiscard(
   /// Throws: NoState, DeadlockError (see get).
   void wait() const { state().wait_until((TimePoint::max)()); }
 
-  /// Returns true if the task has ended, false after `limit`; 0 or less only looks.
+  /// Returns true if the task has ended, false after `limit`; 0 or less does not wait.
   /// Blocks: for at most `limit`.
   /// Throws: NoState; std::invalid_argument for NaN.
   bool wait_for(Duration limit) const {
@@ -102,8 +102,8 @@ class [[nodiscard(
     return state().wait_until(limit.after(Runtime::Clock::now()));
   }
 
-  /// The same with a point in time, of any clock and in any unit; one that cannot be represented means never. A clock
-  /// other than the steady one is read once, now.
+  /// The same with a point in time, of any clock and in any unit; a point that cannot be represented means never. A
+  /// clock other than the steady one is read once, now.
   template <class Clock, class Length>
   bool wait_until(std::chrono::time_point<Clock, Length> deadline) const {
     if constexpr (std::is_same_v<std::chrono::time_point<Clock, Length>, TimePoint>) {
@@ -121,9 +121,9 @@ class [[nodiscard(
   /// Returns whether the handle has a task: neither was its result taken, nor the handle moved from.
   bool valid() const noexcept { return state_ != nullptr; }
 
-  /// Cancels the task. True: it will never run; its captures are destroyed, and whoever waits for it gets
-  /// TaskCancelled. False: it is running, is asked to stop through its StopToken if it takes one, and its result still
-  /// arrives; or it has ended.
+  /// Cancels the task. Returns true if it will never run; its captures are destroyed, and whoever waits for it gets
+  /// TaskCancelled. Returns false if the task has ended or is running; a running task is asked to stop through its
+  /// StopToken, if it takes one, and still has a result.
   bool cancel() noexcept { return state_ != nullptr && state_->cancel(); }
 
   /// Detaches the task; it still runs. The same as destroying the handle, but explicit.

@@ -75,7 +75,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   BasicTaskQueue& operator=(const BasicTaskQueue&) = delete;
 
   /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own tasks: waits
-  /// for the other threads only; what is left then runs on the present thread, after the task.
+  /// for the other threads only; what is still queued then runs on the calling thread, after the task.
   /// Blocks: until all tasks have ended, suspended coroutine tasks included.
   ~BasicTaskQueue() {
     detail::QueueEnd(*core_).close();
@@ -86,11 +86,11 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   // Adding tasks.
 
   /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the arguments are
-  /// copied or moved as std::thread does it (std::ref passes a reference) and destroyed on that thread right after the
-  /// call. The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
+  /// copied or moved as by std::thread (std::ref passes a reference) and destroyed on that thread right after the call.
+  /// The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
-  /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another one that
-  /// needs the loop's thread to use it, and this would wait for that one forever.
+  /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another coroutine
+  /// that needs the loop's thread to use it, and add_task would wait for that coroutine forever.
   /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
   /// std::bad_alloc; std::system_error if no thread is alive and none can be started. In each case nothing was queued.
   template <class F, class... Args>
@@ -127,7 +127,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// The same as add_task, but returns a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
   /// coroutine returns in the end. The task runs whether or not the handle is awaited.
   ///
-  /// A callable that takes a StopToken in front of the arguments, and cannot be called with these alone, is given one.
+  /// A callable that takes a StopToken before its other arguments, and cannot be called with those alone, is given a
+  /// token.
   /// Blocks: as add_task.
   /// Throws: as add_task.
   template <class F, class... Args>
@@ -142,8 +143,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// awaiting coroutine's frame, so nothing is allocated, unless the callable takes a StopToken. Nothing happens until
   /// it is awaited; it cannot be moved.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or, if it is running, asks it to
-  /// stop and waits until it has ended. So the task itself must not destroy the coroutine.
+  /// A coroutine that is destroyed while it waits takes the task out of the queue, or, if the task is running, asks it
+  /// to stop and waits until it has ended. So the task itself must not destroy the coroutine.
   /// Lifetime: the queue must exist when this is awaited; from then on the call keeps what it needs of it.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw, and
@@ -224,7 +225,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     }
   }
 
-  /// Completes every task that has not begun with TaskCancelled; returns their number.
+  /// Completes with TaskCancelled every task that has not begun; returns their number.
   std::size_t cancel_queued() { return detail::QueueEnd(*core_).cancel_queued(); }
 
   /// Waits until nothing is queued, running or suspended. Idle threads may be left.
@@ -241,16 +242,16 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   // Observing.
 
-  /// Returns the number of live threads plus queued tasks and continuations (the seed's len()). Snapshot: may be stale
+  /// Returns the number of live threads plus queued tasks and continuations (len() in Python). Snapshot: may be stale
   /// on return.
   std::size_t size() const { return detail::size_of(*core_); }
 
   /// Returns counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return detail::stats_of(*core_); }
 
-  /// Returns the same in words: counts, idle workers, what workers wait for, who waits for room; with
-  /// QueueOptions::track_tasks, also each task that has not ended, its state, and for how long it has been in it.
-  /// Snapshot: may be stale on return.
+  /// Returns several lines of text: counts, idle workers, what workers wait for, who waits for room; with
+  /// QueueOptions::track_tasks, also each task that has not ended, its state, and for how long it has been in that
+  /// state. Snapshot: may be stale on return.
   /// Throws: std::bad_alloc.
   std::string dump() const { return detail::dump_of(*core_); }
 
@@ -260,9 +261,10 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
   /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,
   /// const TaskInfo&)`, on the thread where the task ended or that dropped the handle, possibly on several at a time.
-  /// What it throws is ignored. Without a handler, a line goes to stderr; nullptr, or a null callable, restores that.
+  /// What the handler throws is ignored. Without a handler, a line goes to stderr; nullptr, or a null callable,
+  /// restores that.
   /// Lifetime: the handler lives as long as the queue, or a handle that may still report to it.
-  /// Throws: std::bad_alloc; what copying or moving the hook throws. Then the previous one stays.
+  /// Throws: std::bad_alloc; what copying or moving the hook throws. In that case the previous handler stays.
   template <class Hook>
     requires std::is_invocable_v<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>
   void on_error(Hook&& hook) {
@@ -348,7 +350,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
 using TaskQueue = BasicTaskQueue<StdRuntime>;
 
-/// The seed's len(queue): the same as queue.size().
+/// What len(queue) is in Python: the same as queue.size().
 template <class Runtime>
 std::size_t len(const BasicTaskQueue<Runtime>& queue) {
   return queue.size();

@@ -32,7 +32,7 @@ class ScopeState final : public RootScope<Runtime> {
  public:
   using Waiter = Ref<Move<Runtime>>;
 
-  /// `waiter` continues as soon as there is no coroutine left; when this returns, it may have done so.
+  /// `waiter` continues as soon as there is no coroutine left, possibly before this returns.
   /// Throws: std::bad_alloc.
   void add(Waiter waiter) {
     {
@@ -112,17 +112,17 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 /// is not touched: it continues there until it ends, or until it would come back to the executor, when it is destroyed
 /// instead. So it must not refer to the object while it is away. While a child of a combinator is away, the coroutine
 /// that awaits the combinator stays suspended, and is destroyed when the last child that is away has ended. Once the
-/// executor itself (a loop) has ended, the scope may end on any thread. Failures go where those of spawn() go, except
-/// TaskCancelled, QueueClosed and TimedOut, which are ignored; those of coroutines that end after the scope go to a
-/// line on stderr.
-/// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away.
-/// Thread safety: Thread-safe, except with construction and destruction. Destroy it on the executor's thread, as the
-/// last thing that a callback does, and not in one of the scope's own coroutines.
+/// executor itself (a loop) has ended, the scope may end on any thread. Failures are handled as those of spawn() are,
+/// except TaskCancelled, QueueClosed and TimedOut, which are ignored; a coroutine that fails after the scope has ended
+/// writes a line to stderr.
+/// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away. Destroy it on the
+/// executor's thread, as the last thing that a callback does, and not in one of the scope's own coroutines.
+/// Thread safety: Thread-safe, except with construction and destruction.
 template <class Runtime = StdRuntime>
 class BasicTaskScope {
  public:
-  /// Throws: std::invalid_argument for an empty reference, or for a queue (which waits for its coroutines: use
-  /// with_task_group() there); std::bad_alloc.
+  /// Throws: std::invalid_argument for an empty reference, or for a queue (use with_task_group() there, because a queue
+  /// waits for its coroutines); std::bad_alloc.
   explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::ExecutorAccess::core(executor)) {
     detail::check_executor(home_.get());
     if (home_->queue() != nullptr) {

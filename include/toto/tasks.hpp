@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // toto: a task queue for C++20 coroutines. It runs blocking code on a bounded set of threads, which end when they are
-// idle, and lets coroutines co_await the results, back where they were.
+// idle, and lets coroutines co_await the results and continue where they were.
 //
 //   #include <cstdio>
 //   #include <toto/tasks.hpp>
@@ -25,8 +25,8 @@
 // back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it is
 // returned; a task group is a scope that outlives everything started in it.
 //
-// This header includes everything except the optional headers (trace.hpp, fmt.hpp, asio.hpp) and the simulator
-// (testing/). Namespace toto::detail is not part of the interface.
+// This header includes everything except the opt-in headers (task_scope.hpp, trace.hpp, fmt.hpp, asio.hpp, qt.hpp,
+// glib.hpp, libuv.hpp) and the simulator (testing/). Namespace toto::detail is not part of the interface.
 //
 // Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, where the
 // work is done.

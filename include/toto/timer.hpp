@@ -49,8 +49,8 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   }
   ~BasicTimer() { stop(); }
 
-  /// Stops the timer: once this has returned, no call begins. A queued call is taken out of its queue; a running one
-  /// continues, and sees the request if it takes a StopToken. May be called in the task or function itself.
+  /// Stops the timer: once this has returned, no call begins. A queued call is taken out of its queue; a running call
+  /// continues, and is asked to stop if it takes a StopToken. May be called in the task or function itself.
   void stop() noexcept {
     if (const auto timer = std::move(timer_)) {  // a stop callback may come here again
       timer->stop();
@@ -60,8 +60,8 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   /// Detaches the timer: it still fires, but can no longer be stopped.
   void detach() && noexcept { timer_ = {}; }
 
-  /// Returns whether a call may still begin: false after stop(), once the only one has begun, when the queue is closed
-  /// and none is queued, and once the view's token has stopped it.
+  /// Returns whether a call may still begin: false after stop(), once the only call has begun, when the queue is closed
+  /// and no call is queued, and once the view's token has stopped the timer.
   bool active() const noexcept { return timer_ && !timer_->stopped(); }
 
  private:

@@ -33,8 +33,8 @@
 namespace toto::inline v0_1 {
 
 struct TraceOptions {
-  /// How many bytes of events are kept in memory before they are written. When they are full, the thread that filled
-  /// them writes them, and its task waits for that. 0: after about 250 events of a thread.
+  /// How many bytes of events are kept in memory before they are written. When that many are kept, the thread that
+  /// recorded the last event writes them all, and its task waits meanwhile. 0: after about 250 events of a thread.
   std::size_t buffer = std::size_t{64} << 20;
 };
 static_assert(std::is_trivially_destructible_v<TraceOptions>);
@@ -50,8 +50,8 @@ static_assert(std::is_trivially_destructible_v<TraceOptions>);
 /// queue. Queues with the same name share that number. A coroutine task also has its own track, from its start to its
 /// end.
 ///
-/// An event costs a look at the clock and a copy of 56 bytes under a lock that is not contended; text is made later.
-/// Each thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
+/// An event costs one reading of the clock and a copy of 56 bytes under a lock that is not contended; text is made
+/// later. Each thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
 /// Lifetime: as that of any observer; with named queues, a static object that is made before the first of them. Must
 /// not be used in the child of a fork.
 /// Thread safety: Thread-safe, except with construction and destruction.
@@ -97,7 +97,7 @@ class TraceWriter final : public QueueObserver {
   /// next attempt.
   void flush();
 
-  /// The same, and ends the trace. What happens later is not recorded, so call it after the queues have ended.
+  /// The same, and ends the trace. Later events are not recorded, so call close() after the queues have ended.
   /// Blocks: while writing.
   /// Throws: as flush().
   void close();
@@ -184,7 +184,7 @@ class TraceWriter final : public QueueObserver {
   }
   void record(TraceRecord& record, std::string_view queue, std::string_view what) noexcept;
 
-  /// Takes over a chunk that is full; writes all that are held if they are too many.
+  /// Takes over a chunk that is full; if too many chunks are held, writes them all.
   void hand_over(std::unique_ptr<Chunk> chunk) noexcept;
   void write_held_locked() TOTO_REQUIRES(mutex_);
   void write_text_locked() TOTO_REQUIRES(mutex_);

@@ -26,21 +26,22 @@ struct WhenAll {
 /// Awaitable: waits until every argument has ended, then returns a tuple of the results in the order of the arguments
 /// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order.
 ///
-/// The tasks of handles run already, in parallel as far as their queues have threads. Tasks (the type) are started when
-/// this is awaited, one after another, each up to its first suspension. Anything else that can be awaited and moved,
-/// such as sleep_for or another when_all, is treated like a Task. Named arguments are used up, too. If the awaiting
-/// coroutine is destroyed, handles are detached and Tasks destroyed.
+/// The tasks of handles are queued or running already. Tasks (the type) are started when this is awaited, one after
+/// another, each up to its first suspension. Anything else that can be awaited and moved, such as sleep_for or another
+/// when_all, is treated like a Task. Named arguments are consumed, too. If the awaiting coroutine is destroyed, handles
+/// are detached and Tasks destroyed.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice, and std::bad_alloc; the
 /// handles consumed so far are then detached, and their tasks run.
 /// Resumes on: the home of the coroutine. The runtime policy of this and its relatives is that of the first handle, or
-/// StdRuntime if there is none.
+/// StdRuntime if there is no handle.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all(As&&... awaitables) {
   return detail::gather<detail::WhenAll, As...>(awaitables...);
 }
 
-/// The same for a range, which is used up: returns a vector of the results, or nothing for void.
+/// The same for a range, which is consumed: returns a vector of the results, or nothing for void.
 template <detail::GatherableRange Range>
 auto when_all(Range&& awaitables) {
   return detail::gather_range<detail::WhenAll, Range>(awaitables);

@@ -25,17 +25,18 @@ struct WhenAllOrCancel {
 }  // namespace detail
 
 /// Awaitable: as when_all, but as soon as one argument has failed, the others are cancelled as by TaskHandle::cancel():
-/// what has not begun never will; a Task that has begun runs to its end. Waits until all have ended in any case, then
-/// throws the failure that came first.
+/// tasks that have not begun never will; a Task that has begun runs to its end. Waits until all have ended in any case,
+/// then throws the failure that came first.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine; the others are cancelled there, too.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all_or_cancel(As&&... awaitables) {
   return detail::gather<detail::WhenAllOrCancel, As...>(awaitables...);
 }
 
-/// The same for a range, which is used up.
+/// The same for a range, which is consumed.
 template <detail::GatherableRange Range>
 auto when_all_or_cancel(Range&& awaitables) {
   return detail::gather_range<detail::WhenAllOrCancel, Range>(awaitables);

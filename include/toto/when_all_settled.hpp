@@ -14,7 +14,7 @@
 
 namespace toto::inline v0_1 {
 
-/// How one of several ended: with a value, or with an exception. T may be void or a reference.
+/// How one of several awaited things ended: with a value, or with an exception. T may be void or a reference.
 /// Thread safety: One thread at a time.
 template <class T>
 class Settled {
@@ -97,13 +97,14 @@ struct WhenAllSettled {
 /// Awaitable: as when_all, but returns a tuple of Settled, and throws none of the failures.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
+/// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all_settled(As&&... awaitables) {
   return detail::gather<detail::WhenAllSettled, As...>(awaitables...);
 }
 
-/// The same for a range, which is used up: returns a vector of Settled, also for void.
+/// The same for a range, which is consumed: returns a vector of Settled, also for void.
 template <detail::GatherableRange Range>
 auto when_all_settled(Range&& awaitables) {
   return detail::gather_range<detail::WhenAllSettled, Range>(awaitables);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Hand-over: a thread outside gives one task to an idle worker and needs its result before it continues; it blocks, or
-// a coroutine on its event loop awaits.
+// Hand-over: a thread outside gives one task to a worker that has just finished the one before, and may still be
+// spinning, and needs its result before it continues; the thread blocks, or a coroutine on its event loop awaits.
 
 #include <cstddef>
 #include <future>

@@ -48,7 +48,7 @@ struct Situation {
 ///
 /// Invariants:
 ///  1. Those that cost nothing come first, the usual one first of all; those from free() on are deviations.
-///  2. The environment's deviations stand behind the threads'.
+///  2. The environment's deviations come after those of the threads.
 ///  3. There is no option if and only if no thread can continue and no timed wait is under way.
 class DecisionPoint {
  public:

@@ -122,7 +122,7 @@ class Stack {
 
 /// A context of execution: the one this thread of the system is in, or a new one with its own stack.
 ///
-/// Thread safety: One thread at a time; a fibre stays on the thread of the system that first ran it.
+/// Thread safety: One thread at a time. A fibre stays on the thread of the system that first ran it.
 class Fibre {
  public:
   using Body = void (*)(void*);
@@ -138,8 +138,8 @@ class Fibre {
   Fibre(const Fibre&) = delete;
   Fibre& operator=(const Fibre&) = delete;
 
-  /// The next switch to this fibre calls `body`, provided that it is new, or that its last body has switched away for
-  /// good, ready to return when it is switched to. That is how one fibre serves many bodies.
+  /// The next switch to this fibre calls `body`, provided that the fibre is new, or that its last body has switched
+  /// away for good, ready to return when it is switched to. So one fibre serves many bodies.
   void set_body(Body body, void* argument) noexcept {
     body_ = body;
     argument_ = argument;

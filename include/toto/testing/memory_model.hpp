@@ -237,7 +237,7 @@ class MemoryModel {
   void tick(std::uint32_t thread) { threads_[thread].now.set(thread, epoch(thread) + 1); }
 
   Location& fresh(std::uint32_t number) {
-    // Positions in a deque stay; memory is used again in the next schedule.
+    // A deque keeps its elements in place, and its memory is reused in the next schedule.
     while (locations_.size() < number) {
       locations_.emplace_back();
     }

@@ -136,7 +136,7 @@ struct SimRuntime {
     static inline char key_ = 0;
   };
 
-  /// The one T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the schedule's
+  /// The only T of this schedule: made at its first use, without a switch meanwhile, and destroyed at the schedule's
   /// end, when no thread but the main one is left.
   template <class T>
   static T& global();
@@ -146,7 +146,7 @@ struct SimRuntime {
   template <class Callback>
   using StopCallback = ::toto::detail::BasicStopCallback<SimRuntime, Callback>;
 
-  /// Another thread may go on here; reports name the last point that each thread reached. `name` is a string literal.
+  /// Another thread may run here; reports name the last point that each thread reached. `name` is a string literal.
   static void point(const char* name) noexcept {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current(); scheduler && !scheduler->quiet()) {
       scheduler->running().point = name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// simulate(): runs a scenario of a few simulated threads again and again, each time in another order, with virtual
-// time, and says which order breaks it. For code written against toto's runtime policy, toto's own included:
+// simulate(): runs a scenario of a few simulated threads many times, each time in another order, with virtual time, and
+// reports an order that breaks it. For code written against toto's runtime policy, toto's own included:
 //
 //   using namespace toto;
 //   using namespace toto::testing;
@@ -89,7 +89,7 @@ class [[nodiscard("faults resume when this object is destroyed")]] NoFaults {
 ///
 /// A failure abandons the schedule immediately: no destructor runs, and what its threads have allocated is leaked.
 /// simulate() then returns.
-/// Thread safety: Thread-safe for simulated threads of this schedule.
+/// Thread safety: Thread-safe. For simulated threads of this schedule only.
 class Simulation {
  public:
   explicit Simulation(detail::Scheduler& scheduler) noexcept : scheduler_(scheduler) {}
@@ -266,7 +266,7 @@ inline void keep_forever(std::unique_ptr<Scheduler> scheduler) {
 ///
 /// Blocks: until done; it runs on the calling thread alone.
 /// Throws: std::invalid_argument if Replay::choices is malformed; std::logic_error within a simulation.
-/// Thread safety: Thread-safe: each thread of the system may run its own simulation.
+/// Thread safety: Thread-safe. Each thread of the system may run its own simulation.
 inline SimulationResult simulate(const SimulationOptions& options, const std::function<void(Simulation&)>& scenario) {
   if (detail::Scheduler::current() != nullptr) {
     throw std::logic_error("simulate: called within a simulation");

@@ -29,7 +29,7 @@ struct Option {
     stay,      ///< the running thread continues
     run,       ///< another thread runs
     expire,    ///< a timed wait ends at its deadline
-    spurious,  ///< a wait ends for no reason
+    spurious,  ///< a wait ends spuriously
     normal,    ///< nothing unusual happens
     fault,     ///< what was asked for is refused
     older,     ///< an atomic operation meets an older store than the newest
@@ -39,7 +39,7 @@ struct Option {
   std::uint32_t thread;  ///< the thread it concerns
 };
 
-/// At least two options. The first is the usual one; those from `free` on are deviations.
+/// The options at a decision, at least two. The first is the usual one; those from `free` on are deviations.
 struct Decision {
   std::span<const Option> options;
   std::size_t free;
@@ -147,8 +147,8 @@ class Uniform final : public Explorer {
   Dice dice_;
 };
 
-/// The thread with the highest priority runs; see Pct. A deviation of the environment is no thread and has no
-/// priority: one decision in sixteen that has any takes one, and one in four of those about an older store.
+/// The thread with the highest priority runs; see Pct. A deviation of the environment is no thread and has no priority:
+/// of the decisions that offer such deviations, one in sixteen takes one; of those about an older store, one in four.
 class Priorities final : public Explorer {
  public:
   Priorities(Pct options, std::uint64_t seed) : dice_(seed), changes_((std::max)(options.depth, 1U) - 1) {}
@@ -181,7 +181,7 @@ class Priorities final : public Explorer {
   }
 
  private:
-  // The environment's options stand behind those of the threads.
+  // The environment's options come after those of the threads.
   static std::size_t count_environment(const Decision& decision) noexcept {
     std::size_t count = 0;
     while (count < decision.options.size() - decision.free &&

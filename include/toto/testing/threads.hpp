@@ -57,7 +57,7 @@ class ObjectTable {
     return *object.release();
   }
 
-  /// A destructor may add more; they go as well.
+  /// A destructor may add more objects; these are destroyed as well.
   void destroy_all() {
     while (!entries_.empty()) {
       const Entry last = entries_.back();
@@ -85,7 +85,7 @@ struct Wait {
   bool until_set = false;
   std::uint32_t object = 0;  ///< number of the mutex, parker or thread
   TimePoint deadline = (TimePoint::max)();
-  bool spurious = false;  ///< to end for no reason
+  bool spurious = false;  ///< to end spuriously
 
   bool over(TimePoint now) const noexcept {
     return word == nullptr || (*word != 0) == until_set || deadline <= now || spurious;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Continuation: a piece of work that already has its memory, so that handing it to an executor allocates nothing and
-// cannot fail. ContinuationList: the intrusive, doubly linked list an executor keeps them in; a node whose coroutine is
-// destroyed leaves it in constant time. Read next: executor_core.hpp.
+// Continuation: a coroutine on its way back, with memory of its own, so that handing it to an executor allocates
+// nothing and cannot fail. ContinuationList: the intrusive, doubly linked list an executor keeps them in; a node whose
+// coroutine is destroyed leaves it in constant time. Read next: executor_core.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_CONTINUATION_HPP
 #define TOTO_DETAIL_EXECUTOR_CONTINUATION_HPP
@@ -22,7 +22,7 @@ struct Continuation {
   void (*run)(Continuation&, Turn) noexcept = nullptr;
   Continuation* next = nullptr;
   Continuation* previous = nullptr;
-  /// Where the node stands in its executor's order, counted by that executor. Guarded by its mutex.
+  /// Where the node stands in its executor's order, counted by that executor. Guarded by the executor's mutex.
   std::uint64_t ticket = 0;
 };
 

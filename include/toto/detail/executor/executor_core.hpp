@@ -25,7 +25,7 @@ class QueueCore;
 template <class Runtime>
 class Roots;
 
-/// What two cores of the same executor have in common: a user's own may have several.
+/// What all cores of one executor have in common: a user's own executor may have several cores.
 struct ExecutorIdentity {
   const void* object;
   const void* type;
@@ -40,14 +40,12 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Thread-safe.
   virtual bool post(Continuation& node) noexcept = 0;
 
-  /// The same, but ahead of everything that waits here. A loop and a user's executor have no such place: there it is
-  /// post().
-  /// Thread-safe.
+  /// The same, but ahead of everything that waits here. A loop and a user's executor have no such place: there this is
+  /// the same as post(). Thread-safe.
   virtual bool post_front(Continuation& node) noexcept { return post(node); }
 
-  /// post() in two steps, for a caller that holds a mutex: this one runs no code of the user's, and starts no thread.
-  /// After true, announce() must be called with that ticket, without the mutex; the node may have run by then.
-  /// Thread-safe.
+  /// The first half of post(), for a caller that holds a mutex: runs no user code, and starts no thread. After true,
+  /// announce() must be called with that ticket, without the mutex; the node may have run by then. Thread-safe.
   virtual bool post_silently(Continuation& node, [[maybe_unused]] std::uint64_t& ticket) noexcept { return post(node); }
   virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
 
@@ -74,11 +72,11 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual QueueCore<Runtime>* queue() noexcept { return nullptr; }
   /// The coroutines that were started here; null if this is a queue.
   virtual Roots<Runtime>* roots() noexcept { return nullptr; }
-  /// What a coroutine that was started here has thrown. On this executor. Not called for queues.
+  /// Reports what a coroutine that was started here has thrown. Called on this executor. Not called for queues.
   virtual void fail([[maybe_unused]] std::exception_ptr failure) noexcept {}
 };
 
-/// Whether both are the same executor, or both none.
+/// Whether both are the same executor, or both are null.
 template <class Runtime>
 bool is_same(const ExecutorCore<Runtime>* a, const ExecutorCore<Runtime>* b) noexcept {
   return a == b || (a != nullptr && b != nullptr && a->identity() == b->identity());
@@ -89,7 +87,7 @@ class Worker;
 
 template <class Runtime>
 struct ThreadContext {
-  /// Where a coroutine that suspends on this thread continues; null: nowhere in particular.
+  /// Where a coroutine that suspends on this thread continues; null: it has no home.
   ExecutorCore<Runtime>* executor = nullptr;
   /// The worker this thread is; null: not a worker.
   Worker<Runtime>* worker = nullptr;

@@ -39,15 +39,15 @@ class RootScope : public RefCounted<Runtime> {
 
  private:
   friend Roots<Runtime>;
-  /// The last one has ended. Called without a lock, on any thread.
+  /// Called when the last coroutine has ended, without a lock, on any thread.
   virtual void emptied() noexcept = 0;
 
   typename Runtime::template Atomic<std::size_t> size_{0};  // changed with the mutex of the roots
   Ref<RootScope> next_emptied_;                             // while whoever ends the home is about to tell it
 };
 
-/// A coroutine with an owner: it begins in its turn at its home, and its end is collected there. If it has no home,
-/// because that has ended or the owner has released it, it frees itself where it ends.
+/// A coroutine with an owner: it begins in its turn at its home, and is destroyed there when it has ended. If it has no
+/// home, because the home has ended or the owner has released the coroutine, it destroys itself where it ends.
 template <class Runtime>
 class Root : public Continuation, public Whereabouts {
  public:
@@ -58,7 +58,7 @@ class Root : public Continuation, public Whereabouts {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<Root&>(node).come(turn); };
   }
 
-  /// It has ended, or will not continue. Frees this, unless strands of it are left.
+  /// The coroutine has ended, or will not continue. Frees this, unless some of its strands are left.
   void drop() noexcept {
     destroy_coroutine();
     this->release();
@@ -151,7 +151,7 @@ class Roots {
       root.drop();
     }
   }
-  /// The same, but it begins now. On the home's thread. After this it may be gone.
+  /// The same, but the coroutine begins now. On the home's thread. After this `root` may be gone.
   /// Throws: NoState; then it is gone.
   void start(Root& root) {
     {
@@ -191,7 +191,7 @@ class Roots {
     lock.unlock();
     given_up.finish();
   }
-  /// The same for one that belongs to no scope.
+  /// The same for one coroutine that belongs to no scope.
   void end(Root& root) noexcept {
     Lock lock(mutex_);
     GivenUp given_up;
@@ -339,7 +339,7 @@ void Root<Runtime>::forget() noexcept {
   Roots<Runtime>::tell(emptied);
 }
 
-/// Its home has come to it, or has ended.
+/// Its home has reached it in turn, or has ended.
 template <class Runtime>
 void Root<Runtime>::come(Turn turn) noexcept {
   Lock lock(home_->roots()->mutex_);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TimerService: the one thread of the process that watches the clock for executors which have no thread to spare for
-// it. It starts with the first timer and ends when there has been none for a second. Read next: ../../sleep_for.hpp,
+// TimerService: the process's thread that waits for deadlines, for executors which have no thread for that. The thread
+// starts with the first timer and ends when there has been no timer for a second. Read next: ../../sleep_for.hpp,
 // ../../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HPP
@@ -33,14 +33,14 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
 
-  /// The one of this process, made at its first use.
+  /// The service of this process, made at its first use.
   /// Throws: std::bad_alloc, the first time.
   static TimerService& instance() {
     TimerServiceBase<Runtime>* const known = TimersAtHand<Runtime>::instance().service();
     return static_cast<TimerService&>(known != nullptr ? *known : first_use());
   }
 
-  /// A process never gets here; a simulated one does, at the end of a schedule. Timers that are not due are dropped.
+  /// Called only under the simulator, at the end of a schedule. Timers that are not due are dropped.
   TOTO_COLD ~TimerService() override {
     while (!heap_.empty()) {
       Node& node = heap_.first();
@@ -73,9 +73,9 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
-  /// Takes back a node that has not begun to run, from here or from its home. The caller makes sure that it does not
-  /// begin to run at its home now; on the timer thread it may, and then this waits until it has run. Thread-safe. True:
-  /// it was not due yet.
+  /// Takes back a node that has not begun to run, from here or from its home. The caller makes sure that the node does
+  /// not begin to run at its home now; if the node is running on the timer thread, this waits until it has run.
+  /// Thread-safe. Returns true if the node was not due yet.
   bool remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
     {
       const Lock lock(mutex_);
@@ -114,8 +114,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
                               [&]() TOTO_REQUIRES(mutex_) { return in_posts_ == 0 || posts_ != before; });
   }
 
-  /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps that alive until disarm() has
-  /// returned true, or until the timer has run, on either turn, and has released it.
+  /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
+  /// has returned true, or until the timer has run, on either turn, and has released its owner.
   /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
   template <class Owner>
   void arm(Node& node, Owner& owner) {
@@ -128,8 +128,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
-  /// Takes it back. Once this has returned, the timer does not run, unless this is its own thread. True: it has not
-  /// run.
+  /// Takes back the timer. Once this has returned, the timer does not run, unless this is the timer thread. Returns
+  /// true if the timer has not run.
   template <class Owner>
   bool disarm(Node& node, Owner& owner) noexcept {
     const bool taken = remove(node, nullptr);
@@ -144,8 +144,8 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
 
   TimerService() : ForkAware<Runtime>(ForkRank::timers) { this->watch_forks(); }
 
-  /// Not a local static, because other threads wait while one of them makes it; if one forks meanwhile, it would never
-  /// be made in the child. If two are made at the same time, one is discarded.
+  /// Not a local static: other threads wait while one thread makes that, and if a thread forks meanwhile, the child
+  /// would wait forever. If two services are made at the same time, one is discarded.
   TOTO_COLD static TimerServiceBase<Runtime>& first_use() {
     auto* const made = new TimerService;
     TimerServiceBase<Runtime>* const service = TimersAtHand<Runtime>::instance().propose(made);
@@ -292,7 +292,7 @@ void add_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) {
   }
 }
 
-/// Takes it back, if it has not begun to run. The caller makes sure that it does not begin now.
+/// Takes back the node, if it has not begun to run. The caller makes sure that it does not begin now.
 template <class Runtime>
 void remove_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) noexcept {
   if (!executor.remove_timer(node)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TimerNode: a continuation that is due at a point in time. TimerHeap: what a loop and the TimerService keep them in.
-// Read next: timers_at_hand.hpp, timer.hpp.
+// TimerNode: a continuation that is due at a point in time. TimerHeap: the container in which a loop and the
+// TimerService keep timers. Read next: timers_at_hand.hpp, timer.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
@@ -25,8 +25,8 @@ struct TimerNode : Continuation {
   typename Runtime::Clock::time_point deadline{};
   std::uint64_t sequence = 0;       // timers of one deadline fire in order
   std::size_t place = kNotWaiting;  // in the heap
-  /// Where it comes back to; null: the timer thread. Owned while it waits in the TimerService; shows a loop whether it
-  /// still has the timer.
+  /// Where the continuation runs; null: on the timer thread. Owned while the timer waits in the TimerService; tells a
+  /// loop whether it still has the timer.
   ExecutorCore<Runtime>* home = nullptr;
 };
 
@@ -44,7 +44,7 @@ typename Clock::time_point next_time(typename Clock::time_point last, Duration p
   return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
 }
 
-/// A binary heap of timers, from whose middle one can be removed. Its owner's mutex guards it.
+/// A binary heap of timers, from which any timer can be removed. Its owner's mutex guards it.
 template <class Runtime>
 class TimerHeap {
  public:
@@ -77,7 +77,7 @@ class TimerHeap {
     }
   }
 
-  /// Forgets every timer, without touching it: no one waits any more.
+  /// Forgets every timer without touching it, because no one waits for it any more.
   void forget() noexcept {
     for (Node* const node : nodes_) {
       node->place = Node::kNotWaiting;

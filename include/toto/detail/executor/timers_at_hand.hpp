@@ -16,7 +16,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What can be asked of the TimerService without compiling it.
+/// The part of the TimerService's interface that can be used without compiling the service.
 template <class Runtime>
 class TimerServiceBase {
  public:
@@ -27,14 +27,15 @@ class TimerServiceBase {
   /// The timer thread is about to call post() of a user's own executor, or has returned from it.
   virtual void enter_post() noexcept = 0;
   virtual void leave_post() noexcept = 0;
-  /// Waits until that thread has returned from the post() that it is in. False: the deadline has passed before.
+  /// Waits until the timer thread has returned from the post() that it is in. Returns false if the deadline has passed
+  /// before.
   virtual bool wait_until_posted(typename Runtime::Clock::time_point deadline) noexcept = 0;
   virtual void rest_until(typename Runtime::Clock::time_point deadline) noexcept = 0;
 };
 
 /// Where the TimerService is found, once the program has used a timer; before that, there is none. At the end of the
-/// process this stops it, before anything older than this is destroyed. So whatever may need timers later makes this
-/// first.
+/// process this stops it, before anything older than this is destroyed. So whatever may need timers later creates this
+/// object first.
 template <class Runtime>
 class TimersAtHand {
  public:
@@ -45,16 +46,16 @@ class TimersAtHand {
   TimersAtHand() {
     Runtime::at_exit([] { instance().end(); });
   }
-  /// A process never gets here; a simulated one does, at the end of a schedule.
+  /// Called only under the simulator, at the end of a schedule.
   ~TimersAtHand() { delete service(); }
 
-  /// Whether the calling thread is the one that watches the clock.
+  /// Whether the calling thread is the timer thread.
   static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimersAtHand>::get(); }
 
-  /// Null: there is none yet.
+  /// Null: there is no service yet.
   Service* service() const noexcept { return service_.load(std::memory_order_acquire); }
 
-  /// The service, which is this one from now on if there was none.
+  /// Returns the service: the given one, from now on, if there was none.
   Service* propose(Service* made) noexcept {
     Service* before = nullptr;
     if (!service_.compare_exchange_strong(before, made, std::memory_order_seq_cst, std::memory_order_acquire)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Whereabouts: whether a coroutine that a loop owns is on that loop, or away. A loop that ends destroys the coroutines
-// that wait for it to resume them; those that are away may be running on another thread. Read next:
-// ../loop/loop_core.hpp.
+// Whereabouts: whether a coroutine that an executor or a scope owns is on that executor, or away. An owner that ends
+// destroys the coroutines that wait there to be resumed; those that are away may be running on another thread. Read
+// next: ../loop/loop_core.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_WHEREABOUTS_HPP
 #define TOTO_DETAIL_EXECUTOR_WHEREABOUTS_HPP
@@ -152,7 +152,7 @@ class Strand {
     }
     return homeward && away_;
   }
-  /// It has been resumed on `executor`.
+  /// The strand has been resumed on `executor`.
   template <class Runtime>
   TOTO_COLD void arrive(const ExecutorCore<Runtime>* executor) noexcept {
     if (away_ && executor != nullptr && executor->identity() == owner_->home_ && !owner_->forsaken()) {
@@ -277,7 +277,7 @@ Strand* owned_strand_of(std::coroutine_handle<Promise> coroutine) noexcept {
 /// Part of an awaiter that resumes its coroutine in a place of the caller's choice.
 class Journey {
  public:
-  /// True: the coroutine belongs to somebody, and comes home.
+  /// Returns true if the coroutine has an owner, and comes home.
   template <class Promise, class Runtime>
   bool begin(std::coroutine_handle<Promise> coroutine, const ExecutorCore<Runtime>* where) noexcept {
     strand_ = detail::owned_strand_of(coroutine);

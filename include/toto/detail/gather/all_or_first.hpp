@@ -14,9 +14,9 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Handles' tasks are watched one at a time, from the last to the first: those of one queue mostly end in the order of
-/// adding, so nearly all have ended when the last one has, and cost nothing more. They count as one child; Tasks count
-/// one by one.
+/// The tasks of handles are watched one at a time, from the last to the first: the tasks of one queue mostly end in the
+/// order of adding, so nearly all have ended when the last one has, and cost nothing more. All tasks of handles count
+/// as one child; each Task counts as one.
 template <class Runtime>
 class AllOf : public Gathering<Runtime> {
  public:
@@ -68,7 +68,7 @@ class AllOf : public Gathering<Runtime> {
   ~AllOf() override = default;
 
  private:
-  /// False: no handle's task is left to be watched. After true, *this may be gone.
+  /// Returns false if no handle's task is left to be watched. After true, *this may be gone.
   bool watch_next() noexcept {
     const Lock lock(mutex_);
     while (unseen_ != nullptr) {
@@ -85,14 +85,14 @@ class AllOf : public Gathering<Runtime> {
   Child<Runtime>* unseen_ TOTO_GUARDED_BY(mutex_) = nullptr;
 };
 
-/// Only the first one counts. Each child owns the gathering until it has ended.
+/// Only the first child to end counts. Each child owns the gathering until it has ended.
 template <class Runtime>
 class FirstOf : public Gathering<Runtime> {
  public:
   /// The coroutine cancels the losers before they begin: some may be queued ahead of it at its home.
   FirstOf() noexcept : Gathering<Runtime>(1) { this->hurry(); }
 
-  /// A handle that is ready has won, before any Task is started.
+  /// A handle that is ready wins before any Task is started.
   bool ready() noexcept {
     if (first_ready() == nullptr) {
       return false;
@@ -120,10 +120,10 @@ class FirstOf : public Gathering<Runtime> {
     }
   }
 
-  /// Cancels the others and detaches them. Returns the position of the first.
+  /// Cancels and detaches the other children. Returns the position of the first to end.
   std::size_t decide() noexcept {
     const Child<Runtime>* const winner = first();
-    // The last first: one that stops at once must not let the next one begin.
+    // From the last to the first: a task that stops at once must not let the next one begin.
     for (Child<Runtime>* child = this->children_.back(); child != nullptr; child = child->previous) {
       if (child != winner) {
         child->cancel();

@@ -66,7 +66,8 @@ class GatherAwaiter {
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     block_->arm(coroutine);
     try {
-      // Children cannot resume the coroutine before all have been started: it, and with it *this, stays until then.
+      // Children cannot resume the coroutine before all have been started: the coroutine, and with it *this, exists
+      // until then.
       return !block_->start();  // after true, *this may be gone
     } catch (...) {
       block_->leave();

@@ -50,7 +50,7 @@ class HandleChild final : public Child<Runtime> {
   std::exception_ptr failure() const noexcept override { return state()->failure(); }
 };
 
-/// Nothing can stop it, except destroying its frame.
+/// A Task can be stopped only by destroying its frame.
 template <class T, class Runtime>
 class TaskChild final : public Child<Runtime>, private Strand {
  public:
@@ -103,7 +103,7 @@ class TaskChild final : public Child<Runtime>, private Strand {
       this->gathering_->over(*this, nullptr, nullptr);
     }
   }
-  /// The same, but its frame stays until this goes.
+  /// The same, but the frame stays until this child is destroyed.
   void give_up() noexcept {
     if (end(Word::over)) {
       this->gathering_->over(*this, nullptr, nullptr);
@@ -114,14 +114,14 @@ class TaskChild final : public Child<Runtime>, private Strand {
   /// idle -> begun -> over | lost | gone; lost -> gone: it was destroyed with a scope.
   enum class Word : std::uint8_t { idle, begun, over, lost, gone };
 
-  /// acq_rel: pairs with itself. Of the task's end and its loss, whichever comes second destroys the frame. False: that
-  /// is the caller, or it has not begun.
+  /// acq_rel: pairs with itself. Of the task's end and its loss, whichever comes second destroys the frame. Returns
+  /// false if that is the caller, or if the task has not begun.
   bool end(Word how) noexcept {
     Word seen = Word::begun;
     return word_.compare_exchange_strong(seen, how, std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
-  /// It is still on the calling thread's stack.
+  /// The task has ended, but is still on the calling thread's stack.
   static void task_ended(void* context) noexcept {
     auto& child = *static_cast<TaskChild*>(context);
     if (!child.end(Word::over)) {
@@ -190,7 +190,7 @@ Task<AwaitResult<A>> give(A& awaitable) {
   return detail::await_moved<A>(std::move(awaitable));
 }
 
-/// The child made from what give() returns. `Default` is the runtime of a Task.
+/// The type of the child made from what give() returns. `Default` is the runtime for a Task.
 template <class Default, class Given>
 struct ChildFrom;
 template <class Default, class T, class Runtime>

@@ -23,7 +23,7 @@ using Element = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
-/// Constant if it cannot be moved, so that containers copy it.
+/// Constant if the value cannot be moved, so that containers copy it.
 template <class E>
 using Passed = std::conditional_t<std::is_move_constructible_v<E>, E, const E>;
 
@@ -42,7 +42,7 @@ struct TakeElement {
   }
 };
 
-/// That type if all are the same; otherwise a variant with one alternative per argument.
+/// The common type if all are the same; otherwise a variant with one alternative per argument.
 template <class First, class... Rest>
 struct AnyOf {
   static constexpr bool kSame = (std::is_same_v<First, Rest> && ...);
@@ -92,7 +92,7 @@ class TupleOfChildren {
   std::tuple<Cs...> children_;
 };
 
-/// Children of one type, from a range, which is used up.
+/// Children of one type, from a range, which is consumed.
 template <class Child>
 class VectorOfChildren {
  public:

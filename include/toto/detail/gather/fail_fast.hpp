@@ -18,12 +18,12 @@ namespace toto::inline v0_1::detail {
 
 /// Invariants:
 ///  S1  culprit_ is the first child that failed, apart from those that were cancelled here. It is set once.
-///  S2  The thread that sets it posts canceller_, once. That counts as a child until it has run, so the gathering
-///      cannot end while children are being cancelled.
+///  S2  The thread that sets culprit_ posts canceller_, once. The canceller counts as a child until it has run, so the
+///      gathering cannot end while children are being cancelled.
 ///  S3  While a thread visits the children, without the mutex, none is taken out of the list or destroyed.
-/// Cancelling runs user code (stop callbacks, the destructors of captures). Therefore it is a separate continuation at
-/// the coroutine's home, and never runs in the middle of what ended a child. It goes ahead of what is queued there,
-/// because that may be what it cancels.
+/// Cancelling runs user code (stop callbacks, the destructors of captures). Therefore the canceller is a separate
+/// continuation at the coroutine's home, and never runs in the middle of what ended a child. It goes ahead of what is
+/// queued there, because the tasks it cancels may be among that.
 template <class Runtime>
 class FailFast : public Gathering<Runtime> {
  public:
@@ -47,7 +47,8 @@ class FailFast : public Gathering<Runtime> {
     }
     return this->continues();
   }
-  /// The coroutine is being destroyed. This owns the tasks of handles until all have ended: they may be cancelled.
+  /// The coroutine is being destroyed. This object owns the tasks of handles until all have ended, because they may be
+  /// cancelled.
   void forsake() noexcept {
     visit([](Child<Runtime>& child) { child.forsake(); });
   }
@@ -57,7 +58,7 @@ class FailFast : public Gathering<Runtime> {
     const Lock lock(mutex_);
     return cancelled_ || culprit_ != nullptr;
   }
-  /// What has not begun never will; the rest is asked to stop. Thread-safe.
+  /// Cancels all children: tasks that have not begun never will, and the others are asked to stop. Thread-safe.
   void cancel() noexcept {
     {
       const Lock lock(mutex_);
@@ -69,7 +70,7 @@ class FailFast : public Gathering<Runtime> {
     visit([](Child<Runtime>& child) { child.cancel(); });
   }
 
-  /// Throws: the first failure, if there was one. All children have ended.
+  /// Throws: the first failure, if a child failed. All children have ended.
   void rethrow_failure() TOTO_NO_THREAD_SAFETY_ANALYSIS {
     if (culprit_ != nullptr) {
       culprit_->rethrow();
@@ -141,7 +142,7 @@ class FailFast : public Gathering<Runtime> {
     FailFast* gathering = nullptr;
   };
 
-  /// True: the canceller must be posted.
+  /// Returns true if the canceller must be posted.
   bool blame(Child<Runtime>& child, bool was_cancelled) noexcept {
     const Lock lock(mutex_);
     if (culprit_ != nullptr || (cancelled_ && was_cancelled)) {
@@ -161,8 +162,8 @@ class FailFast : public Gathering<Runtime> {
     return std::exchange(cancel_due_, false);
   }
 
-  /// Calls `function(child)` for each child, the last first: one that stops at once must not let the next one begin.
-  /// The last visitor destroys those that were dismissed meanwhile.
+  /// Calls `function(child)` for each child, from the last to the first: a task that stops at once must not let the
+  /// next one begin. The last visitor destroys the children that were dismissed meanwhile.
   template <class Function>
   void visit(Function function) noexcept {
     Lock lock(mutex_);

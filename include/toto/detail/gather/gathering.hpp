@@ -32,25 +32,27 @@ class Child : public Observer<Runtime> {
   bool is_task() const noexcept { return state_ == nullptr; }
   bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
   /// Starts it, or watches it: from now on it may notify `gathering` of its end.
-  /// Throws: what starting a Task throws; then it will not notify it.
+  /// Throws: what starting a Task throws; then the child will not notify its gathering.
   virtual void start(Gathering<Runtime>& gathering) {
     if (!watch(gathering)) {
       gathering.over(*this, nullptr, &state_->core());
     }
   }
-  /// The same for a handle's task. False: it has ended already, and does not notify.
+  /// The same for a handle's task. Returns false if the task has ended already; then it does not notify.
   bool watch(Gathering<Runtime>& gathering) noexcept {
     gathering_ = &gathering;
     return !state_->ready() && state_->observe(*this);
   }
 
-  /// A task that has not begun never will; a running one is asked to stop. Thread-safe, also after its end.
+  /// Cancels the child: a task that has not begun never will, and a running task is asked to stop. Thread-safe, also
+  /// after its end.
   void cancel() noexcept {
     if (state_ != nullptr) {
       state_->cancel();
     }
   }
-  /// No one will ask for its result, which is destroyed when it ends. So is the frame of a Task, which runs until then.
+  /// No one will ask for the child's result, which is destroyed when the child ends. A Task runs until then, and its
+  /// frame is destroyed with the result.
   virtual void lose() noexcept {
     if (state_ != nullptr) {
       std::exchange(state_, nullptr)->drop();
@@ -59,11 +61,12 @@ class Child : public Observer<Runtime> {
   /// The coroutine is being destroyed: a Task that has begun is destroyed with it, and notifies its gathering.
   virtual void forsake() noexcept {}
 
-  /// Whether it ended with an exception or was cancelled. It has ended, and its result was not taken.
+  /// Whether the child ended with an exception or was cancelled. Requires that it has ended, and that its result was
+  /// not taken.
   bool failed() const noexcept {
     return state_ != nullptr ? state_->outcome() != Outcome::value : failure() != nullptr;
   }
-  /// That exception is a TaskCancelled.
+  /// Whether that exception is a TaskCancelled.
   bool was_cancelled() const noexcept {
     const std::exception_ptr thrown = failure();
     try {
@@ -113,7 +116,7 @@ class Gathering : public Join<Runtime> {
   void add(Child<Runtime>& child) noexcept { children_.push_back(child); }
   bool empty() const noexcept { return children_.empty(); }
 
-  /// `child` is over. On the thread where it ended; runs no user code. After this *this may be gone.
+  /// `child` is over. Called on the thread where it ended; runs no user code. After this *this may be gone.
   virtual void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept = 0;
   /// Instead of over(): the coroutine has dropped a handle's task.
   virtual void forgotten() noexcept { count(nullptr, nullptr); }
@@ -130,8 +133,8 @@ class Gathering : public Join<Runtime> {
  protected:
   ~Gathering() override = default;
 
-  /// Counts one more child and starts it. After this it may be gone.
-  /// Throws: what starting a Task throws; it does not count then.
+  /// Counts one more child and starts it. After this the child may be gone.
+  /// Throws: what starting a Task throws; then the child does not count.
   void start_one(Child<Runtime>& child) {
     this->expect();
     try {

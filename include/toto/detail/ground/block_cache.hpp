@@ -57,8 +57,8 @@ class BlockCache {
     Block* first = nullptr;
     std::size_t size = 0;
   };
-  /// A thread's own blocks: one chain in use, and one in reserve so that a thread that swings around a full or an empty
-  /// chain does not go to the depot each time. Trivially destructible, so usable until the thread has ended.
+  /// A thread's own blocks: one chain in use, and one in reserve, so that a thread that alternates around a full or an
+  /// empty chain does not use the depot each time. Trivially destructible, so usable until the thread has ended.
   struct Local {
     Chain current[kClasses];
     Chain reserve[kClasses];
@@ -162,7 +162,7 @@ class BlockCache {
   }
 
   TOTO_NOINLINE static bool watch(Local& mine) noexcept {
-    // Where it is closed, the thread is ending, and what belongs to it is being destroyed.
+    // Closed while the thread is ending and its thread-locals are being destroyed.
     mine.watched = !mine.closed && Runtime::at_thread_end(&close_local);
     return mine.watched;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Refuses null callables where they are handed over, rather than where they would be called. Whether a value may be
-// null is asked of its type, not of whether it compares with nullptr: many a value does, by a conversion.
+// Refuses null callables where they are passed, rather than where they would be called. Whether a value may be null
+// depends on its type, not on whether it compares with nullptr: many types do, through a conversion.
 
 #ifndef TOTO_DETAIL_GROUND_CHECK_CALLABLE_HPP
 #define TOTO_DETAIL_GROUND_CHECK_CALLABLE_HPP
@@ -23,7 +23,7 @@ template <template <class> class Function, class Signature>
 inline constexpr bool kIsFunctionWrapper<Function<Signature>> =
     std::is_constructible_v<bool, const Function<Signature>&>;
 
-/// Owns or refers to an object that a raw pointer leads to, as std::unique_ptr and std::shared_ptr do.
+/// Owns or refers to the object of a raw pointer, as std::unique_ptr and std::shared_ptr do.
 template <class P>
 concept SmartPointer = requires(const P& pointer) {
   typename P::element_type;

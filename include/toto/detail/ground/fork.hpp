@@ -2,8 +2,8 @@
 //
 // What happens when the process forks. Only the forking thread exists in the child; a mutex held by any other thread
 // would stay locked there forever. So everything shared is registered here: a fork first locks all of its mutexes, in a
-// fixed order, and unlocks them on both sides; in the child, each object also forgets the threads it has lost and the
-// work it had for them.
+// fixed order, and unlocks them on both sides; in the child, each object also forgets the lost threads and the work it
+// had for them.
 
 #ifndef TOTO_DETAIL_GROUND_FORK_HPP
 #define TOTO_DETAIL_GROUND_FORK_HPP

@@ -43,7 +43,7 @@ inline constexpr long kFutex = sizeof(std::time_t) > sizeof(long) ? SYS_futex_ti
 inline constexpr long kFutex = SYS_futex;
 #endif
 
-/// Sleeps while the word is `expected`, or until the deadline has passed; may return for no reason.
+/// Sleeps while the word is `expected`, or until the deadline has passed; may return spuriously.
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::steady_clock::time_point deadline) noexcept {
   std::timespec until{};
@@ -63,13 +63,14 @@ inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t exp
           FUTEX_BITSET_MATCH_ANY);
 }
 
-/// Wakes one sleeper. The word may be gone: at worst another thread is woken for no reason.
+/// Wakes one sleeper. The word may be gone: at worst another thread wakes spuriously.
 inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
   syscall(kFutex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-/// Not recursive. A thread that finds it locked looks again before it sleeps, because it is never held for long; with
-/// growing pauses, so that the thread that uses it can lock it a few times more without losing its cache line.
+/// Not recursive. A thread that finds the mutex locked checks it again before it sleeps, because it is never held for
+/// long; with growing pauses, so that the thread that uses it can lock it a few times more without losing its cache
+/// line.
 class TOTO_CAPABILITY("mutex") FutexMutex {
  public:
   void lock() noexcept TOTO_ACQUIRE() {

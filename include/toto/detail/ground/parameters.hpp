@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The type of a callable's parameter, where the callable has one signature. That it can be called with an argument does
-// not show what it takes: a bool converts to a number, anything to a std::any.
+// The type of a callable's parameter, where the callable has one signature. That the callable accepts an argument does
+// not tell its parameter's type: a bool converts to a number, anything to a std::any.
 
 #ifndef TOTO_DETAIL_GROUND_PARAMETERS_HPP
 #define TOTO_DETAIL_GROUND_PARAMETERS_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The little that is needed of <ranges>. Including all of it would take a twentieth of the time it takes to compile a
-// file that includes this library.
+// The few parts of <ranges> that are needed. Including <ranges> would add a twentieth to the time that a file including
+// this library takes to compile.
 
 #ifndef TOTO_DETAIL_GROUND_RANGES_HPP
 #define TOTO_DETAIL_GROUND_RANGES_HPP

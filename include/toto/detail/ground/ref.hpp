@@ -29,7 +29,7 @@ class RefCounted {
 
   /// Thread-safe. The object is gone after the last owner's call.
   void release(std::size_t owners = 1) noexcept {
-    // acq_rel pairs with itself: what every former owner did happens before the deletion.
+    // acq_rel pairs with itself: whatever every former owner did happens before the deletion.
     if (owners_.fetch_sub(owners, std::memory_order_acq_rel) == owners) {
       delete this;
     }
@@ -48,7 +48,7 @@ template <class T>
 class Ref {
  public:
   Ref() noexcept = default;
-  /// Takes over an existing ownership.
+  /// Takes over a reference that the caller owns.
   static Ref adopt(T* object) noexcept {
     Ref ref;
     ref.object_ = object;
@@ -80,7 +80,7 @@ class Ref {
   T* operator->() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
-  /// Gives up the ownership without ending it.
+  /// Gives up the reference without releasing it.
   T* leak() noexcept { return std::exchange(object_, nullptr); }
 
  private:

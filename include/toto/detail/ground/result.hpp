@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Result: how a task ended: a value, an exception, or one of the library's own reasons, stored as a code so that
-// storing it cannot fail.
+// Result: how a task ended: a value, an exception, or one of the library's own reasons, which is stored as a code, so
+// that storing it cannot fail.
 
 #ifndef TOTO_DETAIL_GROUND_RESULT_HPP
 #define TOTO_DETAIL_GROUND_RESULT_HPP
@@ -20,7 +20,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Unwound: it ran, and its thread was ended by force (pthread_exit).
+/// Unwound: the task ran, and its thread was ended by force (pthread_exit).
 enum class Outcome : std::uint8_t { none, value, exception, cancelled, unwound, taken };
 
 /// What a callable's return type becomes as a result: a reference stays one, an rvalue reference becomes a value.
@@ -39,7 +39,7 @@ template <class R>
 inline constexpr bool kCanBeTaken =
     std::is_void_v<R> || std::is_reference_v<R> || std::is_move_constructible_v<R> || std::is_copy_constructible_v<R>;
 
-/// Checked where a result is handed over: only there does it matter, and only there is R complete.
+/// Checked where a result is handed over: only there is it needed, and only there is R complete.
 template <class R>
 consteval void require_can_be_taken() {
   static_assert(kCanBeTaken<R>,
@@ -92,7 +92,7 @@ class Result {
     }
     outcome_ = Outcome::value;
   }
-  /// The exception is this one's alone then: not every library's exception_ptr is empty when it was moved from.
+  /// Then only this result owns the exception: not every library's exception_ptr is empty after a move.
   void set_exception(std::exception_ptr&& failure) noexcept {
     ::new (static_cast<void*>(std::addressof(failure_))) std::exception_ptr(std::exchange(failure, nullptr));
     outcome_ = Outcome::exception;
@@ -100,11 +100,11 @@ class Result {
   void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }
   void set_unwound() noexcept { outcome_ = Outcome::unwound; }
 
-  /// Returns the failure, if that is how it ended.
+  /// Returns the failure, if the task failed.
   std::exception_ptr failure() const noexcept { return outcome_ == Outcome::exception ? failure_ : nullptr; }
 
-  /// Moves the value out (copies it, if it refuses to be moved), or throws what the task threw, or TaskCancelled naming
-  /// the queue. There is no result afterwards.
+  /// Moves the value out (copies it, if it cannot be moved), or throws what the task threw, or TaskCancelled naming the
+  /// queue. There is no result afterwards.
   R take(std::string_view queue = {}) {
     struct Reset {
       Result& result;

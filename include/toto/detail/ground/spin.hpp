@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// SpinBudget: how long it pays to spin before going to sleep. A thread that is woken right after it has gone to sleep
-// pays for both; one that spins for something which does not come wastes a processor.
+// SpinBudget: how long it pays off to spin before going to sleep. A thread that is woken right after it has gone to
+// sleep has lost time on both; a thread that spins for an event which does not happen wastes a processor.
 
 #ifndef TOTO_DETAIL_GROUND_SPIN_HPP
 #define TOTO_DETAIL_GROUND_SPIN_HPP
@@ -12,12 +12,12 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Learns from success and failure: after a few failures in a row it hardly spins any more, but tries again now and
-/// then. Thread-safe; threads that share it may lose what one of them has learnt.
+/// Adapts to success and failure: after a few failures in a row, hardly allows spinning, but tries again now and then.
+/// Thread-safe; threads that share a budget may overwrite each other's updates.
 template <class Runtime>
 class SpinBudget {
  public:
-  /// Spins until `done()` is true, or for as long as it pays. The caller then reports success or failure.
+  /// Spins until `done()` is true, or for as long as it pays off. The caller then reports success or failure.
   template <class Done>
   void spin(Done done) const noexcept {
     if constexpr (Runtime::spins) {
@@ -31,7 +31,7 @@ class SpinBudget {
     }
   }
 
-  /// It paid: what was waited for has come, without sleeping or soon after.
+  /// Reports that spinning paid off: the event came without sleeping, or soon after.
   void paid(bool so) noexcept {
     if constexpr (Runtime::spins) {
       const unsigned failures = failures_.load(std::memory_order_relaxed);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // BasicStopSource, BasicStopToken, BasicStopCallback: std::stop_source, std::stop_token and std::stop_callback over a
-// runtime policy. They are used where the standard library has none yet, and under the simulator, which must see what
-// waits for what. Their meaning is the standard's; only what the library needs is here.
+// runtime policy. They are used where the standard library does not have these classes yet, and under the simulator,
+// which must see what each thread waits for. Their meaning is the standard's; only the members that the library needs
+// are here.
 
 #ifndef TOTO_DETAIL_GROUND_STOP_TOKEN_HPP
 #define TOTO_DETAIL_GROUND_STOP_TOKEN_HPP
@@ -30,7 +31,7 @@ struct StopNode {
 /// What the sources, tokens and callbacks of one stop request share.
 ///
 /// Invariants:
-///  T1  A node is listed, or running (running_ points to it), or over; it moves on under mutex_ only.
+///  T1  A node is listed, or running (running_ points to it), or over; its state changes under mutex_ only.
 ///  T2  The requester touches a node again only if running_ still points to it when it has the lock back.
 ///  T3  A callback runs without the lock.
 /// Thread safety: Thread-safe.
@@ -64,11 +65,11 @@ class StopState {
     return requested_.load(std::memory_order_acquire);
   }
   bool stop_possible() const noexcept {
-    // The sources first: the last one may ask for the stop and then go. Pairs with remove_source().
+    // Reads the sources first: the last source may request the stop and then be destroyed. Pairs with remove_source().
     return sources_.load(std::memory_order_acquire) != 0 || stop_requested();
   }
 
-  /// Runs the callbacks, on this thread. Returns false if the stop was requested before.
+  /// Requests a stop, and runs the callbacks on this thread. Returns false if a stop was requested before.
   bool request_stop() noexcept {
     Lock lock(mutex_);
     if (requested_.load(std::memory_order_relaxed)) {  // no pair: written under mutex_ only
@@ -95,7 +96,7 @@ class StopState {
     return true;
   }
 
-  /// Lists the node. Returns false, and does not, if a stop has been requested.
+  /// Adds the node to the list. Returns false, and does not add it, if a stop has been requested.
   bool attach(StopNode& node) noexcept {
     const Lock lock(mutex_);
     if (requested_.load(std::memory_order_relaxed)) {  // no pair: written under mutex_ only
@@ -165,7 +166,7 @@ template <class Runtime>
 class StopStateRef {
  public:
   StopStateRef() noexcept = default;
-  /// Takes over the reference that a new state is born with.
+  /// Takes over the first reference of a new state.
   explicit StopStateRef(StopState<Runtime>* state) noexcept : state_(state) {}
   StopStateRef(const StopStateRef& other) noexcept : state_(other.state_) {
     if (state_ != nullptr) {
@@ -195,14 +196,14 @@ template <class Runtime, class Callback>
 class BasicStopCallback;
 
 /// Shows whether a stop was requested. Default-constructed: never.
-/// Thread safety: a value; different tokens of one state may be used by different threads.
+/// Thread safety: One thread at a time. Different tokens of one state may be used by different threads.
 template <class Runtime>
 class BasicStopToken {
  public:
   BasicStopToken() noexcept = default;
 
   [[nodiscard]] bool stop_requested() const noexcept { return state_ && state_->stop_requested(); }
-  /// True if a stop was requested, or there is still a source that may ask for one.
+  /// Returns true if a stop was requested, or a source that may request one still exists.
   [[nodiscard]] bool stop_possible() const noexcept { return state_ && state_->stop_possible(); }
 
   [[nodiscard]] friend bool operator==(const BasicStopToken&, const BasicStopToken&) noexcept = default;
@@ -219,7 +220,7 @@ class BasicStopToken {
 };
 
 /// Requests a stop.
-/// Thread safety: a value; different sources of one state may be used by different threads.
+/// Thread safety: One thread at a time. Different sources of one state may be used by different threads.
 template <class Runtime>
 class BasicStopSource {
  public:
@@ -241,7 +242,7 @@ class BasicStopSource {
     }
   }
 
-  /// Runs the callbacks on this thread, if this is the first request. Returns whether it was.
+  /// If this is the first request, runs the callbacks on this thread. Returns whether it was the first.
   /// Lifetime: a callback may destroy this source.
   bool request_stop() noexcept {
     const StopStateRef<Runtime> kept = state_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What StdRuntime makes of the system's threads: SystemThread, ThreadLocal, ThreadStack. Read next: ../../runtime.hpp.
+// What StdRuntime builds on the system's threads: SystemThread, ThreadLocal, ThreadStack. Read next: ../../runtime.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_SYSTEM_THREAD_HPP
 #define TOTO_DETAIL_GROUND_SYSTEM_THREAD_HPP
@@ -41,10 +41,10 @@ class SystemThread {
  public:
   SystemThread() noexcept = default;
 
-  /// Starts `body`, a callable without arguments. The caller truncates the name to what the system shows (15
-  /// characters on Linux). With `block_signals`, the thread blocks asynchronous signals from the start. Otherwise it
-  /// has the signal mask of the thread that starts it, or, if that one blocks signals in this way, the mask that one
-  /// would have otherwise.
+  /// Starts `body`, a callable without arguments. The caller truncates the name to what the system shows (15 characters
+  /// on Linux). With `block_signals`, the thread blocks asynchronous signals from the start. Otherwise it has the
+  /// signal mask of the starting thread, or, if the starting thread was itself started with `block_signals`, the mask
+  /// that that thread would have had without.
   ///
   /// Throws: std::system_error if the system cannot start a thread.
   template <class Body>
@@ -89,7 +89,7 @@ class SystemThread {
   }
 
 #if defined(TOTO_DETAIL_POSIX)
-  /// What this library has changed in a thread's signal mask.
+  /// How this library has changed a thread's signal mask.
   struct SignalMask {
     bool blocks = false;  // asynchronous signals, because of block_signals
     sigset_t without{};   // the mask it would have otherwise

@@ -3,7 +3,7 @@
 // GCC before 13 destroys twice every brace- or aggregate-initialised temporary with a non-trivial destructor inside a
 // co_await expression: a closure with such a capture, `Row{...}`. This header decides which callables and arguments are
 // of that kind, so that awaiting a handle made from them in the same expression is refused at compile time rather than
-// corrupting memory. On other compilers it lets everything through.
+// corrupting memory. On other compilers it refuses nothing.
 
 #ifndef TOTO_DETAIL_GROUND_TEMPORARIES_HPP
 #define TOTO_DETAIL_GROUND_TEMPORARIES_HPP
@@ -17,7 +17,7 @@
 
 #define TOTO_STORE_THE_HANDLE_FIRST                                                                           \
   "toto: GCC before 13 destroys such a temporary twice; store the handle first: auto handle = ...; co_await " \
-  "handle; (docs/how-to/gcc-12.md)"
+  "handle;"
 
 namespace toto::inline v0_1 {
 
@@ -116,7 +116,7 @@ inline constexpr bool kIsNamed = false;
 template <class T>
 inline constexpr bool kIsNamed<Named<T>> = true;
 
-/// What is kept of an argument: a copy, as std::decay_t says; of a Named object, the object itself.
+/// The type that is stored for an argument: std::decay_t of it, or, for a Named object, the type of that object.
 template <class T>
 struct StoredAs {
   using Type = T;
@@ -130,7 +130,7 @@ using Stored = typename StoredAs<std::decay_t<T>>::Type;
 
 }  // namespace detail
 
-/// Insists that a moved object is a named one, which only looks like a temporary: `co_await
+/// Declares that a moved object is a named one, which only looks like a temporary: `co_await
 /// queue.yield_task(toto::not_a_temporary(std::move(work)))`. Returns something that can be called like `object`, or
 /// that converts to it as an argument.
 template <class T>

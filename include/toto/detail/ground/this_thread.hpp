@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What pools and the WaitGraph must know about the calling thread: a number that no other thread ever has, and whether
-// it holds instances that only it returns. Whether an object lives on the thread's stack, the runtime policy knows.
+// the thread holds instances that only it returns. The runtime policy tells whether an object is on the thread's stack.
 
 #ifndef TOTO_DETAIL_GROUND_THIS_THREAD_HPP
 #define TOTO_DETAIL_GROUND_THIS_THREAD_HPP
@@ -32,7 +32,7 @@ struct ThisThread {
   static ThisThread& get() noexcept { return Runtime::template Local<ThisThread, ThisThread>::get(); }
 };
 
-/// Numbers threads from 1, in the order in which they ask first. A number is not used again.
+/// Numbers threads from 1, in the order of their first call. A number is not used again.
 template <class Runtime>
 std::uint64_t this_thread_number() noexcept {
   std::uint64_t& mine = ThisThread<Runtime>::get().number;

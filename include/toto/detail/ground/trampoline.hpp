@@ -2,7 +2,7 @@
 //
 // Trampoline: runs coroutines that await each other one after another from one place, instead of on top of each other.
 // It is for compilers that do not guarantee that "symmetric transfer", which does the same, becomes a jump: with GCC it
-// does from -O2 on, but not with its sanitizers, and no macro shows that. Read next: ../../task.hpp.
+// does from -O2 on, but not with its sanitizers, and no macro tells which. Read next: ../../task.hpp.
 
 #ifndef TOTO_DETAIL_GROUND_TRAMPOLINE_HPP
 #define TOTO_DETAIL_GROUND_TRAMPOLINE_HPP
@@ -15,20 +15,20 @@ namespace toto::inline v0_1::detail {
 
 class Trampoline;
 
-/// What the promise of a coroutine that takes part has: which trampoline has resumed it last. Only compared, by the
-/// coroutine itself: that trampoline may be gone.
+/// Base of the promise of a coroutine that takes part: stores which trampoline has resumed it last. Only compared, by
+/// the coroutine itself: that trampoline may be gone.
 class Jumper {
   friend Trampoline;
   const Trampoline* resumed_by_ = nullptr;
 };
 
 /// A local variable. A coroutine that awaits another one, or ends, names the next one to run, and returns to the
-/// trampoline that has resumed it. If there is none, it opens one on its own stack and is its host. If what it waits
-/// for ends there, it has not suspended at all.
+/// trampoline that has resumed it. If there is no trampoline, the coroutine starts one on its own stack and is its
+/// host. If what the host waits for ends there, the host has not suspended at all.
 ///
-/// Whether the calling coroutine was resumed by the thread's innermost trampoline takes two comparisons: the trampoline
-/// knows which coroutine it has resumed, and the coroutine which trampoline has resumed it. One of these alone could be
-/// out of date: another coroutine, or another trampoline, may be at the same address by now.
+/// It takes two comparisons to decide whether the calling coroutine was resumed by the thread's innermost trampoline:
+/// the trampoline stores which coroutine it has resumed, and the coroutine which trampoline has resumed it. One of
+/// these alone could be out of date: another coroutine, or another trampoline, may be at the same address by now.
 class Trampoline {
  public:
   /// A coroutine, and its promise; null if it is of another library.

@@ -19,13 +19,13 @@ class Pointers {
   /// Throws: std::bad_alloc.
   void add(const volatile void* pointer) { all_.push_back({reinterpret_cast<std::uintptr_t>(pointer), all_.size()}); }
 
-  /// `index`: of the first that is null, or the same as `twin`, which is then a lower one. If there is none, both are
-  /// their number.
+  /// `index`: of the first pointer that is null, or equal to an earlier one, whose index is `twin`. If there is no such
+  /// pointer, both are the number of pointers.
   struct Wrong {
     std::size_t index;
     std::size_t twin;
   };
-  /// Changes their order.
+  /// Changes the order of the pointers.
   Wrong first_wrong() {
     Wrong wrong{all_.size(), all_.size()};
     if (!all_.empty()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What becomes of an exception that nobody will see, where no hook was set for it: a line on stderr.
+// Reports an exception that no one will observe, where no hook was set for it: a line on stderr.
 
 #ifndef TOTO_DETAIL_GROUND_UNSEEN_HPP
 #define TOTO_DETAIL_GROUND_UNSEEN_HPP
@@ -15,7 +15,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Whether it is the program's own, and not one of the library's, which say that a task was not run or not waited for.
+/// Whether the exception is to be reported: not if it is one of the library's own, which mean that a task was not run
+/// or not waited for.
 inline bool concerns_anybody(const std::exception_ptr& failure) noexcept {
   try {
     std::rethrow_exception(failure);

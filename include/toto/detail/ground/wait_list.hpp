@@ -36,7 +36,7 @@ class WaitList {
     wait_until(mutex, (TimePoint::max)(), done);
   }
 
-  /// Wakes every sleeper, to look again. Called with the mutex held.
+  /// Wakes every sleeper, to test its condition again. Called with the mutex held.
   void notify_all() noexcept {
     for (Sleeper* sleeper = first_; sleeper != nullptr; sleeper = sleeper->next) {
       sleeper->parker.unpark();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Folder: insight. Uses: ground.
-// What is recorded about a running program, for people to look at.
+// Folder: insight. Uses: ground. What is recorded about a running program, for people to read.
 //
 // What a TraceWriter keeps until it writes: TraceRecord, one event of one thread, in binary; TraceChunk, some of them;
 // TraceLog, what one thread has recorded since its last full chunk; TraceName, a text that events refer to. Read next:
@@ -116,13 +115,14 @@ class TraceLog {
 
   std::uint32_t track() const noexcept { return track_; }
 
-  // By its own thread only.
+  // Called by its own thread only.
 
-  /// The innermost open slice is this task's.
+  /// Whether the innermost open slice is this task's.
   bool is_open(std::uint64_t task) const noexcept { return !open_.empty() && open_.back() == task; }
 
-  /// Adds a record, at its time or right after the one before. False: there is no memory for it. A slice that was begun
-  /// can always be ended: `chunk_` has room for that. `full`: a chunk to be handed over.
+  /// Adds a record, at its time or right after the record before. Returns false if there is no memory for it. A slice
+  /// that was begun can always be ended: `chunk_` has room for the end. `full`: receives a chunk that is to be handed
+  /// over.
   bool append(TraceRecord& record, std::unique_ptr<TraceChunk>& full) noexcept {
     const bool begins = record.kind == TraceRecord::Kind::started;
     const bool ends = record.kind == TraceRecord::Kind::left || record.kind == TraceRecord::Kind::ended;
@@ -152,7 +152,7 @@ class TraceLog {
     return seen_[(reinterpret_cast<std::uintptr_t>(text.data()) >> 3) % seen_.size()];
   }
 
-  // By any thread.
+  // Called by any thread.
 
   /// Passes the chunk to `write(chunk)`, and empties it.
   /// Throws: what `write` throws; what it has not written is kept.

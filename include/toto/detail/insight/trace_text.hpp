@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // TraceText: records of a trace as text, in the trace-event format that Perfetto and Chrome read ("JSON Object Format",
-// times in microseconds, to the nanosecond). It puts together what several threads have recorded of one task: the
-// arrows. Read next: ../../trace.hpp.
+// times in microseconds, to the nanosecond). It combines what several threads have recorded of one task into arrows.
+// Read next: ../../trace.hpp.
 
 #ifndef TOTO_DETAIL_INSIGHT_TRACE_TEXT_HPP
 #define TOTO_DETAIL_INSIGHT_TRACE_TEXT_HPP
@@ -127,7 +127,7 @@ class TraceText {
     std::uint32_t track = 0;
     explicit operator bool() const noexcept { return time >= 0; }
   };
-  /// What is known of a task. Its records come in any order, because they are from several threads.
+  /// What is known of a task. Its records arrive in any order, because they are from several threads.
   struct Known {
     Point queued;
     Point started;
@@ -158,7 +158,7 @@ class TraceText {
     }
   }
 
-  /// May be repeated after it has thrown: until nothing more can throw, it does only what may be done twice.
+  /// May be called again after it has thrown: until nothing more can throw, it does only what may be done twice.
   void add(const TraceRecord& record, std::uint32_t track, std::int64_t length) {
     const Point here{record.time, track};
     if (changes_.size() == changes_.capacity()) {

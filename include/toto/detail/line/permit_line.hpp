@@ -4,13 +4,13 @@
 // The line of those who wait for something scarce.
 //
 // PermitLine: a line, first come, first served, of those who wait for a permit: an instance of a pool, room in a queue,
-// a turn. Threads, coroutines and tasks stand in it side by side. LineWaiter is a place in it, LineThread that of a
-// blocked thread; a coroutine's is in ../task/line_coroutine.hpp, and a task stands in line itself.
+// a turn. Threads, coroutines and tasks wait in the same line. LineWaiter is a place in it, LineThread the place of a
+// blocked thread; a coroutine's is in ../task/permit_wait.hpp, and a task stands in line itself.
 //
-// The line belongs to an owner, whose mutex guards it, and who says what a permit is: a Request holds what the owner
-// knows of a waiter, and what it grants. A waiter leaves the line once, under the mutex: it is granted a permit, the
-// line closes, or it withdraws. So a waiter that cannot withdraw any more was granted a permit, or refused. What must
-// then be done without the mutex, because it runs user code or takes other mutexes, is done by proceed().
+// The line belongs to an owner, whose mutex guards it, and which defines what a permit is: a Request stores what the
+// owner knows of a waiter, and what the owner grants. A waiter leaves the line once, under the mutex: it is granted a
+// permit, the line closes, or it withdraws. So a waiter that cannot withdraw any more was granted a permit, or refused.
+// proceed() then does what must be done without the mutex, because it runs user code or takes other mutexes.
 
 #ifndef TOTO_DETAIL_LINE_PERMIT_LINE_HPP
 #define TOTO_DETAIL_LINE_PERMIT_LINE_HPP
@@ -37,8 +37,8 @@ class LineWaiter {
   virtual bool proceed() noexcept { return true; }
   /// The reason for its wait may have changed. Requires the owner's mutex.
   virtual void look_again_locked() noexcept {}
-  /// Whether it also waits in the child of a fork. Threads do not, because they do not exist there, nor do tasks, which
-  /// run in the parent.
+  /// Whether the waiter also waits in the child of a fork. Threads do not, because they do not exist there; nor do
+  /// tasks, which run in the parent.
   virtual bool survives_fork() const noexcept { return false; }
 
   // Guarded by the owner's mutex.
@@ -61,15 +61,15 @@ class PermitLine {
   bool empty() const noexcept { return waiting_.empty(); }
   std::size_t size() const noexcept { return waiting_.size(); }
   const Waiters& waiting() const noexcept { return waiting_; }
-  /// Who is next. The line is not empty.
+  /// The next waiter. The line is not empty.
   Waiter& first() const noexcept { return *waiting_.front(); }
 
-  /// `again`: ahead of everyone else, because it had left the line with a permit that was no good.
+  /// `again`: ahead of everyone else, because the waiter had left the line with a permit that could not be used.
   void join(Waiter& waiter, bool again = false) noexcept {
     waiter.waiting = true;
     again ? waiting_.push_front(waiter) : waiting_.push_back(waiter);
   }
-  /// False: it does not stand in line any more.
+  /// Returns false if the waiter is no longer in line.
   bool withdraw(Waiter& waiter) noexcept {
     const bool waited = std::exchange(waiter.waiting, false);
     if (waited) {

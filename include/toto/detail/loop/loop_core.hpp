@@ -3,8 +3,8 @@
 // Folder: loop. Uses: ground executor queue task.
 // The event loop that comes with the library. Your own loop needs none of it.
 //
-// LoopCore: the shared part of an EventLoop, which outlives it for as long as a coroutine may still want to come back:
-// what is posted, the timers, the coroutines it has spawned.
+// LoopCore: the shared part of an EventLoop: what is posted, the timers, the coroutines that the loop has spawned. It
+// outlives the EventLoop for as long as a coroutine may still come back.
 
 #ifndef TOTO_DETAIL_LOOP_LOOP_CORE_HPP
 #define TOTO_DETAIL_LOOP_LOOP_CORE_HPP
@@ -39,11 +39,11 @@ Task<> run_to_end(F function) {
 }
 
 /// How a loop ends: by EventLoop's destructor, wherever that is called.
-///  - While run() is not on a stack, there and then.
-///  - In what the loop runs: the destructor returns, and run() does it, as soon as that has come back to it.
-///  - On another thread: run() does it, and the destructor waits until it has.
-/// Whoever does it destroys the coroutines that the loop has started and that wait here (roots.hpp). Those that
-/// are away are let go: each frees itself where it ends. The core lives as long as anybody refers to it.
+///  - While run() is not on a stack: immediately.
+///  - In what the loop runs: the destructor returns, and run() cleans up as soon as that code has returned to it.
+///  - On another thread: run() cleans up, and the destructor waits until it has.
+/// Cleaning up destroys the coroutines that the loop has started and that wait here (roots.hpp). Coroutines that are
+/// away are released: each is destroyed where it ends. The core lives as long as anything refers to it.
 template <class Runtime>
 class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
  public:
@@ -119,7 +119,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  /// Takes back a timer that is not due yet. False: it was due.
+  /// Takes back a timer that is not due yet. Returns false if it was due.
   bool take_back(Timer& node) noexcept {
     const Lock lock(mutex_);
     if (node.place == Timer::kNotWaiting) {
@@ -130,7 +130,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     return true;
   }
 
-  /// run() will throw it. On the loop's thread.
+  /// Stores a failure, which run() will throw. On the loop's thread.
   void fail(std::exception_ptr failure) noexcept override { failure_ = std::move(failure); }
   Roots<Runtime>* roots() noexcept override { return &roots_; }
 
@@ -145,13 +145,13 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   }
 
   /// Runs until stop(), until the loop is destroyed, or until nothing is left.
-  /// Throws: as the next one.
+  /// Throws: as run().
   void run_all() {
     run([] {}, [this] { return empty_locked(); });
   }
 
   /// Runs until the task has ended, and returns its result.
-  /// Throws: what it threw; Error, if the loop was stopped or destroyed before; and as the next one.
+  /// Throws: what the task threw; Error, if the loop was stopped or destroyed before; and as run().
   template <class T>
   T run_one(Task<T> task) {
     struct Forget {
@@ -238,7 +238,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  /// Nothing is posted, waiting for its time, or started and not ended. Requires mutex_: called by run().
+  /// Whether nothing is posted, no timer is pending, and every coroutine that was started has ended. Requires mutex_:
+  /// called by run().
   bool empty_locked() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
     return nodes_.empty() && timers_.empty() && roots_.empty();
   }
@@ -312,7 +313,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     F function;
   };
 
-  /// What run_one() waits for, and ends.
+  /// What run_one() waits for.
   template <class T>
   class Awaited final : public StartedTask<T, Runtime> {
    public:
@@ -323,7 +324,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     void collect(Turn) noexcept override { collected = true; }
   };
 
-  /// A coroutine without a home may need them: see run_on_timers().
+  /// A coroutine without a home may need the timers: see run_on_timers().
   static void make_timers() noexcept {
     try {
       TimerService<Runtime>::instance();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// LoopTimer: a function that an event loop calls when its time has come, once or every so often. The loop in which it
-// waits and the BasicTimer that can stop it share it. Read next: ../../event_loop.hpp.
+// LoopTimer: a function that an event loop calls when its time has come, once or periodically. Shared by the loop in
+// which it waits and the BasicTimer that can stop it. Read next: ../../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_LOOP_LOOP_TIMER_HPP
 #define TOTO_DETAIL_LOOP_LOOP_TIMER_HPP
@@ -32,8 +32,8 @@ class LoopTimer : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<LoopTimer&>(node).fire(turn); };
   }
 
-  /// The loop, too, owns this from now on, until it is due or taken back.
-  /// Throws: std::bad_alloc; then it does not.
+  /// The loop, too, owns this timer from now on, until the timer is due or taken back.
+  /// Throws: std::bad_alloc; then the loop does not own it.
   void arm() {
     this->retain();
     try {

@@ -4,13 +4,12 @@
 // Objects that one user may hold at a time: where they come from, who holds them, when they are destroyed.
 //
 // PoolCore: everything in an InstancePool that does not depend on the type of its instances, in shared state that
-// outlives the pool for as long as a lease or a waiter refers to it. ../task/permits.hpp knows who waits for an
-// instance, who has one and who is next: an instance is a permit. This file knows where instances come from and where
-// they go.
+// outlives the pool for as long as a lease or a waiter refers to it. ../task/permits.hpp decides who waits for an
+// instance, who has one and who is next: an instance is a permit. This file makes and destroys instances.
 //
-// A vacant place is handed out like an instance: whoever gets it makes the instance in it, without the mutex. So a slow
-// factory delays no one else, and one that throws fails one caller; the place then goes to the next one. In the same
-// way, whoever gets an instance validates it, or destroys it if it is to retire.
+// A vacant place is handed out like an instance: whoever gets the place makes the instance in it, without the mutex. So
+// a slow factory delays no one else, and a factory that throws fails one caller; the place then goes to the next. In
+// the same way, whoever gets an instance validates it, or destroys it if it is to retire.
 //
 // Invariants (docs/design.md, "Pools", says why it is built like this):
 //  P1 to P3 are those of ../task/permits.hpp: a permit is a place, and a free one has an instance in it.
@@ -39,7 +38,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. See QueueCoreBase.
+/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. QueueMakings does
+/// the same for queues.
 template <class Runtime>
 class PoolCoreBase : public Permits<Runtime> {
  public:
@@ -59,7 +59,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   using Instances = std::vector<std::unique_ptr<Instance>>;
   using Loss = std::uint64_t PoolStats::*;  // the count for the reason why there is one instance less
 
-  /// A pool of these instances, one at least; or, with a factory, of up to `max`.
+  /// A pool of these instances, at least one; or, with a factory, of up to `max` instances.
   PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
       : Base("no instance of the pool", "an instance of a pool",
              !options.idle_timeout.is_never()),  // used in turn, none would ever retire
@@ -76,10 +76,10 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     }
   }
 
-  // With a place in hand, without the mutex.
+  // The caller holds a place, but not the mutex.
   bool ready(Permit& it) const noexcept override { return instance(it).object != nullptr && !validate_; }
-  /// Makes the instance of a vacant place, or validates the one that is there; if that is no good, destroys it and
-  /// makes another. False: there is no factory.
+  /// Makes the instance of a vacant place, or validates the one that is there; if that instance is bad, destroys it and
+  /// makes another. Returns false if there is no factory to make one.
   /// Throws: what the factory throws.
   bool make_ready(Permit& permit) override;
   Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
@@ -102,8 +102,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
   // The rest. Thread-safe.
   void set_validate(InstanceCheck check) { set(validate_, check, "validate"); }
   void set_on_return(InstanceCheck check) { set(on_return_, check, "on_return"); }
-  /// Hands out nothing from now on. Waiters are refused; free instances are destroyed now, leased ones as they come
-  /// back.
+  /// Closes the pool: hands out nothing from now on. Waiters are refused; free instances are destroyed now, leased ones
+  /// when they are returned.
   void close() noexcept {
     LinkedList<Permit> unused;
     typename Line::Waiters refused;
@@ -297,7 +297,7 @@ bool PoolCore<Runtime>::make_ready(Permit& permit) {
   }
   try {
     const typename Instance::Here bound(taken);
-    factory_.make(taken);  // not validated: a factory that makes nothing good would be called forever
+    factory_.make(taken);  // not validated: a factory whose instances are all bad would be called forever
   } catch (...) {
     give_back(taken);
     throw;
@@ -332,7 +332,7 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
   Line::tell(refused);
 }
 
-/// Arms a timer for when the instance that has been free longest retires.
+/// Arms a timer for the time at which the instance that has been free longest retires.
 template <class Runtime>
 void PoolCore<Runtime>::do_start_watch() noexcept {
   this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
@@ -350,8 +350,8 @@ void PoolCore<Runtime>::do_start_watch() noexcept {
   }
 }
 
-/// The timer thread only looks, so that a slow user destructor does not delay other timers. An instance that retires is
-/// leased to the task that destroys it, and its place comes back like any other.
+/// The timer thread only finds the instances, so that a slow user destructor does not delay other timers. An instance
+/// that retires is leased to the task that destroys it, and its place is returned like any other.
 template <class Runtime>
 void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
   const Ref<PoolCore> self = Ref<PoolCore>::adopt(this);

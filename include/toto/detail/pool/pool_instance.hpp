@@ -27,7 +27,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// It is in exactly one of its pool's lists; only its holder uses `object`.
+/// A place is in exactly one of its pool's lists; only its holder uses `object`.
 template <class Runtime>
 class PooledInstance : public Permit<Runtime> {
  public:
@@ -38,9 +38,10 @@ class PooledInstance : public Permit<Runtime> {
 
   /// The instance; null: the place is vacant.
   void* object = nullptr;
-  /// How many exceptions were in flight on the thread that took it. Used by the holder; only in pools with on_return.
+  /// How many exceptions were in flight on the thread that took the place. Used by the holder; only in pools with
+  /// on_return.
   int exceptions = 0;
-  /// Only in a pool that retires instances, while this one is free. Guarded by the pool's mutex.
+  /// Only in a pool that retires instances, while this place is free. Guarded by the pool's mutex.
   typename Runtime::Clock::time_point free_since{};
 };
 
@@ -99,7 +100,7 @@ template <class Source, class T>
 concept RangeOfInstances = !OneObject<std::remove_cvref_t<Source>, T> && InputRange<Source> &&
                            requires { requires OneObject<ElementOf<Source>, T>; };
 
-/// Such a callable makes something, so it is taken for a factory.
+/// A callable without arguments that returns something is taken for a factory.
 template <class Source>
 concept BareFactory = std::is_invocable_v<std::decay_t<Source>&> && kBareCallable<std::decay_t<Source>> &&
                       !std::is_void_v<std::invoke_result_t<std::decay_t<Source>&>>;
@@ -218,7 +219,7 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
           []() -> PooledInstance<Runtime>* { return new Place; }};
 }
 
-/// Returns a bool: whether an instance is good. Not anything that converts to bool: many functions return 0 on success.
+/// Returns exactly a bool, whether an instance is good: many functions return 0 on success, which would convert.
 template <class F, class... Args>
 concept Verdict = std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F, Args...>>, bool>;
 template <class F, class... Args>
@@ -228,12 +229,12 @@ concept VerdictOrNothing = Verdict<F, Args...> || std::is_void_v<std::invoke_res
 template <class F, class T>
 concept ToldOfFailure = detail::may_take<F, std::is_member_pointer_v<std::remove_cvref_t<F>> ? 0 : 1, bool>() &&
                         std::is_invocable_v<F, T&, bool>;
-/// A hook for instances of type T that come back.
+/// A hook for instances of type T that are returned.
 template <class F, class T>
 concept ReturnHook =
     (ToldOfFailure<F, T> && VerdictOrNothing<F, T&, bool>) || (!ToldOfFailure<F, T> && VerdictOrNothing<F, T&>);
 
-/// `hook` is called with a T&, or with that and `failed`.
+/// `hook` is called with a T&, or with a T& and `failed`.
 /// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.
 template <class T, class F>
 InstanceCheck make_check(F&& hook) {

@@ -17,7 +17,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The result of a call with an instance: a value. A reference might refer into an instance that has gone back.
+/// The result of a call with an instance: a value. A reference might refer into an instance that has been returned.
 template <class R>
 struct PooledValue {
   static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,

@@ -46,7 +46,7 @@ class ClosureLine {
   /// The number that the next closure will have.
   std::uint64_t end() const noexcept { return end_; }
 
-  /// Whether push() may be called; if not, add_spare() gives it memory.
+  /// Whether push() may be called; if not, add_spare() adds memory.
   bool has_memory() const noexcept { return end_ % kSize != 0 || spares_ != nullptr; }
   void add_spare(Chunk* chunk) noexcept {
     chunk->next = std::exchange(spares_, chunk);

@@ -58,7 +58,7 @@ class Crew {
 
   // Choosing a worker to wake.
 
-  /// Somebody is on the way, or all are busy and no more may be started.
+  /// A worker is on the way, or all are busy and no more may be started.
   bool has_nobody_to_wake() const noexcept { return searching_ || (idle_ == nullptr && live_ == thread_count_); }
   bool has_idle() const noexcept { return idle_ != nullptr; }
   bool searching() const noexcept { return searching_; }
@@ -147,13 +147,13 @@ class Crew {
     return predecessor;
   }
   void has_joined() noexcept { --leaving_; }
-  /// A thread that never comes back, without its leaving.
+  /// A thread will never come back, although its worker has not left.
   void count_out(Worker& self) noexcept {
     --live_;
     --secured_;
     self.secured = false;
   }
-  /// Where the system is slow to end threads, new ones do not pile up behind them.
+  /// If the system is slow to end threads, new threads do not pile up behind them.
   bool may_begin() const noexcept { return leaving_ <= thread_count_; }
 
   /// The thread that left last, which whoever leaves next joins: at most one ended thread is unjoined.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ErrorSink: where the exceptions of a queue's tasks go that nobody will see: to the hook that on_error() has set, or to
-// a line on stderr.
+// ErrorSink: reports the exceptions of a queue's tasks that no one will observe: to the hook that on_error() has set,
+// or in a line on stderr.
 
 #ifndef TOTO_DETAIL_QUEUE_ERROR_SINK_HPP
 #define TOTO_DETAIL_QUEUE_ERROR_SINK_HPP

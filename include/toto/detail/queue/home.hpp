@@ -46,8 +46,9 @@ class Home {
            (executor() == nullptr || executor() == &worker->core);
   }
 
-  /// Sends the continuation home, if there is one and it has not ended; `ahead` of what waits there, if that is a
-  /// queue: for code that takes tasks out of queues, which may be there. After true, the node and this may be gone.
+  /// Posts the continuation to its home, if there is a home that has not ended; `ahead` of what waits there, if the
+  /// home is a queue: for code that cancels tasks, which may be queued there. After true, the node and this may be
+  /// gone.
   bool try_post(Continuation& node, bool ahead = false) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
     Executor* const executor = home.executor();
@@ -89,8 +90,8 @@ class Home {
     return true;
   }
 
-  /// Sends the continuation home; if there is no home, or it has ended, to `worker`, which comes to it after what it is
-  /// doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
+  /// Posts the continuation to its home; if there is no home, or it has ended, to `worker`, which runs it after what it
+  /// is doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
     if (try_post(node, ahead)) {
       return;

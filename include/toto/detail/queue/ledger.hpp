@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Ledger: a queue's counts, how far its shutdown has come, and the references to it that its tasks own.
+// Ledger: a queue's counts, the progress of its shutdown, and the references to the queue that its tasks own.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I8]):
 //  I8  After `ended` nothing is accepted, and everything accepted before has been completed.
@@ -93,7 +93,7 @@ class Ledger {
   /// The TaskQueue was destroyed by one of its own tasks, whose thread will not be joined.
   void orphan() noexcept { orphaned_ = true; }
   bool orphaned() const noexcept { return orphaned_; }
-  /// Idle workers have nothing to wait for.
+  /// Whether idle workers have nothing left to wait for.
   bool over() const noexcept { return closed() && (open_coroutines_ == 0 || ownerless_); }
 
   /// A thread is joining the last one.

@@ -81,7 +81,7 @@ class Order {
     return closures_.push();
   }
 
-  /// False: it waits in its lane, and no worker is needed for it.
+  /// Returns false if the task waits in its lane, so that no worker is needed for it.
   bool push(Task& task) noexcept {
     if (Lane<Runtime>* const lane = task.lane.get()) {
       lane->come_through(forks_);
@@ -111,7 +111,8 @@ class Order {
     count(1, 0);
   }
 
-  /// A task that had a turn in its lane has ended: the next one that waits there joins the queue. Whether one has.
+  /// A task that had a turn in its lane has ended: the next task that waits in the lane joins the queue. Returns
+  /// whether a task has.
   bool leave_lane(Task& task) noexcept {
     const Ref<Lane<Runtime>> lane = std::move(task.lane);
     lane->come_through(forks_, 1);
@@ -160,7 +161,7 @@ class Order {
     return true;
   }
 
-  /// Takes a task out, wherever it is. False: it is not queued.
+  /// Takes a task out, wherever it is. Returns false if it is not queued.
   bool remove(Task& task) noexcept {
     switch (std::exchange(task.place, Task::Place::nowhere)) {
       case Task::Place::nowhere:

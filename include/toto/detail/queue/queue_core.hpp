@@ -61,7 +61,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// Once.
   /// Throws: std::bad_alloc, std::system_error.
   void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
-  /// Ends the watching, as soon as what this gives is destroyed, without the mutex.
+  /// Ends the watchdog when the returned object is destroyed, which must be without the mutex.
   std::unique_ptr<WatchdogBase> take_watchdog() noexcept TOTO_REQUIRES(mutex()) { return std::move(watchdog_); }
 
   static void* operator new(std::size_t bytes) { return detail::allocate_aligned<alignof(QueueCore)>(bytes); }
@@ -118,8 +118,8 @@ class QueueCore final : public QueueGate<Runtime> {
     }
   }
 
-  /// Queues the hop of a coroutine behind everything queued now. False: it would be next, and its worker would come to
-  /// it at once, so the coroutine just continues.
+  /// Queues the hop of a coroutine behind everything queued now. Returns false if the hop would be next, and its worker
+  /// would take it at once: then the coroutine just continues.
   /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
   bool hop(Continuation& node, std::coroutine_handle<> coroutine) {
     if (Worker* const self = this_worker(); self != nullptr && self->on_top == coroutine && has_next_turn(*self)) {
@@ -163,7 +163,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anyone can
   /// notice.
   bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept;
-  /// A task has ended that had a turn in its lane.
+  /// A task that had a turn in its lane has ended.
   void leave_lane(QueuedTask& task) noexcept {
     mutex().lock();
     order().leave_lane(task);

@@ -112,8 +112,8 @@ class QueueEnd {
     detail::wait_until_posted<Runtime>();
   }
 
-  /// The calling thread, if it is one of this queue's workers, never comes back: it has called exit(). Another thread
-  /// may take its place, so that what is queued still runs.
+  /// The calling thread, if it is one of this queue's workers, will never return to the queue: it has called exit().
+  /// Another thread may take its place, so that what is queued still runs.
   void lose_this_thread() noexcept {
     Worker* const self = core_.this_worker();
     if (self == nullptr) {

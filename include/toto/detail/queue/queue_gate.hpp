@@ -41,7 +41,7 @@ class QueueGate : public QueueParts<Runtime> {
   /// Books room for one task. False if there was none until the deadline; a worker of this queue does not wait.
   /// Throws: QueueClosed.
   TOTO_COLD bool book_room_until(TimePoint deadline);
-  /// Books room for one task, or puts `waiter` in line for it, to be notified.
+  /// Reserves room for one task, or puts `waiter` in line for room, to be notified.
   /// Throws: QueueClosed.
   TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter);
   /// Leaves the line, if it is there. True: it was granted room.
@@ -64,12 +64,13 @@ class QueueGate : public QueueParts<Runtime> {
 
   // Tasks that leave the queue without having begun.
 
-  /// Completes tasks that were taken out, and `dropped` closures, with TaskCancelled. Returns with the mutex.
+  /// Completes with TaskCancelled the tasks that were taken out, and the `dropped` closures. Returns with the mutex
+  /// held.
   void discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex());
 
-  /// Runs what belongs to the calling thread, if it is a worker, of whatever queue: coroutine tasks that have ended on
-  /// it. Whoever is about to sleep calls it, because what it waits for may depend on such a task. Runs user code: no
-  /// lock may be held.
+  /// If the calling thread is a worker, of any queue, finishes the coroutine tasks that have ended on it. Called by a
+  /// thread that is about to sleep, because what it waits for may depend on such a task. Runs user code: no lock may be
+  /// held.
   static void run_local_here() noexcept {
     if (Worker* const worker = ThreadContext<Runtime>::current().worker) {
       worker->core.run_local(*worker);
@@ -149,7 +150,7 @@ void QueueGate<Runtime>::prepare_locked(Kind kind, bool& booked) {
   std::rethrow_exception(failure);
 }
 
-/// Has a first thread started, or waits for the one who does (I4).
+/// Starts the first thread, or waits for the adder that is starting it (I4).
 template <class Runtime>
 std::exception_ptr QueueGate<Runtime>::secure_first_worker_locked(Kind kind) {
   Runtime::point("no worker is secured");

@@ -34,7 +34,7 @@ struct QueueMakings {
   using Core = QueueCore<Runtime>;
   /// Starts a thread: start_worker().
   std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
-  /// It could not be started: try_again_later().
+  /// It could not be started: StartAgain::begin().
   void (*try_again)(Core& core) noexcept = nullptr;
   /// Appends what it says of itself: describe_queue().
   void (*describe)(const Core& core, std::string& text) = nullptr;

@@ -7,8 +7,8 @@
 //   Room    the bound, and who waits for room          room.hpp
 //   Ledger  counts, closing and ending                 ledger.hpp
 //
-// Each owns its data and its invariants. Here is what needs several of them: who is woken, and when a queue is quiet.
-// Read next: queue_core.hpp.
+// Each part owns its data and its invariants. This class does what needs several of them: it decides which worker is
+// woken, and when a queue is quiet. Read next: queue_core.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.

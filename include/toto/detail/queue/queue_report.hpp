@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue says of itself: its size, its counts, and dump(), the same in words.
+// What a queue reports about itself: its size, its counts, and dump(), the same as text.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
@@ -29,7 +29,7 @@ TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
   return stats;
 }
 
-/// The seed's len().
+/// What len() is in Python.
 template <class Runtime>
 TOTO_COLD std::size_t size_of(const QueueCore<Runtime>& core) {
   const Lock lock(core.mutex());

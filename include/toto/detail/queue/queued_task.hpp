@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // QueuedTask: a task that is more than a closure of plain bytes: it has a handle, a result, or captures that need
-// destroying. Closure: one that is not. Read next: order.hpp, which holds both.
+// destroying. Closure: a task of plain bytes. Read next: order.hpp, which holds both.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUED_TASK_HPP
 #define TOTO_DETAIL_QUEUE_QUEUED_TASK_HPP
@@ -35,7 +35,7 @@ class QueuedTask : public Continuation {
   QueuedTask(const QueuedTask&) = delete;
   QueuedTask& operator=(const QueuedTask&) = delete;
 
-  /// Runs the task on a worker. Lets nothing through but a forced unwind (pthread_exit, pthread_cancel).
+  /// Runs the task on a worker. Throws nothing but a forced unwind (pthread_exit, pthread_cancel).
   virtual void run_on(Worker<Runtime>& worker) = 0;
 
   /// The task was taken out of its queue and will never run: destroys its captures and completes it.
@@ -58,7 +58,7 @@ class QueuedTask : public Continuation {
   /// Has a supervisor, which follows its beginning, its end and the resumption of its awaiter.
   bool supervised = false;
 
-  /// The callable and its arguments are there. Used by whoever runs, discards or frees it.
+  /// Whether the callable and its arguments exist. Used by whoever runs, discards or frees the task.
   bool bound = true;
 
  protected:

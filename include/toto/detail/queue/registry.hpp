@@ -75,7 +75,7 @@ class Registry final : private ForkAware<Runtime> {
     bool done = true;
     for (Queue* const queue : queues) {
       auto& core = Access::core(*queue);
-      // One of its own tasks calls this: that one cannot be waited for.
+      // A task of this queue is calling this function, so the queue cannot be waited for.
       done = core.this_worker() == nullptr && QueueEnd(core).finish_until(deadline) && done;
     }
     if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {

@@ -37,7 +37,7 @@ class Room {
   Line& line() noexcept { return line_; }
   const Line& line() const noexcept { return line_; }
 
-  /// There is some for whoever comes now.
+  /// Whether there is room for a new task now.
   bool available(std::size_t queued) const noexcept { return fits(queued) && line_.empty(); }
   bool book(std::size_t queued) noexcept {
     const bool booked = available(queued);

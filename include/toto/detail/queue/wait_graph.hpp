@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// WaitGraph: the threads that are blocked without a limit of time, and whether such a wait could never end. Awaited:
-// what one of them waits for. BlockedThread: its place in the graph, on its stack.
+// WaitGraph: the threads that are blocked without a time limit, and whether such a wait could never end. Awaited: what
+// such a thread waits for. BlockedThread: the thread's place in the graph, on its stack.
 //
 // In it are workers, and other threads as long as they hold instances of pools: no one waits for any other thread. A
-// thread of the graph can continue if what it waits for can come; and that can come if a thread outside the graph, or
-// one that can continue, may bring it. Repeating this rule finds all threads that can continue; the others never will.
-// Each thread that blocks checks whether it would be one of the others. The last one to block finds out, so there are
-// none before it. What may come from outside (a cancellation, a closing, a thread of the program) is not counted. Read
-// next: queue_core.hpp, ../task/task_state.hpp and ../task/permits.hpp, which say what a task and an instance need.
+// thread of the graph can continue if what it waits for can happen; and that can happen if a thread outside the graph,
+// or a thread that can continue, may bring it about. Repeating this rule finds all threads that can continue; the
+// others never will. Each thread that blocks checks whether it would be one of the others. The last thread to block
+// finds out, so no thread before it is stuck. What may come from outside (a cancellation, a closing, a thread of the
+// program) is not considered. Read next: queue_core.hpp, ../task/task_state.hpp and ../task/permits.hpp, which say what
+// a task and an instance need.
 
 #ifndef TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
 #define TOTO_DETAIL_QUEUE_WAIT_GRAPH_HPP
@@ -243,7 +244,7 @@ class WaitGraph final : private ForkAware<Runtime> {
 
 // Which workers of a queue are left to run a task, as far as the graph knows. Under the graph's mutex.
 
-/// Whether a worker may come to this task, or continue with it.
+/// Whether a worker may take this task, or continue with it.
 template <class Runtime>
 TOTO_COLD bool may_run(const QueueCore<Runtime>& core, const QueuedTask<Runtime>& task,
                        const WaitGraph<Runtime>& graph) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Watchdog: reports when tasks have been queued and none has begun for some time: every thread is busy, or stuck. It
-// looks once per period, on the timer thread, so it reports within two periods.
+// checks once per period, on the timer thread, so it reports within two periods.
 
 #ifndef TOTO_DETAIL_QUEUE_WATCHDOG_HPP
 #define TOTO_DETAIL_QUEUE_WATCHDOG_HPP

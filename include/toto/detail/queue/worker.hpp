@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used for one
-// thread after another, so that a late wake-up meets at worst a spurious one. Read next: crew.hpp, worker_loop.hpp.
+// thread after another, so that a late wake-up is at worst spurious. Read next: crew.hpp, worker_loop.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_HPP
 #define TOTO_DETAIL_QUEUE_WORKER_HPP

@@ -89,8 +89,8 @@ class WorkerLoop {
     }
   }
 
-  /// Waits for work. True if there is some, false if the worker must leave: both decided in the critical section in
-  /// which it looked (I1). Enters and returns with the mutex held.
+  /// Waits for work. Returns true if there is work, false if the worker must leave: both decided in the critical
+  /// section in which it checked the queue (I1). Enters and returns with the mutex held.
   bool rest_locked() TOTO_REQUIRES(core_.mutex()) {
     if (std::exchange(self_.worked, false)) {
       self_.idle_since = Clock::now();  // a wake-up that finds nothing does not move the deadline
@@ -128,9 +128,9 @@ class WorkerLoop {
     return true;
   }
 
-  /// Looks for about a microsecond before it sleeps, as the worker on the way, so that adders need not wake any. While
-  /// tasks come one after another it lets some gather: right behind their adder, it would only meet it at the mutex.
-  /// Enters and returns with the mutex held; the caller looks under it once more.
+  /// Checks the queue for about a microsecond before it sleeps, as the worker on the way, so that adders need not wake
+  /// any. While tasks are added one after another, it lets some gather: right behind their adder, it would only contend
+  /// for the mutex. Enters and returns with the mutex held; the caller checks once more while holding it.
   void look_again_locked() TOTO_REQUIRES(core_.mutex()) {
     if constexpr (Runtime::spins) {
       if (core_.crew().searching() || core_.ledger().over() || core_.idle_timeout() == Duration() ||
@@ -156,8 +156,9 @@ class WorkerLoop {
   }
 
   /// If another worker of this queue has woken this one, it may well run all there is faster than two that meet at the
-  /// mutex, with everything in its cache. So this one waits while others take tasks in quick succession. As soon as
-  /// they do not, because a task is long or blocks, it comes: no later than a thread that has to be woken elsewhere.
+  /// mutex, with everything in its cache. So this worker waits while others take tasks in quick succession. As soon as
+  /// they do not, because a task is long or blocks, this worker takes tasks, no later than a thread that first has to
+  /// be woken.
   void leave_it_to_others() noexcept {
     if constexpr (Runtime::spins) {
       if (!self_.woken_by_worker.load(std::memory_order_relaxed) || Runtime::processors() < 2) {

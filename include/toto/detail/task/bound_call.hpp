@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// CallTraits: how a callable is called with its arguments, and what that gives. BoundCall: the two together, called
-// once.
+// CallTraits: how a callable is called with its arguments, and the type of the result. BoundCall: a callable and its
+// arguments, called once.
 
 #ifndef TOTO_DETAIL_TASK_BOUND_CALL_HPP
 #define TOTO_DETAIL_TASK_BOUND_CALL_HPP
@@ -99,7 +99,7 @@ class BoundCall {
     }
   }
 
-  /// Destroys the callable and its arguments. A destructor that throws gives its exception.
+  /// Destroys the callable and its arguments. Returns the exception of a destructor that throws.
   std::exception_ptr unbind() noexcept {
     if constexpr (std::is_nothrow_destructible_v<Call>) {
       call_.~Call();

@@ -18,8 +18,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The task. Base is the state that yield_task would allocate; this one is not freed when it is no longer needed, but
-/// notifies the frame that it may go.
+/// The task. Base is the state that yield_task would allocate; this state is not freed when it is no longer needed, but
+/// notifies the frame that it may be destroyed.
 template <class Runtime, class Base, class F>
 class FramedState final : public FollowedState<Runtime, Base, F> {
  public:

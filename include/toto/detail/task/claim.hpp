@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Claim: who holds something, or waits for it, for reports. HeldByThread: something that only one thread will return,
-// which the WaitGraph must know. Read next: permits.hpp, ../queue/wait_graph.hpp.
+// Claim: who holds or awaits an instance or another permit, for reports. HeldByThread: something that only one thread
+// will return, as the WaitGraph must know. Read next: permits.hpp, ../queue/wait_graph.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CLAIM_HPP
 #define TOTO_DETAIL_TASK_CLAIM_HPP

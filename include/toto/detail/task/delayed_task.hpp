@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// DelayedTask: a callable that is added to a queue when its time has come, once or every so often. The armed timer and
-// the BasicTimer that can stop it share it. Its calls are submitted with a token of the timer's, which a callable that
+// DelayedTask: a callable that is added to a queue when its time has come, once or periodically. Shared by the armed
+// timer and the BasicTimer that can stop it. Its calls are submitted with a token of the timer's, which a callable that
 // takes a StopToken listens to as well. Read next: ../../queue_view.hpp.
 
 #ifndef TOTO_DETAIL_TASK_DELAYED_TASK_HPP
@@ -61,7 +61,7 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
     stop_.request_stop();
   }
 
-  /// No call will begin any more.
+  /// Whether no call will begin any more.
   bool stopped() const noexcept final {
     const Stage stage = stage_.load(std::memory_order_relaxed);
     return stage == Stage::stopped || (stage == Stage::running && once()) || stop_.stop_requested() ||

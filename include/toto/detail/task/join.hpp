@@ -31,8 +31,8 @@ class Join : public RefCounted<Runtime> {
   /// The coroutine will continue ahead of what waits at its home. Before started().
   void hurry() noexcept { ahead_ = true; }
 
-  /// Says who waits, and where it lives: where the calling thread is, unless a home is given. `homebound`: it belongs to
-  /// somebody, is away, and comes home by this. Before started().
+  /// Stores the waiting coroutine and its home: the calling thread's executor, unless a home is given. `homebound`: the
+  /// coroutine has an owner, is away, and comes home by this. Called before started().
   template <class Promise>
   void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr),
            bool homebound = false) noexcept {
@@ -103,7 +103,7 @@ class Join : public RefCounted<Runtime> {
     }
     return false;
   }
-  /// After block(): no child is left.
+  /// After block(): whether no child is left.
   bool is_over() const noexcept { return word_.load(std::memory_order_acquire) == Word::done; }
   /// Wakes the thread that waits for is_over().
   virtual void wake_blocked() noexcept {}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Observer: what is notified of the end of a task instead of a coroutine or a thread: when_all and its relatives, time
-// limits, Asio. AwaitedTask: the end of a task as what a blocked thread waits for. Read next: task_state.hpp.
+// Observer: notified of the end of a task, where neither a coroutine nor a thread waits for it directly: when_all and
+// its relatives, time limits, Asio. AwaitedTask: the end of a task as what a blocked thread waits for. Read next:
+// task_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_OBSERVER_HPP
 #define TOTO_DETAIL_TASK_OBSERVER_HPP

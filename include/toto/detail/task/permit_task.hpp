@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// PermitTask: a task that takes its permit before it joins its queue, and keeps it until its captures are gone. Without
-// one it waits in line, and holds no thread. PermitSlot: its place there. PermitCall: what it calls. Read next:
-// permits.hpp, ../pool/pool_use.hpp.
+// PermitTask: a task that takes its permit before it joins its queue, and keeps the permit until its captures are gone.
+// Until it gets a permit, it waits in line, and holds no thread. PermitSlot: its place in line. PermitCall: what it
+// calls. Read next: permits.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_TASK_HPP
 #define TOTO_DETAIL_TASK_PERMIT_TASK_HPP
@@ -71,7 +71,7 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
     }
     return true;
   }
-  /// Whether what was done with the permit has ended by an exception.
+  /// Whether the use of the permit has ended with an exception.
   virtual bool has_failed() const noexcept = 0;
 
   const Ref<Permits<Runtime>> owner_;

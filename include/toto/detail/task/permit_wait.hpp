@@ -17,9 +17,9 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The coroutine owns a reference, until it leaves, and whoever is to send it home another: the line, while it stands
-/// there, or the queue in which its permit is made ready. It is that task itself, so that granting a permit never
-/// allocates.
+/// The coroutine owns one reference, until it leaves. Whoever is to resume it owns another: the line, while the
+/// coroutine waits there, or the queue in which its permit is made ready. This object is also the task that does so, so
+/// that granting a permit never allocates.
 template <class Runtime>
 class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime>>, private QueuedTask<Runtime> {
  public:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Permits: hands out permits, each to one holder at a time, to threads and whatever else stands in line, first come,
-// first served; and knows who holds them. What a permit is, where it comes from and what the errors say is left to the
-// class that derives from this: an InstancePool's PoolCore. Read next: ../line/permit_line.hpp, permit_wait.hpp,
+// Permits: hands out permits, each to one holder at a time, to the threads, coroutines and tasks in line, first come,
+// first served; and records who holds them. What a permit is, how it is made and what the errors say is left to the
+// class that derives from this one: an InstancePool's PoolCore. Read next: ../line/permit_line.hpp, permit_wait.hpp,
 // permit_task.hpp, ../pool/pool_core.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.P1]):
@@ -157,7 +157,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // With a permit in hand, without the mutex.
 
-  /// To whoever has waited longest, or to the end of the free ones.
+  /// Returns a permit: to whoever has waited longest, or to the end of the free ones.
   virtual void give_back(Permit& permit) noexcept {
     hand_on(permit, [&]() TOTO_REQUIRES(mutex_) { free_.push_back(permit); });
   }
@@ -180,7 +180,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Where a coroutine continues that has no home, or whose home has ended.
   /// Throws: std::bad_alloc.
   virtual QueueCore<Runtime>& fallback() = 0;
-  /// The task that holds it is about to end, and to leave it to whoever gives it back.
+  /// The task that holds the permit is about to end, and leaves returning it to someone else.
   void forget_task(Permit& held) noexcept {
     const Lock lock(mutex_);
     held.holder.task = nullptr;
@@ -232,7 +232,8 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     permit.unbind();
     held_.remove(permit);
   }
-  /// Passes it to whoever has waited longest; if no one waits, or this has closed, puts it away, under the mutex.
+  /// Passes the permit to whoever has waited longest; if no one waits, or this has closed, puts the permit away, under
+  /// the mutex.
   template <class PutAway>
   void hand_on(Permit& permit, PutAway put_away_locked) noexcept;
 

@@ -107,8 +107,8 @@ class HandleAwaiter {
   TaskState<T, Runtime>* state_;
 };
 
-/// The same for a coroutine that is to continue on `executor`, or, if that is null, wherever the task ends. One that
-/// belongs to somebody, and comes home by this, is resumed by a join, which asks whether it may be.
+/// The same for a coroutine that is to continue on `executor`, or, if that is null, wherever the task ends. A
+/// coroutine that has an owner, and comes home by this, is resumed by a join, which checks whether it may be.
 template <class T, class Runtime>
 class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
  public:

@@ -52,8 +52,8 @@ struct TaskNumbers {
   }
 };
 
-/// What can be asked of a Supervisor without compiling it, which is left to files that make queues with options, or set
-/// options or a token for a task.
+/// The part of a Supervisor's interface that can be used without compiling it: only files that make queues with
+/// options, or set options or a token for a task, compile it.
 template <class Runtime>
 class SupervisorBase {
  public:
@@ -86,9 +86,9 @@ class SupervisorBase {
   /// Its awaiter resumes, on this thread.
   virtual void resumed() noexcept = 0;
 
-  /// It is over, and was cancelled: because it was too late for it to begin.
+  /// Whether the task is over, and was cancelled because it was too late for it to begin.
   bool too_late() const noexcept { return too_late_; }
-  /// There is a time by which the task has to begin.
+  /// Whether there is a time by which the task has to begin.
   virtual bool timed() const noexcept = 0;
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
   TaskInfo info() const noexcept { return {.queue = {}, .name = what_, .number = number_}; }

@@ -124,7 +124,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
   /// Frees the block of a task that was never queued.
   virtual void destroy() noexcept = 0;
-  /// It is over: how.
+  /// How the task ended. It is over.
   virtual Outcome outcome() const noexcept = 0;
 
   /// Not null if `supervised`.
@@ -149,7 +149,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// The task's own failure, if that is how it ended.
   virtual std::exception_ptr failure() const noexcept = 0;
-  /// Sends the awaiting coroutine home. After this the block may be gone.
+  /// Posts the awaiting coroutine's continuation to its home. After this the block may be gone.
   virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
   /// The same for a caller that holds a mutex. False: there is no home, or it has ended.
   bool send_home_silently(typename Home<Runtime>::Announcement& announcement) noexcept {
@@ -173,7 +173,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   static bool is_over(Word word) noexcept { return word >= Word::done; }  // done, posted, abandoned
 
-  /// If a coroutine waits and may go on on this very worker, it will, after this. So nobody may destroy it now, or
+  /// If a coroutine waits and may continue on this very worker, it will, after this. So no one may destroy it now, or
   /// change the word.
   bool goes_on_here(Word seen, Worker* worker) noexcept {
     if (seen != Word::awaited || !home_.is_here(worker)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TimeoutAwaiter: awaits one task for a limited time. What comes first, the end of the task or of the time, continues
-// the coroutine; the other finds that it is too late. Read next: join.hpp, ../../task_handle.hpp.
+// TimeoutAwaiter: awaits one task for a limited time. Whichever comes first, the end of the task or the time limit,
+// continues the coroutine; the other finds that it is too late. Read next: join.hpp, ../../task_handle.hpp.
 
 #ifndef TOTO_DETAIL_TASK_TIMEOUT_AWAITER_HPP
 #define TOTO_DETAIL_TASK_TIMEOUT_AWAITER_HPP

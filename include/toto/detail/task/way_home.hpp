@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// WayHome: how a coroutine that belongs to a scope comes home from a task of another place. Read next:
+// WayHome: how a coroutine that belongs to a scope, and is away, awaits a task and continues at its home. Read next:
 // ../executor/whereabouts.hpp, ../../task_handle.hpp.
 
 #ifndef TOTO_DETAIL_TASK_WAY_HOME_HPP
