@@ -104,11 +104,11 @@ class TaskChild final : public Child<Runtime> {
   /// idle -> begun -> over | lost.
   enum class Word : std::uint8_t { idle, begun, over, lost };
 
-  /// acq_rel: pairs with itself. Of the task's end and its loss, whichever comes second destroys the frame. False: that
+  /// Pairs with itself: who comes first releases, the second acquires. Of the task's end and its loss, whichever comes second destroys the frame. False: that
   /// is the caller, or it has not begun.
   bool end(Word how) noexcept {
     Word seen = Word::begun;
-    return word_.compare_exchange_strong(seen, how, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, how, std::memory_order_release, std::memory_order_acquire);
   }
 
   /// It is still on the calling thread's stack.
