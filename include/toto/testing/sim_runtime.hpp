@@ -186,7 +186,13 @@ struct SimRuntime {
   }
 
   static bool unloading() noexcept { return false; }
-  static bool at_thread_end(void (* /*end*/)()) noexcept { return false; }  // only code that recycles memory needs it
+  static bool at_thread_end(void (*end)()) noexcept {
+    detail::Scheduler* const scheduler = detail::Scheduler::current();
+    if (scheduler != nullptr) {
+      scheduler->running().at_end = end;
+    }
+    return scheduler != nullptr;
+  }
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
   /// Whether `object` is a local variable of the present simulated thread.

@@ -336,7 +336,7 @@ void Supervisor<Runtime>::added() noexcept {
 
 template <class Runtime>
 bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
-  const bool asked = asked_.load(std::memory_order_seq_cst);
+  const bool asked = asked_.load(std::memory_order_acquire);  // if it comes later, it finds the task claimed
   if (asked || late()) {
     too_late_ = !asked;
     state_.core().count_unrun();

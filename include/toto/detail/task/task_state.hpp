@@ -79,7 +79,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     Word seen = Word::pending;
     // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is
     // over.
-    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_release, std::memory_order_acquire);
   }
 
   /// The same before the task is added, which nobody else can see yet.
@@ -107,7 +107,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   bool observe(Observer<Runtime>& observer) noexcept {
     waiter_.observer = &observer;
     Word seen = Word::pending;
-    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_release, std::memory_order_acquire);
   }
 
   /// The end of the handle, or of the coroutine that awaits it.
@@ -180,12 +180,12 @@ class TaskStateBase : public QueuedTask<Runtime> {
       return false;
     }
     worker->resume_next = waiter_.coroutine;
-    word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
+    word_.store(Word::done, std::memory_order_relaxed);  // for the wait graph: nobody else has a handle
     return true;
   }
   TOTO_NOINLINE void complete_by_word(Worker* worker) noexcept;
-  bool move(Word& from, Word to) noexcept {
-    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+  bool move(Word& from, Word to) noexcept {  // `from` has been acquired already
+    return word_.compare_exchange_strong(from, to, std::memory_order_release, std::memory_order_acquire);
   }
   bool wake_blocked() noexcept;
   void report_unseen() const noexcept;
@@ -313,7 +313,7 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   Word seen = word_.load(std::memory_order_relaxed);
   if (seen == Word::pending) {
     waiter_.blocked = {};
-    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
+    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_relaxed);  // wake_blocked() takes the mutex
   }
   const bool over = ready() || waiter_.blocked.wait_until(core_->mutex(), deadline, [this] { return ready(); });
   if (!over && waiter_.blocked.empty()) {
