@@ -16,20 +16,22 @@ command -v redis-server > /dev/null || {
   exit 1
 }
 work=$(mktemp -d)
+redis=
 started=
 end_all() {
-  # shellcheck disable=SC2086 # a list of process ids
-  kill $started 2> /dev/null || :
-  wait
+  for process in $started $redis; do # Redis ends last
+    kill "$process" 2> /dev/null || :
+    wait "$process" || :
+  done
   rm -rf "$work"
 }
 trap end_all EXIT
 trap 'exit 130' INT TERM
 
 redis-server --port 0 --unixsocket "$work/redis.sock" --save '' --appendonly no --dir "$work" > "$work/log" &
-started=$!
+redis=$!
 until redis-cli -s "$work/redis.sock" ping > /dev/null 2>&1; do
-  kill -0 "$started" 2> /dev/null || {
+  kill -0 "$redis" 2> /dev/null || {
     cat "$work/log" >&2
     exit 1
   }
@@ -37,7 +39,7 @@ done
 
 while [ "$workers" -gt 0 ]; do
   "$cluster" work --redis "unix:$work/redis.sock" &
-  started="$! $started" # Redis ends last
+  started="$started $!"
   workers=$((workers - 1))
 done
 "$cluster" coordinate "$directory" --redis "unix:$work/redis.sock" --db "$database"
