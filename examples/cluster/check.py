@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Checks cluster: check.py CLUSTER NUMBER TREE...
 
-A Redis server on a socket of its own, a coordinator, three workers. Of the workers one is killed while it holds jobs, and
-one is started late. NUMBER files are copied from the trees; each has to be in the database once, with the hash that
+A Redis server on a socket of its own, a coordinator, three workers. Of the workers one is killed while it holds jobs, one is
+started late, and one sleeps for so long that others claim its jobs, and then finishes them all the same. NUMBER files are copied from the trees; each has to be in the database once, with the hash that
 sha256sum prints. Exits with 0, with 1 at the first sentence that is not true, and with 77 where a tool is missing."""
 
 import contextlib
@@ -100,14 +100,19 @@ class RedisServer:
         return subprocess.run([tool("redis-cli", "redis-tools"), "-s", self.socket, *command], stdout=subprocess.PIPE,
                               text=True, check=True).stdout.split()
 
-    def held(self):
-        """{worker: how many jobs it has taken and not finished}"""
-        names, counts = [], []
-        lines = self.ask("XPENDING", "catalog:jobs", "workers")
-        for name, count in zip(lines[3::2], lines[4::2]):
-            names.append(name)
-            counts.append(int(count))
-        return dict(zip(names, counts))
+    def held(self, worker=None):
+        """How many jobs are taken and not finished; by this worker, or by all."""
+        lines = self.ask("XPENDING", "catalog:jobs", "workers")  # count, first, last, and name and count of each worker
+        return sum(int(count) for name, count in zip(lines[3::2], lines[4::2])
+                   if worker is None or name.endswith(f".{worker.pid}"))
+
+    def held_by_sleeping(self, worker):
+        """Stops the worker, so that this does not change while we look; if it is none, lets it run on."""
+        worker.send_signal(signal.SIGSTOP)
+        held = self.held(worker)
+        if held == 0:
+            worker.send_signal(signal.SIGCONT)
+        return held
 
 
 def progress(coordinator):
@@ -130,33 +135,34 @@ def main(program, count, *trees):
         def start_worker():
             return processes.start(program, "work", "--redis", redis.address, "--claim-after", CLAIM_AFTER)
 
-        doomed, steady = start_worker(), start_worker()
+        doomed, sleepy = start_worker(), start_worker()
         late = None
+        killed, slept = 0, 0
         coordinator = processes.start(program, "coordinate", folder, "--redis", redis.address, "--db", f"{work}/files.db",
                                       stdout=subprocess.PIPE, text=True)
-        killed = False
-        summary = None
         for stored in progress(coordinator):
             if isinstance(stored, str):
                 summary = stored
-                break
-            if not killed and stored >= count // 3:
-                doomed.send_signal(signal.SIGSTOP)  # so that what it holds does not change while we look
-                held = sum(number for name, number in redis.held().items() if name.endswith(f".{doomed.pid}"))
-                if held == 0:
-                    doomed.send_signal(signal.SIGCONT)
-                    continue
-                doomed.kill()
-                killed = True
-                expect(True, f"a worker is killed at {stored} files, with {held} jobs in its hands")
-            if late is None and stored >= count // 2:
+            elif killed == 0 and stored >= count // 4:
+                killed = redis.held_by_sleeping(doomed)
+                if killed > 0:
+                    doomed.kill()
+                    print(f"     a worker is killed at {stored} files, with {killed} jobs in its hands", flush=True)
+            elif late is None and stored >= count // 2:
                 late = start_worker()
                 print(f"     a worker is started at {stored} files", flush=True)
-        expect(coordinator.wait(LIMIT) == 0 and killed and late is not None, f"the coordinator ends: {summary.strip()}")
-        expect(redis.held() == {} and redis.ask("XLEN", "catalog:jobs") == ["0"], "no job is left")
-        for worker in (steady, late):
+            elif late is not None and slept == 0:
+                slept = redis.held_by_sleeping(sleepy)
+                if slept > 0:
+                    while redis.held(sleepy) > 0:  # until another one has claimed them
+                        pass
+                    sleepy.send_signal(signal.SIGCONT)
+                    print(f"     a worker has slept at {stored} files, with {slept} jobs in its hands", flush=True)
+        expect(coordinator.wait(LIMIT) == 0 and killed > 0 and slept > 0, f"the coordinator ends: {summary.strip()}")
+        expect(redis.held() == 0 and redis.ask("XLEN", "catalog:jobs") == ["0"], "no job is left")
+        for worker in (sleepy, late):
             worker.send_signal(signal.SIGTERM)
-        expect([worker.wait(LIMIT) for worker in (steady, late)] == [0, 0], "the other workers end when they are asked to")
+        expect([worker.wait(LIMIT) for worker in (sleepy, late)] == [0, 0], "the other workers end when they are asked to")
 
         with sqlite3.connect(f"{work}/files.db") as database:
             rows = database.execute("SELECT path, lower(hex(sha256)) FROM files").fetchall()
