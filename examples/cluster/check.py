@@ -50,7 +50,7 @@ def copy_files(trees, count, folder):
                         copied += 1
                 if copied == count:
                     return
-    sys.exit(f"FAILED: there are {copied} files in all of {trees}; name more trees, to copy {count}")
+    sys.exit(f"FAILED: only {copied} of {count} files in {trees}; name more trees")
 
 
 def sha256sum(folder):

@@ -88,7 +88,7 @@ class Coordinator {
 }  // namespace
 
 void coordinate(const CoordinatorOptions& options) {
-  catalog::catch_interrupts();  // then there are no more batches; those in progress are finished
+  catalog::catch_interrupts();  // stops the walk; batches in progress are finished
   toto::EventLoop loop;
   Coordinator coordinator(options, loop);
   loop.run_sync(coordinator.run());

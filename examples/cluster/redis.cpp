@@ -21,7 +21,7 @@ redisContext* open(const std::string& address) {
   try {
     return redisConnect(address.substr(0, colon).c_str(), std::stoi(address.substr(colon + 1)));
   } catch (const std::logic_error&) {
-    throw RedisError("'" + address + "' is no address of a Redis server: use unix:PATH or HOST:PORT");
+    throw RedisError("'" + address + "' is not the address of a Redis server: use unix:PATH or HOST:PORT");
   }
 }
 

@@ -69,7 +69,7 @@ catalog::Outcome outcome_of(const Entry& result) {
     std::copy(digest.begin(), digest.end(), outcome.digest.begin());
     return outcome;
   } catch (const std::logic_error& error) {
-    throw std::runtime_error("the entry " + result.id + " of " + kResults + " is no result: " + error.what());
+    throw std::runtime_error("the entry " + result.id + " of " + kResults + " is not a result: " + error.what());
   }
 }
 

@@ -28,7 +28,7 @@ void make_group(Redis& redis);
 /// XADD to the results.
 Command result_command(const std::string& job, const catalog::Outcome& outcome);
 
-/// Throws: std::runtime_error if the entry is no result.
+/// Throws: std::runtime_error if the entry is not a result.
 catalog::Outcome outcome_of(const Entry& result);
 
 }  // namespace cluster

@@ -40,11 +40,10 @@ void add_routes(Router& router, Accounts& accounts, const Status& status) {
 
 /// Returns after SIGTERM or SIGINT, when every request that was accepted has been answered.
 void run(const Options& options) {
-  toto::TaskQueue& hashing = toto::TaskQueue::instance({.thread_count = options.hash_threads,
-                                                        .name = "hash",
-                                                        .max_queued = options.hash_waiting,
-                                                        .overflow = toto::Overflow::reject,
-                                                        .track_tasks = true});
+  toto::TaskQueue& hashing = toto::TaskQueue::instance("hash", {.thread_count = options.hash_threads,
+                                                                .max_queued = options.hash_waiting,
+                                                                .overflow = toto::Overflow::reject,
+                                                                .track_tasks = true});
   Database database(options.database, options.connections, options.database_waiting);
   Accounts accounts(database, hashing, options.hash_cost);
 
