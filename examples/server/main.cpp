@@ -34,6 +34,7 @@ void add_routes(Router& router, Accounts& accounts, const Status& status) {
   router.add(http::verb::post, "/notes", [&](const Request& request) { return accounts.add_note(request); });
   router.add(http::verb::get, "/notes", [&](const Request& request) { return accounts.list_notes(request); });
   router.add(http::verb::get, "/ping", &ping);
+  // They show internals: a public server keeps them from strangers.
   router.add(http::verb::get, "/", [&](const Request&) { return status.page(); });
   router.add(http::verb::get, "/metrics", [&](const Request&) { return status.metrics(); });
 }
