@@ -375,7 +375,8 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
-  if (turn == Turn::homeless && (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
+  if (turn == Turn::homeless && state.word_.load(std::memory_order_relaxed) != Word::abandoned &&
+      (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
     return;
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
