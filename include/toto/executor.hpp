@@ -118,7 +118,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
       } catch (...) {  // there is nobody left to see it
       }
     } else if (detail::concerns_anybody(failure)) {
-      detail::print_failure({"a coroutine of an executor", "", ""}, failure);
+      detail::print_failure({"a coroutine of an executor"}, failure);
     }
   }
 

@@ -53,8 +53,9 @@ struct QueueOptions {
   /// If tasks are queued and none has begun for this long, the observer is notified, or, without one, a line goes to
   /// stderr; again after each further such time. Must be positive. Duration::never(): no watchdog.
   Duration watchdog = Duration::never();
-  /// Keeps a list of all tasks that have not ended, with their names and ages, for dump(). For each task, costs an
-  /// allocation and takes the queue's lock three more times.
+  /// Keeps a list of all tasks that have not ended, with their names and ages, for dump(), and measures how long tasks
+  /// wait and run, for stats(). For each task, costs an allocation, reads the clock three times, and takes a lock three
+  /// more times.
   bool track_tasks = false;
   /// The queue's threads block asynchronous signals, so handlers never run on them and no system call of a task is
   /// interrupted; but so do the programs that tasks start. Otherwise a thread has the signal mask of the thread that
@@ -63,12 +64,24 @@ struct QueueOptions {
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 
+namespace detail {
+
+inline QueueOptions with_name(QueueOptions options, std::string_view name) noexcept {
+  options.name = name;
+  return options;
+}
+
+}  // namespace detail
+
 /// How a task is queued: `queue.with({.priority = 1}).add_task(fn)`.
 struct TaskOptions {
   /// -8 to 7. More urgent tasks, with a higher number, begin first; those of one priority in the order of adding.
   int priority = 0;
   /// If the task has not begun within this time, it never will: it completes with TaskCancelled.
   Duration start_by = Duration::never();
+  /// What on_error, dump(), observers and traces call the task; empty: by the type of its callable. Not copied: a
+  /// literal, or a text that outlives the task.
+  std::string_view name = {};
 };
 static_assert(std::is_trivially_destructible_v<TaskOptions>);
 

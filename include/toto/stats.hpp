@@ -1,17 +1,31 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueStats: consistent counts of a queue's tasks and threads. TaskInfo: what an error handler learns about the task
+// QueueStats: consistent counts of a queue's tasks and threads, and how long tasks wait and run. TaskInfo: what an error handler learns about the task
 // that failed.
 
 #ifndef TOTO_STATS_HPP
 #define TOTO_STATS_HPP
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "version.hpp"
 
 namespace toto::inline v0_1 {
+
+/// How long tasks wait and run. Measured with QueueOptions::track_tasks; otherwise all are 0.
+struct QueueTimes {
+  std::chrono::nanoseconds oldest_queued{0};    ///< for this long the oldest of those that are queued now has been
+  std::chrono::nanoseconds queued{0};           ///< in the queue: of all tasks that have begun, together
+  std::chrono::nanoseconds longest_queued{0};   ///< the longest of these
+  std::chrono::nanoseconds running{0};          ///< from the beginning to the end, in which a coroutine task may have
+                                                ///< been suspended: of all tasks that have begun and ended, together
+  std::chrono::nanoseconds longest_running{0};  ///< the longest of these
+
+  friend bool operator==(const QueueTimes&, const QueueTimes&) = default;
+};
 
 /// A queue at one moment, taken under its lock: submitted == completed + failed + cancelled + queued + running +
 /// suspended.
@@ -29,13 +43,19 @@ struct QueueStats {
   std::uint64_t idle = 0;           ///< of these, waiting for work
   std::uint64_t threads_started = 0;
 
+  QueueTimes times;  ///< taken a moment before the counts
+
   friend bool operator==(const QueueStats&, const QueueStats&) = default;
 };
 
 /// The failed task, as an error handler sees it.
+/// Texts are valid during the call.
 struct TaskInfo {
-  /// The name of the queue the task ran on. Valid during the call.
-  std::string_view queue;
+  std::string_view queue;  ///< the name of its queue
+  std::string_view name;   ///< TaskOptions::name, or the type of the callable, as the compiler writes it; empty: it was
+                           ///< no task that failed, but a hook or a timer
+  std::uint64_t number = 0;  ///< unique in the process, as an observer sees it; 0: nobody follows it
+  std::size_t worker = 0;    ///< the number of the worker that reports it, from 1; 0: another thread
 };
 
 }  // namespace toto::inline v0_1

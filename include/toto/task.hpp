@@ -77,9 +77,6 @@ class TaskPromiseBase : public Jumper, public Traveller {
         ended(promise.context_);  // the frame may be gone after this line
         return std::noop_coroutine();
       }
-      if (promise.awaiter_.jumper != nullptr) {
-        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // there is no other kind
-      }
       if constexpr (kJumps) {
         return promise.awaiter_.coroutine;
       } else {
@@ -307,29 +304,18 @@ struct TaskResult<UnstoredTask<T>> {
 /// For what runs a Task that no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
   /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
-  /// frame is to be destroyed later. `starter`: the coroutine that starts it, if that is known.
+  /// frame is to be destroyed later. `strand`: that it begins, if somebody may own it.
   template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, const Traveller* starter = nullptr) {
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Strand* strand = nullptr) {
     check_startable(task);
-    task.coroutine_.promise().begin_where(starter);
-    resume(task, ended, context);
-  }
-  /// The same for an owner that needs to know whether it is away.
-  template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
-    check_startable(task);
-    task.coroutine_.promise().begin_at_home(whereabouts);
-    resume(task, ended, context);
+    task.coroutine_.promise().begin(strand);
+    task.coroutine_.promise().on_end(ended, context);
+    task.coroutine_.resume();
   }
   /// The result of a coroutine that has ended.
   template <class T>
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
-  }
-  /// Its place in an owner's books, until what this gives is destroyed.
-  template <class T>
-  static Traveller take_strand(Task<T>& task) noexcept {
-    return std::move(static_cast<Traveller&>(task.coroutine_.promise()));
   }
   /// What it threw, or null.
   template <class T>
@@ -351,11 +337,6 @@ struct TaskAccess {
     if (task.coroutine_.promise().started() || task.coroutine_.done()) {
       throw NoState("toto: this Task is running or has run already; it runs only once");
     }
-  }
-  template <class T>
-  static void resume(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
-    task.coroutine_.promise().on_end(ended, context);
-    task.coroutine_.resume();
   }
 };
 

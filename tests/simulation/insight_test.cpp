@@ -228,3 +228,26 @@ TEST_CASE("the watchdog does not take tasks that were cancelled for one that wai
     }
   });
 }
+
+TEST_CASE("stats say how long tasks wait and run", "[simulation][insight][O6]") {
+  explore("times", {.deviations = 1}, [](Simulation& sim) {
+    SimQueue queue({.thread_count = 1, .idle_timeout = 5ms, .track_tasks = true});
+    const auto checks = watch(sim, queue);
+    queue.add_task([&sim] { sim.sleep_for(5ms); });
+    auto second = queue.yield_task([&sim]() -> toto::Task<> {
+      sim.sleep_for(1ms);
+      co_await toto::sleep_for<SimRuntime>(3ms);
+    });
+    queue.yield_task([] {}).cancel();
+    sim.sleep_for(2ms);
+    const toto::QueueTimes then = queue.stats().times;
+    queue.wait_idle();
+    const toto::QueueTimes end = queue.stats().times;
+    require(end.oldest_queued == 0ns, "nothing is queued");
+    if (strict_time) {
+      require(then.oldest_queued == 2ms && then.queued == 0ns && then.running == 0ns, "the second waits");
+      require(end.queued == 5ms && end.longest_queued == 5ms, "the second has waited for the first");
+      require(end.running == 9ms && end.longest_running == 5ms, "suspended times count");
+    }
+  });
+}

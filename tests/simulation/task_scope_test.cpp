@@ -115,6 +115,22 @@ TEST_CASE("a scope ends while its coroutine waits for others, one of which is aw
   });
 }
 
+TEST_CASE("a scope ends while its coroutine waits for one that sleeps and one that is away",
+          "[simulation][task_scope][L19]") {
+  explore("the end of a scope against a sleeper among those that roam", kOnlyOrder, [](Simulation& sim) {
+    end_scope(sim, [](Window& window, SimQueue& queue, Home home, Counted kept) -> toto::Task<> {
+      Tally mine;
+      const auto sleep = [](Window& seen, Counted) -> toto::Task<> {
+        co_await toto::sleep_for<SimRuntime>(1ms);
+        seen.touch();
+      };
+      co_await toto::when_all(sleep(window, Counted(mine)), go_and_come_back(window, queue, home, Counted(mine)));
+      window.touch();
+      static_cast<void>(kept);
+    });
+  });
+}
+
 TEST_CASE("a loop ends, and then the scope, while its coroutine comes and goes", "[simulation][task_scope][L19]") {
   explore("the end of a loop and of a scope", {}, [](Simulation& sim) {
     end_scope(

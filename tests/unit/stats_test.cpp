@@ -220,3 +220,10 @@ TEST_CASE("a suspended coroutine task is counted as suspended and holds no threa
   REQUIRE(queue.stats().suspended == 0);
   REQUIRE(queue.stats().completed == 1);
 }
+
+TEST_CASE("a queue that does not track its tasks measures nothing", "[task_queue][stats][O6]") {
+  TaskQueue queue;
+  queue.add_task([] {});
+  queue.wait_idle();
+  CHECK(queue.stats().times == toto::QueueTimes());
+}

@@ -46,7 +46,9 @@ template <class Runtime>
 class Root : public Continuation, public Whereabouts {
  public:
   explicit Root(ExecutorCore<Runtime>& home, Ref<RootScope<Runtime>> scope = {}) noexcept
-      : Whereabouts(home.identity()), home_(Ref<ExecutorCore<Runtime>>::share(&home)), scope_(std::move(scope)) {
+      : Whereabouts(home.identity(), static_cast<bool>(scope)),
+        home_(Ref<ExecutorCore<Runtime>>::share(&home)),
+        scope_(std::move(scope)) {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<Root&>(node).come(turn); };
   }
 
@@ -62,9 +64,13 @@ class Root : public Continuation, public Whereabouts {
  protected:
   ExecutorCore<Runtime>& home() const noexcept { return *home_; }
 
-  /// On the home's thread. After this the object may be gone.
+  /// On the home's thread, with begin_strand(). After this the object may be gone.
   /// Throws: NoState.
   virtual void begin() = 0;
+  Strand* begin_strand() noexcept {
+    strand_.begin_at_home(*this);
+    return &strand_;
+  }
   /// It has ended, and its home has come to it, or has ended.
   virtual void collect(Turn turn) noexcept {
     if (turn == Turn::on_executor) {
@@ -94,10 +100,13 @@ class Root : public Continuation, public Whereabouts {
   void print() const noexcept {
     const std::exception_ptr thrown = failure();
     if (thrown != nullptr && detail::concerns_anybody(thrown)) {
-      detail::print_failure({"a coroutine whose owner has ended", "", ""}, thrown);
+      detail::print_failure({"a coroutine whose owner has ended"}, thrown);
     }
   }
 
+  struct First final : Strand {};
+
+  First strand_;
   const Ref<ExecutorCore<Runtime>> home_;
   const Ref<RootScope<Runtime>> scope_;  // null: none
   // Guarded by the mutex of the roots.
@@ -118,7 +127,8 @@ class Roots {
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
   /// There is none, for a caller to whom it is said otherwise by what is posted. Thread-safe.
-  bool empty() const noexcept { return size_.load(std::memory_order_relaxed) == 0; }
+  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
   void spawn(Root& root) noexcept {
@@ -152,41 +162,38 @@ class Roots {
     }
   }
 
-  /// The home ends. What waits there is destroyed, and nothing begins any more. What is away is let go, unless a scope
-  /// may still end it. On the home's thread, or while that runs nothing.
+  /// The home ends. What waits there is destroyed, and nothing begins any more. What is away is let go; if it belongs to a
+  /// scope, it never comes home. On the home's thread, or while that runs nothing.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
-    Doomed doomed;
+    GivenUp given_up;
     for (Root* next = first_; next != nullptr;) {
-      Root& root = *std::exchange(next, next->next_root_);
-      if (root.ended_ || !root.scope_ || !root.any_away()) {
-        give_up_locked(root, root.any_away(), doomed);
-      }
+      give_up_locked(*std::exchange(next, next->next_root_), given_up);
     }
     lock.unlock();
-    doomed.drop();
+    given_up.finish();
   }
-  /// The same for those of a scope. What is away never comes home.
+  /// The same for those of a scope.
   void end(const Scope& scope) noexcept {
     Lock lock(mutex_);
-    Doomed doomed;
+    GivenUp given_up;
     for (Root* next = first_; next != nullptr;) {
       Root& root = *std::exchange(next, next->next_root_);
       if (root.scope_.get() == std::addressof(scope)) {
-        give_up_locked(root, root.forsake(), doomed);
+        give_up_locked(root, given_up);
       }
     }
     lock.unlock();
-    doomed.drop();
+    given_up.finish();
   }
   /// The same for one that belongs to no scope.
   void end(Root& root) noexcept {
     Lock lock(mutex_);
-    Doomed doomed;
-    give_up_locked(root, root.any_away(), doomed);
+    GivenUp given_up;
+    give_up_locked(root, given_up);
     lock.unlock();
-    doomed.drop();
+    given_up.finish();
   }
 
   /// For forks.
@@ -195,31 +202,43 @@ class Roots {
  private:
   friend Root;
 
-  /// To be destroyed without the mutex: the destructors of what they hold are the user's.
-  struct Doomed {
-    Root* first = nullptr;
+  /// What to do without the mutex: destructors of what coroutines hold are the user's.
+  struct GivenUp {
+    Root* over = nullptr;    // to be destroyed
+    Root* scoped = nullptr;  // to be forsaken. This is one of their owners
     Ref<Scope> emptied;
 
-    void drop() noexcept {
-      while (first != nullptr) {
-        std::exchange(first, first->next_root_)->drop();
+    void finish() noexcept {
+      while (over != nullptr) {
+        Root& root = *std::exchange(over, over->next_root_);
+        if (root.scope_) {
+          root.forsake();  // others that nobody waits for may be left
+        }
+        root.drop();
+      }
+      while (scoped != nullptr) {
+        const auto root = Ref<Root>::adopt(std::exchange(scoped, scoped->next_root_));
+        root->forsake();
       }
       tell(emptied);
     }
   };
 
   /// The home has no more to do with it.
-  void give_up_locked(Root& root, bool away, Doomed& doomed) noexcept TOTO_REQUIRES(mutex_) {
+  void give_up_locked(Root& root, GivenUp& given_up) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it
       return;
     }
     if (unlist_locked(root)) {
-      doomed.emptied = root.scope_;
+      given_up.emptied = root.scope_;
     }
-    root.let_go_ = away && !root.ended_;
+    root.let_go_ = !root.ended_ && (root.scope_ || root.any_away());
     if (!root.let_go_) {
-      root.next_root_ = std::exchange(doomed.first, &root);
+      root.next_root_ = std::exchange(given_up.over, &root);
+    } else if (root.scope_) {
+      root.retain();
+      root.next_root_ = std::exchange(given_up.scoped, &root);
     }
   }
 
@@ -306,6 +325,9 @@ void Root<Runtime>::forget() noexcept {
   Lock lock(roots.mutex_);
   const Ref<RootScope<Runtime>> emptied = roots.unlist_locked(*this) ? scope_ : Ref<RootScope<Runtime>>();
   lock.unlock();
+  if (scope_) {
+    forsake();  // losers of its combinators may be left
+  }
   drop();
   Roots<Runtime>::tell(emptied);
 }

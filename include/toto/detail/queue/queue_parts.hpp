@@ -41,6 +41,7 @@
 #include "order.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
+#include "thread_hooks.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -68,6 +69,8 @@ struct QueueMakings {
   std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
   /// It could not be started: try_again_later().
   void (*try_again)(Core& core) noexcept = nullptr;
+  /// Appends what it says of itself: describe_queue().
+  void (*describe)(const Core& core, std::string& text) = nullptr;
   /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
   void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
   /// Null without options.
@@ -101,6 +104,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Room<Runtime>& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
+  ThreadHooks<Runtime>& thread_hooks() noexcept TOTO_REQUIRES(mutex_) { return thread_hooks_; }
   /// Who waits for the end, for idleness, or for a thread: notified of each change.
   WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
 
@@ -125,12 +129,17 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const TaskList<Runtime>& task_list() const noexcept { return task_list_; }
 
   void on_error(Ref<ErrorHook<Runtime>> hook) noexcept { errors_.set(std::move(hook)); }
-  /// Calls the error hook. Not under the mutex.
-  TOTO_COLD void report(const std::exception_ptr& failure) noexcept { errors_.report(failure, name_); }
+  /// Calls the error hook. Not under the mutex. The queue and the worker of `task` are filled in.
+  TOTO_COLD void report(const std::exception_ptr& failure, TaskInfo task = {}) noexcept {
+    const Worker* const worker = this_worker();
+    task.queue = name_;
+    task.worker = worker != nullptr ? worker->number : 0;
+    errors_.report(failure, task);
+  }
   /// The same for the failure of a task whose result nobody will see; not if it is one of the library's own.
-  TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept {
+  TOTO_COLD void report_unseen(const std::exception_ptr& failure, const TaskInfo& task) noexcept {
     if (detail::concerns_anybody(failure)) {
-      report(failure);
+      report(failure, task);
     }
   }
 
@@ -250,6 +259,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     }
   }
 
+  void describe(std::string& text) const override { makings_.describe(static_cast<const Core&>(*this), text); }
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What the
   /// lost threads and tasks owned is left alone: nobody knows in what state it is.
@@ -281,6 +291,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
   Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
   Room<Runtime> room_ TOTO_GUARDED_BY(mutex_);
+  ThreadHooks<Runtime> thread_hooks_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
   TaskList<Runtime> task_list_;
   ErrorSink<Runtime> errors_;

@@ -19,11 +19,13 @@ namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
+  const QueueTimes times = core.task_list().times();
   const Lock lock(core.mutex());
   QueueStats stats = core.ledger().stats(core.crew().all(), core.order().tasks());
   stats.continuations = core.order().continuations();
   stats.threads = core.crew().live();
   stats.threads_started = core.crew().threads_started();
+  stats.times = times;
   return stats;
 }
 
@@ -74,6 +76,11 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
   }
   core.task_list().describe(text);
   return text;
+}
+
+template <class Runtime>
+TOTO_COLD void describe_queue(const QueueCore<Runtime>& core, std::string& text) {
+  text += detail::dump_of(core);
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskList: the tasks of a queue with QueueOptions::track_tasks that are not over, for dump(). TrackedTask: a task's
-// entry, part of its state.
+// TaskList: the tasks of a queue with QueueOptions::track_tasks that are not over, for dump(), and how long tasks wait
+// and run, for stats(). TrackedTask: a task's entry, part of its state.
 
 #ifndef TOTO_DETAIL_QUEUE_TASK_LIST_HPP
 #define TOTO_DETAIL_QUEUE_TASK_LIST_HPP
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "../../stats.hpp"
 #include "../ground/annotations.hpp"
 #include "../ground/linked_list.hpp"
 #include "../ground/lock.hpp"
@@ -34,6 +37,8 @@ struct TrackedTask {
   const char* doing = "";                       // "queued", "running", "begun", "suspended"
   std::size_t worker = 0;                       // its number; 0: none
   typename Runtime::Clock::time_point since{};  // it does that
+  typename Runtime::Clock::time_point began{};  // if it has
+  bool has_begun = false;
   bool listed = false;
   BegunTask<Runtime>* begun = nullptr;
   TrackedTask* next = nullptr;
@@ -59,7 +64,10 @@ class TaskList {
   TOTO_COLD void begin(Entry& task, BegunTask<Runtime>* begun, std::size_t worker) noexcept {
     const auto now = Clock::now();
     const Lock lock(mutex_);
+    add_up(now - task.since, times_.queued, times_.longest_queued);
     set(task, begun != nullptr ? "begun" : "running", worker, now);
+    task.began = now;
+    task.has_begun = true;
     if (begun != nullptr) {
       begun->entry = &task;
       task.begun = begun;
@@ -74,12 +82,44 @@ class TaskList {
     }
   }
   TOTO_COLD void remove(Entry& task) noexcept {
+    const auto now = Clock::now();
     const Lock lock(mutex_);
     if (std::exchange(task.listed, false)) {
       tasks_.remove(task);
+      if (task.has_begun) {
+        add_up(now - task.began, times_.running, times_.longest_running);
+      }
       if (task.begun != nullptr) {
         task.begun->entry = nullptr;
       }
+    }
+  }
+
+  TOTO_COLD QueueTimes times() const noexcept {
+    const Lock lock(mutex_);
+    QueueTimes times = times_;
+    const Entry* oldest = tasks_.front();  // in the order of adding
+    while (oldest != nullptr && oldest->has_begun) {
+      oldest = oldest->next;
+    }
+    if (oldest != nullptr) {
+      times.oldest_queued = Clock::now() - oldest->since;
+    }
+    return times;
+  }
+
+  /// Appends "; NAME runs on worker N for T" for the one that has been doing so for longest; nothing if none does, or none is tracked.
+  TOTO_COLD void name_longest_running(std::string& text) const {
+    const Lock lock(mutex_);
+    const Entry* longest = nullptr;
+    for (const Entry* task = tasks_.front(); task != nullptr; task = task->next) {
+      if (task->worker != 0 && (longest == nullptr || task->began < longest->began)) {
+        longest = task;
+      }
+    }
+    if (longest != nullptr) {
+      detail::append(text, {"; ", longest->what, " runs on worker ", Digits(longest->worker), " for ",
+                            detail::seconds_text(Clock::now() - longest->began)});
     }
   }
 
@@ -103,8 +143,15 @@ class TaskList {
     task.since = since;
   }
 
+  static void add_up(std::chrono::nanoseconds time, std::chrono::nanoseconds& sum,
+                     std::chrono::nanoseconds& longest) noexcept {
+    sum += time;
+    longest = (std::max)(longest, time);
+  }
+
   mutable typename Runtime::Mutex mutex_;
   LinkedList<Entry> tasks_ TOTO_GUARDED_BY(mutex_);
+  QueueTimes times_ TOTO_GUARDED_BY(mutex_);
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -206,6 +206,8 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     this->complete(nullptr);
   }
 
+  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+
   void destroy() noexcept override {
     this->CallState::~CallState();  // not a derived one
     detail::deallocate_state<CallState, Runtime>(this);
@@ -218,7 +220,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
   void unbind() noexcept {
     if (std::exchange(this->bound, false)) {
       if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown);
+        this->core().report(thrown, this->info());
       }
     }
   }
@@ -291,6 +293,8 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     this->complete(nullptr);
   }
 
+  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+
   void destroy() noexcept override {
     this->CoroutineState::~CoroutineState();
     detail::deallocate_state<CoroutineState, Runtime>(this);
@@ -304,7 +308,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     task_.reset();
     if (std::exchange(this->bound, false)) {
       if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown);
+        this->core().report(thrown, this->info());
       }
     }
   }

@@ -109,7 +109,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// The end of the handle, or of the coroutine that awaits it.
   void drop() noexcept;
-
   /// The end of a coroutine whose frame is the block: what remains to be done before it may go.
   enum class Left : unsigned char {
     not_over,  ///< destroy() will be called: by the task's end, or by cancelling it
@@ -117,18 +116,19 @@ class TaskStateBase : public QueuedTask<Runtime> {
     over,
   };
   Left leave() noexcept;
-
   /// Nobody has a handle: the task frees the block. Before it is queued.
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
-
   /// Frees the block of a task that was never queued.
   virtual void destroy() noexcept = 0;
-
   /// It is over: how.
   virtual Outcome outcome() const noexcept = 0;
 
   /// Not null if `supervised`.
-  virtual SupervisorBase<Runtime>* supervisor() noexcept { return nullptr; }
+  virtual SupervisorBase<Runtime>* supervisor() const noexcept { return nullptr; }
+
+  /// The type of its callable; and what an error handler sees of it, but for queue and worker.
+  virtual std::string_view what() const noexcept = 0;
+  TaskInfo info() const noexcept;
 
   /// Whether it may come to its end, for all that the graph knows; see Awaited.
   virtual bool may_end(const WaitGraph<Runtime>& graph);
@@ -392,7 +392,7 @@ void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexce
 template <class Runtime>
 void TaskStateBase<Runtime>::report_unseen() const noexcept {
   if (const std::exception_ptr unseen = failure()) {
-    core_->report_unseen(unseen);
+    core_->report_unseen(unseen, info());
   }
 }
 
