@@ -166,7 +166,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
-
   static bool is_over(Word word) noexcept { return word >= Word::done; }
 
   /// If a coroutine waits and may go on on this very worker, it will, after this. So nobody may destroy it now, or
