@@ -82,6 +82,9 @@ class Join : public RefCounted<Runtime> {
     Word seen = word_.load(std::memory_order_acquire);
     while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {
     }
+    if (keeper_.get() != nullptr) [[unlikely]] {
+      keeper_ = {};  // a user's executor that has ended may still have the node, and the keeper keeps that
+    }
   }
   /// The same, and gives up its ownership.
   void abandon() noexcept {
@@ -150,10 +153,11 @@ class Join : public RefCounted<Runtime> {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
       Join& join = *static_cast<Node&>(node).join;
-      if (turn == Turn::homeless &&
+      if (turn == Turn::homeless && join.word_.load(std::memory_order_relaxed) != Word::abandoned &&
           ((join.queue_ && join.queue_->post_front(node)) || detail::run_on_timers<Runtime>(node))) {
         return;
       }
+      const Ref<Whereabouts> keeper = join.keeper_;  // the coroutine may go in this
       Word posted = Word::posted;
       if (!join.is_kept_away() && join.move(posted, Word::done)) {
         join.coroutine_.resume();

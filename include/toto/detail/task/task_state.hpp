@@ -170,7 +170,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
-
   static bool is_over(Word word) noexcept { return word >= Word::done; }  // done, posted, abandoned
 
   /// If a coroutine waits and may continue on this very worker, it will, after this. So no one may destroy it now, or
@@ -375,7 +374,8 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
-  if (turn == Turn::homeless && (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
+  if (turn == Turn::homeless && state.word_.load(std::memory_order_relaxed) != Word::abandoned &&
+      (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
     return;
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
