@@ -14,6 +14,7 @@
 #include <bit>
 #include <cerrno>
 #include <charconv>
+#include <bitset>
 #include <chrono>
 #include <climits>
 #include <compare>

@@ -66,7 +66,7 @@ class TraceFile {
   }
 
   /// Throws: std::system_error if it could not be written.
-  void check() {
+  void throw_if_failed() {
     try {
       stream_->flush();
     } catch (const std::ios_base::failure&) {
