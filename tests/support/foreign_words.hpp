@@ -12,9 +12,9 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <bitset>
 #include <cerrno>
 #include <charconv>
-#include <bitset>
 #include <chrono>
 #include <climits>
 #include <compare>
