@@ -5,9 +5,10 @@
 #
 #   examples/run.sh [DIR [OPTION...]]   catalog: hashes every file below DIR (default: this repository) into a database
 #   examples/run.sh server [OPTION...]  server: accounts and notes over HTTP; its status page is http://127.0.0.1:8080/
+#   examples/run.sh cluster [DIR]       cluster: as catalog, by three worker processes with a Redis server between them
 #
 # The options are the program's own (examples/run.sh . --help, examples/run.sh server --help); for a directory that is
-# called "server" say ./server. On Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the
+# called "server" or "cluster" say ./server. On Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the
 # compiler. The build and, unless an option says otherwise, the databases (SQLite) are in build/examples of the repository.
 # Stdout has only what the program prints.
 
@@ -16,7 +17,7 @@ repository=$(cd "$(dirname "$0")/.." && pwd)
 build=$repository/build/examples
 program=catalog
 case ${1:-} in
-  server)
+  server | cluster)
     program=$1
     shift
     ;;
@@ -29,9 +30,13 @@ esac
 # shellcheck source=tests/support/packages.sh
 . "$repository/tests/support/packages.sh"
 command -v ninja > /dev/null || set_make='make=make'
-# shellcheck disable=SC2046 # no word, or one
+case $program in
+  server) more=$(boost_package) ;;
+  cluster) more='libhiredis-dev redis-server=redis-server' ;;
+esac
+# shellcheck disable=SC2086 # no word, or some
 need cmake=cmake "${CXX:-c++}=g++" ${set_make:-} libfmt-dev libcli11-dev libssl-dev libsqlite3-dev libsqlitecpp-dev \
-  $([ "$program" = catalog ] || boost_package)
+  ${more:-}
 
 if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
   set_generator='-G Ninja'
@@ -45,4 +50,5 @@ cmake --build "$build" --target "$program" --parallel "$jobs" >&2
 case $program in
   catalog) exec "$build/examples/catalog" --db "$build/catalog.db" "$@" -- "$directory" ;;
   server) exec "$build/examples/server" --database "sqlite:$build/server.db" "$@" ;;
+  cluster) exec "$repository/examples/cluster/demo.sh" "$build/examples/cluster" "$build/cluster.db" "${1:-$repository}" ;;
 esac

@@ -209,15 +209,22 @@ void run_every_order() {
     program.toolkit.run();
     expect(program.shown(), "and comes to the window, which is still there");
   }
-  Record record;
-  {
-    Program<Toolkit> program;
-    program.window = std::make_unique<Window<Toolkit>>(program.toolkit, *program.queue, record);
-    program.window->fill(program.work);
-    program.run([&] { program.work.wait_until_begun(); });
-    program.work.end();
+  for (const bool is_over : {false, true}) {
+    Record record;
+    {
+      Program<Toolkit> program;
+      program.window = std::make_unique<Window<Toolkit>>(program.toolkit, *program.queue, record);
+      program.window->fill(program.work);
+      program.run([&] { program.work.wait_until_begun(); });
+      if (is_over) {
+        program.work.end();
+        program.queue->wait_idle();  // the coroutine is on its way, and will not come
+      }
+      program.window.reset();
+      program.work.end();
+    }
+    expect(record.text.empty() && record.frames == 0, "the loop ends first; then window, queue and executor");
   }
-  expect(record.text.empty() && record.frames == 0, "the loop ends first; then window, queue and executor");
 }
 
 #endif  // TOTO_EXAMPLES_TOOLKIT_HPP

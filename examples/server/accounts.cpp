@@ -60,7 +60,7 @@ asio::awaitable<Response> Accounts::sign_up(const Request& request) {
 asio::awaitable<Response> Accounts::sign_in(const Request& request) {
   const Credentials given = credentials_in(request);
   const std::optional<std::string> hash = co_await database_.read()(&find_password_hash, given.name);
-  // It takes as long if there is no such account, so that nobody learns which names there are.
+  // An unknown name takes as long as a wrong password, so that nobody can find out which names exist.
   const bool right = co_await run_on(hashing_, &is_password, given.password, hash.value_or(nobodys_hash_));
   if (!right || !hash) {
     throw HttpError(http::status::unauthorized, "wrong name or password");

@@ -15,7 +15,7 @@ bool is_sqlite(std::string_view url) {
 
 void require_postgres(std::string_view url) {
   if (!url.starts_with("postgresql:") && !url.starts_with("postgres:")) {
-    throw std::runtime_error("'" + std::string(url) + "' is no database: use sqlite:FILE or postgresql://...");
+    throw std::runtime_error("'" + std::string(url) + "' is not a database: use sqlite:FILE or postgresql://...");
   }
 #ifndef SERVER_POSTGRES
   throw std::runtime_error("this program was built without PostgreSQL's libpq (Debian: libpq-dev)");

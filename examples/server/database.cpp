@@ -22,8 +22,7 @@ void keep_whole(Database::Pool& pool) {
 Database::Database(const std::string& url, std::size_t connections, std::size_t most_waiting)
     : backend_(backend_of(url, connections)),
       most_waiting_(most_waiting),
-      queue_(toto::TaskQueue::instance(
-          {.thread_count = connections + backend_.writers, .name = "db", .track_tasks = true})),
+      queue_(toto::TaskQueue::instance("db", {.thread_count = connections + backend_.writers, .track_tasks = true})),
       readers_([url] { return connect(url); }, connections, {.default_queue = "db", .idle_timeout = 60s}),
       writers_([url] { return connect(url); }, backend_.writers, {.default_queue = "db", .idle_timeout = 60s}) {
   keep_whole(readers_);

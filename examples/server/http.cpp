@@ -48,7 +48,7 @@ json::object json_body(const Request& request) {
   json::error_code error;
   json::value body = json::parse(request.body(), error);
   if (error || !body.is_object()) {
-    throw HttpError(http::status::bad_request, "the body is no JSON object");
+    throw HttpError(http::status::bad_request, "the body is not a JSON object");
   }
   return std::move(body.get_object());
 }

@@ -54,7 +54,7 @@ Response error_answer(http::status status, std::string_view text);
 Response busy_answer(std::string_view text);
 
 /// The body of the request.
-/// Throws: HttpError: 415 if it is not sent as JSON, 400 if it is no JSON object.
+/// Throws: HttpError: 415 if it is not sent as JSON, 400 if it is not a JSON object.
 json::object json_body(const Request& request);
 
 /// A member of the body that has to be a string, of `shortest` to `longest` bytes.

@@ -67,7 +67,7 @@ asio::awaitable<void> Listener::accept() {
     if (!error) {
       welcome(std::move(socket));
     } else if (acceptor_.is_open()) {
-      // Out of file descriptors or memory: who has connected waits until there are some.
+      // Out of file descriptors or memory: who has connected waits until some are free.
       asio::steady_timer timer(io_, kRetry);
       co_await timer.async_wait(asio::use_awaitable);
     }

@@ -34,17 +34,17 @@ void add_routes(Router& router, Accounts& accounts, const Status& status) {
   router.add(http::verb::post, "/notes", [&](const Request& request) { return accounts.add_note(request); });
   router.add(http::verb::get, "/notes", [&](const Request& request) { return accounts.list_notes(request); });
   router.add(http::verb::get, "/ping", &ping);
+  // They show internals: a public server keeps them from strangers.
   router.add(http::verb::get, "/", [&](const Request&) { return status.page(); });
   router.add(http::verb::get, "/metrics", [&](const Request&) { return status.metrics(); });
 }
 
 /// Returns after SIGTERM or SIGINT, when every request that was accepted has been answered.
 void run(const Options& options) {
-  toto::TaskQueue& hashing = toto::TaskQueue::instance({.thread_count = options.hash_threads,
-                                                        .name = "hash",
-                                                        .max_queued = options.hash_waiting,
-                                                        .overflow = toto::Overflow::reject,
-                                                        .track_tasks = true});
+  toto::TaskQueue& hashing = toto::TaskQueue::instance("hash", {.thread_count = options.hash_threads,
+                                                                .max_queued = options.hash_waiting,
+                                                                .overflow = toto::Overflow::reject,
+                                                                .track_tasks = true});
   Database database(options.database, options.connections, options.database_waiting);
   Accounts accounts(database, hashing, options.hash_cost);
 

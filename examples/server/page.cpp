@@ -161,11 +161,11 @@ void add_queue(std::string& out, const QueueSnapshot& queue) {
   const toto::QueueTimes& times = stats.times;
   const std::uint64_t ended = stats.completed + stats.failed;
   out += "<dl>";
-  add_fact(out, "oldest now", time_text(times.oldest_queued));
   add_fact(out, "mean wait", time_text(mean(times.queued, ended + stats.running + stats.suspended)));
   add_fact(out, "longest", time_text(times.longest_queued));
   add_fact(out, "mean run", time_text(mean(times.running, ended)));
   add_fact(out, "longest", time_text(times.longest_running));
+  add_fact(out, "oldest now", time_text(times.oldest_queued));
   add_fact(out, "completed", number_text(stats.completed));
   add_fact(out, "failed", number_text(stats.failed), stats.failed > 0);
   add_fact(out, "cancelled", number_text(stats.cancelled));

@@ -81,7 +81,7 @@ bool is_password(const std::string& password, const std::string& hashed) {
   unsigned cost = 0;
   const auto parsed = std::from_chars(cost_text.data(), cost_text.data() + cost_text.size(), cost);
   if (scheme != "scrypt" || parsed.ec != std::errc() || cost == 0 || cost > kMostCost) {
-    throw std::runtime_error("this is no hashed password");
+    throw std::runtime_error("this is not a hashed password");
   }
   const std::string hash = scrypt(password, salt, cost);
   return hash.size() == rest.size() && CRYPTO_memcmp(hash.data(), rest.data(), hash.size()) == 0;

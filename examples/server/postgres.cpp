@@ -80,9 +80,10 @@ class PostgresConnection final : public Connection {
 }  // namespace
 
 Backend postgres_backend(const std::string& url, std::size_t connections) {
-  const std::string version = std::to_string(PQlibVersion() / 10'000);
-  const std::size_t password = url.find('@') == std::string::npos ? 0 : url.find('@') + 1;
-  return {.name = "PostgreSQL (libpq " + version + "), " + url.substr(password), .writers = connections};
+  // The name is shown to people: without user and password, which may stand before an '@' or in the query.
+  const std::string address = url.substr(0, url.find('?'));
+  const std::size_t user = address.find('@');
+  return {.name = "PostgreSQL, " + address.substr(user == std::string::npos ? 0 : user + 1), .writers = connections};
 }
 
 std::unique_ptr<Connection> connect_postgres(const std::string& url) {

@@ -62,7 +62,7 @@ Session::Session(tcp::socket socket, const Limits& limits, const Handler& handle
       buffer_(limits.header_bytes + kBlock) {}
 
 asio::awaitable<void> Session::run() {
-  // Each co_await has a statement of its own: GCC 12 miscompiles some that stand in the condition of a loop.
+  // GCC 12 does not wait in the condition of such a loop (docs/how-to/gcc-12.md).
   for (;;) {
     const bool begun = co_await wait_for_request();
     if (!begun) {

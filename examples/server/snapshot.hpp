@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Snapshot: what goes on in the server at one moment. status.cpp takes it, from stats() and dump() of queues and pools
+// Snapshot: the state of the server at one moment. status.cpp takes it, from stats() and dump() of queues and pools
 // and from the server's own counts; page.cpp and prometheus.cpp write it down.
 
 #ifndef SERVER_SNAPSHOT_HPP

@@ -77,6 +77,13 @@ template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
   explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
+  /// Nobody will call what was posted: the executor has dropped it, its loop being over. The rest is as when a loop ends.
+  ~UserExecutorCore() override {
+    while (!nodes_.empty()) {
+      Continuation& node = nodes_.pop_front();
+      node.run(node, Turn::homeless);
+    }
+  }
 
   bool post(Continuation& node) noexcept override {
     std::uint64_t ticket = 0;
@@ -112,7 +119,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
       } catch (...) {  // there is nobody left to see it
       }
     } else if (detail::concerns_anybody(failure)) {
-      detail::print_failure({"a coroutine of an executor", "", ""}, failure);
+      detail::print_failure({"a coroutine of an executor"}, failure);
     }
   }
 

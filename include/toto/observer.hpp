@@ -18,8 +18,8 @@ namespace toto::inline v0_1 {
 struct TaskEvent {
   std::string_view queue;  ///< the name of its queue
   std::uint64_t task = 0;  ///< a number that is unique in the process
-  std::string_view what;   ///< the type of the callable, as the compiler writes it
-  std::size_t thread = 0;  ///< the number of the worker on which the event happens, from 1; 0: on another thread
+  std::string_view what;   ///< TaskOptions::name, or the type of the callable, as the compiler writes it
+  std::size_t thread = 0;  ///< the number of the worker on which it happens, from 1; 0: on another thread
 };
 
 /// How a task ended.

@@ -66,6 +66,15 @@ struct QueueOptions {
 };
 static_assert(std::is_trivially_destructible_v<QueueOptions>);
 
+namespace detail {
+
+inline QueueOptions with_name(QueueOptions options, std::string_view name) noexcept {
+  options.name = name;
+  return options;
+}
+
+}  // namespace detail
+
 /// How a task is queued: `queue.with({.priority = 1}).add_task(fn)`.
 /// Thread safety: One thread at a time.
 struct TaskOptions {
@@ -73,6 +82,9 @@ struct TaskOptions {
   int priority = 0;
   /// If the task has not begun within this time, it never will: it completes with TaskCancelled.
   Duration start_by = Duration::never();
+  /// What on_error, dump(), observers and traces call the task; empty: by the type of its callable. Not copied: a
+  /// literal, or a text that outlives the task.
+  std::string_view name = {};
 };
 static_assert(std::is_trivially_destructible_v<TaskOptions>);
 

@@ -171,13 +171,11 @@ struct StdRuntime {
   using StopToken = std::stop_token;
   template <class Callback>
   using StopCallback = std::stop_callback<Callback>;
-  using NoStopState = std::nostopstate_t;
 #else
   using StopSource = detail::BasicStopSource<StdRuntime>;
   using StopToken = detail::BasicStopToken<StdRuntime>;
   template <class Callback>
   using StopCallback = detail::BasicStopCallback<StdRuntime, Callback>;
-  using NoStopState = detail::NoStopState;
 #endif
 
   /// A named place in the library's code. Does nothing here; under a simulator, a possible switch or fault.

@@ -7,6 +7,7 @@
 #define TOTO_STATS_HPP
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -48,9 +49,13 @@ struct QueueStats {
 };
 
 /// The failed task, as an error handler sees it.
+/// Texts are valid during the call.
 struct TaskInfo {
-  /// The name of the queue the task ran on. Valid during the call.
-  std::string_view queue;
+  std::string_view queue;  ///< the name of its queue
+  std::string_view name;   ///< TaskOptions::name, or the type of the callable, as the compiler writes it; empty: it was
+                           ///< no task that failed, but a hook or a timer
+  std::uint64_t number = 0;  ///< unique in the process, as an observer sees it; 0: nobody follows it
+  std::size_t worker = 0;    ///< the number of the worker that reports it, from 1; 0: another thread
 };
 
 }  // namespace toto::inline v0_1

@@ -42,9 +42,8 @@ struct TaskResult<Task<T>> {
 };
 
 // With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers that
-// depends on options which no macro tells, and a loop that awaits Tasks would pile up stack frames, so there a
-// Trampoline resumes the coroutine. The promise is the same for both, because the files of one program may be compiled
-// by different compilers.
+// depends on options which no macro shows, and a loop that awaits Tasks would pile up stack frames, so there a
+// Trampoline resumes it.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;
 #else
@@ -76,9 +75,6 @@ class TaskPromiseBase : public Jumper, public Traveller {
       if (const Ended ended = promise.ended_) {
         ended(promise.context_);  // the frame may be gone after this line
         return std::noop_coroutine();
-      }
-      if (promise.awaiter_.jumper != nullptr) {
-        promise.lead(*static_cast<TaskPromiseBase*>(promise.awaiter_.jumper));  // all jumpers are of this type
       }
       if constexpr (kJumps) {
         return promise.awaiter_.coroutine;
@@ -306,40 +302,24 @@ struct TaskResult<UnstoredTask<T>> {
 
 /// For code that runs a Task which no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
-  /// Starts the coroutine. `ended(context)` is called on the thread where it ends, while it is still on the stack, so
-  /// the frame must be destroyed later. `starter`: the coroutine that starts it, if that is known.
+  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
+  /// frame is to be destroyed later. `strand`: that it begins, if somebody may own it.
   template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, const Traveller* starter = nullptr) {
+  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Strand* strand = nullptr) {
     check_startable(task);
-    task.coroutine_.promise().begin_where(starter);
-    resume(task, ended, context);
-  }
-  /// The same for an owner that must know whether the coroutine is away.
-  template <class T>
-  static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Whereabouts& whereabouts) {
-    check_startable(task);
-    task.coroutine_.promise().begin_at_home(whereabouts);
-    resume(task, ended, context);
+    task.coroutine_.promise().begin(strand);
+    task.coroutine_.promise().on_end(ended, context);
+    task.coroutine_.resume();
   }
   /// Returns the result of a coroutine that has ended.
   template <class T>
   static ResultOf<T> take(Task<T>& task) {
     return task.coroutine_.promise().take();
   }
-  /// Takes the coroutine's strand: its owner counts it until the returned object is destroyed.
-  template <class T>
-  static Traveller take_strand(Task<T>& task) noexcept {
-    return std::move(static_cast<Traveller&>(task.coroutine_.promise()));
-  }
   /// What the coroutine threw, or null.
   template <class T>
   static std::exception_ptr failure(const Task<T>& task) noexcept {
     return task.coroutine_.promise().failure();
-  }
-  /// Returns whether the coroutine has ended. Must not be called while it may be running.
-  template <class T>
-  static bool ended(const Task<T>& task) noexcept {
-    return task.coroutine_.done();
   }
 
  private:
@@ -351,11 +331,6 @@ struct TaskAccess {
     if (task.coroutine_.promise().started() || task.coroutine_.done()) {
       throw NoState("toto: this Task is running or has run already; it runs only once");
     }
-  }
-  template <class T>
-  static void resume(Task<T>& task, TaskPromiseBase::Ended ended, void* context) {
-    task.coroutine_.promise().on_end(ended, context);
-    task.coroutine_.resume();
   }
 };
 

@@ -55,16 +55,18 @@ class [[nodiscard(
   ///
   /// Does not suspend if the task has ended. Otherwise the coroutine is resumed once.
   /// Throws: what the task threw; TaskCancelled; NoState if the handle is empty.
-  /// Resumes on: the home of the coroutine (on the very worker that finished the task, if that worker belongs to the
-  /// same queue); without a home, on that worker, or, if no worker finished the task, on a worker of the task's queue.
-  auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr), {}); }
+  /// Resumes on: the home of the coroutine (on the very worker that finished the task, if that belongs to the same
+  /// queue); without one, on that worker, or, if no worker finished the task, on one of the task's queue.
+  auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr)); }
 
   /// Await this instead: the coroutine continues on `executor`, even if the task has ended already.
-  auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(on(std::move(executor))); }
+  auto resume_on(BasicExecutorRef<Runtime> executor) && {
+    return relocate<false>(detail::ExecutorAccess::core(executor));
+  }
   void resume_on(BasicExecutorRef<Runtime> executor) & = delete;  // say std::move(handle).resume_on(...)
 
   /// Await this instead: the coroutine continues on the worker that finishes the task, without a hop.
-  auto resume_inline() && { return relocate<false>(inline_()); }
+  auto resume_inline() && { return relocate<false>({}); }
   void resume_inline() & = delete;  // say std::move(handle).resume_inline()
 
   /// Await this instead: waits for at most `limit`. After that, a task that has not begun is cancelled; a running task
@@ -131,19 +133,14 @@ class [[nodiscard(
  protected:
   using State = detail::TaskState<T, Runtime>;
   using TimePoint = typename Runtime::Clock::time_point;
-  using Whereto = detail::Whereto<Runtime>;
 
   explicit TaskHandle(State* state) noexcept : state_(state) {}
 
-  static Whereto on(BasicExecutorRef<Runtime> executor) noexcept {
-    return {executor ? Whereto::Kind::executor : Whereto::Kind::anywhere, std::move(executor)};
-  }
-  static Whereto inline_() noexcept { return {Whereto::Kind::anywhere, {}}; }
-
+  /// `executor`: null, wherever the task ends.
   template <bool kTemporary>
-  auto relocate(Whereto whereto) noexcept {
+  auto relocate(detail::Ref<detail::ExecutorCore<Runtime>> executor) noexcept {
     using Awaiter = detail::MovingHandleAwaiter<T, Runtime>;
-    return detail::Awaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(whereto)));
+    return detail::Awaitable<Awaiter, kTemporary>(Awaiter(std::exchange(state_, nullptr), std::move(executor)));
   }
 
   template <bool kTemporary>
@@ -185,9 +182,9 @@ class [[nodiscard(
     return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
   }
   auto resume_on(BasicExecutorRef<Runtime> executor) && {
-    return this->template relocate<true>(this->on(std::move(executor)));
+    return this->template relocate<true>(detail::ExecutorAccess::core(executor));
   }
-  auto resume_inline() && { return this->template relocate<true>(this->inline_()); }
+  auto resume_inline() && { return this->template relocate<true>({}); }
   auto(timeout)(Duration limit) && { return this->template limited<true>(limit); }
 
  private:

@@ -22,13 +22,13 @@
 #include "detail/queue/queue_core.hpp"
 #include "detail/queue/queue_end.hpp"
 #include "detail/queue/queue_report.hpp"
-#include "detail/queue/registry.hpp"
 #include "detail/queue/schedule.hpp"
 #include "detail/queue/worker_start.hpp"
 #include "detail/task/call_awaiter.hpp"
 #include "detail/task/inline_call.hpp"
 #include "detail/task/submission.hpp"
 #include "executor.hpp"
+#include "named_queues.hpp"
 #include "options.hpp"
 #include "queue_view.hpp"
 #include "stats.hpp"
@@ -37,39 +37,39 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-
-struct QueueAccess;
-
-}  // namespace detail
-
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
 /// No thread exists before the first task. A thread that has had no work for idle_timeout ends; an idle thread is
-/// reused before a new one is started. An accepted task runs unless it is cancelled, or the process ends first.
+/// reused before a new one is started. An accepted task always runs, unless it is cancelled.
+/// Queues that the whole process shares by a name: instance() and its like, in named_queues.hpp.
 /// Lifetime: the destructor closes the queue, runs everything accepted, and joins the threads.
 /// Thread safety: Thread-safe, except with construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
-class BasicTaskQueue {
+class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
  public:
   /// Makes a queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that have had no
   /// work for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
-      : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name},
-                        {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin})) {}
+      : core_(make_core(
+            this, QueueOptions{thread_count, idle_timeout, name},
+            {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin, &detail::describe_queue})) {}
 
   /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});`
   /// Throws: also std::system_error if there is a watchdog and the timer thread cannot be started.
   explicit BasicTaskQueue(const QueueOptions& options)
       : core_(make_core(this, options,
-                        {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin,
+                        {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin, &detail::describe_queue,
                          &detail::add_packed<Runtime>, &detail::Supervisor<Runtime>::make})) {
     if (!options.watchdog.is_never()) {
       core_->watch(options.watchdog);
     }
   }
+
+  /// The same with the name first: `TaskQueue db("db", {.thread_count = 4});`. That in the options is not used.
+  explicit BasicTaskQueue(std::string_view name, const QueueOptions& options = {})
+      : BasicTaskQueue(detail::with_name(options, name)) {}
 
   BasicTaskQueue(const BasicTaskQueue&) = delete;
   BasicTaskQueue& operator=(const BasicTaskQueue&) = delete;
@@ -81,51 +81,6 @@ class BasicTaskQueue {
     detail::QueueEnd(*core_).close();
     detail::QueueEnd(*core_).finish();
     core_->owner.store(nullptr, std::memory_order_relaxed);
-  }
-
-  // Named queues.
-
-  /// Returns the queue of that name, which the whole process shares, and makes it if there is none; only then are the
-  /// arguments after the name used. It lives until the process ends, when it is closed and drained.
-  /// Throws: std::invalid_argument, std::bad_alloc.
-  static BasicTaskQueue& instance(std::string_view name, std::size_t thread_count = 1,
-                                  Duration idle_timeout = std::chrono::seconds(60)) {
-    return instance(QueueOptions{thread_count, idle_timeout, name});
-  }
-  static BasicTaskQueue& instance(const QueueOptions& options) {
-    detail::check_name(options.name, "name");
-    if (BasicTaskQueue* const found = find(options.name)) {
-      return *found;
-    }
-    detail::check_options(options);
-    return Registry::instance().find_or_make(options);
-  }
-
-  /// Returns the named queue, or null.
-  static BasicTaskQueue* find(std::string_view name) noexcept {
-    try {
-      return Registry::instance().find(name);
-    } catch (...) {
-      return nullptr;  // no memory for the registry itself: there is no queue yet
-    }
-  }
-
-  /// Closes every named queue and waits until all have run what they accepted. Returns false if some queues are still
-  /// busy when the time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending;
-  /// the next timer starts it again. Call it before a shared library that uses queues is unloaded.
-  /// Blocks: for at most `limit`. Not for the queue whose task calls this, which counts as busy.
-  /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
-  static bool shutdown_instances(Duration limit) {
-    detail::check_duration(limit, "limit");
-    return Registry::instance().shutdown(limit);
-  }
-
-  /// Sets how long the end of the process waits for the named queues: 10 seconds unless set. Unloading a shared library
-  /// with its own registry waits until they are done, however long that takes.
-  /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
-  static void set_exit_limit(Duration limit) {
-    detail::check_duration(limit, "limit");
-    Registry::instance().set_exit_limit(limit);
   }
 
   // Adding tasks.
@@ -144,7 +99,7 @@ class BasicTaskQueue {
       detail::check_callable(fn, args...);
       const auto closure = detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...);
       if (!core_->needs_states()) [[likely]] {
-        detail::add_inline(*core_, closure);
+        detail::add_inline<detail::Stored<F>>(*core_, closure);
       } else {
         core_->makings().add_with_state(*core_, detail::PackedCall<Runtime>(closure),
                                         detail::type_name<detail::Stored<F>>());
@@ -320,6 +275,25 @@ class BasicTaskQueue {
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
+  /// Has each thread of the queue that starts from now on call `fn()` on itself, before its first task; for what a thread
+  /// needs, such as an affinity, COM, or mysql_thread_init. If it throws, that goes to on_error, once until a thread has
+  /// begun, and the thread ends; the next task, or in ten milliseconds the queue itself, if it has no thread and
+  /// something waits, tries again with another one. So a hook that always throws keeps tasks waiting, the destructor
+  /// with them, until close(Pending::cancel).
+  /// Throws: std::invalid_argument for a null callable; std::bad_alloc; what copying or moving `fn` throws.
+  template <class F>
+    requires std::is_invocable_v<std::decay_t<F>&>
+  void on_thread_start(F&& fn) {
+    set_hook(&detail::ThreadHooks<Runtime>::start, std::forward<F>(fn));
+  }
+  /// The same for the end of each thread, after its last task, if it has begun. What it throws goes to on_error. The
+  /// destructor waits for it.
+  template <class F>
+    requires std::is_invocable_v<std::decay_t<F>&>
+  void on_thread_end(F&& fn) {
+    set_hook(&detail::ThreadHooks<Runtime>::end, std::forward<F>(fn));
+  }
+
   /// Returns this queue as a place to continue on: `std::move(handle).resume_on(queue)`.
   BasicExecutorRef<Runtime> executor() noexcept {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
@@ -337,7 +311,6 @@ class BasicTaskQueue {
   using Core = detail::QueueCore<Runtime>;
   using TimePoint = typename Core::TimePoint;
   using Control = detail::Control<Runtime>;
-  using Registry = detail::Registry<Runtime, BasicTaskQueue, detail::QueueAccess>;
   friend detail::QueueAccess;
 
   TOTO_COLD static detail::Ref<Core> make_core(BasicTaskQueue* owner, const QueueOptions& options,
@@ -346,6 +319,14 @@ class BasicTaskQueue {
     auto core = detail::Ref<Core>::adopt(new Core(options, makings));
     core->owner.store(owner, std::memory_order_relaxed);
     return core;
+  }
+
+  template <class F>
+  void set_hook(detail::Ref<detail::ThreadHook<Runtime>> detail::ThreadHooks<Runtime>::* which, F&& fn) {
+    detail::check_callable(fn);
+    auto hook = detail::ThreadHook<Runtime>::make(std::forward<F>(fn));
+    const detail::Lock lock(core_->mutex());
+    std::swap(core_->thread_hooks().*which, hook);  // the former one is destroyed after the lock
   }
 
   QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }

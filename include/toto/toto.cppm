@@ -19,6 +19,8 @@ using toto::BasicTaskQueue;
 using toto::TaskQueue;
 using toto::QueueOptions;
 using toto::QueueStats;
+using toto::QueueTimes;
+using toto::NamedQueues;
 using toto::QueueView;
 using toto::Overflow;
 using toto::Pending;

@@ -148,7 +148,7 @@ meson_wraps_it() {
   diff -r "$source/include/toto" "$includes"
 }
 
-# What cannot be tried without vcpkg and Conan: they are read, and have this copy's version.
+# Without vcpkg and Conan, their recipes can only be read. They have this copy's version.
 vcpkg_and_conan_read() {
   python3 - "$source/docs/packaging" "$version" << 'END'
 import ast, json, pathlib, sys

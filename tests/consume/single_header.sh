@@ -20,8 +20,13 @@ if grep '^ *# *include "' "$work/toto.hpp"; then
   echo "FAILED  toto.hpp includes a file of the library"
   exit 1
 fi
-cp "$source/examples/expect.hpp" "$work"
 cd "$work"
+
+# with_it FILE: the includes of the library replaced, in a copy.
+with_it() { sed 's|^#include <toto/.*>$|#include "toto.hpp"|' "$1" > "$(basename "$1")"; }
+for header in "$source"/examples/*.hpp; do
+  with_it "$header"
+done
 
 # Compiled once for all that need no other library: the simulator's switch makes no difference to who does not use it.
 printf '#define TOTO_WITH_SIMULATION\n#include "toto.hpp"\n' > common.hpp
@@ -46,7 +51,7 @@ for example in "$source"/examples/*.cpp; do
   for header in $(sed -nE 's,^#include <toto/(asio|glib|libuv|qt)\.hpp>$,\1,p' "$example"); do
     more="$more -DTOTO_WITH_$(echo "$header" | tr '[:lower:]' '[:upper:]') $(library_of "$header")" || continue 2
   done
-  sed 's|^#include <toto/.*>$|#include "toto.hpp"|' "$example" > "$name.cpp"
+  with_it "$example"
   case $to_run in
     *" $name "* | " all ") set -- -o "$name" && run="timeout 60 ./$name" ;;
     *) set -- -fsyntax-only && run=true ;;

@@ -38,6 +38,9 @@ toto::Task<int> fetch(toto::TaskQueue& database) {
 toto::Task<> session(toto::TaskQueue& database) {
   co_await fetch(database);
 }
+toto::Task<> fetch_two(toto::TaskQueue& database) {
+  co_await toto::when_all(database.yield_task(find_row), database.yield_task(find_row));
+}
 toto::Task<> borrow(toto::InstancePool<Connection>& pool) {
   auto lease = co_await pool.lease();
   ++lease->number;
@@ -57,7 +60,7 @@ extern "C" void all_hang() {
 }
 
 int main() {
-  toto::TaskQueue database({.thread_count = 1, .name = "database", .max_queued = 5});
+  toto::TaskQueue database({.thread_count = 1, .name = "database", .max_queued = 7});
   toto::TaskQueue timers({.thread_count = 1, .name = "timers", .track_tasks = true});
   toto::InstancePool<Connection> pool{Connection()};
   auto leased = pool.instance();
@@ -78,6 +81,7 @@ int main() {
 
   toto::EventLoop loop;
   loop.spawn(session(database));
+  loop.spawn(fetch_two(database));
   loop.spawn(enter(database));
   loop.spawn(borrow(pool));
   loop.post([] { all_hang(); });

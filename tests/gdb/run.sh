@@ -32,7 +32,7 @@ expect() {
 }
 
 expect_everything() {
-  expect "^queue 'database': 1 of 1 thread\(s\), 1 busy; 5 queued, 0 coroutine task\(s\) not over; 1 wait\(s\) for room$" \
+  expect "^queue 'database': 1 of 1 thread\(s\), 1 busy; 7 queued, 0 coroutine task\(s\) not over; 1 wait\(s\) for room$" \
     '^  worker 1 \(thread [0-9]+, LWP [0-9]+\) busy: .*hang_in_database' \
     '^  queued: .*Refresh$' \
     '^  queued by priority: main::' \
@@ -44,10 +44,11 @@ expect_everything() {
     '^pool at 0x[0-9a-f]+: 0 free, 1 leased, 1 waiting$' \
     '^  held: lease taken at hang\.cpp:[0-9]+ by thread 1' \
     '^  waits: lease awaited at hang\.cpp:[0-9]+ by thread 1.*: .*borrow.* at hang\.cpp:[0-9]+$' \
-    '^event loop at 0x[0-9a-f]+: runs; 3 coroutine\(s\), 0 posted, 0 timer\(s\)$' \
+    '^event loop at 0x[0-9a-f]+: runs; 4 coroutine\(s\), 0 posted, 0 timer\(s\)$' \
     '^  started .*session' \
     "^coroutine .*fetch.* waits for a task of queue 'database', which is queued$" \
     '^  awaited by .*session.* at hang\.cpp:[0-9]+$' \
+    "^coroutine .*fetch_two.* waits for a task of queue 'database', which is queued$" \
     "^coroutine .*enter.* waits for room in queue 'database'$" \
     '^coroutine .*borrow.* waits for an instance of the pool' \
     '^coroutine .*nap.* waits for a time'

@@ -99,7 +99,7 @@ TEST_CASE("instances of two pools taken in opposite order: exactly one is told",
     Pool left(Thing{});
     Pool right(Thing{});
     SimBarrier both(2);
-    int told = 0;
+    Tally told;
     const auto take = [&](Pool& mine, Pool& then) {
       const auto held = mine.instance();
       both.arrive_and_wait();
@@ -115,7 +115,7 @@ TEST_CASE("three threads that take instances of three pools in a ring: exactly o
   explore("deadlock over three pools", {.deviations = 1}, [](Simulation& sim) {
     Pool pools[]{Pool(Thing{}), Pool(Thing{}), Pool(Thing{})};
     SimBarrier all(3);
-    int told = 0;
+    Tally told;
     const auto take = [&](int mine) {
       const auto held = pools[mine].instance();
       all.arrive_and_wait();

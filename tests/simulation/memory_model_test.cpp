@@ -355,16 +355,16 @@ TEST_CASE("weak memory: stores to one atomic have one order that no thread sees 
   SECTION("CoRR: two readers of two stores agree on their order") {
     const Outcomes seen = outcomes([](Simulation& sim) {
       Atomic x{0};
-      int seen[4] = {};
+      int read_by[4] = {};
       const auto read = [&](int* into) {
         into[0] = x.load(relaxed);
         into[1] = x.load(relaxed);
       };
       sim.run_threads({{"1", [&] { x.store(1, relaxed); }},
                        {"2", [&] { x.store(2, relaxed); }},
-                       {"reader", [&] { read(seen); }},
-                       {"other", [&] { read(seen + 2); }}});
-      return digits({seen[0], seen[1], seen[2], seen[3]});
+                       {"reader", [&] { read(read_by); }},
+                       {"other", [&] { read(read_by + 2); }}});
+      return digits({read_by[0], read_by[1], read_by[2], read_by[3]});
     });
     CHECK(seen.count("1221") == 0);
     CHECK(seen.count("2112") == 0);

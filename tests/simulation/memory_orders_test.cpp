@@ -13,28 +13,33 @@
 #include "support/explore.hpp"
 #include "toto/instance_pool.hpp"
 
+#if __has_include("toto_simulated_futex.hpp")  // tests/mutants/orders.py makes it
+#include "toto_simulated_futex.hpp"
+#endif
+
 using namespace toto_tests;
 using namespace std::chrono_literals;
 
 namespace {
 
-// SimRuntime as it is where there are several processors and memory is used again; see spinning_test.cpp.
+struct RecyclingRuntime;
+
+}  // namespace
+
+// So few that two threads use all of them.
+template <>
+inline constexpr std::size_t toto::detail::kBlocksOfChain<RecyclingRuntime> = 2;
+template <>
+inline constexpr std::uint32_t toto::detail::kClosuresOfChunk<RecyclingRuntime> = 2;
+
+namespace {
+
+/// As on a machine with several processors: looks before it sleeps, and uses memory again.
 struct RecyclingRuntime : SimRuntime {
   static constexpr bool spins = true;
   static constexpr bool recycles_memory = true;
-  static bool at_thread_end(void (*end)()) noexcept {
-    struct AtEnd {
-      void (*end)() = nullptr;
-      ~AtEnd() {
-        if (end != nullptr) {
-          end();
-        }
-      }
-    };
-    SimRuntime::Local<AtEnd, AtEnd>::get().end = end;
-    return true;
-  }
 };
+using RecyclingQueue = toto::BasicTaskQueue<RecyclingRuntime>;
 
 constexpr Exploration kSmall{.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000};
 
@@ -375,8 +380,9 @@ TEST_CASE("orders: a timer of a loop whose call before ended on another thread",
             SimQueue queue(1, 5ms);
             SimLoop loop;
             auto timer = loop.post_every(1ms, [&]() -> toto::Task<> {
+              ++calls;  // on the loop
               co_await toto::resume_on<SimRuntime>(queue);
-              ++calls;  // on the queue; the next one may not begin before
+              ++calls;  // on the queue; the next call may not begin before
             });
             const auto stop = loop.post_after(3ms, [&] { loop.stop(); });
             loop.run();
@@ -419,21 +425,35 @@ TEST_CASE("orders: a task with a token is asked to stop, or has not begun", "[si
 TEST_CASE("orders: a task that is not begun for a stop sees what was written before that", "[simulation][orders][K5]") {
   explore("orders: asked before the beginning", kSmall, [](Simulation& sim) {
     int written = 0;
+    bool ran = false;
     SimRuntime::StopSource source;
     SimQueue queue(1, 5ms);
-    auto handle = queue.with(source.get_token()).yield_task([] { return 1; });
+    const auto handle = queue.with(source.get_token()).yield_task([&] { ran = true; });
     sim.run_threads({{"stopper",
                       [&] {
                         written = 1;
                         source.request_stop();
                       }},
                      {"waiter", [&] {
-                        try {
-                          handle.get();
-                        } catch (const toto::TaskCancelled&) {
-                          require(written == 1, "the request came before");
-                        }
+                        handle.wait();
+                        require(ran || written == 1, "it ran, or the request came before");
                       }}});
+  });
+}
+
+TEST_CASE("orders: a task that is added as its deadline passes is cancelled then", "[simulation][orders][K4]") {
+  explore("orders: added and expired", kSmall, [](Simulation&) {
+    SimGate begun;
+    SimGate gate;
+    SimQueue queue(1, 5ms);
+    queue.add_task([&] {
+      begun.open();
+      gate.wait();
+    });
+    begun.wait();
+    auto handle = queue.with({.start_by = 1ms}).yield_task([] {});
+    handle.wait();  // the gate is closed until then
+    gate.open();
   });
 }
 
@@ -463,3 +483,80 @@ TEST_CASE("orders: a first timer while the process ends", "[simulation][orders][
     }).detach();
   });
 }
+
+TEST_CASE("orders: blocks that one thread frees and another one uses again", "[simulation][orders]") {
+  explore("orders: recycled blocks",
+          {.deviations = 0, .spurious_wakeups = 0, .random_schedules = 1'000, .eager = false}, [](Simulation& sim) {
+            RecyclingQueue queue(2, 5ms);
+            const auto use = [&] {
+              for (int i = 0; i < 3; ++i) {
+                auto first = queue.yield_task([i] { return Boxed(i); });
+                auto second = queue.yield_task([i] { return Boxed(i); });
+                first = toto::TaskHandle<Boxed, RecyclingRuntime>();  // whoever comes second frees the block
+                require(*second.get().value == i, "its own result");
+              }
+            };
+            sim.run_threads({{"one", use}, {"other", use}});
+          });
+}
+
+TEST_CASE("orders: closures in memory that was used before, by producers and workers that look before they sleep",
+          "[simulation][orders]") {
+  explore("orders: recycled closures",
+          {.deviations = 0, .spurious_wakeups = 0, .random_schedules = 1'000, .eager = false}, [](Simulation& sim) {
+            Tally sum;
+            {
+              RecyclingQueue queue(2, 5ms);
+              const auto add = [&] {
+                for (int i = 1; i <= 5; ++i) {
+                  queue.add_task([&sum, i] { sum += i; });
+                }
+              };
+              sim.run_threads({{"one", add}, {"other", add}});
+              queue.wait_idle();
+              sim.run_threads({{"third", add}});
+            }
+            require(sum == 45, "each ran once");
+          });
+}
+
+#if __has_include("toto_simulated_futex.hpp")
+TEST_CASE("orders: who gets the futex mutex sees what was written under it", "[simulation][orders]") {
+  explore("orders: futex mutex", kSmall, [](Simulation& sim) {
+    int written = 0;
+    toto_tests::futex::SimulatedFutexMutex mutex;
+    const auto add = [&] {
+      for (int i = 0; i < 2; ++i) {
+        mutex.lock();
+        ++written;
+        mutex.unlock();
+      }
+    };
+    const auto try_to_add = [&] {
+      if (mutex.try_lock()) {
+        ++written;
+        mutex.unlock();
+      }
+    };
+    sim.run_threads({{"one", add}, {"other", add}, {"third", try_to_add}});
+    require(written == 4 || written == 5, "one after the other");
+  });
+}
+
+TEST_CASE("orders: who takes a futex parker's token sees what was written before it was left", "[simulation][orders]") {
+  explore("orders: futex parker", kSmall, [](Simulation& sim) {
+    int written = 0;
+    toto_tests::futex::SimulatedFutexParker parker;
+    sim.run_threads({{"writer",
+                      [&] {
+                        written = 1;
+                        parker.unpark();
+                      }},
+                     {"reader", [&] {
+                        while (!parker.park_until(SimRuntime::Clock::time_point::max())) {
+                        }
+                        require(written == 1, "the token says so");
+                      }}});
+  });
+}
+#endif

@@ -4,6 +4,7 @@
 
 #include <toto/task_scope.hpp>
 
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -74,7 +75,7 @@ toto::Task<> go(SimQueue& queue, Counted kept) {
 
 }  // namespace
 
-TEST_CASE("a scope ends while its coroutine goes to a queue and comes back", "[simulation][task_scope][L19]") {
+TEST_CASE("a scope ends while its coroutine goes to a queue and comes back", "[simulation][task_scope][L19][inv.W1]") {
   explore("the end of a scope against a coroutine that roams", {},
           [](Simulation& sim) { end_scope(sim, &go_and_come_back); });
 }
@@ -90,7 +91,7 @@ TEST_CASE("a scope ends while its coroutine waits for a task", "[simulation][tas
   });
 }
 
-TEST_CASE("a scope ends while its coroutine comes home from a task", "[simulation][task_scope][L19]") {
+TEST_CASE("a scope ends while its coroutine comes home from a task", "[simulation][task_scope][L19][inv.W1]") {
   explore("the end of a scope against a task that sends a coroutine home", {}, [](Simulation& sim) {
     end_scope(sim, [](Window& window, SimQueue& queue, Home home, Counted kept) -> toto::Task<> {
       co_await queue.schedule();
@@ -115,7 +116,24 @@ TEST_CASE("a scope ends while its coroutine waits for others, one of which is aw
   });
 }
 
-TEST_CASE("a loop ends, and then the scope, while its coroutine comes and goes", "[simulation][task_scope][L19]") {
+TEST_CASE("a scope ends while its coroutine waits for one that sleeps and one that is away",
+          "[simulation][task_scope][L19]") {
+  explore("the end of a scope against a sleeper among those that roam", kOnlyOrder, [](Simulation& sim) {
+    end_scope(sim, [](Window& window, SimQueue& queue, Home home, Counted kept) -> toto::Task<> {
+      Tally mine;
+      const auto sleep = [](Window& seen, Counted) -> toto::Task<> {
+        co_await toto::sleep_for<SimRuntime>(1ms);
+        seen.touch();
+      };
+      co_await toto::when_all(sleep(window, Counted(mine)), go_and_come_back(window, queue, home, Counted(mine)));
+      window.touch();
+      static_cast<void>(kept);
+    });
+  });
+}
+
+TEST_CASE("a loop ends, and then the scope, while its coroutine comes and goes",
+          "[simulation][task_scope][L19][inv.W2]") {
   explore("the end of a loop and of a scope", {}, [](Simulation& sim) {
     end_scope(
         sim,
@@ -144,5 +162,29 @@ TEST_CASE("a thread spawns into a scope, and another joins it", "[simulation][ta
       ++count;
     }(scope, queue, joined));
     require(joined == 1 && scope.size() == 0 && living == 0, "joined once, when all had ended");
+  });
+}
+
+TEST_CASE("a loop ends while others join two of its scopes", "[simulation][task_scope][L19][inv.W3]") {
+  explore("the end of a loop with two scopes", kOnlyOrder, [](Simulation& sim) {
+    Tally joined;
+    {
+      SimQueue queue(1, 5ms);
+      const auto checks = watch(sim, queue);
+      std::optional<SimLoop> loop(std::in_place);
+      SimScope first(loop->executor());
+      SimScope second(loop->executor());
+      const auto join = [](SimScope& scope, Tally& count) -> toto::Task<> {
+        co_await scope.join();
+        ++count;
+      };
+      for (SimScope* const scope : {&first, &second}) {
+        scope->spawn([]() -> toto::Task<> { co_await toto::sleep_for<SimRuntime>(1h); }());
+        queue.yield_task(join, std::ref(*scope), std::ref(joined)).detach();
+      }
+      loop.reset();
+      queue.wait_idle();
+    }
+    require(joined == 2, "whoever joins a scope of a loop that has ended goes on");
   });
 }

@@ -12,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <bitset>
 #include <cerrno>
 #include <charconv>
 #include <chrono>

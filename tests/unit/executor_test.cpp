@@ -2,6 +2,7 @@
 //
 // Executors: a user's own, references to them, current_executor(), and hopping onto a queue with schedule().
 
+#include <toto/task_scope.hpp>
 #include <toto/tasks.hpp>
 
 #include <array>
@@ -477,6 +478,30 @@ TEST_CASE("a coroutine that is destroyed while resume_on moves it is not resumed
   worker.release();
   queue.wait_idle();
   CHECK(count == 0);
+}
+
+TEST_CASE("what an executor has dropped, its loop being over, is freed when the executor ends", "[executor][H2]") {
+  Lifetimes results;
+  {
+    ManualExecutor window;
+    toto::TaskQueue queue;
+    {
+      toto::TaskScope scope(window);
+      scope.spawn([](toto::TaskQueue& where, Lifetimes& made) -> toto::Task<> {
+        const Counted result = co_await where.yield_task([&made] { return Counted(made); });
+        static_cast<void>(result);
+      }(queue, results));
+      scope.spawn([](toto::TaskQueue& where, Lifetimes& made) -> toto::Task<> {
+        const auto make = [&made] { return Counted(made); };
+        auto both = co_await toto::when_all(where.yield_task(make), where.yield_task(make));
+        static_cast<void>(both);
+      }(queue, results));
+      window.run_all();
+      queue.wait_idle();  // both coroutines are on their way, and will not come
+    }
+    REQUIRE(results.made > 0);
+  }
+  CHECK(results.alive() == 0);
 }
 
 TEST_CASE("a coroutine that resume_on moves to a loop goes on elsewhere if the loop is destroyed first",

@@ -5,6 +5,7 @@
 
 #include <toto/tasks.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -219,4 +220,33 @@ TEST_CASE("an empty name is refused in words and stored nowhere", "[task_queue][
   REQUIRE_THROWS_AS(TaskQueue::instance(""), std::invalid_argument);
   REQUIRE_THROWS_WITH(TaskQueue::instance("", 2), contains("name") && contains("empty"));
   REQUIRE(TaskQueue::find("") == nullptr);
+}
+
+TEST_CASE("queues are made with their names first", "[registry]") {
+  toto::TaskQueue one("one");
+  toto::TaskQueue four("four", {.thread_count = 4, .name = "not used"});
+  CHECK(one.name() == "one");
+  CHECK(one.thread_count() == 1);
+  CHECK(four.name() == "four");
+  CHECK(four.thread_count() == 4);
+  CHECK_THROWS_AS(toto::TaskQueue("", {.thread_count = 4}), std::invalid_argument);
+  auto& shared = toto::TaskQueue::instance("name first", {.thread_count = 3});
+  CHECK(shared.thread_count() == 3);
+  CHECK(&toto::TaskQueue::instance("name first", {.thread_count = 5}) == &shared);
+}
+
+TEST_CASE("the named queues can be listed, and all queues, loops and pools described", "[registry]") {
+  auto& shared = toto::TaskQueue::instance("listed");
+  const auto named = toto::TaskQueue::named();
+  CHECK(std::count(named.begin(), named.end(), &shared) == 1);
+  toto::TaskQueue own("of my own");
+  toto::EventLoop loop;
+  loop.spawn([]() -> toto::Task<> { co_return; }());
+  toto::InstancePool<int> pool({1, 2});
+  const std::string text = toto::TaskQueue::dump_all();
+  CHECK(text.find("queue 'listed': ") != std::string::npos);
+  CHECK(text.find("queue 'of my own': ") != std::string::npos);
+  CHECK(text.find("event loop: not running, 1 posted, 0 timer(s), 1 coroutine(s)\n") != std::string::npos);
+  CHECK(text.find("2 instance(s)") != std::string::npos);
+  loop.run();
 }

@@ -38,6 +38,7 @@ struct Round {
   Lifetimes frames;
   std::atomic<bool> window_gone{false};
   std::atomic<int> violations{0};  // touches of a window that has gone
+  std::atomic<int> cancelled{0};   // what was away has seen the end of what was not
   Gate suspended;                  // the coroutine, for the first time
   Gate running;                    // a task, or a coroutine that is away, has begun
   Gate release;                    // and may end
@@ -77,6 +78,27 @@ Task<> go_and_come_back(Place place, Counted) {
   stay(place);
   co_await toto::resume_on(place.home);
   place.round.touch();
+}
+
+Task<> sleep_at_home(Place place, Counted) {
+  co_await toto::sleep_for(1ms);
+  place.round.touch();
+}
+
+/// Goes, and waits there for one that comes back.
+Task<> wait_away_for_one_at_home(Place place, Counted counted) {
+  co_await place.queue.schedule();
+  try {
+    co_await toto::when_all([](Place there, Counted) -> Task<> {
+      co_await toto::resume_on(there.home);
+      there.round.touch();
+      there.round.running.open();
+      co_await toto::sleep_for(1h);
+      there.round.touch();
+    }(place, counted));
+  } catch (const toto::TaskCancelled&) {  // with the scope
+    ++place.round.cancelled;
+  }
 }
 
 using Kind = Task<> (*)(Place, Counted);
@@ -221,6 +243,49 @@ const std::vector<NamedKind>& kinds() {
          place.round.touch();
        },
        true},
+      {"one that goes and one that sleeps",
+       [](Place place, Counted counted) -> Task<> {
+         co_await toto::when_all(go_and_come_back(place, counted), sleep_at_home(place, counted));
+         place.round.touch();
+       },
+       true},
+      {"one that goes, among some that sleep",
+       [](Place place, Counted counted) -> Task<> {
+         const auto both = [](Place there, Counted inner) -> Task<> {
+           co_await toto::when_all(sleep_at_home(there, inner), go_and_come_back(there, inner));
+           there.round.touch();
+         };
+         co_await toto::when_all_settled(both(place, counted), sleep_at_home(place, counted));
+         place.round.touch();
+       },
+       true},
+      {"a group with one that goes and one that sleeps",
+       [](Place place, Counted counted) -> Task<> {
+         auto group = toto::with_task_group([place, counted](toto::TaskGroup& tasks) -> Task<> {
+           tasks.spawn(go_and_come_back(place, counted));
+           tasks.spawn(sleep_at_home(place, counted));
+           co_await toto::sleep_for(1ms);
+           place.round.touch();
+         });
+         co_await group;
+         place.round.touch();
+       },
+       true},
+      {"a sleep, after losers that sleep and that are away",
+       [](Place place, Counted counted) -> Task<> {
+         auto winner = place.queue.yield_task([&suspended = place.round.suspended] { suspended.wait(); });
+         co_await toto::when_any(std::move(winner), sleep_at_home(place, counted), go_and_come_back(place, counted));
+         co_await toto::sleep_for(1ms);
+         place.round.touch();
+       },
+       true},
+      {"nothing, after a loser that is away",
+       [](Place place, Counted counted) -> Task<> {
+         auto winner = place.queue.yield_task([&suspended = place.round.suspended] { suspended.wait(); });
+         co_await toto::when_any(std::move(winner), go_and_come_back(place, counted));
+       },
+       true},
+      {"one that waits elsewhere for one that is back", &wait_away_for_one_at_home, true},
   };
   return all;
 }
@@ -274,24 +339,32 @@ void play(const NamedKind& kind, End end, Round& round) {
     executor.run_what_is_there();
   }
   round.suspended.open();
+  const auto runs = [&] {
+    return eventually([&] {
+      if (!round.running.is_open()) {
+        executor.run_what_is_there();
+      }
+      return round.running.is_open();
+    });
+  };
   switch (end) {
     case End::before_it_begins:
     case End::while_it_is_queued:
       break;
     case End::while_it_runs:
-      REQUIRE(round.running.wait());
+      REQUIRE(runs());
       break;
     case End::when_it_has_ended:
       round.release.open();
-      REQUIRE(round.running.wait());
+      REQUIRE(runs());
       std::this_thread::yield();
       break;
     case End::executor_first:
-      REQUIRE(round.running.wait());
+      REQUIRE(runs());
       executor.end();
       break;
     case End::queue_first:
-      REQUIRE(round.running.wait());
+      REQUIRE(runs());
       round.release.open();
       if (kind.leaves) {
         queue->wait_idle();  // the coroutine uses it
@@ -318,6 +391,13 @@ void play(const NamedKind& kind, End end, Round& round) {
 }
 
 }  // namespace
+
+TEST_CASE("what is away and waits for one that a scope has destroyed gets TaskCancelled", "[task_scope][L19]") {
+  Round round;
+  const NamedKind kind{"", &wait_away_for_one_at_home, true};
+  play<OnLoop>(kind, End::while_it_runs, round);
+  CHECK(round.cancelled == 1);
+}
 
 TEMPLATE_TEST_CASE("a scope that ends while its coroutine waits leaves nothing that refers to what ends with it",
                    "[task_scope][L19]", OnLoop, OnOwn) {

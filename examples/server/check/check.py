@@ -22,9 +22,9 @@ def check_answers(server):
     expect(server.ask("POST", "/sessions", {"name": NAME, "password": "wrong horse"}).status == 401,
            "a wrong password is refused")
     expect(server.ask("POST", "/sessions", {"name": "nobody", "password": PASSWORD}).status == 401,
-           "a name that there is not is refused in the same way")
+           "an unknown name is refused in the same way")
     token = server.ask("POST", "/sessions", {"name": NAME, "password": PASSWORD}).json()["token"]
-    expect(server.ask("GET", "/notes", token=token).json() == {"notes": []}, "there is no note at first")
+    expect(server.ask("GET", "/notes", token=token).json() == {"notes": []}, "at first there are no notes")
     text = "<b>naïve</b> 'quoted' \"note\"; DROP TABLE notes"
     expect(server.ask("POST", "/notes", {"text": text}, token).status == 201, "a note is added")
     notes = server.ask("GET", "/notes", token=token).json()["notes"]
@@ -115,9 +115,9 @@ def bad_clients(program):
         with server.socket() as client:
             client.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
                            b"Connection: close\r\n\r\n")
-            expect(client.recv(100).startswith(b"HTTP/1.1 100 "), "who asks before sending a body is told to go on")
+            expect(client.recv(100).startswith(b"HTTP/1.1 100 "), "a client that asks before it sends a body gets 100 Continue")
             client.sendall(b"{}")
-            expect(read_all(client).startswith("HTTP/1.1 401 "), "and is answered then")
+            expect(read_all(client).startswith("HTTP/1.1 401 "), "and then its answer")
         with server.socket() as client:
             client.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"GET /ping HTTP/1.0\r\n\r\n")
             expect(read_all(client).count("pong") == 4, "requests that come together are answered in order")
@@ -170,7 +170,7 @@ def slow_answers(program):
                                       "0.2") as server:
         answer = server.ask("POST", "/accounts", {"name": NAME, "password": PASSWORD})
         expect(answer.status == 504, "an answer that takes too long is given up: 504")
-        expect(server.ask("GET", "/ping").status == 200, "the server goes on")
+        expect(server.ask("GET", "/ping").status == 200, "the server still answers")
 
 
 def stopping(program):

@@ -228,6 +228,9 @@ inline void Scheduler::enter(void* scheduler) {
   try {
     thread.body->run();
     thread.body.reset();
+    if (thread.at_end != nullptr) {
+      thread.at_end();
+    }
     thread.locals.destroy_all();
   } catch (const std::exception& error) {
     self.fail("an exception escaped: " + std::string(error.what()));

@@ -145,7 +145,6 @@ struct SimRuntime {
   using StopToken = ::toto::detail::BasicStopToken<SimRuntime>;
   template <class Callback>
   using StopCallback = ::toto::detail::BasicStopCallback<SimRuntime, Callback>;
-  using NoStopState = ::toto::detail::NoStopState;
 
   /// Another thread may run here; reports name the last point that each thread reached. `name` is a string literal.
   static void point(const char* name) noexcept {
@@ -187,7 +186,13 @@ struct SimRuntime {
   }
 
   static bool unloading() noexcept { return false; }
-  static bool at_thread_end(void (* /*end*/)()) noexcept { return false; }  // only code that recycles memory needs it
+  static bool at_thread_end(void (*end)()) noexcept {
+    detail::Scheduler* const scheduler = detail::Scheduler::current();
+    if (scheduler != nullptr) {
+      scheduler->running().at_end = end;
+    }
+    return scheduler != nullptr;
+  }
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
   /// Whether `object` is a local variable of the present simulated thread.

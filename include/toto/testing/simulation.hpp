@@ -234,6 +234,9 @@ inline void run_scenario(Scheduler& scheduler, const std::function<void(Simulati
     drain();
   }
   wait_for_others(scheduler);
+  if (const auto at_end = std::exchange(scheduler.running().at_end, nullptr)) {
+    at_end();  // it may still need the global objects
+  }
   scheduler.globals().destroy_all();
   wait_for_others(scheduler);
 }

@@ -108,6 +108,7 @@ struct ThreadRecord {
   std::string name;
   std::unique_ptr<ThreadBody> body;
   std::unique_ptr<Fibre> fibre;
+  void (*at_end)() = nullptr;  ///< called between the end of the body and that of the thread-local objects
   ObjectTable locals;
 };
 

@@ -36,7 +36,6 @@ REPLACEMENTS = [
     (r"Clock\b", "std::chrono::steady_clock"),
     (r"StopSource\b", "std::stop_source"),
     (r"StopToken\b", "std::stop_token"),
-    (r"NoStopState\b", "std::nostopstate_t"),
     (r"Thread\b", "toto::StdRuntime::Thread"),
     (r"on_this_stack\b", "toto::StdRuntime::on_this_stack"),
     (r"processors\(\)", "by_hand::processors()"),

@@ -28,15 +28,6 @@ struct Continuation {
 
 class ContinuationList : public LinkedList<Continuation> {
  public:
-  /// Behind all nodes of the same or a lower ticket. The list is in the order of tickets.
-  void insert_by_ticket(Continuation& node) noexcept {
-    Continuation* before = back();
-    while (before != nullptr && before->ticket > node.ticket) {
-      before = before->previous;
-    }
-    link(node, before, before != nullptr ? before->next : front());
-  }
-
   /// The node is in this list, or in none.
   bool holds(const Continuation& node) const noexcept { return node.previous != nullptr || front() == &node; }
 };

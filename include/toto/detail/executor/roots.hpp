@@ -2,6 +2,11 @@
 //
 // Roots: the coroutines that an executor has started, by spawn() or for a TaskScope, and owns until they have ended.
 // Read next: whereabouts.hpp, ../task/started_task.hpp, ../loop/loop_core.hpp, ../../task_scope.hpp.
+//
+// Invariants (docs/design.md has all; tests cite them as [inv.W1]):
+//  W1  A root is in the list, or released, to free itself where it ends, or over. It moves on under the mutex, once.
+//  W2  While a root is queued at its home, either that comes to it, or withdraw() has taken it back.
+//  W3  Each scope is told once that it has no root any more, without the mutex, whoever took out the last one.
 
 #ifndef TOTO_DETAIL_EXECUTOR_ROOTS_HPP
 #define TOTO_DETAIL_EXECUTOR_ROOTS_HPP
@@ -47,7 +52,9 @@ template <class Runtime>
 class Root : public Continuation, public Whereabouts {
  public:
   explicit Root(ExecutorCore<Runtime>& home, Ref<RootScope<Runtime>> scope = {}) noexcept
-      : Whereabouts(home.identity()), home_(Ref<ExecutorCore<Runtime>>::share(&home)), scope_(std::move(scope)) {
+      : Whereabouts(home.identity(), static_cast<bool>(scope)),
+        home_(Ref<ExecutorCore<Runtime>>::share(&home)),
+        scope_(std::move(scope)) {
     this->run = [](Continuation& node, Turn turn) noexcept { static_cast<Root&>(node).come(turn); };
   }
 
@@ -63,10 +70,14 @@ class Root : public Continuation, public Whereabouts {
  protected:
   ExecutorCore<Runtime>& home() const noexcept { return *home_; }
 
-  /// On the home's thread. After this the object may be gone.
+  /// On the home's thread, with begin_strand(). After this the object may be gone.
   /// Throws: NoState.
   virtual void begin() = 0;
-  /// The coroutine has ended, and its home has reached it in turn, or has ended.
+  Strand* begin_strand() noexcept {
+    strand_.begin_at_home(*this);
+    return &strand_;
+  }
+  /// It has ended, and its home has come to it, or has ended.
   virtual void collect(Turn turn) noexcept {
     if (turn == Turn::on_executor) {
       report(failure());
@@ -79,8 +90,6 @@ class Root : public Continuation, public Whereabouts {
 
  private:
   friend Roots<Runtime>;
-  template <class Node>
-  friend class detail::LinkedList;
 
   virtual void destroy_coroutine() noexcept = 0;
   virtual std::exception_ptr failure() const noexcept = 0;
@@ -95,10 +104,13 @@ class Root : public Continuation, public Whereabouts {
   void print() const noexcept {
     const std::exception_ptr thrown = failure();
     if (thrown != nullptr && detail::concerns_anybody(thrown)) {
-      detail::print_failure({"a coroutine whose owner has ended", "", ""}, thrown);
+      detail::print_failure({"a coroutine whose owner has ended"}, thrown);
     }
   }
 
+  struct First final : Strand {};
+
+  First strand_;
   const Ref<ExecutorCore<Runtime>> home_;
   const Ref<RootScope<Runtime>> scope_;  // null: none
   // Guarded by the mutex of the roots.
@@ -118,8 +130,9 @@ class Roots {
 
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
-  /// Whether there is no root. A hint, for callers that what is posted notifies of a change. Thread-safe.
-  bool empty() const noexcept { return size_.load(std::memory_order_relaxed) == 0; }
+  /// There is none, for a caller to whom it is said otherwise by what is posted. Thread-safe.
+  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
   void spawn(Root& root) noexcept {
@@ -153,41 +166,38 @@ class Roots {
     }
   }
 
-  /// The home ends. Coroutines that wait there are destroyed, and none begins any more. Those that are away are
-  /// released, unless a scope may still end them. On the home's thread, or while that runs nothing.
+  /// The home ends. What waits there is destroyed, and nothing begins any more. What is away is let go; if it belongs to a
+  /// scope, it never comes home. On the home's thread, or while that runs nothing.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
-    Doomed doomed;
+    GivenUp given_up;
     for (Root* next = first_; next != nullptr;) {
-      Root& root = *std::exchange(next, next->next_root_);
-      if (root.ended_ || !root.scope_ || !root.any_away()) {
-        give_up_locked(root, root.any_away(), doomed);
-      }
+      give_up_locked(*std::exchange(next, next->next_root_), given_up);
     }
     lock.unlock();
-    doomed.drop();
+    given_up.finish();
   }
-  /// The same for the coroutines of a scope. Those that are away never come home.
+  /// The same for those of a scope.
   void end(const Scope& scope) noexcept {
     Lock lock(mutex_);
-    Doomed doomed;
+    GivenUp given_up;
     for (Root* next = first_; next != nullptr;) {
       Root& root = *std::exchange(next, next->next_root_);
       if (root.scope_.get() == std::addressof(scope)) {
-        give_up_locked(root, root.forsake(), doomed);
+        give_up_locked(root, given_up);
       }
     }
     lock.unlock();
-    doomed.drop();
+    given_up.finish();
   }
   /// The same for one coroutine that belongs to no scope.
   void end(Root& root) noexcept {
     Lock lock(mutex_);
-    Doomed doomed;
-    give_up_locked(root, root.any_away(), doomed);
+    GivenUp given_up;
+    give_up_locked(root, given_up);
     lock.unlock();
-    doomed.drop();
+    given_up.finish();
   }
 
   /// For forks.
@@ -196,14 +206,23 @@ class Roots {
  private:
   friend Root;
 
-  /// To be destroyed without the mutex, because destroying a coroutine runs user code.
-  struct Doomed {
-    Root* first = nullptr;
-    Ref<Scope> emptied;  // and so on by next_emptied_: several, if the home ends
+  /// What to do without the mutex: destructors of what coroutines hold are the user's.
+  struct GivenUp {
+    Root* over = nullptr;    // to be destroyed
+    Root* scoped = nullptr;  // to be forsaken. This is one of their owners
+    Ref<Scope> emptied;      // and so on by next_emptied_: several, if the home ends
 
-    void drop() noexcept {
-      while (first != nullptr) {
-        std::exchange(first, first->next_root_)->drop();
+    void finish() noexcept {
+      while (over != nullptr) {
+        Root& root = *std::exchange(over, over->next_root_);
+        if (root.scope_) {
+          root.forsake();  // others that nobody waits for may be left
+        }
+        root.drop();
+      }
+      while (scoped != nullptr) {
+        const auto root = Ref<Root>::adopt(std::exchange(scoped, scoped->next_root_));
+        root->forsake();
       }
       while (emptied) {
         const Ref<Scope> told = std::exchange(emptied, std::move(emptied->next_emptied_));
@@ -212,18 +231,21 @@ class Roots {
     }
   };
 
-  /// The home no longer owns it.
-  void give_up_locked(Root& root, bool away, Doomed& doomed) noexcept TOTO_REQUIRES(mutex_) {
+  /// The home has no more to do with it.
+  void give_up_locked(Root& root, GivenUp& given_up) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it
       return;
     }
     if (unlist_locked(root)) {
-      root.scope_->next_emptied_ = std::exchange(doomed.emptied, root.scope_);
+      root.scope_->next_emptied_ = std::exchange(given_up.emptied, root.scope_);
     }
-    root.let_go_ = away && !root.ended_;
+    root.let_go_ = !root.ended_ && (root.scope_ || root.any_away());
     if (!root.let_go_) {
-      root.next_root_ = std::exchange(doomed.first, &root);
+      root.next_root_ = std::exchange(given_up.over, &root);
+    } else if (root.scope_) {
+      root.retain();
+      root.next_root_ = std::exchange(given_up.scoped, &root);
     }
   }
 
@@ -310,6 +332,9 @@ void Root<Runtime>::forget() noexcept {
   Lock lock(roots.mutex_);
   const Ref<RootScope<Runtime>> emptied = roots.unlist_locked(*this) ? scope_ : Ref<RootScope<Runtime>>();
   lock.unlock();
+  if (scope_) {
+    forsake();  // losers of its combinators may be left
+  }
   drop();
   Roots<Runtime>::tell(emptied);
 }

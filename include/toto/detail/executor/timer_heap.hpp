@@ -52,6 +52,7 @@ class TimerHeap {
   using Node = TimerNode<Runtime>;
 
   bool empty() const noexcept { return nodes_.empty(); }
+  std::size_t size() const noexcept { return nodes_.size(); }
   Node& first() const noexcept { return *nodes_.front(); }
 
   /// Throws: std::bad_alloc.

@@ -10,148 +10,254 @@
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
 #include "../../runtime.hpp"
 #include "../ground/annotations.hpp"
+#include "../ground/linked_list.hpp"
+#include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
 #include "executor_core.hpp"
 
 namespace toto::inline v0_1::detail {
 
+class Strand;
+
 /// Of a coroutine and of all that it has started, by awaiting Tasks or combinators of Tasks: how many strands of it are
 /// away from `home`, and whether its owner has gone meanwhile. Shared by the owner and by the strands.
-class alignas(8) Whereabouts : public RefCounted<StdRuntime> {
+class Whereabouts : public RefCounted<StdRuntime> {
  public:
-  /// On home's thread, or while that runs nothing. Once false, whatever is suspended will be resumed only by home.
-  bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOneAway; }  // pairs with one_less()
+  /// On home's thread, or while that runs nothing. From false on, whatever is suspended will be resumed by home alone.
+  bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOne; }  // pairs with one_less()
 
-  /// The owner ends, on home's thread: none of these strands is resumed at home any more. Returns true if some strands
-  /// are away; the last of them that ends or would come home then calls stranded().
-  bool forsake() noexcept { return word_.fetch_or(kForsaken, std::memory_order_acq_rel) >= kOneAway; }
+  /// The owner has gone: nothing of this is resumed at home any more.
   bool forsaken() const noexcept { return (word_.load(std::memory_order_acquire) & kForsaken) != 0; }
+  /// The owner goes, on home's thread. Destroys what is suspended there, but for the frames that what is away may refer
+  /// to: those go when the last strand that is away has ended, or would come home.
+  void forsake() noexcept;
 
  protected:
-  explicit Whereabouts(ExecutorIdentity home) noexcept : home_(home) {}
+  /// `scoped`: it may be forsaken.
+  Whereabouts(ExecutorIdentity home, bool scoped) noexcept : home_(home), scoped_(scoped) {}
 
  private:
-  friend class Traveller;
+  friend Strand;
 
-  /// No strand runs, and none will: the coroutine is to be destroyed.
+  /// To destroy the coroutine itself, which is not running, and will not; or is destroyed already, or has ended. It is
+  /// the last that is left, or nobody needs it.
   virtual void stranded() noexcept = 0;
 
   static constexpr std::size_t kForsaken = 1;
-  static constexpr std::size_t kOneAway = 2;
+  static constexpr std::size_t kOne = 2;
 
-  /// A strand that is away has ended, or is home. After this the frames of all may be gone, if this is forsaken.
+  void one_more() noexcept { word_.fetch_add(kOne, std::memory_order_relaxed); }  // the caller is where the owner looks
+  /// A strand that is away has ended, or is home, or a visitor leaves. After this the frames of all may be gone, if this
+  /// is forsaken.
   void one_less() noexcept {
     // acq_rel: pairs with itself, with any_away() and with forsake(). Whoever destroys the frames comes last.
-    if (word_.fetch_sub(kOneAway, std::memory_order_acq_rel) == (kOneAway | kForsaken)) {
+    if (word_.fetch_sub(kOne, std::memory_order_acq_rel) == (kOne | kForsaken)) {
       stranded();
     }
   }
-  void one_more() noexcept {
-    word_.fetch_add(kOneAway, std::memory_order_relaxed);
-  }  // the caller is on the owner's thread
+  /// Keeps the frames of what is forsaken until one_less(). False: they are going.
+  bool visit() noexcept {
+    std::size_t seen = word_.load(std::memory_order_acquire);
+    while (seen >= kOne) {
+      if (word_.compare_exchange_weak(seen, seen + kOne, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        return true;
+      }
+    }
+    return false;
+  }
 
   const ExecutorIdentity home_;
+  const bool scoped_;
   StdRuntime::Atomic<std::size_t> word_{0};
+  Strand* first_ = nullptr;  // of the coroutine itself, once that has begun
+  StdRuntime::Mutex mutex_;
+  LinkedList<Strand> strands_ TOTO_GUARDED_BY(mutex_);  // if it is scoped, but for the first: those that have not ended
 };
 
-/// What a Task's promise stores: nothing, or which strand the Task belongs to, and whether that strand is away. A Task
-/// that is awaited is part of its awaiter's strand; anything started otherwise is a separate strand.
+/// One line of coroutines that await each other, so that one of them runs, or none: what an owner has started, or a
+/// child of a combinator. It lives with the outermost one. A Task that is awaited is part of its awaiter's strand.
 ///
 /// Only awaits that name a place move a strand away, or back. What awaitables of other libraries do is not known.
 /// Thread safety: One thread at a time, the strand's.
-class Traveller {
+class Strand {
  public:
-  Traveller() noexcept = default;
-  Traveller(Traveller&& other) noexcept : word_(std::exchange(other.word_, 0)) {}
-  Traveller& operator=(Traveller&&) = delete;
-  ~Traveller() { settle(); }
+  Strand() noexcept = default;
+  Strand(const Strand&) = delete;
+  Strand& operator=(const Strand&) = delete;
 
-  /// This is the coroutine that the owner has; it begins at home. If it ends away, it stays away: the owner is notified
-  /// of its end, and until then must not believe that everything is at home.
-  void begin_at_home(Whereabouts& whereabouts) noexcept {
-    word_ = reinterpret_cast<std::uintptr_t>(&whereabouts) | kOwner | kFirst;
-    whereabouts.retain();
+  /// Somebody owns it: what follows is for those.
+  bool is_owned() const noexcept { return owner_ != nullptr; }
+
+  /// This is the strand of the coroutine that the owner has, and begins at home. If it ends away it stays so: the owner
+  /// is told of its end, and until then may not think that everything is at home.
+  void begin_at_home(Whereabouts& owner) noexcept {
+    owner_ = &owner;
+    owner.first_ = this;
+    first_ = true;
   }
-  /// This begins a strand where `starter` is, which may be null.
-  void begin_where(const Traveller* starter) noexcept {
-    if (starter != nullptr && starter->whereabouts() != nullptr) {
-      word_ = (starter->word_ & ~kOwn) | kOwner;
-      whereabouts()->retain();
-      if (is_away()) {
-        whereabouts()->one_more();
+  /// It begins where `starter` is, which may be null, and needs it.
+  void begin_where(Strand* starter) noexcept {
+    if (starter != nullptr && starter->is_owned()) {
+      owner_ = starter->owner_;
+      owner_->retain();
+      away_ = starter->away_;
+      if (away_) {
+        owner_->one_more();
+      }
+      if (owner_->scoped_) {
+        const Lock lock(owner_->mutex_);
+        owner_->strands_.push_front(*this);
+        parent_ = starter;
+        ++parent_->children_;
       }
     }
   }
-  /// This is awaited by `awaiter`, which may be null.
-  void follow(const Traveller* awaiter) noexcept { word_ = awaiter != nullptr ? awaiter->word_ & ~kOwn : 0; }
-  /// `awaiter` continues where this has ended.
-  void lead(Traveller& awaiter) const noexcept { awaiter.word_ = (awaiter.word_ & kOwn) | (word_ & ~kOwn); }
+  /// Its starter does not need it any more.
+  void detach() noexcept {
+    if (owner_ != nullptr && owner_->scoped_) {
+      const Lock lock(owner_->mutex_);
+      detach_locked();
+    }
+  }
+  /// It is over. After this the frames of all may be gone.
+  void end() noexcept {
+    if (owner_ == nullptr || first_) {
+      return;
+    }
+    Whereabouts* const owner = std::exchange(owner_, nullptr);
+    if (owner->scoped_) {
+      const Lock lock(owner->mutex_);
+      detach_locked();
+      owner->strands_.remove(*this);
+    }
+    if (away_) {
+      owner->one_less();
+    }
+    owner->release();
+  }
 
-  /// Whether it is part of an owned strand; the next two functions are for those.
-  bool is_owned() const noexcept { return word_ != 0; }
-  /// The strand is about to suspend, and to be resumed at `where`, the place that the await names; null: anywhere.
-  /// Returns true if the strand is away, and comes home by this.
+  /// Is about to suspend, and to be resumed in a place that the await names; null: wherever that may be. True: it is away,
+  /// and comes home.
   template <class Runtime>
   TOTO_COLD bool depart(const ExecutorCore<Runtime>* where) noexcept {
-    const bool homeward = where != nullptr && where->identity() == whereabouts()->home_;
-    if (!homeward && !is_away()) {
-      word_ |= kAway;
-      whereabouts()->one_more();
+    const bool homeward = where != nullptr && where->identity() == owner_->home_;
+    if (!homeward && !away_) {
+      away_ = true;
+      owner_->one_more();
     }
-    return homeward && is_away();
+    return homeward && away_;
   }
   /// The strand has been resumed on `executor`.
   template <class Runtime>
   TOTO_COLD void arrive(const ExecutorCore<Runtime>* executor) noexcept {
-    if (is_away() && executor != nullptr && executor->identity() == whereabouts()->home_ &&
-        !whereabouts()->forsaken()) {
-      come_home();
+    if (away_ && executor != nullptr && executor->identity() == owner_->home_ && !owner_->forsaken()) {
+      away_ = false;
+      owner_->one_less();
     }
   }
-  /// The strand is away, and will be resumed only by its home, if at all. After this all frames may be gone.
-  TOTO_COLD void come_home() noexcept {
-    word_ &= ~kAway;
-    whereabouts()->one_less();
+  /// Whom to ask, when this is to be resumed, whether it may be. `homebound`: it is away, and comes home then.
+  Whereabouts* keeper(bool homebound) const noexcept { return !away_ || homebound ? owner_ : nullptr; }
+
+  /// Instead of being resumed at home, where `keeper` is forsaken: destroys it, unless others need its frames.
+  /// `is_there()`: it is still to be resumed.
+  template <class IsThere>
+  TOTO_COLD static void keep_away(Strand& strand, Whereabouts& keeper, IsThere is_there) noexcept {
+    if (keeper.visit()) {
+      if (is_there()) {
+        const bool was_away = std::exchange(strand.away_, false);
+        strand.give_up(keeper);
+        if (was_away) {
+          keeper.one_less();
+        }
+      }
+      keeper.one_less();
+    }
   }
-  /// Returns what decides whether this strand may be resumed. `homebound`: it is away, and comes home then.
-  Whereabouts* keeper(bool homebound) const noexcept { return !is_away() || homebound ? whereabouts() : nullptr; }
-  bool is_away() const noexcept { return (word_ & kAway) != 0; }
+
+ protected:
+  ~Strand() { end(); }
 
  private:
-  static constexpr std::uintptr_t kAway = 1;
-  static constexpr std::uintptr_t kOwner = 2;  // of a reference: the first promise of a strand
-  static constexpr std::uintptr_t kFirst = 4;  // and that strand is the owner's coroutine itself
-  static constexpr std::uintptr_t kOwn = kOwner | kFirst;
+  friend Whereabouts;
+  template <class Node>
+  friend class LinkedList;
 
-  /// The strand has ended. After this the frames of all may be gone.
-  void settle() noexcept {
-    if ((word_ & kOwner) != 0) {
-      Whereabouts* const whereabouts = this->whereabouts();
-      const bool counts = is_away() && (word_ & kFirst) == 0;
-      word_ = 0;
-      if (counts) {
-        whereabouts->one_less();
+  /// Destroys its frames, and tells whoever waits for it. It is at home and suspended. After this it may be gone.
+  virtual void abandon() noexcept {}
+
+  void give_up(Whereabouts& owner) noexcept {
+    {
+      const Lock lock(owner.mutex_);
+      if (children_ != 0) {
+        return;
       }
-      whereabouts->release();
+    }
+    if (first_) {
+      owner.stranded();
+    } else {
+      abandon();
+    }
+  }
+  void detach_locked() noexcept {
+    if (parent_ != nullptr) {
+      --std::exchange(parent_, nullptr)->children_;
     }
   }
 
-  Whereabouts* whereabouts() const noexcept {
-    static_assert(alignof(Whereabouts) >= 8, "the lower bits of its address are in use");
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): as in Home, one word in each promise
-    return reinterpret_cast<Whereabouts*>(word_ & ~(kAway | kOwn));
-  }
-
-  std::uintptr_t word_ = 0;
+  Whereabouts* owner_ = nullptr;  // it is one of the owners of that, unless it is the first strand
+  bool first_ = false;
+  bool away_ = false;  // written at home, or before it is listed
+  // If the owner is scoped. Guarded by its mutex.
+  Strand* parent_ = nullptr;  // that needs it; it is there as long as it does
+  std::size_t children_ = 0;  // that it needs
+  Strand* next = nullptr;
+  Strand* previous = nullptr;
 };
 
-/// The traveller in a coroutine's promise; null if that is of another library.
+inline void Whereabouts::forsake() noexcept {
+  const auto kept = Ref<Whereabouts>::share(this);
+  const bool any_away = word_.fetch_add(kOne, std::memory_order_acq_rel) >= kOne;  // a visitor
+  word_.fetch_or(kForsaken, std::memory_order_acq_rel);
+  if (!any_away) {
+    stranded();
+  }
+  for (Strand* leaf = nullptr;;) {
+    {
+      const Lock lock(mutex_);
+      for (leaf = strands_.front(); leaf != nullptr && (leaf->away_ || leaf->children_ != 0); leaf = leaf->next) {
+      }
+    }
+    if (leaf == nullptr) {
+      break;
+    }
+    leaf->abandon();
+  }
+  if (first_ != nullptr && !first_->away_) {
+    first_->give_up(*this);
+  }
+  one_less();
+}
+
+/// What a Task's promise knows of that.
+class Traveller {
+ public:
+  /// Null: nobody owns it.
+  Strand* strand() const noexcept { return strand_; }
+  /// Before it begins.
+  void begin(Strand* strand) noexcept { strand_ = strand; }
+  /// This is awaited by `awaiter`, which may be null.
+  void follow(const Traveller* awaiter) noexcept { strand_ = awaiter != nullptr ? awaiter->strand_ : nullptr; }
+
+ private:
+  Strand* strand_ = nullptr;
+};
+
+/// What knows of it in a coroutine's promise; null if that is of another library.
 template <class Promise>
 Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
   if constexpr (std::is_base_of_v<Traveller, Promise>) {
@@ -160,6 +266,13 @@ Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
     return nullptr;
   }
 }
+/// The strand that it is part of, if somebody owns that; or null.
+template <class Promise>
+Strand* owned_strand_of(std::coroutine_handle<Promise> coroutine) noexcept {
+  const Traveller* const traveller = detail::traveller_in(coroutine);
+  Strand* const strand = traveller != nullptr ? traveller->strand() : nullptr;
+  return strand != nullptr && strand->is_owned() ? strand : nullptr;
+}
 
 /// Part of an awaiter that resumes its coroutine in a place of the caller's choice.
 class Journey {
@@ -167,23 +280,19 @@ class Journey {
   /// Returns true if the coroutine has an owner, and comes home.
   template <class Promise, class Runtime>
   bool begin(std::coroutine_handle<Promise> coroutine, const ExecutorCore<Runtime>* where) noexcept {
-    Traveller* const traveller = detail::traveller_in(coroutine);
-    if (traveller != nullptr && traveller->is_owned()) [[unlikely]] {  // most have no owner
-      traveller_ = traveller;
-      return traveller->depart(where);
-    }
-    return false;
+    strand_ = detail::owned_strand_of(coroutine);
+    return strand_ != nullptr && strand_->depart(where);
   }
   /// On the thread on which the coroutine continues.
   template <class Runtime>
   void end() noexcept {
-    if (traveller_ != nullptr) [[unlikely]] {
-      traveller_->arrive(ThreadContext<Runtime>::current().executor);
+    if (strand_ != nullptr) [[unlikely]] {  // most belong to nobody
+      strand_->arrive(ThreadContext<Runtime>::current().executor);
     }
   }
 
  private:
-  Traveller* traveller_ = nullptr;  // null: no one needs to know
+  Strand* strand_ = nullptr;  // null: nobody wants to know
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -143,9 +143,8 @@ class FirstOf : public Gathering<Runtime> {
 
   void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept final {
     Child<Runtime>* nobody = nullptr;
-    // Release: pairs with first().
-    if (first_.compare_exchange_strong(nobody, std::addressof(child), std::memory_order_release,
-                                       std::memory_order_relaxed)) {
+    // Relaxed: the join orders what the coroutine reads.
+    if (first_.compare_exchange_strong(nobody, std::addressof(child), std::memory_order_relaxed)) {
       this->child_over(worker, queue);
     }
     this->release();
@@ -156,7 +155,7 @@ class FirstOf : public Gathering<Runtime> {
   ~FirstOf() override = default;
 
  private:
-  Child<Runtime>* first() const noexcept { return first_.load(std::memory_order_acquire); }
+  Child<Runtime>* first() const noexcept { return first_.load(std::memory_order_relaxed); }
   Child<Runtime>* first_ready() const noexcept {
     Child<Runtime>* child = this->children_.front();
     while (child != nullptr && !child->ready()) {

@@ -52,7 +52,7 @@ class HandleChild final : public Child<Runtime> {
 
 /// A Task can be stopped only by destroying its frame.
 template <class T, class Runtime>
-class TaskChild final : public Child<Runtime> {
+class TaskChild final : public Child<Runtime>, private Strand {
  public:
   using Result = T;
 
@@ -62,7 +62,8 @@ class TaskChild final : public Child<Runtime> {
       throw NoState("toto: one of the tasks is empty: default-constructed or moved from");
     }
   }
-  TaskChild(TaskChild&& other) noexcept : Child<Runtime>(nullptr), task_(std::move(other.task_)) {}
+  /// Before it is started.
+  TaskChild(TaskChild&& other) noexcept : Child<Runtime>(nullptr), Strand(), task_(std::move(other.task_)) {}
   TaskChild& operator=(TaskChild&&) = delete;
   ~TaskChild() override = default;
 
@@ -70,26 +71,35 @@ class TaskChild final : public Child<Runtime> {
     this->gathering_ = &gathering;
     word_.store(Word::begun, std::memory_order_relaxed);
     try {
-      TaskAccess::start(task_, &TaskChild::task_ended, this, gathering.starter());  // after this *this may be gone
+      begin_where(gathering.starter());
+      TaskAccess::start(task_, &TaskChild::task_ended, this, this);  // after this *this may be gone
     } catch (...) {
+      this->end_strand();
       word_.store(Word::idle, std::memory_order_relaxed);
       throw;
     }
   }
   T take() {
+    check_not_gone();
     Task<T> ended = std::move(task_);  // its frame goes now: the block may stay until a loser has ended
     return TaskAccess::take(ended);
   }
-  void rethrow() override { static_cast<void>(TaskAccess::take(task_)); }
+  void rethrow() override {
+    check_not_gone();
+    static_cast<void>(TaskAccess::take(task_));
+  }
 
   void lose() noexcept override {
-    if (!end(Word::lost)) {
+    if (end(Word::lost)) {
+      this->detach();
+    } else if (!gone()) {
       task_ = Task<T>();
     }
   }
   void forsake() noexcept override {
     if (end(Word::over)) {
       task_ = Task<T>();
+      end_strand();
       this->gathering_->over(*this, nullptr, nullptr);
     }
   }
@@ -101,30 +111,46 @@ class TaskChild final : public Child<Runtime> {
   }
 
  private:
-  /// idle -> begun -> over | lost.
-  enum class Word : std::uint8_t { idle, begun, over, lost };
+  /// idle -> begun -> over | lost | gone; lost -> gone: it was destroyed with a scope.
+  enum class Word : std::uint8_t { idle, begun, over, lost, gone };
 
-  /// acq_rel: pairs with itself. Of the task's end and its loss, whichever comes second destroys the frame. Returns
-  /// false if that is the caller, or if the task has not begun.
+  /// Pairs with itself: the first to come releases, the second acquires. Of the task's end and its loss, whichever comes
+  /// second destroys the frame. Returns false if that is the caller, or if the task has not begun.
   bool end(Word how) noexcept {
     Word seen = Word::begun;
-    return word_.compare_exchange_strong(seen, how, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, how, std::memory_order_release, std::memory_order_acquire);
   }
 
   /// The task has ended, but is still on the calling thread's stack.
   static void task_ended(void* context) noexcept {
     auto& child = *static_cast<TaskChild*>(context);
-    {
-      // The owner may destroy the awaiting coroutine as soon as the strand is settled, and then finds this child over.
-      const Traveller strand = TaskAccess::take_strand(child.task_);
-      if (!child.end(Word::over)) {
-        child.task_ = Task<T>();  // it has lost
-      }
+    if (!child.end(Word::over)) {
+      child.task_ = Task<T>();  // it has lost
     }
+    child.end_strand();  // the awaiting coroutine may be destroyed by this, and finds this one over
     child.gathering_->over(child, nullptr, nullptr);
   }
+  void end_strand() noexcept { Strand::end(); }
 
-  std::exception_ptr failure() const noexcept override { return task_.valid() ? TaskAccess::failure(task_) : nullptr; }
+  void abandon() noexcept override {
+    word_.exchange(Word::gone, std::memory_order_acq_rel);  // pairs with lose(), by an awaiter that is away
+    task_ = Task<T>();
+    end_strand();
+    this->gathering_->over(*this, nullptr, nullptr);
+  }
+  bool gone() const noexcept { return word_.load(std::memory_order_acquire) == Word::gone; }
+  void check_not_gone() const {
+    if (gone()) {
+      throw TaskCancelled("toto: this coroutine belonged to a scope that has ended");
+    }
+  }
+
+  std::exception_ptr failure() const noexcept override {
+    if (gone()) {
+      return std::make_exception_ptr(TaskCancelled("toto: this coroutine belonged to a scope that has ended"));
+    }
+    return task_.valid() ? TaskAccess::failure(task_) : nullptr;
+  }
 
   Task<T> task_;
   typename Runtime::template Atomic<Word> word_{Word::idle};

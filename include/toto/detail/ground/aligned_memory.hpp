@@ -30,13 +30,6 @@ void* allocate_aligned(std::size_t bytes) {
   return detail::align_in<kAlignment>(::operator new(kAlignment + bytes));
 }
 
-/// The same, but returns null if there is no memory.
-template <std::size_t kAlignment>
-void* try_allocate_aligned(std::size_t bytes) noexcept {
-  void* const memory = ::operator new(kAlignment + bytes, std::nothrow);
-  return memory == nullptr ? nullptr : detail::align_in<kAlignment>(memory);
-}
-
 inline void free_aligned(void* place) noexcept {
   void* memory;
   std::memcpy(&memory, static_cast<char*>(place) - sizeof(memory), sizeof(memory));

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <new>
+#include <utility>
 
 #include "aligned_memory.hpp"
 #include "annotations.hpp"
@@ -16,6 +17,10 @@
 #include "lock.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// Free blocks that travel together from one thread to another. Models have fewer.
+template <class Runtime>
+inline constexpr std::size_t kBlocksOfChain = 32;
 
 template <class Runtime>
 class BlockCache {
@@ -45,7 +50,7 @@ class BlockCache {
   static constexpr std::size_t kGrain = 64;     // a cache line
   static constexpr std::size_t kLargest = 512;  // bytes; larger blocks come from the general allocator
   static constexpr std::size_t kClasses = kLargest / kGrain;
-  static constexpr std::size_t kChain = 32;  // blocks that travel together
+  static constexpr std::size_t kChain = kBlocksOfChain<Runtime>;
   // What the depot keeps of one size; the rest is returned to the system's allocator.
   static constexpr std::size_t kMostChains = 64;
 
@@ -67,6 +72,14 @@ class BlockCache {
   };
   struct Depot final : private ForkAware<Runtime> {
     Depot() : ForkAware<Runtime>(ForkRank::memory) { this->watch_forks(); }
+    /// A process never comes to this; a simulated one does.
+    ~Depot() {
+      for (Block* chain : chains) {
+        while (chain != nullptr) {
+          free_chain(std::exchange(chain, chain->next_chain));
+        }
+      }
+    }
     void before_fork() noexcept override TOTO_ACQUIRE(mutex) { mutex.lock(); }
     void after_fork(bool) noexcept override TOTO_RELEASE(mutex) { mutex.unlock(); }
 

@@ -9,6 +9,7 @@
 #define TOTO_DETAIL_GROUND_FORK_HPP
 
 #include <initializer_list>
+#include <string>
 
 #include "annotations.hpp"
 #include "lock.hpp"
@@ -28,6 +29,13 @@ class ForkAware {
   virtual void before_fork() noexcept = 0;
   /// Unlocks it; in the child, after forgetting what other threads were doing.
   virtual void after_fork(bool in_child) noexcept = 0;
+  /// Appends what it says of itself, in whole lines.
+  /// Throws: std::bad_alloc.
+  virtual void describe([[maybe_unused]] std::string& text) const {}
+
+  /// Appends what each of them says of itself, the newest first.
+  /// Throws: std::bad_alloc.
+  TOTO_COLD static void describe_all(std::string& text) { everything().describe(text); }
 
  protected:
   explicit ForkAware(ForkRank rank) noexcept : rank_(rank) {}
@@ -60,6 +68,12 @@ class ForkAware {
       }
       first_ = &object;
     }
+    void describe(std::string& text) const {
+      const Lock lock(mutex_);
+      for (const ForkAware* object = first_; object != nullptr; object = object->next_) {
+        object->describe(text);
+      }
+    }
     void remove(ForkAware& object) noexcept {
       const Lock lock(mutex_);
       (object.previous_ != nullptr ? object.previous_->next_ : first_) = object.next_;
@@ -91,7 +105,7 @@ class ForkAware {
       all.mutex_.unlock();
     }
 
-    typename Runtime::Mutex mutex_;
+    mutable typename Runtime::Mutex mutex_;
     ForkAware* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
   };
 

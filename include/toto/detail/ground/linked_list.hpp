@@ -49,7 +49,7 @@ class LinkedList {
     --size_;
   }
 
- protected:
+ private:
   void link(Node& node, Node* previous, Node* next) noexcept {
     node.previous = previous;
     node.next = next;
@@ -58,7 +58,6 @@ class LinkedList {
     ++size_;
   }
 
- private:
   Node* first_ = nullptr;
   Node* last_ = nullptr;
   std::size_t size_ = 0;

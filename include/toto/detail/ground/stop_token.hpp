@@ -18,11 +18,6 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Asks for a stop source without a state.
-struct NoStopState {
-  explicit NoStopState() = default;
-};
-
 /// A registered callback, as its stop state sees it: a link in a list, and how to run it.
 struct StopNode {
   explicit StopNode(void (*run_it)(StopNode&) noexcept) noexcept : run(run_it) {}
@@ -231,7 +226,6 @@ class BasicStopSource {
  public:
   /// Throws: std::bad_alloc.
   BasicStopSource() : state_(new StopState<Runtime>) { state_->add_source(); }
-  explicit BasicStopSource(NoStopState) noexcept {}
   BasicStopSource(const BasicStopSource& other) noexcept : state_(other.state_) {
     if (state_) {
       state_->add_source();

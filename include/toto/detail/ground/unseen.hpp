@@ -5,8 +5,11 @@
 #ifndef TOTO_DETAIL_GROUND_UNSEEN_HPP
 #define TOTO_DETAIL_GROUND_UNSEEN_HPP
 
+#include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <initializer_list>
+#include <string_view>
 
 #include "../../errors.hpp"
 
@@ -28,15 +31,20 @@ inline bool concerns_anybody(const std::exception_ptr& failure) noexcept {
   }
 }
 
-/// `what`: as in {"a task on queue '", name, "'"}.
-inline void print_failure(const char* const (&what)[3], const std::exception_ptr& failure) noexcept {
+/// `what`: as in {"a task on queue '", name, "'"}. Allocates nothing; what is too long is cut.
+inline void print_failure(std::initializer_list<std::string_view> what, const std::exception_ptr& failure) noexcept {
+  char text[1024];
+  std::size_t size = 0;
+  for (const std::string_view piece : what) {
+    size += piece.copy(text + size, sizeof text - size);
+  }
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "toto: %s%s%s failed: %s\n", what[0], what[1], what[2], error.what());
+    std::fprintf(stderr, "toto: %.*s failed: %s\n", static_cast<int>(size), text, error.what());
   } catch (...) {
-    std::fprintf(stderr, "toto: %s%s%s failed with an exception that is not a std::exception\n", what[0], what[1],
-                 what[2]);
+    std::fprintf(stderr, "toto: %.*s failed with an exception that is not a std::exception\n", static_cast<int>(size),
+                 text);
   }
 }
 

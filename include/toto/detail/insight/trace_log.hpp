@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Folder: insight. Uses: ground. What is recorded about a running program, for people to read.
+// Folder: insight. Uses: ground executor. What is recorded about a running program, for people to read.
 //
 // What a TraceWriter keeps until it writes: TraceRecord, one event of one thread, in binary; TraceChunk, some of them;
 // TraceLog, what one thread has recorded since its last full chunk; TraceName, a text that events refer to. Read next:

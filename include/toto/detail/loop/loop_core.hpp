@@ -24,6 +24,7 @@
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/spin.hpp"
+#include "../ground/text.hpp"
 #include "../ground/wait_list.hpp"
 #include "../queue/queue_core.hpp"
 #include "../task/started_task.hpp"
@@ -331,6 +332,12 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
+  void describe(std::string& text) const override {
+    const Lock lock(mutex_);
+    detail::append(
+        text, {"event loop: ", runner_ != nullptr ? "running, " : "not running, ", Digits(nodes_.size()), " posted, ",
+               Digits(timers_.size()), " timer(s), ", Digits(roots_.size()), " coroutine(s)\n"});
+  }
   void before_fork() noexcept override TOTO_ACQUIRE(roots_.mutex(), mutex_) {
     roots_.mutex().lock();
     mutex_.lock();
@@ -360,7 +367,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  typename Runtime::Mutex mutex_;
+  mutable typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   TimerHeap<Runtime> timers_ TOTO_GUARDED_BY(mutex_);
   const void* runner_ TOTO_GUARDED_BY(mutex_) = nullptr;  // the thread that is in run()

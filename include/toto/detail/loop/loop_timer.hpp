@@ -118,7 +118,7 @@ class LoopCall final : public LoopTimer<Runtime> {
     Round& operator=(Round&&) = delete;
     ~Round() {
       if (call_) {
-        call_->open_.store(false, std::memory_order_release);  // pairs with call(): what it has written is seen there
+        call_->open_ = false;
       }
     }
     F& function() const noexcept { return call_->function_; }
@@ -134,8 +134,7 @@ class LoopCall final : public LoopTimer<Runtime> {
   /// A callable that returns a Task is skipped while its previous call has not ended, as in DelayedTask.
   void call() override {
     if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<F&>>>::value) {
-      if (!open_.load(std::memory_order_acquire)) {
-        open_.store(true, std::memory_order_relaxed);
+      if (!std::exchange(open_, true)) {
         this->loop().start(run(Round(*this)));
       }
     } else {
@@ -147,7 +146,7 @@ class LoopCall final : public LoopTimer<Runtime> {
     co_await task;
   }
 
-  typename Runtime::template Atomic<bool> open_{false};
+  bool open_ = false;  // the loop destroys the frames of its tasks where it runs
   F function_;
 };
 

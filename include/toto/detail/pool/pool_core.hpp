@@ -135,6 +135,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                          closed_ ? ", closed" : "", this->holders_locked("\n  held: "),
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
+  void describe(std::string& text) const override { text += dump(); }
   /// Returns the named or the default queue; if it has to be made, with one thread per instance. Throws:
   /// std::bad_alloc.
   QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }

@@ -16,12 +16,15 @@
 
 namespace toto::inline v0_1::detail {
 
+template <class Runtime>
+inline constexpr std::uint32_t kClosuresOfChunk = 64;  // models have fewer
+
 /// Thread safety: Requires the queue's mutex, except Chunk::make() and free_all().
 template <class Runtime>
 class ClosureLine {
  public:
   using Closure = detail::Closure<Runtime>;
-  static constexpr std::uint32_t kSize = 64;
+  static constexpr std::uint32_t kSize = kClosuresOfChunk<Runtime>;
 
   struct Chunk {
     /// Returns null if there is no memory.

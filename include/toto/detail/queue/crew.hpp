@@ -22,7 +22,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Thread safety: Requires the queue's mutex, except thread_count().
+/// Thread safety: Requires the queue's mutex.
 template <class Runtime>
 class Crew {
  public:
@@ -47,7 +47,6 @@ class Crew {
     }
   }
 
-  std::size_t thread_count() const noexcept { return thread_count_; }
   std::size_t live() const noexcept { return live_; }
   /// Of these: their thread is known to exist.
   std::size_t secured() const noexcept { return secured_; }

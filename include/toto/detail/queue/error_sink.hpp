@@ -7,7 +7,6 @@
 #define TOTO_DETAIL_QUEUE_ERROR_SINK_HPP
 
 #include <exception>
-#include <string>
 #include <utility>
 
 #include "../../stats.hpp"
@@ -30,18 +29,22 @@ class ErrorSink {
     std::swap(hook_, hook);  // the former one is destroyed after the lock
   }
 
-  void report(const std::exception_ptr& failure, const std::string& queue) noexcept {
+  void report(const std::exception_ptr& failure, const TaskInfo& task) noexcept {
     Ref<Hook> hook;
     {
       const Lock lock(mutex_);
       hook = hook_;
     }
     if (!hook) {
-      detail::print_failure({"a task on queue '", queue.c_str(), "'"}, failure);
+      if (task.name.empty()) {
+        detail::print_failure({"a task on queue '", task.queue, "'"}, failure);
+      } else {
+        detail::print_failure({"a task on queue '", task.queue, "' (", task.name, ")"}, failure);
+      }
       return;
     }
     try {
-      hook->tell(failure, TaskInfo{queue});
+      hook->tell(failure, task);
     } catch (...) {  // there is nobody left to see it
     }
   }

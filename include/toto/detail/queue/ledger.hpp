@@ -54,9 +54,6 @@ class Ledger {
     failed_ += tally.failed;
   }
 
-  std::uint64_t begun() const noexcept { return begun_; }
-  std::uint64_t cancelled() const noexcept { return cancelled_; }
-
   QueueStats stats(const Worker* workers, std::size_t queued) const noexcept {
     QueueStats stats;
     stats.submitted = submitted_;

@@ -186,10 +186,12 @@ class Order {
     return true;
   }
 
-  /// Takes a continuation out that is queued.
+  /// Takes a continuation out, unless it was lost in a fork.
   void remove(Continuation& node) noexcept {
-    nodes_.remove(node);
-    count(-1, 0);
+    if (nodes_.holds(node)) {
+      nodes_.remove(node);
+      count(-1, 0);
+    }
   }
 
   /// Takes every task out; closures are dropped, the others appended to `tasks`. Returns how many were dropped.
@@ -243,17 +245,17 @@ class Order {
   }
   static bool is_queued(const Task& task) noexcept { return task.place != Task::Place::nowhere; }
 
-  /// After a fork, in the child: no thread is left to run what is here, and its state is unknown.
-  /// `running`: the task that the forking thread is in the middle of, or null.
+  /// After a fork, in the child: no one is left to run what is here. It is taken out, because its owners may still
+  /// cancel it or take it back. `running`: the task that the forking thread is in the middle of, or null.
   void forget(const Task* running) noexcept {
-    closures_.clear();
-    nodes_ = {};
-    lanes_ = {};
-    if (levels_ != nullptr) {
-      levels_->forget();
+    ContinuationList lost;
+    take_tasks(lost);
+    while (!lost.empty()) {
+      lost.pop_front();
     }
-    node_tasks_ = tasks_ = 0;
-    runnable_.store(0, std::memory_order_relaxed);
+    while (!nodes_.empty()) {
+      remove(*nodes_.front());
+    }
     ++forks_;
     if (running != nullptr && running->lane) {
       running->lane->come_through(forks_, 1);

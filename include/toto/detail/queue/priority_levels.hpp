@@ -29,7 +29,6 @@ class PriorityLevels {
 
   explicit PriorityLevels(Duration ageing) noexcept : ageing_(ageing) {}
 
-  std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
   void push(QueuedTask& task) noexcept {
@@ -40,7 +39,6 @@ class PriorityLevels {
 
   void remove(QueuedTask& task) noexcept {
     level(task.priority).remove(task);
-
     --size_;
   }
 
@@ -70,14 +68,6 @@ class PriorityLevels {
       ++list;
     }
     return static_cast<QueuedTask&>(*list->front());
-  }
-
-  /// Leaves every task where it is: nobody is left to run it.
-  void forget() noexcept {
-    for (ContinuationList& list : levels_) {
-      list = {};
-    }
-    size_ = 0;
   }
 
  private:

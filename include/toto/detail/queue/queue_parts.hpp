@@ -41,6 +41,7 @@
 #include "queue_makings.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
+#include "thread_hooks.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -72,7 +73,8 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Room& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
-  /// Those who wait for the end, for idleness, or for a thread: notified of each change.
+  ThreadHooks<Runtime>& thread_hooks() noexcept TOTO_REQUIRES(mutex_) { return thread_hooks_; }
+  /// Who waits for the end, for idleness, or for a thread: notified of each change.
   WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
 
   // Without the mutex, hints: what the calling thread has heard of is seen.
@@ -96,12 +98,17 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const TaskList<Runtime>& task_list() const noexcept { return task_list_; }
 
   void on_error(Ref<ErrorHook<Runtime>> hook) noexcept { errors_.set(std::move(hook)); }
-  /// Calls the error hook. Not under the mutex.
-  TOTO_COLD void report(const std::exception_ptr& failure) noexcept { errors_.report(failure, name_); }
+  /// Calls the error hook. Not under the mutex. Fills in the queue and the worker of `task`.
+  TOTO_COLD void report(const std::exception_ptr& failure, TaskInfo task = {}) noexcept {
+    const Worker* const worker = this_worker();
+    task.queue = name_;
+    task.worker = worker != nullptr ? worker->number : 0;
+    errors_.report(failure, task);
+  }
   /// The same for the failure of a task whose result no one will observe, unless it is one of the library's own.
-  TOTO_COLD void report_unseen(const std::exception_ptr& failure) noexcept {
+  TOTO_COLD void report_unseen(const std::exception_ptr& failure, const TaskInfo& task) noexcept {
     if (detail::concerns_anybody(failure)) {
-      report(failure);
+      report(failure, task);
     }
   }
 
@@ -219,6 +226,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     Room::Line::tell(told);
   }
 
+  void describe(std::string& text) const override { makings_.describe(static_cast<const Core&>(*this), text); }
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What
   /// the lost threads and tasks owned is left alone: its state is unknown.
@@ -250,6 +258,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
   Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
   Room room_ TOTO_GUARDED_BY(mutex_);
+  ThreadHooks<Runtime> thread_hooks_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
   TaskList<Runtime> task_list_;
   ErrorSink<Runtime> errors_;

@@ -84,6 +84,17 @@ class Registry final : private ForkAware<Runtime> {
     return done;
   }
 
+  /// Throws: std::bad_alloc.
+  std::vector<Queue*> all() {
+    const Lock lock(mutex_);
+    std::vector<Queue*> queues;
+    queues.reserve(queues_.size());
+    for (const Entry& entry : queues_) {
+      queues.push_back(entry.queue.get());
+    }
+    return queues;
+  }
+
   void set_exit_limit(Duration limit) {
     const Lock lock(mutex_);
     exit_limit_ = limit;
@@ -117,16 +128,6 @@ class Registry final : private ForkAware<Runtime> {
   /// The queue that place_locked() has found, or null.
   Queue* queue_at_locked(std::size_t place, std::size_t hash) const noexcept TOTO_REQUIRES(mutex_) {
     return place != queues_.size() && queues_[place].hash == hash ? queues_[place].queue.get() : nullptr;
-  }
-
-  std::vector<Queue*> all() {
-    const Lock lock(mutex_);
-    std::vector<Queue*> queues;
-    queues.reserve(queues_.size());
-    for (const Entry& entry : queues_) {
-      queues.push_back(entry.queue.get());
-    }
-    return queues;
   }
 
   void drain_at_exit() noexcept {

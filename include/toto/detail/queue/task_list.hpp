@@ -108,6 +108,21 @@ class TaskList {
     return times;
   }
 
+  /// Appends "; NAME runs on worker N for T" for the one that has been doing so for longest; nothing if none does, or none is tracked.
+  TOTO_COLD void name_longest_running(std::string& text) const {
+    const Lock lock(mutex_);
+    const Entry* longest = nullptr;
+    for (const Entry* task = tasks_.front(); task != nullptr; task = task->next) {
+      if (task->worker != 0 && (longest == nullptr || task->began < longest->began)) {
+        longest = task;
+      }
+    }
+    if (longest != nullptr) {
+      detail::append(text, {"; ", longest->what, " runs on worker ", Digits(longest->worker), " for ",
+                            detail::seconds_text(Clock::now() - longest->began)});
+    }
+  }
+
   /// Appends a line for each.
   TOTO_COLD void describe(std::string& text) const {
     const Lock lock(mutex_);

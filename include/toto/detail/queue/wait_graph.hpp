@@ -66,9 +66,7 @@ class BlockedThread {
   /// Throws: DeadlockError if it could never come; std::bad_alloc. Then the thread is not in the graph.
   void enter(const Awaited<Runtime>& awaited) {
     if (matters()) {
-      awaited_ = &awaited;
-      thread_ = ThisThread<Runtime>::get().number;
-      WaitGraph<Runtime>::instance().enter(*this);
+      WaitGraph<Runtime>::instance().enter(*this, awaited);
     }
   }
 
@@ -106,8 +104,10 @@ class WaitGraph final : private ForkAware<Runtime> {
 
   WaitGraph() : ForkAware<Runtime>(ForkRank::waits) { this->watch_forks(); }
 
-  void enter(Blocked& self) {
+  void enter(Blocked& self, const Awaited<Runtime>& awaited) {
     const Lock lock(mutex_);
+    self.awaited_ = &awaited;
+    self.thread_ = ThisThread<Runtime>::get().number;
     if (!self.entered_) {
       self.entered_ = true;
       threads_.push_back(self);

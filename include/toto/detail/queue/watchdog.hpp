@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 
 #include "../../duration.hpp"
 #include "../../observer.hpp"
@@ -87,8 +88,14 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     if (QueueObserver* const observer = core_.observer()) {
       observer->queue_starving(core_.name(), queued, since);
     } else {
-      std::fprintf(stderr, "toto: queue '%s' starves: %zu task(s) wait, and none has begun for %.1f s\n",
-                   core_.name().c_str(), queued, std::chrono::duration<double>(since.nanoseconds()).count());
+      std::string running;
+      try {
+        core_.task_list().name_longest_running(running);
+      } catch (...) {  // no memory: it is not told
+      }
+      std::fprintf(stderr, "toto: queue '%s' starves: %zu task(s) wait, and none has begun for %.1f s%s\n",
+                   core_.name().c_str(), queued, std::chrono::duration<double>(since.nanoseconds()).count(),
+                   running.c_str());
     }
   }
 

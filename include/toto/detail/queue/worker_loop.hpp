@@ -26,6 +26,10 @@ class WorkerLoop {
   /// The whole of the thread. `searches`: its starter has begun a search in its name (I3).
   void run(bool searches) {
     begin(searches);
+    if (!start_hook_locked()) {
+      lose_locked();
+      return;
+    }
     Next next;
     for (;;) {
       fold_locked();
@@ -197,12 +201,43 @@ class WorkerLoop {
     self_.worked = true;
   }
 
+  /// Calls the start hook. False: it has thrown, and the thread ends. Enters and returns with the mutex held.
+  bool start_hook_locked() TOTO_REQUIRES(core_.mutex()) {
+    if (!core_.thread_hooks().start && !core_.thread_hooks().end) [[likely]] {
+      return true;
+    }
+    const auto start = core_.thread_hooks().start;
+    core_.mutex().unlock();
+    std::exception_ptr failure;
+    try {
+      if (start) {
+        (*start)();
+      }
+    } catch (...) {
+      failure = std::current_exception();
+      if (!failure) {  // a forced unwind
+        core_.mutex().lock();
+        lose_locked();
+        throw;
+      }
+    }
+    core_.mutex().lock();
+    const bool known = std::exchange(core_.thread_hooks().failed, failure != nullptr);
+    if (failure && !known) {
+      core_.mutex().unlock();
+      core_.report(failure);
+      core_.mutex().lock();
+    }
+    has_begun_ = !failure;
+    return has_begun_;
+  }
+
   void fold_locked() noexcept TOTO_REQUIRES(core_.mutex()) {
     core_.ledger().fold(self_);
     core_.ledger().return_references(core_, self_);
   }
 
-  /// The thread of a busy worker is being unwound by force. Returns without the mutex.
+  /// The thread of a busy worker is being unwound by force, or could not begin. Returns without the mutex.
   TOTO_COLD void lose_locked() noexcept TOTO_RELEASE(core_.mutex()) {
     // The thread is stored by its starter, so that it can be joined.
     core_.changed().wait(core_.mutex(), [this] { return self_.thread.joinable(); });
@@ -217,13 +252,25 @@ class WorkerLoop {
     fold_locked();
     ThreadContext<Runtime>::current() = {nullptr, nullptr, &core_};
     auto predecessor = core_.crew().leave(self_, core_.ledger().orphaned());
-    const auto choice = core_.choose_locked();  // after a forced unwind
+    // After a forced unwind. A thread that could not begin leaves it to the next task, or the timers.
+    const auto choice = has_begun_ ? core_.choose_locked() : typename Core::Choice{};
+    const auto end = has_begun_ ? core_.thread_hooks().end : Ref<ThreadHook<Runtime>>();
     core_.announce_quiet_locked();
     core_.changed().notify_all();
     QueueObserver* const observer = core_.observer();
     self_.telling = observer != nullptr;
     core_.mutex().unlock();
     core_.deliver(choice);
+    if (!has_begun_) {
+      core_.makings().try_again(core_);
+    }
+    if (end) {
+      try {
+        (*end)();
+      } catch (...) {
+        core_.report(std::current_exception());
+      }
+    }
     if (observer != nullptr) {
       observer->thread_ended(core_.name(), self_.number);
       const Lock lock(core_.mutex());
@@ -243,6 +290,7 @@ class WorkerLoop {
 
   Core& core_;
   Worker& self_;
+  bool has_begun_ = true;  // the start hook has not thrown
 };
 
 }  // namespace toto::inline v0_1::detail

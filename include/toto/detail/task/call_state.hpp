@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "../ground/block_cache.hpp"
@@ -78,6 +79,8 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     this->complete(nullptr);
   }
 
+  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+
   void destroy() noexcept override {
     this->CallState::~CallState();  // not a derived one
     detail::deallocate_state<CallState, Runtime>(this);
@@ -90,7 +93,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
   void unbind() noexcept {
     if (std::exchange(this->bound, false)) {
       if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown);
+        this->core().report(thrown, this->info());
       }
     }
   }

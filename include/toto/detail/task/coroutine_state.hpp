@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -71,6 +72,8 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     this->complete(nullptr);
   }
 
+  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+
   void destroy() noexcept override {
     this->CoroutineState::~CoroutineState();
     detail::deallocate_state<CoroutineState, Runtime>(this);
@@ -84,7 +87,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     task_.reset();
     if (std::exchange(this->bound, false)) {
       if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown);
+        this->core().report(thrown, this->info());
       }
     }
   }

@@ -43,7 +43,7 @@ constexpr bool fits_inline() {
   }
 }
 
-template <class Runtime, class Bound>
+template <class F, class Runtime, class Bound>
 void run_inline(std::byte* bytes, Worker<Runtime>& worker) {
   std::exception_ptr failure;
   try {
@@ -56,21 +56,21 @@ void run_inline(std::byte* bytes, Worker<Runtime>& worker) {
     }
   }
   if (failure) [[unlikely]] {
-    worker.core.report_unseen(failure);
+    worker.core.report_unseen(failure, {.queue = {}, .name = detail::type_name<F>()});
   }
   worker.count(failure ? Tally::kFailed : Tally::kCompleted);
 }
 
-/// A trivial copy: nothing of the user's runs.
-template <class Runtime, class Bound>
+/// A trivial copy: nothing of the user's runs. F: the callable, as it is to be reported.
+template <class F, class Runtime, class Bound>
 void fill_closure(Closure<Runtime>& closure, const Bound& bound) noexcept {
-  closure.run = &run_inline<Runtime, Bound>;
+  closure.run = &run_inline<F, Runtime, Bound>;
   ::new (static_cast<void*>(closure.bytes)) Bound(bound);
 }
 
-template <class Runtime, class Bound>
+template <class F, class Runtime, class Bound>
 void add_inline(QueueCore<Runtime>& core, const Bound& bound) {
-  core.add_closure([&bound](Closure<Runtime>& closure) { detail::fill_closure(closure, bound); });
+  core.add_closure([&bound](Closure<Runtime>& closure) { detail::fill_closure<F>(closure, bound); });
 }
 
 /// The same as one type for all of them: a queue whose tasks need states makes one kind of state for all.

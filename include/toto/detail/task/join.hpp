@@ -37,16 +37,15 @@ class Join : public RefCounted<Runtime> {
   void arm(std::coroutine_handle<Promise> coroutine, Home<Runtime> home = Home<Runtime>::current(nullptr),
            bool homebound = false) noexcept {
     coroutine_ = coroutine;
-    traveller_ = detail::traveller_in(coroutine);
-    if (traveller_ != nullptr && traveller_->is_owned()) [[unlikely]] {
-      keeper_ = Ref<Whereabouts>::share(traveller_->keeper(homebound));
-      homebound_ = homebound;
+    strand_ = detail::owned_strand_of(coroutine);
+    if (strand_ != nullptr) [[unlikely]] {
+      keeper_ = Ref<Whereabouts>::share(strand_->keeper(homebound));
     }
     home_ = std::move(home);
   }
 
-  /// The promise of the coroutine that waits, or null. Before started().
-  const Traveller* starter() const noexcept { return traveller_; }
+  /// The strand of the coroutine that waits, or null: nobody owns it. Before it may be resumed.
+  Strand* starter() const noexcept { return strand_; }
 
   /// One more child is needed. The caller knows of one that is not over, or has not called started() yet.
   void expect() noexcept {
@@ -82,6 +81,9 @@ class Join : public RefCounted<Runtime> {
     static_cast<void>(remaining_.load(std::memory_order_acquire));
     Word seen = word_.load(std::memory_order_acquire);
     while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {
+    }
+    if (keeper_.get() != nullptr) [[unlikely]] {
+      keeper_ = {};  // a user's executor that has ended may still have the node, and the keeper keeps that
     }
   }
   /// The same, and gives up its ownership.
@@ -138,14 +140,12 @@ class Join : public RefCounted<Runtime> {
     }
   }
 
-  /// Whoever owns the coroutine has gone: it is not resumed any more, and will be destroyed, here if it is the last.
+  /// Whoever owns the coroutine has gone: it is not resumed any more, and may be destroyed by this.
   bool is_kept_away() noexcept {
     if (keeper_.get() == nullptr || !keeper_->forsaken()) {
       return false;
     }
-    if (homebound_ && word_.load(std::memory_order_acquire) == Word::posted) {
-      traveller_->come_home();
-    }
+    Strand::keep_away(*strand_, *keeper_, [this] { return word_.load(std::memory_order_acquire) == Word::posted; });
     return true;
   }
 
@@ -153,10 +153,11 @@ class Join : public RefCounted<Runtime> {
     this->retain();  // for the node
     node_.run = [](Continuation& node, Turn turn) noexcept {
       Join& join = *static_cast<Node&>(node).join;
-      if (turn == Turn::homeless &&
+      if (turn == Turn::homeless && join.word_.load(std::memory_order_relaxed) != Word::abandoned &&
           ((join.queue_ && join.queue_->post_front(node)) || detail::run_on_timers<Runtime>(node))) {
         return;
       }
+      const Ref<Whereabouts> keeper = join.keeper_;  // the coroutine may go in this
       Word posted = Word::posted;
       if (!join.is_kept_away() && join.move(posted, Word::done)) {
         join.coroutine_.resume();
@@ -173,12 +174,11 @@ class Join : public RefCounted<Runtime> {
   typename Runtime::template Atomic<std::size_t> remaining_;
   typename Runtime::template Atomic<Word> word_{Word::waiting};
   std::coroutine_handle<> coroutine_;
-  Traveller* traveller_ = nullptr;
+  Strand* strand_ = nullptr;
   Home<Runtime> home_;
   Ref<Whereabouts> keeper_;
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   bool ahead_ = false;
-  bool homebound_ = false;
   Node node_;
 };
 

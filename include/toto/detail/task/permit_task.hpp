@@ -219,7 +219,7 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
   /// The end of a task that does not join the queue, for the first time or again.
   void fail(std::exception_ptr&& failure) noexcept {
     if (forgotten_) {
-      this->core().report(failure);
+      this->core().report(failure, this->info());
       this->result_.set_cancelled();
     } else {
       this->result_.set_exception(std::move(failure));

@@ -73,38 +73,12 @@ class TaskState : public TaskStateBase<Runtime> {
   };
 };
 
-/// Where the awaiter of a handle continues: where it was, on a given executor, or wherever the task ends.
-template <class Runtime>
-struct Whereto {
-  enum class Kind : unsigned char { back, executor, anywhere } kind = Kind::back;
-  BasicExecutorRef<Runtime> executor{};
-
-  Home<Runtime> home(const ExecutorCore<Runtime>* known) const noexcept {
-    switch (kind) {
-      case Kind::back:
-        return Home<Runtime>::current(known);
-      case Kind::executor:
-        return Home<Runtime>(ExecutorAccess::core(executor));
-      case Kind::anywhere:
-        break;
-    }
-    return {};
-  }
-  /// Whether the coroutine is already where it is to continue, and need not move if the task is over.
-  bool is_there() const noexcept {
-    return kind != Kind::executor ||
-           detail::is_same<Runtime>(ExecutorAccess::core(executor).get(), ThreadContext<Runtime>::current().executor);
-  }
-};
-
 /// Awaits one task. Owns the task's state from the co_await on; if it is destroyed while suspended, it drops the task.
 template <class T, class Runtime>
 class HandleAwaiter {
  public:
-  HandleAwaiter(TaskState<T, Runtime>* state, Whereto<Runtime> whereto) noexcept
-      : state_(state), whereto_(std::move(whereto)) {}
-  HandleAwaiter(HandleAwaiter&& other) noexcept
-      : state_(std::exchange(other.state_, nullptr)), whereto_(std::move(other.whereto_)) {}
+  explicit HandleAwaiter(TaskState<T, Runtime>* state) noexcept : state_(state) {}
+  HandleAwaiter(HandleAwaiter&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   HandleAwaiter& operator=(HandleAwaiter&&) = delete;
   ~HandleAwaiter() {
     if (state_ != nullptr) {
@@ -117,41 +91,43 @@ class HandleAwaiter {
     if (state_ == nullptr) {
       throw_no_task();
     }
-    return state_->ready() && whereto_.is_there();
+    return state_->ready();
   }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-    TaskState<T, Runtime>& state = *state_;
-    const bool must_move = !whereto_.is_there();
-    Home<Runtime> home = whereto_.home(&state.core());
-    // After this the coroutine may run on another thread, and *this be gone: only locals from here.
-    return must_move ? state.await_elsewhere(coroutine, std::move(home)) : state.await(coroutine, std::move(home));
+    // After this the coroutine may run on another thread, and *this be gone.
+    return state_->await(coroutine, Home<Runtime>::current(&state_->core()));
   }
   T await_resume() { return std::exchange(state_, nullptr)->consume_resumed(); }
 
  protected:
   TaskState<T, Runtime>* state() const noexcept { return state_; }
-  const Whereto<Runtime>& whereto() const noexcept { return whereto_; }
 
  private:
   TaskState<T, Runtime>* state_;
-  [[no_unique_address]] Whereto<Runtime> whereto_;
 };
 
-/// The same for an awaiter that moves its coroutine. A coroutine that has an owner, and comes home by this, is resumed
-/// by a join, which checks whether it may be.
+/// The same for a coroutine that is to continue on `executor`, or, if that is null, wherever the task ends. A
+/// coroutine that has an owner, and comes home by this, is resumed by a join, which checks whether it may be.
 template <class T, class Runtime>
 class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
  public:
-  using HandleAwaiter<T, Runtime>::HandleAwaiter;
+  using Executor = Ref<ExecutorCore<Runtime>>;
 
+  MovingHandleAwaiter(TaskState<T, Runtime>* state, Executor executor) noexcept
+      : HandleAwaiter<T, Runtime>(state), executor_(std::move(executor)) {}
+
+  bool await_ready() const { return HandleAwaiter<T, Runtime>::await_ready() && is_there(); }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    const auto& executor = ExecutorAccess::core(this->whereto().executor);
-    if (!journey_.begin(coroutine, executor.get())) [[likely]] {
-      return HandleAwaiter<T, Runtime>::await_suspend(coroutine);
+    TaskState<T, Runtime>& state = *this->state();
+    if (journey_.begin(coroutine, executor_.get())) [[unlikely]] {
+      return way_home_.suspend(coroutine, Home<Runtime>(executor_), state);
     }
-    return way_home_.suspend(coroutine, Home<Runtime>(executor), *this->state());
+    const bool must_move = !is_there();
+    Home<Runtime> home(executor_);
+    // After this the coroutine may run on another thread, and *this be gone: only locals from here.
+    return must_move ? state.await_elsewhere(coroutine, std::move(home)) : state.await(coroutine, std::move(home));
   }
   T await_resume() {
     journey_.end<Runtime>();
@@ -159,6 +135,12 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   }
 
  private:
+  /// Whether the coroutine is there already, and need not move if the task is over.
+  bool is_there() const noexcept {
+    return !executor_ || detail::is_same<Runtime>(executor_.get(), ThreadContext<Runtime>::current().executor);
+  }
+
+  const Executor executor_;
   Journey journey_;
   WayHome<Runtime> way_home_;
 };

@@ -21,8 +21,7 @@ class StartedTask : public Root<Runtime> {
       : Root<Runtime>(home, std::move(scope)), task(std::move(started)) {}
 
   void begin() override {
-    TaskAccess::start(task, &Root<Runtime>::on_end, static_cast<Root<Runtime>*>(this),
-                      static_cast<Whereabouts&>(*this));
+    TaskAccess::start(task, &Root<Runtime>::on_end, static_cast<Root<Runtime>*>(this), this->begin_strand());
   }
 
   Task<T> task;

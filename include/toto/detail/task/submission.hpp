@@ -66,7 +66,7 @@ class SupervisedState final : public Base {
   ~SupervisedState() = default;
 
  private:
-  SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
+  SupervisorBase<Runtime>* supervisor() const noexcept override { return supervisor_.get(); }
 
   SupervisorMemory<Runtime> supervisor_;
 };

@@ -92,6 +92,7 @@ class SupervisorBase {
   /// Whether there is a time by which the task has to begin.
   virtual bool timed() const noexcept = 0;
   QueueObserver* observer() const noexcept { return state_.core().observer(); }
+  TaskInfo info() const noexcept { return {.queue = {}, .name = what_, .number = number_}; }
   TaskEvent event_on(std::size_t thread) const noexcept { return {state_.core().name(), number_, what_, thread}; }
 
  protected:
@@ -100,7 +101,7 @@ class SupervisorBase {
 
   State& state_;
   const std::string_view what_;
-  const std::uint64_t number_;  // 0: nobody observes
+  const std::uint64_t number_;
   bool refused_ = false;
   bool too_late_ = false;  // written by whoever takes the task out, before it is over
 };
@@ -237,7 +238,7 @@ class FollowedState : public Base {
     }
   }
 
-  SupervisorBase<Runtime>* supervisor() noexcept override { return supervisor_.get(); }
+  SupervisorBase<Runtime>* supervisor() const noexcept override { return supervisor_.get(); }
 
  private:
   SupervisorMemory<Runtime> supervisor_;
@@ -257,13 +258,13 @@ void Control<Runtime>::set(typename Runtime::StopToken token) noexcept {
 
 template <class Runtime>
 void Control<Runtime>::choose_maker() noexcept {
-  const bool needed = !options_.start_by.is_never() || token_.stop_possible();
+  const bool needed = !options_.start_by.is_never() || token_.stop_possible() || !options_.name.empty();
   make_supervisor_ = needed ? &Supervisor<Runtime>::make : nullptr;
 }
 
 template <class Runtime>
 Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
-    : Base(state, what, state.core().observer() != nullptr ? TaskNumbers<Runtime>::next() : 0) {
+    : Base(state, control.options().name.empty() ? what : control.options().name, TaskNumbers<Runtime>::next()) {
   state.supervised = true;
   timer_.supervisor = this;
   timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
@@ -275,6 +276,11 @@ Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Contr
   if (control.token().stop_possible()) {
     on_stop_.emplace(control.token(), OnStop{*this});
   }
+}
+
+template <class Runtime>
+TaskInfo TaskStateBase<Runtime>::info() const noexcept {
+  return this->supervised ? supervisor()->info() : TaskInfo{.queue = {}, .name = what()};
 }
 
 template <class Runtime>
@@ -331,7 +337,7 @@ void Supervisor<Runtime>::added() noexcept {
 
 template <class Runtime>
 bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
-  const bool asked = asked_.load(std::memory_order_seq_cst);
+  const bool asked = asked_.load(std::memory_order_acquire);  // if it comes later, it finds the task claimed
   if (asked || late()) {
     too_late_ = !asked;
     state_.core().count_unrun();

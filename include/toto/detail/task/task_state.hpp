@@ -59,8 +59,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   /// Throws: DeadlockError.
   bool wait_until(TimePoint deadline);
 
-  /// Cancels the task. Returns true if it will never run; false if it is over, or if a worker has claimed it: then it
-  /// has been asked to stop.
+  /// Returns true if the task will never run. False: it is over, or was claimed by a worker and is asked to stop.
   bool cancel() noexcept {
     if (cancel_queued()) {
       return true;
@@ -80,7 +79,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     Word seen = Word::pending;
     // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is
     // over.
-    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_release, std::memory_order_acquire);
   }
 
   /// The same before the task is added, which nobody else can see yet.
@@ -90,8 +89,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     word_.store(Word::awaited, std::memory_order_relaxed);  // adding the task publishes it
   }
 
-  /// Like await(), but the coroutine is to continue on `home` also if the task is over. Returns false if `home` has
-  /// ended.
+  /// Like await(), but the coroutine is to continue on `home` also if the task is over. False if `home` has ended.
   bool await_elsewhere(std::coroutine_handle<> coroutine, Home<Runtime> home) noexcept {
     if (await(coroutine, std::move(home))) {
       return true;
@@ -105,17 +103,15 @@ class TaskStateBase : public QueuedTask<Runtime> {
     return false;
   }
 
-  /// The observer will be notified when the task has ended. Returns false if the task has ended already; then the
-  /// observer will not be notified.
+  /// The observer will be notified when the task has ended. Returns false, and does not, if it has ended already.
   bool observe(Observer<Runtime>& observer) noexcept {
     waiter_.observer = &observer;
     Word seen = Word::pending;
-    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_release, std::memory_order_acquire);
   }
 
   /// The end of the handle, or of the coroutine that awaits it.
   void drop() noexcept;
-
   /// The end of a coroutine whose frame is the block: what remains to be done before it may go.
   enum class Left : unsigned char {
     not_over,  ///< destroy() will be called: by the task's end, or by cancelling it
@@ -126,15 +122,17 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// There is no handle: the task frees the block. Before it is queued.
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
-
   /// Frees the block of a task that was never queued.
   virtual void destroy() noexcept = 0;
-
   /// How the task ended. It is over.
   virtual Outcome outcome() const noexcept = 0;
 
   /// Not null if `supervised`.
-  virtual SupervisorBase<Runtime>* supervisor() noexcept { return nullptr; }
+  virtual SupervisorBase<Runtime>* supervisor() const noexcept { return nullptr; }
+
+  /// The type of its callable; and what an error handler sees of it, but for queue and worker.
+  virtual std::string_view what() const noexcept = 0;
+  TaskInfo info() const noexcept;
 
   /// Whether it may come to its end, for all that the graph knows; see Awaited.
   virtual bool may_end(const WaitGraph<Runtime>& graph);
@@ -159,8 +157,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
   }
   /// Requests a stop through the task's token, if it has one.
   virtual void request_stop() noexcept {}
-  /// Discards a task that waits for something else before it joins its queue. Returns false if it does not, or no
-  /// longer.
+  /// Discards a task that waits for something else before it joins its queue. Returns false if it no longer does.
   virtual bool withdraw() noexcept { return false; }
   /// The end of a block that was queued.
   void free() noexcept {
@@ -173,7 +170,6 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
  private:
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
-
   static bool is_over(Word word) noexcept { return word >= Word::done; }  // done, posted, abandoned
 
   /// If a coroutine waits and may continue on this very worker, it will, after this. So no one may destroy it now, or
@@ -183,12 +179,12 @@ class TaskStateBase : public QueuedTask<Runtime> {
       return false;
     }
     worker->resume_next = waiter_.coroutine;
-    word_.store(Word::done, std::memory_order_release);  // for who asks whether it is ready
+    word_.store(Word::done, std::memory_order_relaxed);  // for the wait graph: nobody else has a handle
     return true;
   }
   TOTO_NOINLINE void complete_by_word(Worker* worker) noexcept;
-  bool move(Word& from, Word to) noexcept {
-    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+  bool move(Word& from, Word to) noexcept {  // `from` has been acquired already
+    return word_.compare_exchange_strong(from, to, std::memory_order_release, std::memory_order_acquire);
   }
   bool wake_blocked() noexcept;
   void report_unseen() const noexcept;
@@ -316,7 +312,7 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
   Word seen = word_.load(std::memory_order_relaxed);
   if (seen == Word::pending) {
     waiter_.blocked = {};
-    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_acq_rel, std::memory_order_acquire);
+    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_relaxed);  // wake_blocked() takes the mutex
   }
   const bool over = ready() || waiter_.blocked.wait_until(core_->mutex(), deadline, [this] { return ready(); });
   if (!over && waiter_.blocked.empty()) {
@@ -378,7 +374,8 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 template <class Runtime>
 void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
   auto& state = static_cast<TaskStateBase&>(node);
-  if (turn == Turn::homeless && (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
+  if (turn == Turn::homeless && state.word_.load(std::memory_order_relaxed) != Word::abandoned &&
+      (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
     return;
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
@@ -394,7 +391,7 @@ void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexce
 template <class Runtime>
 void TaskStateBase<Runtime>::report_unseen() const noexcept {
   if (const std::exception_ptr unseen = failure()) {
-    core_->report_unseen(unseen);
+    core_->report_unseen(unseen, info());
   }
 }
 
