@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// AsioExecutor: a queue as an executor of Asio, for post, co_spawn, bind_executor and everything else that takes one.
-// Part of <toto/asio.hpp>.
+// AsioExecutor: a queue as an Asio executor, for post, co_spawn, bind_executor and everything else that takes one. Part
+// of <toto/asio.hpp>.
 
 #ifndef TOTO_ASIO_EXECUTOR_HPP
 #define TOTO_ASIO_EXECUTOR_HPP
@@ -20,8 +20,9 @@ inline namespace TOTO_DETAIL_ASIO {
 /// `asio::co_spawn(toto::AsioExecutor(queue), session(), asio::detached)`. It converts to any_io_executor; its execution
 /// context is Asio's system_context, in which timers and sockets made from it live.
 ///
-/// The tasks go beyond the queue's bound, so nothing blocks. What they throw goes to the queue's on_error. Once the queue
-/// is closed, executing throws QueueClosed: close it when the operations that would come back have ended.
+/// The tasks are added even if the queue is full, so nothing blocks. What they throw goes to the queue's on_error. Once
+/// the queue is closed, executing throws QueueClosed: close it only when the operations that would come back have
+/// ended.
 /// Lifetime: may outlive the queue.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime = StdRuntime>
@@ -30,7 +31,7 @@ class BasicAsioExecutor {
   BasicAsioExecutor(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
       : core_(detail::Ref<Core>::share(&detail::QueueAccess::core(queue))) {}
 
-  // What Asio asks of an executor.
+  // What Asio requires of an executor.
 
   /// Throws: QueueClosed, std::bad_alloc, std::system_error.
   template <class Function>

@@ -77,7 +77,8 @@ template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
   explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
-  /// Nobody will call what was posted: the executor has dropped it, its loop being over. The rest is as when a loop ends.
+  /// Reports that no one will call this: the executor has dropped it, because its loop is over. The rest is as when a
+  /// loop ends.
   ~UserExecutorCore() override {
     while (!nodes_.empty()) {
       Continuation& node = nodes_.pop_front();

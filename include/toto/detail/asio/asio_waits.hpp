@@ -58,7 +58,7 @@
 #include "../ground/ref.hpp"
 #include "../ground/wait_list.hpp"
 
-// Each has a namespace of its own, so that two files of a program may use one each.
+// Each Asio has its own namespace, so that two files of one program may use different ones.
 #ifdef TOTO_BOOST_ASIO
 #define TOTO_DETAIL_ASIO boost_asio
 namespace toto::inline v0_1::detail::inline boost_asio {
@@ -83,8 +83,8 @@ namespace toto::inline v0_1 {
 namespace detail {
 inline namespace TOTO_DETAIL_ASIO {
 
-/// A wait for a task in Asio's way. Owned by the list of its context, by the task until it has ended, and by the
-/// handler's cancellation slot.
+/// A wait for a task, as an Asio operation. Owned by the list of its context, by the task until it has ended, and by
+/// the handler's cancellation slot.
 template <class Runtime>
 class AsioWait : public RefCounted<Runtime> {
  public:
@@ -92,13 +92,13 @@ class AsioWait : public RefCounted<Runtime> {
   AsioWait* next = nullptr;
   AsioWait* previous = nullptr;
 
-  /// The task has ended: passes the wait to the handler's executor, as one more owner.
+  /// The task has ended: hands the wait to the handler's executor, which becomes one more owner.
   virtual void post() noexcept = 0;
   /// Destroys the handler without calling it, and drops the task.
   virtual void abandon() noexcept = 0;
 };
 
-/// The waits whose handlers run in one execution context. May outlive the context, with which they end.
+/// The waits whose handlers run in one execution context, and end with it. This object may outlive the context.
 ///
 /// Invariant: as long as a wait is listed, or being posted, its context exists. Executors and handlers, which are the
 /// user's, are called without the mutex.
@@ -108,7 +108,7 @@ class AsioWaits : public RefCounted<Runtime> {
  public:
   using Wait = AsioWait<Runtime>;
 
-  /// Becomes an owner. False, and does not: the context is being destroyed.
+  /// Becomes an owner of the wait; returns false, and does not, if the context is being destroyed.
   bool add(Wait& wait) noexcept {
     const Lock lock(mutex_);
     if (ended_) {
@@ -118,7 +118,7 @@ class AsioWaits : public RefCounted<Runtime> {
     waits_.push_back(wait);
     return true;
   }
-  /// Posts it, unless the context is being destroyed. The caller owns it, too.
+  /// Posts the wait, unless the context is being destroyed. The caller owns the wait, too.
   void finish(Wait& wait) noexcept {
     Lock lock(mutex_);
     if (ended_) {
@@ -157,7 +157,7 @@ class AsioWaits : public RefCounted<Runtime> {
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
 };
 
-/// How an execution context says that it is being destroyed.
+/// How an execution context reports that it is being destroyed.
 template <class Runtime>
 class AsioContext final : public net::execution_context::service {
  public:
@@ -165,8 +165,8 @@ class AsioContext final : public net::execution_context::service {
 
   explicit AsioContext(net::execution_context& context)
       : net::execution_context::service(context), waits_(Ref<AsioWaits<Runtime>>::adopt(new AsioWaits<Runtime>)) {
-    // Services are destroyed in reverse order of construction. That of strands must outlive this one, which posts to
-    // it.
+    // Services are destroyed in reverse order of construction. The service of strands must outlive this one, which
+    // posts to strands.
     static_cast<void>(net::strand<JustContext>(JustContext{&context}));
   }
   ~AsioContext() override {
@@ -176,7 +176,7 @@ class AsioContext final : public net::execution_context::service {
   const Ref<AsioWaits<Runtime>>& waits() const noexcept { return waits_; }
 
  private:
-  /// An executor, as far as making a strand of it needs one.
+  /// An executor with just what a strand of it needs.
   struct JustContext {
     net::execution_context* context;
 

@@ -4,9 +4,9 @@
 // Read next: whereabouts.hpp, ../task/started_task.hpp, ../loop/loop_core.hpp, ../../task_scope.hpp.
 //
 // Invariants (docs/design.md has all; tests cite them as [inv.W1]):
-//  W1  A root is in the list, or released, to free itself where it ends, or over. It moves on under the mutex, once.
-//  W2  While a root is queued at its home, either that comes to it, or withdraw() has taken it back.
-//  W3  Each scope is told once that it has no root any more, without the mutex, whoever took out the last one.
+//  W1  A root is in the list, or released, to destroy itself where it ends, or over. It changes under the mutex, once.
+//  W2  While a root is queued at its home, either the home reaches it in turn, or withdraw() has taken it back.
+//  W3  Each scope is notified once that it has no root any more, without the mutex, whoever took out the last root.
 
 #ifndef TOTO_DETAIL_EXECUTOR_ROOTS_HPP
 #define TOTO_DETAIL_EXECUTOR_ROOTS_HPP
@@ -166,8 +166,8 @@ class Roots {
     }
   }
 
-  /// The home ends. What waits there is destroyed, and nothing begins any more. What is away is let go; if it belongs to a
-  /// scope, it never comes home. On the home's thread, or while that runs nothing.
+  /// The home ends. Coroutines that wait there are destroyed, and none begins any more. Those that are away are
+  /// released; if they belong to a scope, they never come home. On the home's thread, or while that runs nothing.
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
@@ -206,7 +206,7 @@ class Roots {
  private:
   friend Root;
 
-  /// What to do without the mutex: destructors of what coroutines hold are the user's.
+  /// What to do without the mutex, because destroying a coroutine runs user code.
   struct GivenUp {
     Root* over = nullptr;    // to be destroyed
     Root* scoped = nullptr;  // to be forsaken. This is one of their owners
@@ -231,7 +231,7 @@ class Roots {
     }
   };
 
-  /// The home has no more to do with it.
+  /// The home no longer owns it.
   void give_up_locked(Root& root, GivenUp& given_up) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it

@@ -31,10 +31,10 @@ class Whereabouts : public RefCounted<StdRuntime> {
   /// On home's thread, or while that runs nothing. From false on, whatever is suspended will be resumed by home alone.
   bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOne; }  // pairs with one_less()
 
-  /// The owner has gone: nothing of this is resumed at home any more.
+  /// Whether the owner has gone: none of these strands is resumed at home any more.
   bool forsaken() const noexcept { return (word_.load(std::memory_order_acquire) & kForsaken) != 0; }
-  /// The owner goes, on home's thread. Destroys what is suspended there, but for the frames that what is away may refer
-  /// to: those go when the last strand that is away has ended, or would come home.
+  /// The owner ends, on home's thread. Destroys the strands that are suspended there, except frames to which strands
+  /// that are away may refer: these are destroyed when the last strand that is away has ended, or would come home.
   void forsake() noexcept;
 
  protected:
@@ -80,7 +80,8 @@ class Whereabouts : public RefCounted<StdRuntime> {
 };
 
 /// One line of coroutines that await each other, so that one of them runs, or none: what an owner has started, or a
-/// child of a combinator. It lives with the outermost one. A Task that is awaited is part of its awaiter's strand.
+/// child of a combinator. The strand lives with the outermost coroutine. A Task that is awaited is part of its
+/// awaiter's strand.
 ///
 /// Only awaits that name a place move a strand away, or back. What awaitables of other libraries do is not known.
 /// Thread safety: One thread at a time, the strand's.
@@ -90,11 +91,11 @@ class Strand {
   Strand(const Strand&) = delete;
   Strand& operator=(const Strand&) = delete;
 
-  /// Somebody owns it: what follows is for those.
+  /// Whether the strand has an owner: the following functions are for strands that have.
   bool is_owned() const noexcept { return owner_ != nullptr; }
 
-  /// This is the strand of the coroutine that the owner has, and begins at home. If it ends away it stays so: the owner
-  /// is told of its end, and until then may not think that everything is at home.
+  /// This is the strand of the coroutine that the owner has, and begins at home. If it ends away, it stays away: the
+  /// owner is notified of its end, and until then must not believe that everything is at home.
   void begin_at_home(Whereabouts& owner) noexcept {
     owner_ = &owner;
     owner.first_ = this;
@@ -141,8 +142,8 @@ class Strand {
     owner->release();
   }
 
-  /// Is about to suspend, and to be resumed in a place that the await names; null: wherever that may be. True: it is away,
-  /// and comes home.
+  /// The strand is about to suspend, and to be resumed at the place that the await names; null: anywhere. Returns true
+  /// if the strand is away, and comes home by this.
   template <class Runtime>
   TOTO_COLD bool depart(const ExecutorCore<Runtime>* where) noexcept {
     const bool homeward = where != nullptr && where->identity() == owner_->home_;
@@ -160,7 +161,7 @@ class Strand {
       owner_->one_less();
     }
   }
-  /// Whom to ask, when this is to be resumed, whether it may be. `homebound`: it is away, and comes home then.
+  /// Returns what decides whether this strand may be resumed. `homebound`: it is away, and comes home then.
   Whereabouts* keeper(bool homebound) const noexcept { return !away_ || homebound ? owner_ : nullptr; }
 
   /// Instead of being resumed at home, where `keeper` is forsaken: destroys it, unless others need its frames.
@@ -187,7 +188,8 @@ class Strand {
   template <class Node>
   friend class LinkedList;
 
-  /// Destroys its frames, and tells whoever waits for it. It is at home and suspended. After this it may be gone.
+  /// Destroys the strand's frames, and notifies whoever waits for it. It is at home and suspended. After this it may be
+  /// gone.
   virtual void abandon() noexcept {}
 
   void give_up(Whereabouts& owner) noexcept {
@@ -243,10 +245,10 @@ inline void Whereabouts::forsake() noexcept {
   one_less();
 }
 
-/// What a Task's promise knows of that.
+/// What a Task's promise stores of its strand.
 class Traveller {
  public:
-  /// Null: nobody owns it.
+  /// Null if the strand has no owner.
   Strand* strand() const noexcept { return strand_; }
   /// Before it begins.
   void begin(Strand* strand) noexcept { strand_ = strand; }

@@ -29,11 +29,11 @@ class ForkAware {
   virtual void before_fork() noexcept = 0;
   /// Unlocks it; in the child, after forgetting what other threads were doing.
   virtual void after_fork(bool in_child) noexcept = 0;
-  /// Appends what it says of itself, in whole lines.
+  /// Appends the object's report about itself, in whole lines.
   /// Throws: std::bad_alloc.
   virtual void describe([[maybe_unused]] std::string& text) const {}
 
-  /// Appends what each of them says of itself, the newest first.
+  /// Appends each object's report about itself, the newest first.
   /// Throws: std::bad_alloc.
   TOTO_COLD static void describe_all(std::string& text) { everything().describe(text); }
 

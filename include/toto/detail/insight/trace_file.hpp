@@ -35,8 +35,8 @@ class TraceFile {
     }
   }
 
-  /// Writes the text, and empties it. In a file of its own the end of all follows, and is overwritten by the next
-  /// write, which is one call of the system's: a program that is killed leaves all of it, or nothing.
+  /// Writes the text, and empties it. In a file of its own the closing text follows, and is overwritten by the next
+  /// write. Each write is one system call: a program that is killed leaves all of it, or nothing.
   /// Throws: std::bad_alloc; then nothing has changed.
   void write(std::string& text) {
     if (text.empty()) {

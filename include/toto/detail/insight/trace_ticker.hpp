@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// TraceTicker: has the timer thread write a trace every so often. Read next: ../../trace.hpp.
+// TraceTicker: makes the timer thread write a trace periodically. Read next: ../../trace.hpp.
 
 #ifndef TOTO_DETAIL_INSIGHT_TRACE_TICKER_HPP
 #define TOTO_DETAIL_INSIGHT_TRACE_TICKER_HPP
@@ -31,7 +31,7 @@ class TraceTicker final : private TimerNode<StdRuntime> {
       TimerService<StdRuntime>::instance().add(*this, nullptr);
     }
   }
-  /// Blocks: while it is called, unless by that.
+  /// Blocks: while `call` runs, unless this is called by it.
   void stop() noexcept {
     stopped_.store(true, std::memory_order_relaxed);  // the mutex of the timers orders it with tick()
     if (!period_.is_never()) {

@@ -27,7 +27,7 @@ class TraceTracks {
     return static_cast<std::uint32_t>(tracks_.size());
   }
   std::uint32_t make_for_thread() { return make("thread " + std::to_string(tracks_.size() + 1)); }
-  /// That of a worker of the same name that has ended, or a new one.
+  /// Returns the track of a worker of the same name that has ended, or a new one.
   std::uint32_t make_for_worker(const std::string& name) {
     const auto free = free_.find(name);
     if (free == free_.end()) {

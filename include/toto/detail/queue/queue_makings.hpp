@@ -36,7 +36,7 @@ struct QueueMakings {
   std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
   /// It could not be started: StartAgain::begin().
   void (*try_again)(Core& core) noexcept = nullptr;
-  /// Appends what it says of itself: describe_queue().
+  /// Appends the queue's report about itself: describe_queue().
   void (*describe)(const Core& core, std::string& text) = nullptr;
   /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
   void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;

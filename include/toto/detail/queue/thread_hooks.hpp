@@ -23,7 +23,7 @@ class ThreadHook final : public RefCounted<Runtime> {
     return Ref<ThreadHook>::adopt(new ThreadHook(std::forward<F>(function)));
   }
 
-  /// By several threads at a time. Throws: what the callable throws.
+  /// Called by several threads at a time. Throws: what the callable throws.
   void operator()() const { function_(); }
 
  protected:

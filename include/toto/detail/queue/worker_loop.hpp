@@ -201,7 +201,8 @@ class WorkerLoop {
     self_.worked = true;
   }
 
-  /// Calls the start hook. False: it has thrown, and the thread ends. Enters and returns with the mutex held.
+  /// Calls the start hook. Returns false if it has thrown; then the thread ends. Enters and returns with the mutex
+  /// held.
   bool start_hook_locked() TOTO_REQUIRES(core_.mutex()) {
     if (!core_.thread_hooks().start && !core_.thread_hooks().end) [[likely]] {
       return true;
