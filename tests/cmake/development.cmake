@@ -4,7 +4,9 @@
 # libraries, found or fetched.
 
 include_guard(GLOBAL)
-set(CMAKE_CXX_STANDARD 20)
+if(NOT DEFINED CMAKE_CXX_STANDARD)
+  set(CMAKE_CXX_STANDARD 20)
+endif()
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 # Nothing here is a module. CMake 3.28 and newer would scan every file for them, with a tool that Clang often lacks.

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/support/packages.sh
 
 work=build/platforms
-emulator_patience=120  # seconds for one program
+emulator_patience=600  # seconds for one program: the machine may be busy
 programs=(examples/quickstart.cpp tests/platforms/two_files tests/platforms/quiet_waits.cpp)
 suites=(unit/await_test unit/cancel_test unit/event_loop_test unit/instance_pool_test unit/when_all_test
   simulation/simulator_test simulation/instances_test)
