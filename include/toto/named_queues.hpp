@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// NamedQueues: the queues that the whole process shares by their names. It is the static part of BasicTaskQueue. Read
-// next: task_queue.hpp.
+// NamedQueues: the queues that the whole process shares by name; the static part of BasicTaskQueue. Read next:
+// task_queue.hpp.
 
 #ifndef TOTO_NAMED_QUEUES_HPP
 #define TOTO_NAMED_QUEUES_HPP
@@ -31,8 +31,8 @@ template <class Runtime, class Queue>
 class NamedQueues {
  public:
   /// Returns the queue of that name, which the whole process shares, and makes it if there is none; only then are the
-  /// other arguments used, of the options all but their name. It lives until the process ends, when it is closed and
-  /// drained.
+  /// other arguments used (except the name in the options). The queue lives until the process ends, when it is closed
+  /// and drained.
   /// Throws: std::invalid_argument, std::bad_alloc.
   static Queue& instance(std::string_view name, std::size_t thread_count = 1,
                          Duration idle_timeout = std::chrono::seconds(60)) {
@@ -63,8 +63,8 @@ class NamedQueues {
   /// Throws: std::bad_alloc.
   static std::vector<Queue*> named() { return Registry::instance().all(); }
 
-  /// Returns what dump() says of each queue, loop and pool of the process; where processes cannot fork, of the named
-  /// queues only. Snapshot: may be stale on return.
+  /// Returns the dump() of each queue, loop and pool of the process; where processes cannot fork, of the named queues
+  /// only. Snapshot: may be stale on return.
   /// Throws: std::bad_alloc.
   static std::string dump_all() {
     std::string text;
@@ -78,9 +78,9 @@ class NamedQueues {
     return text;
   }
 
-  /// Closes every named queue and waits until all have run what they accepted. False if some are still busy when the
-  /// time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending; the next
-  /// timer starts it again. Call it before a shared library that uses queues is unloaded.
+  /// Closes every named queue and waits until all have run what they accepted. Returns false if some queues are still
+  /// busy when the time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending;
+  /// the next timer starts it again. Call it before a shared library that uses queues is unloaded.
   /// Blocks: for at most `limit`. Not for the queue whose task calls this, which counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {

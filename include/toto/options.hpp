@@ -82,8 +82,8 @@ struct TaskOptions {
   int priority = 0;
   /// If the task has not begun within this time, it never will: it completes with TaskCancelled.
   Duration start_by = Duration::never();
-  /// What on_error, dump(), observers and traces call the task; empty: by the type of its callable. Not copied: a
-  /// literal, or a text that outlives the task.
+  /// The task's name in on_error, dump(), observers and traces; if empty, they show the type of its callable. Not
+  /// copied: must be a literal, or a text that outlives the task.
   std::string_view name = {};
 };
 static_assert(std::is_trivially_destructible_v<TaskOptions>);

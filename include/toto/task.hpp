@@ -42,7 +42,7 @@ struct TaskResult<Task<T>> {
 };
 
 // With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers that
-// depends on options which no macro shows, and a loop that awaits Tasks would pile up stack frames, so there a
+// depends on options which no macro tells, and a loop that awaits Tasks would pile up stack frames, so there a
 // Trampoline resumes it.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;

@@ -55,8 +55,8 @@ class [[nodiscard(
   ///
   /// Does not suspend if the task has ended. Otherwise the coroutine is resumed once.
   /// Throws: what the task threw; TaskCancelled; NoState if the handle is empty.
-  /// Resumes on: the home of the coroutine (on the very worker that finished the task, if that belongs to the same
-  /// queue); without one, on that worker, or, if no worker finished the task, on one of the task's queue.
+  /// Resumes on: the home of the coroutine (on the very worker that finished the task, if that worker belongs to the
+  /// same queue); without a home, on that worker, or, if no worker finished the task, on a worker of the task's queue.
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr)); }
 
   /// Await this instead: the coroutine continues on `executor`, even if the task has ended already.

@@ -40,8 +40,8 @@ namespace toto::inline v0_1 {
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
 /// No thread exists before the first task. A thread that has had no work for idle_timeout ends; an idle thread is
-/// reused before a new one is started. An accepted task always runs, unless it is cancelled.
-/// Queues that the whole process shares by a name: instance() and its like, in named_queues.hpp.
+/// reused before a new one is started. An accepted task runs unless it is cancelled, or the process ends first. Queues
+/// that the whole process shares by a name: instance() and its like, in named_queues.hpp.
 /// Lifetime: the destructor closes the queue, runs everything accepted, and joins the threads.
 /// Thread safety: Thread-safe, except with construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
@@ -67,7 +67,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     }
   }
 
-  /// The same with the name first: `TaskQueue db("db", {.thread_count = 4});`. That in the options is not used.
+  /// The same with the name first: `TaskQueue db("db", {.thread_count = 4});`. The name in the options is not used.
   explicit BasicTaskQueue(std::string_view name, const QueueOptions& options = {})
       : BasicTaskQueue(detail::with_name(options, name)) {}
 
@@ -275,11 +275,11 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
-  /// Has each thread of the queue that starts from now on call `fn()` on itself, before its first task; for what a thread
-  /// needs, such as an affinity, COM, or mysql_thread_init. If it throws, that goes to on_error, once until a thread has
-  /// begun, and the thread ends; the next task, or in ten milliseconds the queue itself, if it has no thread and
-  /// something waits, tries again with another one. So a hook that always throws keeps tasks waiting, the destructor
-  /// with them, until close(Pending::cancel).
+  /// Makes each thread of the queue that starts from now on call `fn()` before its first task, for what a thread needs,
+  /// such as an affinity, COM, or mysql_thread_init. If `fn` throws, the exception goes to on_error, once until a
+  /// thread has begun, and the thread ends. The next task tries again with another thread; so does the queue itself
+  /// after ten milliseconds, if it has no thread and something waits. So a hook that always throws keeps tasks waiting,
+  /// and the destructor with them, until close(Pending::cancel).
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; what copying or moving `fn` throws.
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>

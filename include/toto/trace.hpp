@@ -50,7 +50,8 @@ namespace toto::inline v0_1 {
 /// Thread safety: Thread-safe, except with construction and destruction.
 class TraceWriter final : public QueueObserver {
  public:
-  /// Creates the file, or empties it. From then on it can be opened at any time, also after the program was killed.
+  /// Creates the file, or empties it. From then on the file can be opened at any time, even after the program was
+  /// killed.
   /// Throws: std::invalid_argument naming the option; std::system_error naming the file, or because the timer thread
   /// cannot be started; std::bad_alloc.
   explicit TraceWriter(const std::string& file, TraceOptions options = {})

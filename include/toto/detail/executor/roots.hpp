@@ -77,7 +77,7 @@ class Root : public Continuation, public Whereabouts {
     strand_.begin_at_home(*this);
     return &strand_;
   }
-  /// It has ended, and its home has come to it, or has ended.
+  /// The coroutine has ended, and its home has reached it in turn, or has ended.
   virtual void collect(Turn turn) noexcept {
     if (turn == Turn::on_executor) {
       report(failure());
@@ -130,7 +130,7 @@ class Roots {
 
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
-  /// There is none, for a caller to whom it is said otherwise by what is posted. Thread-safe.
+  /// Whether there is no root. A hint, for callers that what is posted notifies of a change. Thread-safe.
   bool empty() const noexcept { return size() == 0; }
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
@@ -178,7 +178,7 @@ class Roots {
     lock.unlock();
     given_up.finish();
   }
-  /// The same for those of a scope.
+  /// The same for the coroutines of a scope.
   void end(const Scope& scope) noexcept {
     Lock lock(mutex_);
     GivenUp given_up;

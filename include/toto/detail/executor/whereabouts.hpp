@@ -28,7 +28,7 @@ class Strand;
 /// away from `home`, and whether its owner has gone meanwhile. Shared by the owner and by the strands.
 class Whereabouts : public RefCounted<StdRuntime> {
  public:
-  /// On home's thread, or while that runs nothing. From false on, whatever is suspended will be resumed by home alone.
+  /// On home's thread, or while that runs nothing. Once false, whatever is suspended will be resumed only by home.
   bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOne; }  // pairs with one_less()
 
   /// Whether the owner has gone: none of these strands is resumed at home any more.
@@ -44,8 +44,8 @@ class Whereabouts : public RefCounted<StdRuntime> {
  private:
   friend Strand;
 
-  /// To destroy the coroutine itself, which is not running, and will not; or is destroyed already, or has ended. It is
-  /// the last that is left, or nobody needs it.
+  /// Destroys the coroutine itself, which is not running and will not run, unless it is destroyed already or has ended.
+  /// It is the last one left, or no strand needs it.
   virtual void stranded() noexcept = 0;
 
   static constexpr std::size_t kForsaken = 1;
@@ -60,7 +60,7 @@ class Whereabouts : public RefCounted<StdRuntime> {
       stranded();
     }
   }
-  /// Keeps the frames of what is forsaken until one_less(). False: they are going.
+  /// Keeps the frames of forsaken strands until one_less(). Returns false if they are being destroyed.
   bool visit() noexcept {
     std::size_t seen = word_.load(std::memory_order_acquire);
     while (seen >= kOne) {
@@ -101,7 +101,7 @@ class Strand {
     owner.first_ = this;
     first_ = true;
   }
-  /// It begins where `starter` is, which may be null, and needs it.
+  /// The strand begins where `starter`, which may be null, is; `starter` needs it.
   void begin_where(Strand* starter) noexcept {
     if (starter != nullptr && starter->is_owned()) {
       owner_ = starter->owner_;
@@ -118,14 +118,14 @@ class Strand {
       }
     }
   }
-  /// Its starter does not need it any more.
+  /// The strand's starter no longer needs it.
   void detach() noexcept {
     if (owner_ != nullptr && owner_->scoped_) {
       const Lock lock(owner_->mutex_);
       detach_locked();
     }
   }
-  /// It is over. After this the frames of all may be gone.
+  /// The strand is over. After this all frames may be gone.
   void end() noexcept {
     if (owner_ == nullptr || first_) {
       return;
@@ -164,8 +164,8 @@ class Strand {
   /// Returns what decides whether this strand may be resumed. `homebound`: it is away, and comes home then.
   Whereabouts* keeper(bool homebound) const noexcept { return !away_ || homebound ? owner_ : nullptr; }
 
-  /// Instead of being resumed at home, where `keeper` is forsaken: destroys it, unless others need its frames.
-  /// `is_there()`: it is still to be resumed.
+  /// Called instead of resuming the strand at home, where `keeper` is forsaken: destroys it, unless others need its
+  /// frames. `is_there()`: whether it is still to be resumed.
   template <class IsThere>
   TOTO_COLD static void keep_away(Strand& strand, Whereabouts& keeper, IsThere is_there) noexcept {
     if (keeper.visit()) {
@@ -259,7 +259,7 @@ class Traveller {
   Strand* strand_ = nullptr;
 };
 
-/// What knows of it in a coroutine's promise; null if that is of another library.
+/// The part of a coroutine's promise that refers to its strand; null if the promise is of another library.
 template <class Promise>
 Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
   if constexpr (std::is_base_of_v<Traveller, Promise>) {
@@ -268,7 +268,7 @@ Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
     return nullptr;
   }
 }
-/// The strand that it is part of, if somebody owns that; or null.
+/// The strand that the coroutine is part of, if that strand has an owner; or null.
 template <class Promise>
 Strand* owned_strand_of(std::coroutine_handle<Promise> coroutine) noexcept {
   const Traveller* const traveller = detail::traveller_in(coroutine);
@@ -288,13 +288,13 @@ class Journey {
   /// On the thread on which the coroutine continues.
   template <class Runtime>
   void end() noexcept {
-    if (strand_ != nullptr) [[unlikely]] {  // most belong to nobody
+    if (strand_ != nullptr) [[unlikely]] {  // most have no owner
       strand_->arrive(ThreadContext<Runtime>::current().executor);
     }
   }
 
  private:
-  Strand* strand_ = nullptr;  // null: nobody wants to know
+  Strand* strand_ = nullptr;  // null: the strand has no owner
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -74,7 +74,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   ThreadHooks<Runtime>& thread_hooks() noexcept TOTO_REQUIRES(mutex_) { return thread_hooks_; }
-  /// Who waits for the end, for idleness, or for a thread: notified of each change.
+  /// Those who wait for the end, for idleness, or for a thread: notified of each change.
   WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
 
   // Without the mutex, hints: what the calling thread has heard of is seen.

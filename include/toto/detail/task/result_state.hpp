@@ -135,7 +135,7 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   }
 
  private:
-  /// Whether the coroutine is there already, and need not move if the task is over.
+  /// Whether the coroutine is already where it is to continue, and need not move if the task is over.
   bool is_there() const noexcept {
     return !executor_ || detail::is_same<Runtime>(executor_.get(), ThreadContext<Runtime>::current().executor);
   }
