@@ -320,8 +320,9 @@ TEST_CASE("orders: a group that is left, and one that is destroyed while a Task 
 }
 
 TEST_CASE("orders: a small group that is destroyed with its loop while its task runs", "[simulation][orders][G8]") {
-  explore("orders: small group destroyed", {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000},
-          [](Simulation&) {
+  // Two threads have to be stopped, each at one place.
+  explore("orders: small group destroyed",
+          {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000, .weak = 20}, [](Simulation&) {
             int written = 0;
             SimQueue queue(1, 5ms);
             {
@@ -421,6 +422,28 @@ TEST_CASE("orders: a timer of a loop whose call before ended on another thread",
             });
             const auto stop = loop.post_after(3ms, [&] { loop.stop(); });
             loop.run();
+            timer.stop();
+            queue.wait_idle();
+          });
+}
+
+TEST_CASE("orders: a call of a timer sees what the one before has written, on whatever thread",
+          "[simulation][orders][timers]") {
+  explore("orders: calls of a timer",
+          {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000, .eager = false, .weak = 4},
+          [](Simulation& sim) {
+            int calls = 0;
+            SimQueue queue(2, 5ms);
+            SimGate begun;
+            SimGate gate;
+            auto timer = queue.add_task_every(1ms, [&] { ++calls; });
+            queue.add_task([&] {  // so that there are two workers
+              begun.open();
+              gate.wait();
+            });
+            sim.sleep_for(1500us);
+            gate.open();
+            sim.sleep_for(1ms);
             timer.stop();
             queue.wait_idle();
           });
