@@ -62,7 +62,10 @@ class Witness final : public toto::QueueObserver {
   void require_order() const { require(count("qbf") + count("qc") == tasks(), "in order and once: " + text()); }
 
  private:
-  void add(const toto::TaskEvent& event, char letter) noexcept { events_[event.task] += letter; }
+  void add(const toto::TaskEvent& event, char letter) noexcept {
+    const toto::detail::Lock lock(mutex_);
+    events_[event.task] += letter;
+  }
   std::string text() const {
     std::string all;
     for (const auto& [task, text] : events_) {
@@ -71,7 +74,8 @@ class Witness final : public toto::QueueObserver {
     return all;
   }
 
-  std::map<std::uint64_t, std::string> events_;  // simulated threads are fibres of one thread
+  SimRuntime::Mutex mutex_;
+  std::map<std::uint64_t, std::string> events_;
 };
 
 }  // namespace

@@ -171,6 +171,20 @@ TEST_CASE("orders: a coroutine that is destroyed while its task runs or its cont
   });
 }
 
+TEST_CASE("orders: a coroutine that is destroyed while its call runs or its continuation is on its way",
+          "[simulation][orders][G8]") {
+  explore("orders: destroyed while calling", kSmall, [](Simulation&) {
+    SimQueue queue(1, 5ms);
+    {
+      SimLoop loop;
+      loop.spawn([](SimQueue& on) -> toto::Task<> { co_await on.call([] { return Boxed(7); }); }(queue));
+      loop.post([&] { loop.stop(); });
+      loop.run();
+    }
+    queue.wait_idle();
+  });
+}
+
 TEST_CASE("orders: a coroutine that waits for several sees what each has written", "[simulation][orders][I2]") {
   explore("orders: when_all", kSmall, [](Simulation&) {
     int written[2] = {};
@@ -301,8 +315,30 @@ TEST_CASE("orders: a group that is left, and one that is destroyed while a Task 
       loop.post([&] { loop.stop(); });
       loop.run();
     }
-    queue.wait_idle();
+    require(written <= 1, "nothing of it runs any more");
   });
+}
+
+TEST_CASE("orders: a small group that is destroyed with its loop while its task runs", "[simulation][orders][G8]") {
+  // Two threads have to be stopped, each at one place.
+  explore("orders: small group destroyed",
+          {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000, .weak = 20}, [](Simulation&) {
+            int written = 0;
+            SimQueue queue(1, 5ms);
+            {
+              SimLoop loop;
+              loop.spawn([](SimQueue& on, int& into) -> toto::Task<> {
+                const auto add = [&on, &into](toto::BasicTaskGroup<SimRuntime>& group) -> toto::Task<> {
+                  group.add(on, [&into] { into = 1; });
+                  co_return;
+                };
+                co_await toto::with_task_group<SimRuntime>(add);
+              }(queue, written));
+              loop.post([&] { loop.stop(); });
+              loop.run();
+            }
+            require(written <= 1, "it does not run any more");
+          });
 }
 
 TEST_CASE("orders: who asks whether a stop is requested sees what was written before it",
@@ -386,6 +422,28 @@ TEST_CASE("orders: a timer of a loop whose call before ended on another thread",
             });
             const auto stop = loop.post_after(3ms, [&] { loop.stop(); });
             loop.run();
+            timer.stop();
+            queue.wait_idle();
+          });
+}
+
+TEST_CASE("orders: a call of a timer sees what the one before has written, on whatever thread",
+          "[simulation][orders][timers]") {
+  explore("orders: calls of a timer",
+          {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000, .eager = false, .weak = 4},
+          [](Simulation& sim) {
+            int calls = 0;
+            SimQueue queue(2, 5ms);
+            SimGate begun;
+            SimGate gate;
+            auto timer = queue.add_task_every(1ms, [&] { ++calls; });
+            queue.add_task([&] {  // so that there are two workers
+              begun.open();
+              gate.wait();
+            });
+            sim.sleep_for(1500us);
+            gate.open();
+            sim.sleep_for(1ms);
             timer.stop();
             queue.wait_idle();
           });

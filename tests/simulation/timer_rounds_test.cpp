@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 TEST_CASE("a timer's call that was added runs, though the one before is just ending", "[simulation][N4]") {
   // One deviation: main, two workers and the clock make four threads.
   explore("rounds of a timer", {.deviations = 1}, [](Simulation& sim) {
-    std::uint64_t ran = 0;
+    Tally ran;
     int running = 0;
     SimQueue queue({.thread_count = 2, .idle_timeout = 5ms});
     const auto checks = watch(sim, queue);
@@ -25,7 +25,7 @@ TEST_CASE("a timer's call that was added runs, though the one before is just end
     sim.sleep_for(2500us);
     queue.wait_idle();
     const std::uint64_t completed = queue.stats().completed;
-    require(ran >= completed, "each call that has ended did run");
+    require(static_cast<std::uint64_t>(ran) >= completed, "each call that has ended did run");
     timer.stop();
     queue.wait_idle();
   });

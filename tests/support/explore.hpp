@@ -58,7 +58,7 @@ struct Exploration {
   toto::testing::StartFaults start_faults = {};
   std::size_t random_schedules = 4'000;  // of each of the two random strategies
   bool eager = true;
-  bool weak = true;
+  std::size_t weak = 1;  // times as many weak schedules as of other models
 };
 
 /// For models that take more than half a million schedules otherwise: preemptions and early expiries only.
@@ -249,13 +249,13 @@ inline void explore(std::string_view name, Exploration how, const std::function<
       run_random("priorities", "random", schedules, totals.random);
     }
   }
-  if (how.weak) {
-    const std::size_t schedules = only_weak                ? std::strtoul(factor_text + 5, nullptr, 10) / 2
-                                  : factor_text == nullptr ? 100
-                                  : factor > 1             ? 10'000
-                                                           : 500;
+  if (how.weak > 0) {
+    const std::size_t each = only_weak                ? std::strtoul(factor_text + 5, nullptr, 10) / 2
+                             : factor_text == nullptr ? 100
+                             : factor > 1             ? 10'000
+                                                      : 500;
     options.memory = Memory::weak;
-    run_random("weak priorities", "weak random", schedules, totals.weak);
+    run_random("weak priorities", "weak random", each * how.weak, totals.weak);
   }
 }
 

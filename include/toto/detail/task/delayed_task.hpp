@@ -107,8 +107,9 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
   enum class Stage : unsigned char { idle, queued, running, stopped };
 
   bool once() const noexcept { return period_.is_never(); }
+  /// acq_rel: pairs with itself. A call sees what the one before has written, on whatever thread.
   bool move(Stage from, Stage to) noexcept {
-    return stage_.compare_exchange_strong(from, to, std::memory_order_relaxed);
+    return stage_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_relaxed);
   }
 
   /// On the timer thread: it is due. Homeless: it never will be.

@@ -20,7 +20,7 @@ namespace toto::inline v0_1::detail {
 
 /// Its word: waiting -> done (the coroutine is being resumed) | posted (its continuation is on its way) | abandoned (it
 /// was destroyed) | blocked (it is being destroyed, and a thread sleeps until the children are over); posted -> done |
-/// abandoned; blocked -> done. Compare-exchanges with acquire and release, as in task_state.hpp.
+/// abandoned; blocked -> done. Compare-exchanges release and acquire, as in task_state.hpp.
 template <class Runtime>
 class Join : public RefCounted<Runtime> {
  public:
@@ -77,9 +77,7 @@ class Join : public RefCounted<Runtime> {
 
   /// The coroutine is being destroyed, or has been resumed. It still is an owner.
   void leave() noexcept {
-    // Sees what the children that are over have written. Pairs with child_over().
-    static_cast<void>(remaining_.load(std::memory_order_acquire));
-    Word seen = word_.load(std::memory_order_acquire);
+    Word seen = word_.load(std::memory_order_relaxed);  // it reads nothing of what the children have written
     while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {
     }
     if (keeper_.get() != nullptr) [[unlikely]] {
@@ -119,7 +117,7 @@ class Join : public RefCounted<Runtime> {
   };
 
   bool move(Word& from, Word to) noexcept {
-    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+    return word_.compare_exchange_strong(from, to, std::memory_order_release, std::memory_order_acquire);
   }
 
   void resume(Worker* worker, QueueCore<Runtime>* queue) noexcept {

@@ -77,8 +77,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
     waiter_.coroutine = coroutine;
     home_ = std::move(home);
     Word seen = Word::pending;
-    // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is
-    // over.
+    // Release: pairs with the completer's acquire, who reads waiter_ and home_. Acquire: the result, if it is over.
     return word_.compare_exchange_strong(seen, Word::awaited, std::memory_order_release, std::memory_order_acquire);
   }
 
