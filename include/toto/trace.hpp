@@ -7,37 +7,30 @@
 #ifndef TOTO_TRACE_HPP
 #define TOTO_TRACE_HPP
 
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <functional>
-#include <ios>
 #include <map>
 #include <memory>
 #include <new>
 #include <ostream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
+#include "detail/insight/trace_file.hpp"
 #include "detail/insight/trace_log.hpp"
 #include "detail/insight/trace_text.hpp"
+#include "detail/insight/trace_ticker.hpp"
+#include "detail/insight/trace_tracks.hpp"
+#include "duration.hpp"
 #include "observer.hpp"
 #include "runtime.hpp"
+#include "trace_options.hpp"
 
 namespace toto::inline v0_1 {
-
-struct TraceOptions {
-  /// How many bytes of events are kept in memory before they are written. When they are full, the thread that filled
-  /// them writes them, and its task waits for that. 0: after about 250 events of a thread.
-  std::size_t buffer = std::size_t{64} << 20;
-};
-static_assert(std::is_trivially_destructible_v<TraceOptions>);
 
 /// An observer that writes a trace in the trace-event format (JSON).
 ///
@@ -57,23 +50,21 @@ static_assert(std::is_trivially_destructible_v<TraceOptions>);
 /// Thread safety: Thread-safe, except with construction and destruction.
 class TraceWriter final : public QueueObserver {
  public:
-  /// Creates the file, or empties it.
-  /// Throws: std::system_error naming the file; std::bad_alloc.
-  explicit TraceWriter(const std::string& file, TraceOptions options = {}) : TraceWriter(nullptr, options) {
-    errno = 0;
-    own_stream_.open(file, std::ios::binary);
-    if (!own_stream_) {
-      throw std::system_error(
-          errno != 0 ? std::error_code(errno, std::generic_category()) : std::make_error_code(std::io_errc::stream),
-          "toto: cannot write the trace to '" + file + "'");
-    }
-    stream_ = &own_stream_;
+  /// Creates the file, or empties it. From then on it can be opened at any time, also after the program was killed.
+  /// Throws: std::invalid_argument naming the option; std::system_error naming the file, or because the timer thread
+  /// cannot be started; std::bad_alloc.
+  explicit TraceWriter(const std::string& file, TraceOptions options = {})
+      : options_(detail::checked(options)), file_(file) {
+    begin();
   }
 
   /// Writes to a stream, which must outlive the writer, is used by one thread at a time, and must not itself use an
   /// observed queue.
-  /// Throws: std::bad_alloc.
-  explicit TraceWriter(std::ostream& stream, TraceOptions options = {}) : TraceWriter(&stream, options) {}
+  /// Throws: std::invalid_argument naming the option; std::system_error; std::bad_alloc.
+  explicit TraceWriter(std::ostream& stream, TraceOptions options = {})
+      : options_(detail::checked(options)), file_(stream) {
+    begin();
+  }
 
   /// As close(), but errors are ignored.
   ~TraceWriter() {
@@ -149,12 +140,17 @@ class TraceWriter final : public QueueObserver {
   struct Numbers {
     StdRuntime::Atomic<std::uint64_t> last{0};
   };
-  struct Track {
-    std::string json;
-    bool told = false;
-  };
 
-  TraceWriter(std::ostream* stream, TraceOptions options) : options_(options), stream_(stream) { text_.begin(); }
+  void begin() {
+    {
+      const Lock lock(mutex_);
+      text_.begin();
+      file_.write(text_.text);
+    }
+    ticker_.start();
+  }
+  /// On the timer thread.
+  void tick() noexcept;
 
   /// For threads and writers alike.
   static std::uint64_t new_number() {
@@ -168,7 +164,6 @@ class TraceWriter final : public QueueObserver {
   }
   Log* find_log(Thread& thread) noexcept;
   Log& make_log_locked(Thread& thread, std::uint32_t track) TOTO_REQUIRES(mutex_);
-  std::uint32_t make_track_locked(std::string_view name) TOTO_REQUIRES(mutex_);
 
   /// The one copy of the text. Null: no memory for it.
   Name* name(Log& log, std::string_view text) noexcept;
@@ -187,9 +182,8 @@ class TraceWriter final : public QueueObserver {
   /// Takes over a chunk that is full; writes all that are held if they are too many.
   void hand_over(std::unique_ptr<Chunk> chunk) noexcept;
   void write_held_locked() TOTO_REQUIRES(mutex_);
-  void write_text_locked() TOTO_REQUIRES(mutex_);
+  void write_records_locked() TOTO_REQUIRES(mutex_);
   void write_all_locked() TOTO_REQUIRES(mutex_);
-  void check_stream_locked() TOTO_REQUIRES(mutex_);
   void lose(std::uint64_t events) noexcept { lost_.fetch_add(events, std::memory_order_relaxed); }
 
   const TraceOptions options_;
@@ -200,16 +194,15 @@ class TraceWriter final : public QueueObserver {
 
   // Taken before the mutex of a log, never after it.
   StdRuntime::Mutex mutex_;
-  std::ofstream own_stream_;
-  std::ostream* stream_ TOTO_GUARDED_BY(mutex_);
+  detail::TraceFile file_ TOTO_GUARDED_BY(mutex_);
   detail::TraceText text_ TOTO_GUARDED_BY(mutex_);
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
   std::map<std::uint64_t, std::unique_ptr<Log>> logs_ TOTO_GUARDED_BY(mutex_);  // by the number of the thread
   std::map<std::string, std::unique_ptr<Name>, std::less<>> names_ TOTO_GUARDED_BY(mutex_);
-  std::vector<Track> tracks_ TOTO_GUARDED_BY(mutex_);  // the first is number 1
-  /// Tracks of workers that have ended, by name: the next worker of that name continues there.
-  std::multimap<std::string, std::uint32_t, std::less<>> free_tracks_ TOTO_GUARDED_BY(mutex_);
+  detail::TraceTracks tracks_ TOTO_GUARDED_BY(mutex_);
   detail::TraceChunks held_ TOTO_GUARDED_BY(mutex_);
+  detail::TraceTicker ticker_{options_.flush_every,
+                              [](void* self) noexcept { static_cast<TraceWriter*>(self)->tick(); }, this};
 };
 
 // --- recording
@@ -260,7 +253,7 @@ inline TraceWriter::Log* TraceWriter::find_log(Thread& thread) noexcept {
     const Lock lock(mutex_);
     const auto found = logs_.find(thread.number);
     if (found == logs_.end()) {
-      return &make_log_locked(thread, make_track_locked("thread " + std::to_string(tracks_.size() + 1)));
+      return &make_log_locked(thread, tracks_.make_for_thread());
     }
     thread.log = found->second.get();
     thread.writer = number_;
@@ -280,11 +273,6 @@ inline TraceWriter::Log& TraceWriter::make_log_locked(Thread& thread, std::uint3
   return log;
 }
 
-inline std::uint32_t TraceWriter::make_track_locked(std::string_view name) {
-  tracks_.push_back({detail::json_text(name), false});
-  return static_cast<std::uint32_t>(tracks_.size());
-}
-
 inline void TraceWriter::name_thread(std::string_view name) {
   Log* const log = this_log();
   if (log == nullptr) {
@@ -292,7 +280,7 @@ inline void TraceWriter::name_thread(std::string_view name) {
   }
   std::string json = detail::json_text(name);
   const Lock lock(mutex_);
-  tracks_[log->track() - 1] = {std::move(json), false};
+  tracks_.rename(log->track(), std::move(json));
 }
 
 inline void TraceWriter::thread_started(std::string_view queue, std::size_t number) noexcept {
@@ -301,12 +289,7 @@ inline void TraceWriter::thread_started(std::string_view queue, std::size_t numb
     const std::string name = std::string(queue) + '-' + std::to_string(number);
     const Lock lock(mutex_);
     if (logs_.count(thread.number) == 0) {
-      const auto free = free_tracks_.find(name);
-      const std::uint32_t track = free != free_tracks_.end() ? free->second : make_track_locked(name);
-      make_log_locked(thread, track);
-      if (free != free_tracks_.end()) {
-        free_tracks_.erase(free);
-      }
+      make_log_locked(thread, tracks_.make_for_worker(name));
     }
   } catch (...) {  // then it is some thread or other
   }
@@ -329,7 +312,7 @@ inline void TraceWriter::thread_ended(std::string_view queue, std::size_t number
   logs_.erase(thread.number);
   thread.writer = 0;
   try {  // last: what the next worker records is held after this
-    free_tracks_.emplace(std::string(queue) + '-' + std::to_string(number), track);
+    tracks_.give_back(std::string(queue) + '-' + std::to_string(number), track);
   } catch (...) {  // the next worker gets a new track
   }
 }
@@ -349,66 +332,57 @@ inline void TraceWriter::hand_over(std::unique_ptr<Chunk> chunk) noexcept {
 }
 
 inline void TraceWriter::write_held_locked() {
-  for (std::size_t i = 0; i < tracks_.size(); ++i) {
-    if (!tracks_[i].told) {
-      text_.thread_name(static_cast<std::uint32_t>(i + 1), tracks_[i].json);
-      tracks_[i].told = true;
-    }
-  }
+  tracks_.write_names(text_);
   while (Chunk* const chunk = held_.front()) {
     text_.add(*chunk);
     held_.pop();
-    write_text_locked();
+    file_.write(text_.text);
   }
 }
 
-inline void TraceWriter::write_text_locked() {
-  try {
-    stream_->write(text_.text.data(), static_cast<std::streamsize>(text_.text.size()));
-  } catch (const std::ios_base::failure&) {  // its state tells, too
-  }
-  text_.text.clear();
-}
-
-inline void TraceWriter::write_all_locked() {
+inline void TraceWriter::write_records_locked() {
   write_held_locked();
   for (const auto& [thread, log] : logs_) {
     log->drain([this](Chunk& chunk) TOTO_NO_THREAD_SAFETY_ANALYSIS { text_.add(chunk); });
-    write_text_locked();
+    file_.write(text_.text);
   }
-  text_.settle();
-  write_text_locked();
 }
 
-inline void TraceWriter::check_stream_locked() {
+inline void TraceWriter::write_all_locked() {
+  write_records_locked();
+  text_.settle();
+  file_.write(text_.text);
+}
+
+inline void TraceWriter::tick() noexcept {
   try {
-    stream_->flush();
-  } catch (const std::ios_base::failure&) {
-  }
-  if (!*stream_) {
-    throw std::system_error(std::make_error_code(std::io_errc::stream), "toto: the trace could not be written");
+    const Lock lock(mutex_);
+    if (!ended_) {
+      write_records_locked();  // arrows may still come
+    }
+  } catch (...) {  // close() will tell
   }
 }
 
 inline void TraceWriter::flush() {
   const Lock lock(mutex_);
-  if (stream_ != nullptr && !ended_) {
+  if (!ended_) {
     write_all_locked();
-    check_stream_locked();
+    file_.check();
   }
 }
 
 inline void TraceWriter::close() {
+  closed_.store(true, std::memory_order_relaxed);
+  ticker_.stop();  // not under the mutex, for which it may wait
   const Lock lock(mutex_);
-  if (stream_ == nullptr || ended_) {
+  if (ended_) {
     return;
   }
-  closed_.store(true, std::memory_order_relaxed);
   write_all_locked();
-  text_.end();
+  file_.end();
   ended_ = true;
-  write_text_locked();
-  check_stream_locked();
+  file_.check();
 }
 
 }  // namespace toto::inline v0_1

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/eventually.hpp"
 #include "support/gate.hpp"
 #include "support/json.hpp"
 #include "support/record.hpp"
@@ -395,6 +396,28 @@ TEST_CASE("a trace that is flushed can be read as it is, and ends with close", "
   writer.close();
   REQUIRE(text.str() == closed);
   REQUIRE(writer.lost() == 0);
+}
+
+TEST_CASE("a trace in a file can be opened while the program runs, and is written by the clock", "[trace]") {
+  const auto path = std::filesystem::temp_directory_path() / "toto_trace_alive_test.json";
+  const auto written = [&] {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return read_trace(text.str());  // refuses what is not complete
+  };
+  {
+    TraceWriter writer(path.string(), {.flush_every = 1ms});
+    CHECK(written().slices.empty());
+    TaskQueue queue({.observer = &writer});
+    for (std::size_t tasks = 1; tasks <= 3; ++tasks) {
+      queue.yield_task([] {}).wait();
+      CHECK(toto_tests::eventually([&] { return written().slices.size() == tasks; }));
+    }
+  }
+  CHECK(written().slices.size() == 3);
+  std::filesystem::remove(path);
+  CHECK_THROWS_WITH(TraceWriter(path.string(), {.flush_every = 0s}), toto_tests::contains("flush_every is 0"));
+  CHECK_FALSE(std::filesystem::exists(path));
 }
 
 TEST_CASE("a trace goes to a file, or says why not", "[trace]") {

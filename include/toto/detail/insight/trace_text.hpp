@@ -81,7 +81,6 @@ class TraceText {
         "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"ts\":0,\"pid\":1,"
         "\"tid\":0,\"args\":{\"name\":\"toto\"}}";
   }
-  void end() { text += "\n]}\n"; }
 
   /// `json`: the name, as json_text() gives it.
   void thread_name(std::uint32_t track, std::string_view json) {

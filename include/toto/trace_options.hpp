@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// TraceOptions: how a TraceWriter is set up. Part of <toto/trace.hpp>.
+
+#ifndef TOTO_TRACE_OPTIONS_HPP
+#define TOTO_TRACE_OPTIONS_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <type_traits>
+
+#include "duration.hpp"
+#include "options.hpp"
+
+namespace toto::inline v0_1 {
+
+/// How a TraceWriter is set up.
+struct TraceOptions {
+  /// How many bytes of events are kept in memory before they are written. When they are full, the thread that filled
+  /// them writes them, and its task waits for that. 0: after about 250 events of a thread.
+  std::size_t buffer = std::size_t{64} << 20;
+  /// The timer thread writes what was recorded at least this often, so that no more is missing in the trace of a program
+  /// that was killed or that hangs. Must be positive. Duration::never(): only when the buffer is full.
+  Duration flush_every = std::chrono::seconds(1);
+};
+static_assert(std::is_trivially_destructible_v<TraceOptions>);
+
+namespace detail {
+
+/// Throws: std::invalid_argument.
+inline const TraceOptions& checked(const TraceOptions& options) {
+  check_duration(options.flush_every, "flush_every");
+  if (options.flush_every == Duration()) {
+    refuse_argument({"toto: flush_every is 0; it must be positive, or Duration::never()"});
+  }
+  return options;
+}
+
+}  // namespace detail
+}  // namespace toto::inline v0_1
+
+#endif  // TOTO_TRACE_OPTIONS_HPP
