@@ -75,7 +75,7 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
-  /// The coroutine is being destroyed, or has been resumed. It still is an owner.
+  /// The coroutine is being destroyed, or has been resumed. It is still an owner of this join.
   void leave() noexcept {
     // Sees what the children that are over have written. Pairs with child_over().
     static_cast<void>(remaining_.load(std::memory_order_acquire));
