@@ -314,7 +314,7 @@ void Root<Runtime>::on_end(void* context) noexcept {
   Roots<Runtime>::tell(emptied);
 }
 
-/// Unless the coroutine itself has ended, and what was left of it are others that nobody waits for.
+/// Unless the coroutine itself has ended, and only strands were left for which no one waits.
 template <class Runtime>
 void Root<Runtime>::stranded() noexcept {
   Lock lock(home_->roots()->mutex_);

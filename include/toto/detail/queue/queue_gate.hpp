@@ -157,7 +157,7 @@ std::exception_ptr QueueGate<Runtime>::secure_first_worker_locked(Kind kind) {
   crew().promise();  // keeps the new worker from leaving before this adder has pushed
   std::exception_ptr failure;
   if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
-    // What ends this wait has to change what prepare_locked() does next: it comes back here otherwise.
+    // Whatever ends this wait must change what prepare_locked() does next; otherwise it would come here again.
     changed().wait(mutex(), [this, kind]() TOTO_REQUIRES(mutex()) {
       return crew().secured() > 0 || refuses_locked(kind) ||
              !(crew().searching() || crew().live() == this->thread_count());

@@ -24,7 +24,7 @@ struct RoomRequest {
 };
 using RoomWaiter = LineWaiter<RoomRequest>;
 
-/// Thread safety: Requires the queue's mutex, except bounded() and limit(). `queued`: how many tasks are.
+/// Thread safety: Requires the queue's mutex, except bounded() and limit(). `queued`: the number of queued tasks.
 class Room {
  public:
   using Line = PermitLine<RoomRequest>;

@@ -75,7 +75,7 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
-  /// The coroutine is being destroyed, or has been resumed. It still is an owner.
+  /// The coroutine is being destroyed, or has been resumed. It is still an owner of this join.
   void leave() noexcept {
     Word seen = word_.load(std::memory_order_relaxed);  // it reads nothing of what the children have written
     while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {

@@ -22,7 +22,7 @@ namespace toto::inline v0_1::detail {
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
-/// Adds a state that was just made to its queue. `booked`: the caller has booked room.
+/// Adds a state that was just made to its queue. `booked`: the caller has reserved room.
 /// Throws: what adding throws; the state is freed then.
 template <class Runtime>
 void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool booked = false) {
