@@ -67,5 +67,6 @@ int main() {
   toto::TaskQueue queue({.thread_count = 4});
   queue.on_error([&](const std::exception_ptr& failure, const toto::TaskInfo&) { unseen = message_of(failure); });
   toto::sync_wait(caller(queue));
+  queue.wait_idle();  // a worker may still be reporting
   expect(unseen == "refused 3", "any other one, which no one can observe, goes to on_error");
 }

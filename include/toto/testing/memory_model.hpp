@@ -180,7 +180,7 @@ class MemoryModel {
   void read(Location& location, std::size_t store, std::uint32_t thread, std::memory_order order) {
     meet(location.stores_[store], thread, order);
     acquire(location.stores_[store].released, thread, order);
-    older_ += store == location.newest() ? 0 : 1;
+    older_ += store == location.newest() ? 0U : 1U;
     tick(thread);
   }
 
@@ -271,7 +271,7 @@ class MemoryModel {
     made.released = releases(order) ? threads_[thread].now : threads_[thread].released_by_fence;
     made.released.join(continued);
     meet(made, thread, order);
-    older_ += position == location.newest() ? 0 : 1;
+    older_ += position == location.newest() ? 0U : 1U;
     tick(thread);
     drop_oldest(location);
   }

@@ -88,7 +88,7 @@ class WeakAccess {
   std::size_t choose(std::size_t oldest, Allowed allowed) const noexcept {
     std::size_t count = 0;
     for (std::size_t store = oldest; store < location_->stores(); ++store) {
-      count += allowed(store) ? 1 : 0;
+      count += allowed(store) ? 1U : 0U;
     }
     std::size_t chosen = scheduler_->choose_store(count);
     std::size_t store = location_->stores();

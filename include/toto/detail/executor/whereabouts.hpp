@@ -181,7 +181,7 @@ class Strand {
   }
 
  protected:
-  ~Strand() { end(); }
+  virtual ~Strand() { end(); }
 
  private:
   friend Whereabouts;
