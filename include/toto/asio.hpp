@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "asio_executor.hpp"
+#include "detail/asio/asio_await.hpp"
 #include "detail/asio/asio_waits.hpp"
 #include "detail/gather/child.hpp"
 #include "detail/ground/ref.hpp"
@@ -55,7 +56,16 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
 
   void post() noexcept override {
     const std::optional<Work> work = std::exchange(work_, std::nullopt);  // from its posting on, the executor has this
-    net::post(work->get_executor(), Completion(Ref<AsioGet>::share(this)));
+    net::post(work->get_executor(), AsioCompletion<AsioGet>(Ref<AsioGet>::share(this)));
+  }
+  /// On the handler's executor.
+  static void complete(Ref<AsioGet> wait) {
+    Handler handler = std::move(*wait->handler_);
+    wait->handler_.reset();
+    detail::call_handler<T>(std::move(handler), [&]() -> T {
+      const auto kept = std::move(wait);
+      return kept->state_->take_resumed();
+    });
   }
   void abandon() noexcept override {
     if (state_ != nullptr) {
@@ -68,23 +78,6 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
  private:
   using Executor = typename net::associated_executor<Handler, net::system_executor>::type;
   using Work = net::executor_work_guard<Executor>;
-
-  /// Runs on the handler's executor. Destroyed instead, with the executor's context, it destroys the handler.
-  class Completion {
-   public:
-    explicit Completion(Ref<AsioGet> wait) noexcept : wait_(std::move(wait)) {}
-    Completion(Completion&&) noexcept = default;
-    Completion& operator=(Completion&&) = delete;
-    ~Completion() {
-      if (wait_) {
-        wait_->abandon();
-      }
-    }
-    void operator()() { complete(std::move(wait_)); }
-
-   private:
-    Ref<AsioGet> wait_;
-  };
 
   /// In the handler's cancellation slot.
   class Canceller {
@@ -109,47 +102,9 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
 
   explicit AsioGet(Handler&& handler)
       : work_(net::associated_executor<Handler, net::system_executor>::get(handler)),
-        waits_(waits_of(work_->get_executor())),
+        waits_(detail::waits_of<Runtime>(work_->get_executor())),
         handler_(std::move(handler)) {}
   ~AsioGet() override { AsioGet::abandon(); }
-
-  static Ref<AsioWaits<Runtime>> waits_of(const Executor& executor) {
-    if constexpr (net::can_query<Executor, net::execution::context_t>::value) {
-      return waits_in(net::query(executor, net::execution::context));
-    } else if constexpr (requires { executor.context(); }) {
-      return waits_in(executor.context());  // as of io_context::strand
-    } else {
-      return waits_in(net::query(net::system_executor(), net::execution::context));  // as use_future has it
-    }
-  }
-  static Ref<AsioWaits<Runtime>> waits_in(net::execution_context& context) {
-    return net::use_service<AsioContext<Runtime>>(context).waits();
-  }
-
-  static void complete(Ref<AsioGet> wait) {
-    Handler handler = std::move(*wait->handler_);
-    wait->handler_.reset();
-    std::exception_ptr failure;
-    if constexpr (std::is_void_v<T>) {
-      try {
-        wait->state_->take_resumed();
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      wait = {};
-      std::move(handler)(std::move(failure));
-    } else {
-      std::optional<T> result;
-      try {
-        result.emplace(wait->state_->take_resumed());
-      } catch (...) {
-        failure = std::current_exception();
-        result.emplace();
-      }
-      wait = {};
-      std::move(handler)(std::move(failure), std::move(*result));
-    }
-  }
 
   std::optional<Work> work_;
   Ref<AsioWaits<Runtime>> waits_;
@@ -182,6 +137,10 @@ struct AsioInitiation {
   void operator()(Handler handler, TaskHandle<T, Runtime> handle) const {
     AsioGet<T, Runtime, Handler>::start(handle, std::move(handler));
   }
+  template <class Handler, class T, class Runtime>
+  void operator()(Handler handler, Task<T> task, std::type_identity<Runtime>) const {
+    AsioAwait<T, Runtime, Handler>::start(std::move(task), std::move(handler));
+  }
 };
 
 template <class T, class Runtime, class Token>
@@ -193,6 +152,19 @@ auto start_asio_get(TaskHandle<T, Runtime>& handle, Token&& token) {
       throw_no_task();
     }
     return net::async_initiate<Token, typename AsioSignature<T>::Type>(AsioInitiation(), token, std::move(handle));
+  }
+}
+
+template <class Runtime, class T, class Token>
+auto start_asio_await(Task<T> task, Token&& token) {
+  constexpr bool kForeign = detail::type_name<std::remove_cvref_t<Token>>().starts_with(kOtherAsio);
+  static_assert(!kForeign, TOTO_DETAIL_OTHER_ASIO);
+  if constexpr (!kForeign) {
+    if (!task.valid()) {
+      throw NoState("toto: this Task is empty: it was default-constructed or moved from");
+    }
+    return net::async_initiate<Token, typename AsioSignature<T>::Type>(AsioInitiation(), token, std::move(task),
+                                                                       std::type_identity<Runtime>());
   }
 }
 
@@ -224,6 +196,21 @@ auto async_get(Handle&& handle, Token&& token) {
   using Result = decltype(detail::start_asio_get(handle, std::forward<Token>(token)));
   static_assert(!kTemporary || std::is_void_v<Result>, TOTO_STORE_THE_HANDLE_FIRST);
   return detail::start_asio_get(handle, std::forward<Token>(token));
+}
+
+/// The same for anything else that can be awaited, which is moved or emptied: a Task, sleep_for(), a lease(), what
+/// when_all() gives, an awaitable of another library. It is awaited on the handler's executor, where a coroutine comes
+/// back to after each wait, and begins there, never within this call.
+///
+/// If the execution context is destroyed first, so are the handler and the coroutine, as by the end of a TaskScope. The
+/// cancellation slot, which must be used where the handler runs, does the same to the coroutine for
+/// cancellation_type::terminal and partial: the handler is called with TaskCancelled.
+/// Throws: NoState, at once, for an empty Task; std::bad_alloc.
+template <class Runtime = StdRuntime, class Awaitable, class Token>
+  requires(!detail::IsHandle<std::remove_cvref_t<Awaitable>>::value && detail::Gatherable<Awaitable>)
+auto async_get(Awaitable&& awaitable, Token&& token) {
+  static_assert(!detail::is_unstored<Awaitable>(), TOTO_STORE_THE_HANDLE_FIRST);
+  return detail::start_asio_await<Runtime>(Task(detail::give(awaitable)), std::forward<Token>(token));
 }
 
 }  // namespace TOTO_DETAIL_ASIO

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <toto/task_scope.hpp>
 #include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
@@ -213,4 +214,39 @@ TEST_CASE("a task group whose queue can start no thread ends with that error", "
   }
   REQUIRE(fixture.probe->runs == 0);
   REQUIRE(fixture.check().empty());
+}
+
+TEST_CASE("a scope loses nothing when an allocation fails, in it or in one of its coroutines", "[faults][S8][L19]") {
+  const std::size_t points = sweep_coroutine([](toto::TaskQueue& queue, const Token& probe) -> toto::Task<> {
+    toto::TaskScope scope(toto::current_executor());
+    scope.spawn([](toto::TaskQueue& away, Token mine) -> toto::Task<> {
+      const auto home = toto::current_executor();
+      co_await away.schedule();
+      auto handle = start(away, mine);
+      co_await std::move(handle).resume_on(home);
+      co_await toto::resume_on(away);
+      co_await toto::resume_on(home);
+    }(queue, probe));
+    scope.spawn([](toto::TaskQueue& away, Token mine) -> toto::Task<> {
+      co_await toto::when_all(start(away, mine),
+                              [](toto::TaskQueue& there) -> toto::Task<> { co_await there.schedule(); }(away));
+    }(queue, probe));
+    co_await scope.join();
+  });
+  REQUIRE(points >= 10);
+}
+
+TEST_CASE("spawn starts nothing when an allocation fails", "[faults][S8]") {
+  const std::size_t points = sweep_coroutine([](toto::TaskQueue& queue, const Token& probe) -> toto::Task<> {
+    toto::spawn(queue, [](Token mine) -> toto::Task<> {
+      ++mine->runs;
+      co_return;
+    }(probe));
+    toto::spawn(toto::current_executor(), [](Token mine) -> toto::Task<> {
+      static_cast<void>(mine);
+      co_return;
+    }(probe));
+    co_return;
+  });
+  REQUIRE(points >= 4);
 }

@@ -9,7 +9,7 @@
 using namespace toto_tests;
 using namespace std::chrono_literals;
 
-TEST_CASE("a start hook that throws loses no task, whoever adds meanwhile", "[simulation][thread_hooks][B15]") {
+TEST_CASE("a start hook that throws loses no task, whoever adds meanwhile", "[simulation][thread_hooks][B17]") {
   explore("a start hook that throws", {.deviations = 1, .spurious_wakeups = 0, .weak_failures = 0},
           [](Simulation& sim) {
             int ran = 0;

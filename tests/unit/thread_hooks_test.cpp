@@ -20,7 +20,7 @@ using namespace toto_tests;
 using namespace std::chrono_literals;
 using toto::TaskQueue;
 
-TEST_CASE("each thread of a queue calls the hooks on itself, once, around its tasks", "[thread_hooks][B15]") {
+TEST_CASE("each thread of a queue calls the hooks on itself, once, around its tasks", "[thread_hooks][B17]") {
   std::mutex mutex;
   std::set<std::thread::id> begun;
   int ended = 0;
@@ -53,7 +53,7 @@ TEST_CASE("each thread of a queue calls the hooks on itself, once, around its ta
 }
 
 TEST_CASE("a start hook that throws ends its thread, is reported once, and another thread tries again",
-          "[thread_hooks][B15]") {
+          "[thread_hooks][B17]") {
   std::atomic<int> calls{0};
   std::atomic<int> reports{0};
   std::atomic<int> ends{0};
@@ -75,7 +75,7 @@ TEST_CASE("a start hook that throws ends its thread, is reported once, and anoth
   CHECK(ends <= calls - 3);
 }
 
-TEST_CASE("a start hook that always throws keeps nobody waiting for a queue that is cancelled", "[thread_hooks][B15]") {
+TEST_CASE("a start hook that always throws keeps nobody waiting for a queue that is cancelled", "[thread_hooks][B17]") {
   TaskQueue queue;
   std::atomic<int> reports{0};
   Gate tried;
@@ -92,7 +92,7 @@ TEST_CASE("a start hook that always throws keeps nobody waiting for a queue that
   CHECK(reports <= 1);
 }
 
-TEST_CASE("what an end hook throws is reported, and a null hook is refused", "[thread_hooks][B15]") {
+TEST_CASE("what an end hook throws is reported, and a null hook is refused", "[thread_hooks][B17]") {
   std::atomic<int> reports{0};
   {
     TaskQueue queue;

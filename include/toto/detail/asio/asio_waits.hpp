@@ -52,6 +52,7 @@
 
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "../ground/linked_list.hpp"
 #include "../ground/lock.hpp"
@@ -91,6 +92,7 @@ class AsioWait : public RefCounted<Runtime> {
   // For the list of AsioWaits, guarded by its mutex.
   AsioWait* next = nullptr;
   AsioWait* previous = nullptr;
+  bool over = false;  // the context is not to be used for it any more
 
   /// The task has ended: passes the wait to the handler's executor, as one more owner.
   virtual void post() noexcept = 0;
@@ -112,6 +114,7 @@ class AsioWaits : public RefCounted<Runtime> {
   bool add(Wait& wait) noexcept {
     const Lock lock(mutex_);
     if (ended_) {
+      wait.over = true;
       return false;
     }
     wait.retain();
@@ -125,6 +128,7 @@ class AsioWaits : public RefCounted<Runtime> {
       return;
     }
     waits_.remove(wait);
+    wait.over = true;
     ++posting_;
     lock.unlock();
     wait.post();
@@ -133,6 +137,22 @@ class AsioWaits : public RefCounted<Runtime> {
     if (--posting_ == 0) {
       none_posting_.notify_all();
     }
+  }
+  /// Calls `post()`, which uses the context. False: the wait is over, or was abandoned.
+  template <class Post>
+  bool visit(const Wait& wait, Post post) {
+    Lock lock(mutex_);
+    if (wait.over) {
+      return false;
+    }
+    ++posting_;
+    lock.unlock();
+    post();
+    lock.lock();
+    if (--posting_ == 0) {
+      none_posting_.notify_all();
+    }
+    return true;
   }
   /// The context is being destroyed.
   /// Blocks: until no thread is posting to it.
@@ -143,6 +163,9 @@ class AsioWaits : public RefCounted<Runtime> {
       Wait& wait = waits_.pop_front();
       lock.unlock();
       wait.abandon();
+      lock.lock();
+      wait.over = true;
+      lock.unlock();
       wait.release();
       lock.lock();
     }
@@ -189,6 +212,41 @@ class AsioContext final : public net::execution_context::service {
   void shutdown() override { waits_->end(); }
 
   Ref<AsioWaits<Runtime>> waits_;
+};
+
+/// Those of the context in which a handler's executor runs.
+/// Throws: std::bad_alloc.
+template <class Runtime, class Executor>
+Ref<AsioWaits<Runtime>> waits_of(const Executor& executor) {
+  const auto in = [](net::execution_context& context) {
+    return net::use_service<AsioContext<Runtime>>(context).waits();
+  };
+  if constexpr (net::can_query<Executor, net::execution::context_t>::value) {
+    return in(net::query(executor, net::execution::context));
+  } else if constexpr (requires { executor.context(); }) {
+    return in(executor.context());  // as of io_context::strand
+  } else {
+    return in(net::query(net::system_executor(), net::execution::context));  // as use_future has it
+  }
+}
+
+/// What is posted for a wait that is over. Runs on the handler's executor. Destroyed instead, with the executor's
+/// context, it destroys the handler.
+template <class Wait>
+class AsioCompletion {
+ public:
+  explicit AsioCompletion(Ref<Wait> wait) noexcept : wait_(std::move(wait)) {}
+  AsioCompletion(AsioCompletion&&) noexcept = default;
+  AsioCompletion& operator=(AsioCompletion&&) = delete;
+  ~AsioCompletion() {
+    if (wait_) {
+      wait_->abandon();
+    }
+  }
+  void operator()() { Wait::complete(std::move(wait_)); }
+
+ private:
+  Ref<Wait> wait_;
 };
 
 }  // namespace TOTO_DETAIL_ASIO
