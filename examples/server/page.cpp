@@ -186,7 +186,11 @@ void add_holders(std::string& out, std::string_view holders) {
     text.remove_prefix(std::min(text.size(), text.find_first_not_of(' ')));
     const std::size_t kind = text.find(": ");
     const std::size_t age = text.rfind(", ");
-    if (kind == std::string_view::npos || age == std::string_view::npos || age < kind) {
+    if (kind == std::string_view::npos) {
+      continue;
+    }
+    if (age == std::string_view::npos || age < kind) {
+      lines.push_back({text.substr(0, kind), text.substr(kind + 2), {}});  // "13 more": a dump has the first 16
       continue;
     }
     const Line line{text.substr(0, kind), text.substr(kind + 2, age - kind - 2), text.substr(age + 2)};
@@ -196,8 +200,8 @@ void add_holders(std::string& out, std::string_view holders) {
   }
   out += "<ul>";
   for (const Line& line : lines) {
-    print(out, R"(<li class="{0}"><b>{1} {0}</b><span>{2} <span class="dim">{3}</span></span></li>)",
-          escaped(line.kind), number_text(line.count), escaped(line.what), escaped(line.age));
+    print(out, R"(<li class="{0}"><b>{1}{0}</b><span>{2} <span class="dim">{3}</span></span></li>)", escaped(line.kind),
+          line.count == 0 ? "" : number_text(line.count) + ' ', escaped(line.what), escaped(line.age));
   }
   print(out, "{}</ul>", lines.empty() ? R"(<li class="dim">nobody holds a connection</li>)" : "");
 }

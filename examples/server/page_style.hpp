@@ -80,9 +80,9 @@ footer { margin-top: 1.6rem; }
 @media (max-width: 34rem) {
   .tiles { grid-template-columns: 1fr 1fr; }
   .tile b { font-size: 1.35rem; }
-  th, td { padding: .34rem .3rem; font-size: .82rem; }
+  th, td { padding: .34rem .2rem; font-size: .76rem; }
   td:first-child { white-space: normal; }
-  code { font-size: .78rem; }
+  code { font-size: .74rem; }
   .wide { padding: .3rem; }
   .peak, th:nth-child(3), td:nth-child(3) { display: none; }
 }

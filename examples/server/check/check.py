@@ -174,6 +174,24 @@ def slow_answers(program):
 
 
 def stopping(program):
+    with sqlite() as database, Server(program, database, *QUICK) as server:
+        used, fresh = server.connect(), server.socket()
+        server.ask("GET", "/ping", connection=used)
+        server.process.terminate()
+        expect(server.process.stdout.readline() == "stopping\n", "SIGTERM is noticed")
+        answer = server.ask("GET", "/ping", connection=used)
+        expect((answer.status, answer.headers["Connection"]) == (200, "close"), "a request that was on its way is answered")
+        fresh.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        expect(read_all(fresh).startswith("HTTP/1.1 200 "), "so is the first one of a client that was connected")
+        used.close()
+        fresh.close()
+        try:
+            server.socket().close()
+            late = "let in"
+        except OSError:
+            late = "refused"
+        expect(late == "refused", "a client that connects later is refused")
+        expect(server.process.wait(LIMIT) == 0, "the server ends")
     for keep in (True, False):
         with sqlite() as database, Server(program, database, "--hash-waiting", "1000", "--hash-cost", "9") as server:
             server.sign_up()
