@@ -102,7 +102,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
 
   explicit AsioGet(Handler&& handler)
       : work_(net::associated_executor<Handler, net::system_executor>::get(handler)),
-        waits_(waits_of<Runtime>(work_->get_executor())),
+        waits_(detail::waits_of<Runtime>(work_->get_executor())),
         handler_(std::move(handler)) {}
   ~AsioGet() override { AsioGet::abandon(); }
 

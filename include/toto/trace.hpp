@@ -368,7 +368,7 @@ inline void TraceWriter::flush() {
   const Lock lock(mutex_);
   if (!ended_) {
     write_all_locked();
-    file_.check();
+    file_.throw_if_failed();
   }
 }
 
@@ -382,7 +382,7 @@ inline void TraceWriter::close() {
   write_all_locked();
   file_.end();
   ended_ = true;
-  file_.check();
+  file_.throw_if_failed();
 }
 
 }  // namespace toto::inline v0_1

@@ -166,7 +166,7 @@ class AsioAwait final : public AsioWait<Runtime> {
 
   explicit AsioAwait(Handler&& handler)
       : work_(net::associated_executor<Handler, net::system_executor>::get(handler)),
-        waits_(waits_of<Runtime>(work_->get_executor())),
+        waits_(detail::waits_of<Runtime>(work_->get_executor())),
         place_{work_->get_executor(), *this},
         home_(Ref<UserExecutorCore<Runtime, Place>>::adopt(new UserExecutorCore<Runtime, Place>(place_))),
         scope_(Ref<Scope>::adopt(new Scope)),
