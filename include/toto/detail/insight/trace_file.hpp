@@ -18,7 +18,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// One thread at a time. Errors of the stream are kept in its state, for check().
+/// One thread at a time. Errors of the stream are kept in its state, for throw_if_failed().
 class TraceFile {
  public:
   /// Writes to the program's stream, which ends with the text only after end().
