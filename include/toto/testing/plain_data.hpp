@@ -92,6 +92,7 @@ class PlainData {
       } else {
         if (!pages_.contains(number)) {
           pages_[number] = nullptr;
+          // NOLINTNEXTLINE(performance-no-int-to-ptr): a cell of eight bytes, by its address
           if (on_stack(reinterpret_cast<const void*>(cell))) {
             make_page(number)->watched.set();
           }

@@ -87,6 +87,10 @@ class Whereabouts : public RefCounted<StdRuntime> {
 /// Thread safety: One thread at a time, the strand's.
 class Strand {
  public:
+  // For the owner's list, if that is scoped, and guarded by its mutex.
+  Strand* next = nullptr;
+  Strand* previous = nullptr;
+
   Strand() noexcept = default;
   Strand(const Strand&) = delete;
   Strand& operator=(const Strand&) = delete;
@@ -185,8 +189,6 @@ class Strand {
 
  private:
   friend Whereabouts;
-  template <class Node>
-  friend class LinkedList;
 
   /// Destroys the strand's frames, and notifies whoever waits for it. It is at home and suspended. After this it may be
   /// gone.
@@ -217,8 +219,6 @@ class Strand {
   // If the owner is scoped. Guarded by its mutex.
   Strand* parent_ = nullptr;  // that needs it; it is there as long as it does
   std::size_t children_ = 0;  // that it needs
-  Strand* next = nullptr;
-  Strand* previous = nullptr;
 };
 
 inline void Whereabouts::forsake() noexcept {

@@ -31,6 +31,7 @@ class ThreadHook final : public RefCounted<Runtime> {
 
  private:
   template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, ThreadHook>)
   explicit ThreadHook(F&& function)
       : function_([held = std::decay_t<F>(std::forward<F>(function))]() mutable { static_cast<void>(held()); }) {}
 
