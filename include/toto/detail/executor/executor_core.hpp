@@ -74,7 +74,7 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// The coroutines that were started here; null if this is a queue.
   virtual Roots<Runtime>* roots() noexcept { return nullptr; }
   /// Reports what a coroutine that was started here has thrown. Called on this executor. Not called for queues.
-  virtual void fail(std::exception_ptr /*failure*/) noexcept {}
+  virtual void fail(std::exception_ptr /*failure*/) noexcept {}  // NOLINT(performance-unnecessary-value-param): to keep
 };
 
 /// Whether both are the same executor, or both are null.
