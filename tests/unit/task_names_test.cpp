@@ -44,7 +44,7 @@ class Reports {
   std::vector<std::string> texts_;
 };
 
-struct Events : toto::QueueObserver {
+struct Events final : toto::QueueObserver {
   std::vector<std::string> started;
   void task_started(const toto::TaskEvent& event) noexcept override { started.emplace_back(event.what); }
 };
