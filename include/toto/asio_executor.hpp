@@ -55,7 +55,8 @@ class BasicAsioExecutor {
   static constexpr detail::net::execution::blocking_t query(detail::net::execution::blocking_t) noexcept {
     return detail::net::execution::blocking.never;
   }
-  BasicAsioExecutor require(detail::net::execution::blocking_t::never_t) const noexcept { return *this; }
+  // In brackets: <AssertMacros.h> has such a macro.
+  BasicAsioExecutor(require)(detail::net::execution::blocking_t::never_t) const noexcept { return *this; }
   friend bool operator==(const BasicAsioExecutor& a, const BasicAsioExecutor& b) noexcept {
     return a.core_.get() == b.core_.get();
   }

@@ -231,23 +231,28 @@ Ref<AsioWaits<Runtime>> waits_of(const Executor& executor) {
 }
 
 /// What is posted for a wait that is over. Runs on the handler's executor. Destroyed instead, with the executor's
-/// context, it destroys the handler.
+/// context, it destroys the handler. A class within a class, so that Asio's own unqualified calls do not look into the
+/// namespaces of the types that Wait is made of.
 template <class Wait>
-class AsioCompletion {
- public:
-  explicit AsioCompletion(Ref<Wait> wait) noexcept : wait_(std::move(wait)) {}
-  AsioCompletion(AsioCompletion&&) noexcept = default;
-  AsioCompletion& operator=(AsioCompletion&&) = delete;
-  ~AsioCompletion() {
-    if (wait_) {
-      wait_->abandon();
+struct AsioPosted {
+  class Completion {
+   public:
+    explicit Completion(Ref<Wait> wait) noexcept : wait_(std::move(wait)) {}
+    Completion(Completion&&) noexcept = default;
+    Completion& operator=(Completion&&) = delete;
+    ~Completion() {
+      if (wait_) {
+        wait_->abandon();
+      }
     }
-  }
-  void operator()() { Wait::complete(std::move(wait_)); }
+    void operator()() { Wait::complete(std::move(wait_)); }
 
- private:
-  Ref<Wait> wait_;
+   private:
+    Ref<Wait> wait_;
+  };
 };
+template <class Wait>
+using AsioCompletion = typename AsioPosted<Wait>::Completion;
 
 }  // namespace TOTO_DETAIL_ASIO
 }  // namespace detail
