@@ -361,7 +361,7 @@ def suspended():
             running = get(worker, "running")
             if running and get(worker, "secured") and (frame := awaiter_of(running)):
                 yield frame, f"the task that worker {number(get(worker, 'number'))} of queue '{name}' is running"
-        for waiter in nodes(get(queue, "room_", "line_")):
+        for waiter in nodes(get(queue, "room_", "line_", "waiting_")):
             if frame := coroutine_in(pointee(most_derived(waiter))):
                 yield frame, f"room in queue '{name}'"
     for pool in all_of("PoolCore"):
@@ -492,7 +492,7 @@ def show_queues():
     queues = all_of("QueueCore")
     for queue in queues:
         crew, order, ledger = get(queue, "crew_"), get(queue, "order_"), get(queue, "ledger_")
-        waiting = list(nodes(get(queue, "room_", "line_")))
+        waiting = list(nodes(get(queue, "room_", "line_", "waiting_")))
         print(
             f"queue '{text(get(queue, 'name_'))}': "
             f"{number(get(crew, 'live_'))} of {number(get(queue, 'thread_count_'))} thread(s), "
