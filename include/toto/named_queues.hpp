@@ -6,13 +6,13 @@
 #ifndef TOTO_NAMED_QUEUES_HPP
 #define TOTO_NAMED_QUEUES_HPP
 
-#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "detail/ground/fork.hpp"
+#include "detail/ground/lean_std.hpp"
 #include "detail/queue/queue_report.hpp"
 #include "detail/queue/registry.hpp"
 #include "duration.hpp"

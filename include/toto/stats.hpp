@@ -6,11 +6,11 @@
 #ifndef TOTO_STATS_HPP
 #define TOTO_STATS_HPP
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "detail/ground/lean_std.hpp"
 #include "version.hpp"
 
 namespace toto::inline v0_1 {

@@ -6,8 +6,6 @@
 #ifndef TOTO_DETAIL_QUEUE_TASK_LIST_HPP
 #define TOTO_DETAIL_QUEUE_TASK_LIST_HPP
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -15,6 +13,7 @@
 
 #include "../../stats.hpp"
 #include "../ground/annotations.hpp"
+#include "../ground/lean_std.hpp"
 #include "../ground/linked_list.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/seconds_text.hpp"
@@ -95,7 +94,7 @@ class TaskList {
     }
   }
 
-  TOTO_COLD QueueTimes times() const noexcept {
+  TOTO_COLD QueueTimes times() const {
     const Lock lock(mutex_);
     QueueTimes times = times_;
     const Entry* oldest = tasks_.front();  // in the order of adding
@@ -108,7 +107,7 @@ class TaskList {
     return times;
   }
 
-  /// Appends "; NAME runs on worker N for T" for the one that has been doing so for longest; nothing if none does, or none is tracked.
+  /// Appends "; NAME runs on worker N for T" for the task that has run longest; nothing if none runs, or none is tracked.
   TOTO_COLD void name_longest_running(std::string& text) const {
     const Lock lock(mutex_);
     const Entry* longest = nullptr;
@@ -146,7 +145,7 @@ class TaskList {
   static void add_up(std::chrono::nanoseconds time, std::chrono::nanoseconds& sum,
                      std::chrono::nanoseconds& longest) noexcept {
     sum += time;
-    longest = (std::max)(longest, time);
+    longest = longest < time ? time : longest;
   }
 
   mutable typename Runtime::Mutex mutex_;

@@ -15,6 +15,7 @@
 #include "../ground/annotations.hpp"
 #include "../ground/result.hpp"
 #include "../queue/home.hpp"
+#include "supervisor.hpp"
 #include "task_state.hpp"
 #include "way_home.hpp"
 
