@@ -22,7 +22,8 @@ namespace toto::inline v0_1::detail {
 class TraceFile {
  public:
   /// Writes to the program's stream, which ends with the text only after end().
-  explicit TraceFile(std::ostream& stream) noexcept : stream_(&stream) {}
+  /// Throws: std::bad_alloc, as a closed file has a buffer in some standard libraries.
+  explicit TraceFile(std::ostream& stream) : stream_(&stream) {}
   /// Creates the file, or empties it.
   /// Throws: std::system_error naming the file.
   explicit TraceFile(const std::string& name) : stream_(&own_stream_) {
