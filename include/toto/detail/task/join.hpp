@@ -39,7 +39,7 @@ class Join : public RefCounted<Runtime> {
     coroutine_ = coroutine;
     strand_ = detail::owned_strand_of(coroutine);
     if (strand_ != nullptr) [[unlikely]] {
-      keeper_ = Ref<Whereabouts>::share(strand_->keeper(homebound));
+      keeper_.store(Ref<Whereabouts>::share(strand_->keeper(homebound)).leak(), std::memory_order_relaxed);
     }
     home_ = std::move(home);
   }
@@ -80,9 +80,7 @@ class Join : public RefCounted<Runtime> {
     Word seen = word_.load(std::memory_order_relaxed);  // it reads nothing of what the children have written
     while (seen != Word::done && seen != Word::abandoned && !move(seen, Word::abandoned)) {
     }
-    if (keeper_.get() != nullptr) [[unlikely]] {
-      keeper_ = {};  // a user's executor that has ended may still have the node, and the keeper keeps that
-    }
+    take_keeper();  // a user's executor that has ended may still have the node, and the keeper keeps that
   }
   /// The same, and gives up its ownership.
   void abandon() noexcept {
@@ -91,7 +89,7 @@ class Join : public RefCounted<Runtime> {
   }
 
  protected:
-  ~Join() override = default;
+  ~Join() override { take_keeper(); }
 
   /// The coroutine is being destroyed, but is going to wait for the children. Returns false if they are over.
   bool block() noexcept {
@@ -138,12 +136,20 @@ class Join : public RefCounted<Runtime> {
     }
   }
 
+  /// Null: there is none, or it was taken: by the node, or by leave(), after which the word is not `posted`.
+  Ref<Whereabouts> take_keeper() noexcept {
+    if (keeper_.load(std::memory_order_relaxed) == nullptr) [[likely]] {
+      return {};
+    }
+    return Ref<Whereabouts>::adopt(keeper_.exchange(nullptr, std::memory_order_acq_rel));  // pairs with itself
+  }
+
   /// Whoever owns the coroutine has gone: it is not resumed any more, and may be destroyed by this.
-  bool is_kept_away() noexcept {
-    if (keeper_.get() == nullptr || !keeper_->forsaken()) {
+  bool is_kept_away(const Ref<Whereabouts>& keeper) noexcept {
+    if (keeper.get() == nullptr || !keeper->forsaken()) {
       return false;
     }
-    Strand::keep_away(*strand_, *keeper_, [this] { return word_.load(std::memory_order_acquire) == Word::posted; });
+    Strand::keep_away(*strand_, *keeper, [this] { return word_.load(std::memory_order_acquire) == Word::posted; });
     return true;
   }
 
@@ -155,9 +161,9 @@ class Join : public RefCounted<Runtime> {
           ((join.queue_ && join.queue_->post_front(node)) || detail::run_on_timers<Runtime>(node))) {
         return;
       }
-      const Ref<Whereabouts> keeper = join.keeper_;  // the coroutine may go in this
+      const Ref<Whereabouts> keeper = join.take_keeper();  // the coroutine may go in this
       Word posted = Word::posted;
-      if (!join.is_kept_away() && join.move(posted, Word::done)) {
+      if (!join.is_kept_away(keeper) && join.move(posted, Word::done)) {
         join.coroutine_.resume();
       }
       join.release();
@@ -174,7 +180,7 @@ class Join : public RefCounted<Runtime> {
   std::coroutine_handle<> coroutine_;
   Strand* strand_ = nullptr;
   Home<Runtime> home_;
-  Ref<Whereabouts> keeper_;
+  typename Runtime::template Atomic<Whereabouts*> keeper_{nullptr};  // owned by whoever takes it out
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   bool ahead_ = false;
   Node node_;
