@@ -10,6 +10,7 @@
 #include <string>
 #include <toto/tasks.hpp>
 #include <utility>
+#include <vector>
 
 #include "faults/injection.hpp"
 #include "support/catch.hpp"
@@ -176,6 +177,25 @@ TEST_CASE("a callable whose destructor throws is cancelled, and closed over, lik
     gate.open();
   }
   REQUIRE(reports == 2);
+}
+
+TEST_CASE("a callable whose destructor throws is refused like any other, whoever follows the task",
+          "[task_queue][faults][E7]") {
+  const auto coroutine = [](const ThrowsAtItsEnd&) -> toto::Task<> { co_return; };
+  for (const bool tracked : {false, true}) {
+    toto::TaskQueue queue({.track_tasks = tracked});
+    std::atomic<int> ends = 0;
+    Record<std::string> reports;
+    queue.on_error(
+        [&](const std::exception_ptr&, const toto::TaskInfo& task) { reports.add(task.name.empty() ? "" : "named"); });
+    queue.close();
+    REQUIRE_THROWS_AS(queue.add_task(ThrowsAtItsEnd(ends)), toto::QueueClosed);
+    REQUIRE_THROWS_AS(queue.yield_task(ThrowsAtItsEnd(ends)), toto::QueueClosed);
+    REQUIRE_THROWS_AS(queue.yield_task(coroutine, ThrowsAtItsEnd(ends)), toto::QueueClosed);
+    REQUIRE(ends == 3);
+    REQUIRE(reports.values() == std::vector<std::string>(3, "named"));
+    note_fault("destructor");
+  }
 }
 
 TEST_CASE("a callable whose destructor adds a task finds no lock held, and the task runs",

@@ -280,7 +280,9 @@ Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Contr
 
 template <class Runtime>
 TaskInfo TaskStateBase<Runtime>::info() const noexcept {
-  return this->supervised ? supervisor()->info() : TaskInfo{.queue = {}, .name = what()};
+  // Null although supervised: the state of a task that was refused is being destroyed, and its supervisor has gone.
+  const SupervisorBase<Runtime>* const followed = this->supervised ? supervisor() : nullptr;
+  return followed != nullptr ? followed->info() : TaskInfo{.queue = {}, .name = what()};
 }
 
 template <class Runtime>
