@@ -36,18 +36,9 @@ class BasicAsioExecutor {
   /// Throws: QueueClosed, std::bad_alloc, std::system_error.
   template <class Function>
   void execute(Function&& function) const {
-    const bool booked = core_->bounded();
-    if (booked) {
-      core_->book_room_beyond_bound();
-    }
-    try {
+    core_->beyond_bound([&](bool booked) {
       detail::submit_call<void>(*core_, {}, detail::Control<Runtime>(), booked, std::forward<Function>(function));
-    } catch (...) {
-      if (booked) {
-        core_->unbook_room();
-      }
-      throw;
-    }
+    });
   }
   static detail::net::execution_context& query(detail::net::execution::context_t) noexcept {
     return detail::net::query(detail::net::system_executor(), detail::net::execution::context);

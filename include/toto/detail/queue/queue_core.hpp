@@ -37,7 +37,6 @@ template <class Runtime>
 class QueueCore final : public QueueGate<Runtime> {
  public:
   using Gate = QueueGate<Runtime>;
-  using Gate::book_room_beyond_bound;
   using Gate::bounded;
   using Gate::crew;
   using Gate::discard_locked;
@@ -46,7 +45,6 @@ class QueueCore final : public QueueGate<Runtime> {
   using Gate::order;
   using Gate::room;
   using Gate::this_worker;
-  using Gate::unbook_room;
   using Gate::unlock_and_wake;
   using typename Gate::Choice;
   using typename Gate::Clock;
@@ -104,18 +102,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// The same for a task that needs no room: never waits for it.
   /// Throws: as add_closure(), except QueueFull.
   void add_beyond_bound(QueuedTask& task) {
-    const bool booked = bounded();
-    if (booked) {
-      book_room_beyond_bound();
-    }
-    try {
-      add(task, booked);
-    } catch (...) {
-      if (booked) {
-        unbook_room();
-      }
-      throw;
-    }
+    this->beyond_bound([&](bool booked) { add(task, booked); });
   }
 
   /// Queues the hop of a coroutine behind everything queued now. Returns false if the hop would be next, and its worker

@@ -50,10 +50,23 @@ class QueueGate : public QueueParts<Runtime> {
     room().line().withdraw(waiter);
     return waiter.request.granted;
   }
-  /// Books room whether there is any or not.
-  void book_room_beyond_bound() noexcept {
-    const Lock lock(mutex());
-    room().book_beyond_limit();
+  /// Calls `add(booked)`, which is to add one task, with room booked for it whether there is any or not.
+  /// Throws: what `add` throws; then the room is given back.
+  template <class Add>
+  void beyond_bound(Add add) {
+    const bool booked = bounded();
+    if (booked) {
+      const Lock lock(mutex());
+      room().book_beyond_limit();
+    }
+    try {
+      add(booked);
+    } catch (...) {
+      if (booked) {
+        unbook_room();
+      }
+      throw;
+    }
   }
   void unbook_room() noexcept {
     mutex().lock();

@@ -19,7 +19,7 @@ namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
-  const QueueTimes times = core.task_list().times();
+  const QueueTimes times = core.tracks() ? core.task_list().times() : QueueTimes();
   const Lock lock(core.mutex());
   QueueStats stats = core.ledger().stats(core.crew().all(), core.order().tasks());
   stats.continuations = core.order().continuations();

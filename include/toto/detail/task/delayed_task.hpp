@@ -191,13 +191,9 @@ class DelayedCall final : public DelayedTask<Runtime> {
 
  private:
   void add_call(Round round) override {
-    this->core().book_room_beyond_bound();  // the timer thread cannot wait for room
-    try {
-      detail::submit_call<void>(this->core(), this->lane(), this->control(), true, Call{std::move(round)});
-    } catch (...) {
-      this->core().unbook_room();
-      throw;
-    }
+    this->core().beyond_bound([&](bool booked) {  // the timer thread cannot wait for room
+      detail::submit_call<void>(this->core(), this->lane(), this->control(), booked, Call{std::move(round)});
+    });
   }
 
   F function_;
