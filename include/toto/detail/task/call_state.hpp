@@ -38,14 +38,46 @@ void deallocate_state(void* memory) noexcept {
   }
 }
 
+/// What the states of plain calls and of coroutines have in common: the call, and how it is destroyed.
 template <class Runtime, class F, class... Args>
-class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+class BoundState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
  public:
   using Base = TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
-  using Worker = detail::Worker<Runtime>;
 
   template <class... As>
-  explicit CallState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+  explicit BoundState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+
+  void discard() noexcept override {
+    this->result_.set_cancelled();
+    unbind();
+    this->complete(nullptr);
+  }
+
+  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+
+ protected:
+  ~BoundState() { unbind(); }
+
+  /// Destroys the captures, if they are there.
+  void unbind() noexcept {
+    if (std::exchange(this->bound, false)) {
+      if (const std::exception_ptr thrown = call_.unbind()) {
+        this->core().report(thrown, this->info());
+      }
+    }
+  }
+
+  BoundCall<Runtime, F, Args...> call_;
+
+ private:
+  void request_stop() noexcept override { call_.request_stop(); }
+};
+
+template <class Runtime, class F, class... Args>
+class CallState : public BoundState<Runtime, F, Args...> {
+ public:
+  using Worker = detail::Worker<Runtime>;
+  using BoundState<Runtime, F, Args...>::BoundState;
 
   void run_on(Worker& worker) override {
     if (this->supervised && !this->supervisor()->begin(worker, nullptr)) [[unlikely]] {
@@ -54,7 +86,7 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     worker.running = this;
     std::exception_ptr failure;
     try {
-      this->result_.set_from([this]() -> decltype(auto) { return call_(); });
+      this->result_.set_from([this]() -> decltype(auto) { return this->call_(); });
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {
@@ -67,19 +99,11 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
     if (failed) {
       this->result_.set_exception(std::move(failure));
     }
-    unbind();
+    this->unbind();
     worker.count(failed ? Tally::kFailed : Tally::kCompleted);
     worker.running = nullptr;
     this->complete(&worker);
   }
-
-  void discard() noexcept override {
-    this->result_.set_cancelled();
-    unbind();
-    this->complete(nullptr);
-  }
-
-  std::string_view what() const noexcept override { return detail::type_name<F>(); }
 
   void destroy() noexcept override {
     this->CallState::~CallState();  // not a derived one
@@ -87,29 +111,16 @@ class CallState : public TaskState<typename CallTraits<Runtime, F, Args...>::Res
   }
 
  protected:
-  ~CallState() { unbind(); }
-
-  /// Destroys the captures, if they are there.
-  void unbind() noexcept {
-    if (std::exchange(this->bound, false)) {
-      if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown, this->info());
-      }
-    }
-  }
+  ~CallState() = default;
 
  private:
-  void request_stop() noexcept override { call_.request_stop(); }
-
   void unwound(Worker& worker) noexcept {
     worker.count(Tally::kFailed);
     this->result_.set_unwound();
-    unbind();
+    this->unbind();
     worker.running = nullptr;
     this->complete(nullptr);
   }
-
-  BoundCall<Runtime, F, Args...> call_;
 };
 
 /// Makes a state in its memory.

@@ -8,7 +8,6 @@
 
 #include <exception>
 #include <optional>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -19,14 +18,11 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime, class F, class... Args>
-class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+class CoroutineState : public BoundState<Runtime, F, Args...> {
  public:
   using R = typename CallTraits<Runtime, F, Args...>::Result;
-  using Base = TaskState<R, Runtime>;
   using Worker = detail::Worker<Runtime>;
-
-  template <class... As>
-  explicit CoroutineState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+  using BoundState<Runtime, F, Args...>::BoundState;
 
   void run_on(Worker& worker) override {
     BegunTask<Runtime> begun;
@@ -43,7 +39,7 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
-      task_.emplace(call_());
+      task_.emplace(this->call_());
       TaskAccess::start(*task_, &CoroutineState::ended, this);  // after this the block may be gone
     } catch (...) {
       failure = std::current_exception();
@@ -66,35 +62,15 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
     }
   }
 
-  void discard() noexcept override {
-    this->result_.set_cancelled();
-    unbind();
-    this->complete(nullptr);
-  }
-
-  std::string_view what() const noexcept override { return detail::type_name<F>(); }
-
   void destroy() noexcept override {
     this->CoroutineState::~CoroutineState();
     detail::deallocate_state<CoroutineState, Runtime>(this);
   }
 
  protected:
-  ~CoroutineState() { unbind(); }
-
-  /// Destroys the coroutine, then the captures, if they are there.
-  void unbind() noexcept {
-    task_.reset();
-    if (std::exchange(this->bound, false)) {
-      if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown, this->info());
-      }
-    }
-  }
+  ~CoroutineState() = default;
 
  private:
-  void request_stop() noexcept override { call_.request_stop(); }
-
   /// The coroutine has reached its end, on whatever thread, and is still on that thread's stack: the rest is done from
   /// a worker of this queue.
   static void ended(void* context) noexcept {
@@ -121,12 +97,12 @@ class CoroutineState : public TaskState<typename CallTraits<Runtime, F, Args...>
   }
 
   void end(Worker* worker) noexcept {
-    unbind();
+    task_.reset();  // before the captures
+    this->unbind();
     this->core().coroutine_ended(this->result_.outcome() != Outcome::value);
     this->complete(worker);
   }
 
-  BoundCall<Runtime, F, Args...> call_;
   std::optional<Task<R>> task_;
 };
 
