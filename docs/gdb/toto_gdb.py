@@ -206,7 +206,7 @@ def age(since):
     return f" for {(time.monotonic_ns() - number(since)) / 1e9:.3f} s" if knows_time() and number(since) else ""
 
 
-# --- What there is: the library keeps a list of everything that a fork has to be told of.
+# --- What there is: the library keeps a list of everything that takes part in forks.
 
 
 everything_found = None  # during a command

@@ -5,13 +5,13 @@
 #include <toto/tasks.hpp>
 
 #include <exception>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
 #include "support/gate.hpp"
+#include "support/record.hpp"
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
@@ -24,25 +24,13 @@ struct Failing {
   void operator()() const { throw std::runtime_error("on purpose"); }
 };
 
-/// What an error handler was told, as text.
-class Reports {
- public:
-  auto handler() {
-    return [this](const std::exception_ptr&, const TaskInfo& task) {
-      const std::lock_guard lock(mutex_);
-      texts_.push_back(std::string(task.queue) + '|' + std::string(task.name) + '|' + std::to_string(task.worker) +
-                       '|' + (task.number != 0 ? "numbered" : ""));
-    };
-  }
-  std::vector<std::string> texts() const {
-    const std::lock_guard lock(mutex_);
-    return texts_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> texts_;
-};
+/// Notes what an error handler learns, as text.
+auto note_in(Record<std::string>& reports) {
+  return [&reports](const std::exception_ptr&, const TaskInfo& task) {
+    reports.add(std::string(task.queue) + '|' + std::string(task.name) + '|' + std::to_string(task.worker) + '|' +
+                (task.number != 0 ? "numbered" : ""));
+  };
+}
 
 struct Events final : toto::QueueObserver {
   std::vector<std::string> started;
@@ -52,12 +40,12 @@ struct Events final : toto::QueueObserver {
 }  // namespace
 
 TEST_CASE("an error handler learns the task's name or type, its number and its worker", "[task_names][F12]") {
-  Reports reports;
+  Record<std::string> reports;
   TaskQueue queue("db");
-  queue.on_error(reports.handler());
+  queue.on_error(note_in(reports));
   const auto last = [&] {
     queue.wait_idle();
-    return reports.texts().empty() ? std::string() : reports.texts().back();
+    return reports.values().empty() ? std::string() : reports.values().back();
   };
   queue.add_task(Failing());  // plain bytes
   CHECK_THAT(last(), contains("db|") && contains("Failing|1|"));
@@ -72,7 +60,7 @@ TEST_CASE("an error handler learns the task's name or type, its number and its w
     throw 1;
   });
   CHECK_THAT(last(), contains("db|urgent|") && contains("|numbered"));
-  CHECK(reports.texts().size() == 5);
+  CHECK(reports.values().size() == 5);
 }
 
 TEST_CASE("dumps and observers call a task by its name", "[task_names][F12]") {

@@ -46,9 +46,9 @@ class TraceTracks {
   /// Appends the names that are new.
   void write_names(TraceText& text) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
-      if (!tracks_[i].told) {
+      if (!tracks_[i].announced) {
         text.thread_name(static_cast<std::uint32_t>(i + 1), tracks_[i].json);
-        tracks_[i].told = true;
+        tracks_[i].announced = true;
       }
     }
   }
@@ -56,7 +56,7 @@ class TraceTracks {
  private:
   struct Track {
     std::string json;
-    bool told = false;
+    bool announced = false;
   };
 
   std::vector<Track> tracks_;

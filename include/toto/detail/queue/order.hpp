@@ -266,7 +266,7 @@ class Order {
   static constexpr std::uint64_t kFront = 0;
   static constexpr std::uint64_t kFirst = 1;  // the ticket of closure 0
 
-  /// The value of `run` in a queued task, by which a task is told from other nodes; never called.
+  /// The value of `run` in a queued task, which distinguishes a task from other nodes; never called.
   static void task_mark(Continuation&, Turn) noexcept {}
   static bool is_task(const Continuation& node) noexcept { return node.run == &task_mark; }
 
