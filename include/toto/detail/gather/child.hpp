@@ -146,8 +146,10 @@ class TaskChild final : public Child<Runtime>, private Strand {
   }
 
   std::exception_ptr failure() const noexcept override {
-    if (gone()) {
-      return std::make_exception_ptr(TaskCancelled("toto: this coroutine belonged to a scope that has ended"));
+    try {
+      check_not_gone();
+    } catch (...) {  // that, or no memory for it
+      return std::current_exception();
     }
     return task_.valid() ? TaskAccess::failure(task_) : nullptr;
   }
