@@ -178,7 +178,7 @@ double quantile(std::vector<double> values, double share) {
 
 void measure(const Settings& settings, const char* contender, Handler hashing) {
   const Served served(std::move(hashing));
-  Measured measured = Clients(served.address(), settings.quick() ? 24 : 128, settings.quick() ? 1s : 10s).run();
+  Measured measured = Clients(served.address(), settings.quick() ? 96 : 128, settings.quick() ? 1s : 10s).run();
   print_sample("server", "/ping p50", contender, quantile(measured.pings, 0.5), "us");
   print_sample("server", "/ping p99", contender, quantile(measured.pings, 0.99), "us");
   print_sample("server", "a hash", contender, 1e6 * measured.seconds / static_cast<double>(measured.hashes), "us");
