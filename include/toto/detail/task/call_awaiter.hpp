@@ -21,16 +21,19 @@ namespace toto::inline v0_1::detail {
 /// The task. Base is the state that yield_task would allocate; this state is not freed when it is no longer needed, but
 /// notifies the frame that it may be destroyed.
 template <class Runtime, class Base, class F>
-class FramedState final : public FollowedState<Runtime, Base, F> {
+class FramedState final : public SupervisedState<Runtime, Base> {
  public:
-  using FollowedState<Runtime, Base, F>::FollowedState;
+  template <class... As>
+  explicit FramedState(QueueCore<Runtime>& core, As&&... call)
+      : SupervisedState<Runtime, Base>(core, core.supervisor_maker(), detail::type_name<F>(), {},
+                                       std::forward<As>(call)...) {}
   ~FramedState() = default;
 
   /// `resumer`: a worker that comes to the task at once, if nothing else is queued; or null.
   /// Throws: what adding throws.
   void add(Worker<Runtime>* resumer) {
     if (resumer == nullptr || !this->core().keep_next(*resumer, *this)) {
-      this->add_followed();
+      detail::add_to_queue(*this);
     }
   }
 

@@ -184,65 +184,17 @@ class Supervisor final : public SupervisorBase<Runtime> {
   std::optional<OnStopCallback> on_stop_;
 };
 
-/// Room for a supervisor. A member of the class that is derived from the task's state: it lets go of token and timer
-/// before anything else is freed.
+/// Adds the task to its queue, by its supervisor if it has one. `booked`: the caller has reserved room. After this the
+/// task may be gone, unless it has a handle.
+/// Throws: what adding throws.
 template <class Runtime>
-class SupervisorMemory {
- public:
-  SupervisorMemory() noexcept = default;
-  SupervisorMemory(const SupervisorMemory&) = delete;
-  SupervisorMemory& operator=(const SupervisorMemory&) = delete;
-  ~SupervisorMemory() {
-    if (supervisor_ != nullptr) {
-      supervisor_->~SupervisorBase();
-    }
+TOTO_ALWAYS_INLINE void add_to_queue(TaskStateBase<Runtime>& state, bool booked = false) {
+  if (state.supervised) {
+    state.supervisor()->add(booked);
+  } else {
+    state.core().add(state, booked);
   }
-
-  /// Once.
-  /// Throws: std::bad_alloc, std::system_error.
-  void emplace(MakeSupervisor<Runtime> make, TaskStateBase<Runtime>& state, std::string_view what,
-               const Control<Runtime>& control) {
-    supervisor_ = make(room_, state, what, control);
-  }
-
-  /// Returns null if there is no supervisor.
-  SupervisorBase<Runtime>* get() const noexcept { return supervisor_; }
-
- private:
-  alignas(Supervisor<Runtime>) std::byte room_[sizeof(Supervisor<Runtime>)];
-  SupervisorBase<Runtime>* supervisor_ = nullptr;
-};
-
-/// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see
-/// it.
-template <class Runtime, class Base, class F>
-class FollowedState : public Base {
- public:
-  template <class... As>
-  explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
-    if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
-      supervisor_.emplace(make, *this, detail::type_name<F>(), {});
-    }
-  }
-
- protected:
-  ~FollowedState() = default;
-
-  /// Adds the task to its queue. After this the task may be gone.
-  /// Throws: what adding throws.
-  void add_followed() {
-    if (supervisor_.get() != nullptr) {
-      supervisor_.get()->add(false);
-    } else {
-      this->core().add(*this);
-    }
-  }
-
-  SupervisorBase<Runtime>* supervisor() const noexcept override { return supervisor_.get(); }
-
- private:
-  SupervisorMemory<Runtime> supervisor_;
-};
+}
 
 template <class Runtime>
 void Control<Runtime>::set(const TaskOptions& options) noexcept {

@@ -95,61 +95,44 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
 };
 
 template <class T, class Runtime>
-class TimeoutAwaiter {
+class TimeoutAwaiter : public HandleAwaiter<T, Runtime> {
  public:
-  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept : state_(state), limit_(limit) {}
-  TimeoutAwaiter(TimeoutAwaiter&& other) noexcept
-      : state_(std::exchange(other.state_, nullptr)), limit_(other.limit_) {}
+  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept
+      : HandleAwaiter<T, Runtime>(state), limit_(limit) {}
+  TimeoutAwaiter(TimeoutAwaiter&&) noexcept = default;
   TimeoutAwaiter& operator=(TimeoutAwaiter&&) = delete;
   ~TimeoutAwaiter() {
-    if (wait_ != nullptr) {
+    if (wait_) {
       wait_->stop_timer();
     }
-    if (state_ != nullptr) {
-      state_->drop();
-    }
-    if (wait_ != nullptr) {
-      wait_->abandon();
-    }
-  }
-
-  bool await_ready() const {
-    if (state_ == nullptr) {
-      throw_no_task();
-    }
-    return state_->ready();
   }
 
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    TaskState<T, Runtime>& state = *state_;
-    auto* const wait = new TimedWait<Runtime>(state, limit_);
-    wait_ = wait;
-    wait->arm(coroutine);
-    wait->start_timer();
-    wait->retain();  // for the task
-    if (!state.observe(*wait)) {
-      wait->release();
-      wait->stop_timer();
-      return !wait->started(wait->expired() ? 0 : 1);
+    TaskState<T, Runtime>& state = *this->state();
+    TimedWait<Runtime>& wait = wait_.adopt(new TimedWait<Runtime>(state, limit_));
+    wait.arm(coroutine);
+    wait.start_timer();
+    wait.retain();  // for the task
+    if (!state.observe(wait)) {
+      wait.completed(nullptr, state.core());
     }
-    return !wait->started();  // *this may be gone after this line
+    return !wait.started();  // *this may be gone after this line
   }
 
   T await_resume() {
-    if (wait_ != nullptr) {
+    if (wait_) {
       wait_->stop_timer();
       if (wait_->expired()) {
         throw wait_->error(limit_);
       }
     }
-    return state_->take_resumed();
+    return HandleAwaiter<T, Runtime>::await_resume();
   }
 
  private:
-  TaskState<T, Runtime>* state_;
   Duration limit_;
-  TimedWait<Runtime>* wait_ = nullptr;
+  JoinOwner<TimedWait<Runtime>> wait_;
 };
 
 }  // namespace toto::inline v0_1::detail
