@@ -19,8 +19,6 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-struct AdmissionAccess;
-
 /// A coroutine's place in the line; the queue shares its ownership while it is there.
 template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
@@ -87,7 +85,7 @@ class [[nodiscard("destroying it releases the room")]] Admission {
   }
 
  private:
-  friend detail::AdmissionAccess;
+  friend detail::Access;
   using Core = detail::QueueCore<Runtime>;
 
   explicit Admission(detail::Ref<Core> core) noexcept : core_(std::move(core)) {}
@@ -105,13 +103,6 @@ class [[nodiscard("destroying it releases the room")]] Admission {
 };
 
 namespace detail {
-
-struct AdmissionAccess {
-  template <class Runtime>
-  static Admission<Runtime> make(Ref<QueueCore<Runtime>> core) noexcept {
-    return Admission<Runtime>(std::move(core));
-  }
-};
 
 /// What queue.admission() returns.
 template <class Runtime>
@@ -147,7 +138,7 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
     }
     booked_ = false;
     wait_.abandon();
-    return AdmissionAccess::make(core_);
+    return Access::make<Admission<Runtime>>(core_);
   }
 
  private:

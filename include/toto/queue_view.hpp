@@ -21,8 +21,6 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-struct ViewAccess;
-
 /// Room for one task, reserved until it is used.
 template <class Runtime>
 class Reservation {
@@ -97,11 +95,13 @@ class QueueView {
   /// timer.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) const {
-    return detail::add_after(*core_, lane_, control_, delay, std::forward<F>(fn));
+    detail::check_duration(delay, "delay");
+    return detail::start_delayed(*core_, lane_, control_, delay, Duration::never(), std::forward<F>(fn));
   }
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) const {
-    return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
+    detail::check_period(period);
+    return detail::start_delayed(*core_, lane_, control_, period, period, std::forward<F>(fn));
   }
 
   /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
@@ -128,7 +128,7 @@ class QueueView {
   std::size_t thread_count() const noexcept { return lane_ ? lane_->limit : core_->thread_count(); }
 
  private:
-  friend detail::ViewAccess;
+  friend detail::Access;
   using Core = detail::QueueCore<Runtime>;
   using Lane = detail::Lane<Runtime>;
 
@@ -156,16 +156,6 @@ class QueueView {
   detail::Control<Runtime> control_;
 };
 
-namespace detail {
-
-struct ViewAccess {
-  template <class Runtime>
-  static QueueView<Runtime> make(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane) noexcept {
-    return QueueView<Runtime>(Ref<QueueCore<Runtime>>::share(&core), std::move(lane));
-  }
-};
-
-}  // namespace detail
 }  // namespace toto::inline v0_1
 
 #endif  // TOTO_QUEUE_VIEW_HPP

@@ -39,7 +39,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
   void await_resume() noexcept { journey_.end<Runtime>(); }
 
  private:
-  const Ref<ExecutorCore<Runtime>>& core() const noexcept { return ExecutorAccess::core(executor_); }
+  const Ref<ExecutorCore<Runtime>>& core() const noexcept { return Access::core(executor_); }
 
   BasicExecutorRef<Runtime> executor_;
   Journey journey_;

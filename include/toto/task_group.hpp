@@ -25,7 +25,6 @@ namespace detail {
 
 template <class Runtime>
 class GroupScope;
-struct GroupAccess;
 
 }  // namespace detail
 
@@ -83,7 +82,7 @@ class BasicTaskGroup {
   typename Runtime::StopToken stop_token() const noexcept { return scope_->stop_token(); }
 
  private:
-  friend detail::GroupAccess;
+  friend detail::Access;
 
   explicit BasicTaskGroup(detail::GroupScope<Runtime>& scope) noexcept : scope_(&scope) {}
 
@@ -92,13 +91,6 @@ class BasicTaskGroup {
 using TaskGroup = BasicTaskGroup<StdRuntime>;
 
 namespace detail {
-
-struct GroupAccess {
-  template <class Runtime>
-  static BasicTaskGroup<Runtime> make(GroupScope<Runtime>& scope) noexcept {
-    return BasicTaskGroup<Runtime>(scope);
-  }
-};
 
 /// The children of a group. The first is the body, which the awaiter owns; the list owns the others.
 template <class Runtime>
@@ -226,7 +218,7 @@ struct GroupBody {
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
-  auto group = GroupAccess::make(*scope);
+  auto group = Access::make<BasicTaskGroup<Runtime>>(*scope);
   GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }

@@ -113,7 +113,7 @@ class BasicTaskScope {
  public:
   /// Throws: std::invalid_argument for an empty reference, or for a queue (use with_task_group() there, because a queue
   /// waits for its coroutines); std::bad_alloc.
-  explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::ExecutorAccess::core(executor)) {
+  explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::Access::core(executor)) {
     detail::check_executor(home_.get());
     if (home_->queue() != nullptr) {
       throw std::invalid_argument("toto: executor is a queue; a TaskScope needs a loop or an executor of your own");

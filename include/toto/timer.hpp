@@ -18,8 +18,6 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-struct TimerAccess;
-
 /// What a BasicTimer shares with the queue or loop that it belongs to.
 template <class Runtime>
 class StoppableTimer : public RefCounted<Runtime> {
@@ -65,7 +63,7 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   bool active() const noexcept { return timer_ && !timer_->stopped(); }
 
  private:
-  friend detail::TimerAccess;
+  friend detail::Access;
   explicit BasicTimer(detail::Ref<detail::StoppableTimer<Runtime>> timer) noexcept : timer_(std::move(timer)) {}
 
   detail::Ref<detail::StoppableTimer<Runtime>> timer_;
@@ -74,14 +72,6 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
 using Timer = BasicTimer<StdRuntime>;
 
 namespace detail {
-
-struct TimerAccess {
-  /// Takes ownership.
-  template <class Runtime>
-  static BasicTimer<Runtime> adopt(StoppableTimer<Runtime>* timer) noexcept {
-    return BasicTimer<Runtime>(Ref<StoppableTimer<Runtime>>::adopt(timer));
-  }
-};
 
 /// Throws: std::invalid_argument.
 inline void check_period(Duration period) {

@@ -28,8 +28,6 @@ namespace hostile {
   void name(A&&, B&&...) = delete
 
 // What the library itself defines.
-TOTO_TESTS_HOSTILE(add_after);
-TOTO_TESTS_HOSTILE(add_every);
 TOTO_TESTS_HOSTILE(add_inline);
 TOTO_TESTS_HOSTILE(add_packed);
 TOTO_TESTS_HOSTILE(add_to_queue);

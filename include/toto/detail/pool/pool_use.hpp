@@ -101,7 +101,7 @@ Handle submit_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>
       std::forward<Args>(args)...);
   state->begin(std::is_void_v<Handle>);
   if constexpr (!std::is_void_v<Handle>) {
-    return HandleAccess::make<Handle>(state);
+    return Access::make<Handle>(state);
   }
 }
 

@@ -56,7 +56,7 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
     state->supervisor()->added();
   }
   if constexpr (!kForgotten) {
-    return HandleAccess::make<Handle>(state);
+    return Access::make<Handle>(state);
   } else if (make != nullptr) {
     state->drop();
   }
