@@ -139,7 +139,7 @@ class BasicEventLoop {
     auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
     timer->arm();
-    return detail::Access::make<BasicTimer<Runtime>>(detail::Ref<detail::StoppableTimer<Runtime>>(timer));
+    return detail::TimerAccess::adopt<Runtime>(timer.leak());
   }
 
   detail::Ref<Core> core_;

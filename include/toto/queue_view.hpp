@@ -19,34 +19,6 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-
-/// Room for one task, reserved until it is used.
-template <class Runtime>
-class Reservation {
- public:
-  /// Throws: QueueClosed.
-  Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
-      : core_(core), booked_(core.book_room_until(deadline)) {}
-  Reservation(const Reservation&) = delete;
-  Reservation& operator=(const Reservation&) = delete;
-  ~Reservation() {
-    if (booked_) {
-      core_.unbook_room();
-    }
-  }
-
-  explicit operator bool() const noexcept { return booked_; }
-  /// A task was added, and has used the room.
-  void use() noexcept { booked_ = false; }
-
- private:
-  QueueCore<Runtime>& core_;
-  bool booked_;
-};
-
-}  // namespace detail
-
 // given: toto::TaskQueue queue; toto::StopToken token;
 // given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
 /// Adds tasks to a queue with a common limit, a priority, a deadline or a stop token.
@@ -95,13 +67,11 @@ class QueueView {
   /// timer.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) const {
-    detail::check_duration(delay, "delay");
-    return detail::start_delayed(*core_, lane_, control_, delay, Duration::never(), std::forward<F>(fn));
+    return detail::add_after(*core_, lane_, control_, delay, std::forward<F>(fn));
   }
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) const {
-    detail::check_period(period);
-    return detail::start_delayed(*core_, lane_, control_, period, period, std::forward<F>(fn));
+    return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
   }
 
   /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
@@ -142,12 +112,15 @@ class QueueView {
 
   template <class F, class... Args>
   bool try_add_until(typename Core::TimePoint deadline, F&& fn, Args&&... args) const {
-    detail::Reservation<Runtime> room(*core_, deadline);
-    if (!room) {
+    if (!core_->book_room_until(deadline)) {
       return false;
     }
-    submit<void>(true, std::forward<F>(fn), std::forward<Args>(args)...);
-    room.use();
+    try {
+      submit<void>(true, std::forward<F>(fn), std::forward<Args>(args)...);
+    } catch (...) {
+      core_->unbook_room();
+      throw;
+    }
     return true;
   }
 

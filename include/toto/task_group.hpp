@@ -202,14 +202,8 @@ Task<R> call_body(Body& body, Group& group) {
 /// What a group's body returns.
 template <class Body, class Group>
 struct GroupBody {
-  static constexpr auto returned() {
-    if constexpr (std::is_invocable_v<Body, Group>) {
-      return std::type_identity<std::invoke_result_t<Body, Group>>();
-    } else {
-      return std::type_identity<void>();
-    }
-  }
-  using Returned = typename decltype(returned())::type;
+  using Returned = typename std::conditional_t<std::is_invocable_v<Body, Group>, std::invoke_result<Body, Group>,
+                                               std::type_identity<void>>::type;
   static_assert(IsTask<Returned>::value,
                 "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
   using Result = typename TaskResult<Returned>::Type;

@@ -18,6 +18,8 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
+struct TimerAccess;
+
 /// What a BasicTimer shares with the queue or loop that it belongs to.
 template <class Runtime>
 class StoppableTimer : public RefCounted<Runtime> {
@@ -63,7 +65,7 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   bool active() const noexcept { return timer_ && !timer_->stopped(); }
 
  private:
-  friend detail::Access;
+  friend detail::TimerAccess;
   explicit BasicTimer(detail::Ref<detail::StoppableTimer<Runtime>> timer) noexcept : timer_(std::move(timer)) {}
 
   detail::Ref<detail::StoppableTimer<Runtime>> timer_;
@@ -72,6 +74,14 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
 using Timer = BasicTimer<StdRuntime>;
 
 namespace detail {
+
+struct TimerAccess {
+  /// Takes ownership.
+  template <class Runtime>
+  static BasicTimer<Runtime> adopt(StoppableTimer<Runtime>* timer) noexcept {
+    return BasicTimer<Runtime>(Ref<StoppableTimer<Runtime>>::adopt(timer));
+  }
+};
 
 /// Throws: std::invalid_argument.
 inline void check_period(Duration period) {

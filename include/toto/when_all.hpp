@@ -10,18 +10,8 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
-
-struct WhenAll {
-  template <class Runtime>
-  using Gathering = AllOf<Runtime>;
-
-  template <class Runtime, class Children>
-  static auto take(AllOf<Runtime>&, Children& children) {
-    return children.take_all(TakeElement());
-  }
-};
-
-}  // namespace detail
+using WhenAllValues = WhenAll<AllOf, TakeElement>;
+}
 
 /// Awaitable: waits until every argument has ended, then returns a tuple of the results in the order of the arguments
 /// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order.
@@ -38,13 +28,13 @@ struct WhenAll {
 template <class... As>
   requires(detail::Gatherable<As> && ...)
 auto when_all(As&&... awaitables) {
-  return detail::gather<detail::WhenAll, As...>(awaitables...);
+  return detail::gather<detail::WhenAllValues, As...>(awaitables...);
 }
 
 /// The same for a range, which is consumed: returns a vector of the results, or nothing for void.
 template <detail::GatherableRange Range>
 auto when_all(Range&& awaitables) {
-  return detail::gather_range<detail::WhenAll, Range>(awaitables);
+  return detail::gather_range<detail::WhenAllValues, Range>(awaitables);
 }
 
 template <class... As>

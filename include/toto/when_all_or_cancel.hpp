@@ -10,19 +10,8 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
-
-struct WhenAllOrCancel {
-  template <class Runtime>
-  using Gathering = FailFast<Runtime>;
-
-  template <class Runtime, class Children>
-  static auto take(FailFast<Runtime>& gathering, Children& children) {
-    gathering.rethrow_failure();
-    return children.take_all(TakeElement());
-  }
-};
-
-}  // namespace detail
+using WhenAllOrCancel = WhenAll<FailFast, TakeElement>;
+}
 
 /// Awaitable: as when_all, but as soon as one argument has failed, the others are cancelled as by TaskHandle::cancel():
 /// tasks that have not begun never will; a Task that has begun runs to its end. Waits until all have ended in any case,

@@ -82,15 +82,7 @@ struct TakeSettled {
   }
 };
 
-struct WhenAllSettled {
-  template <class Runtime>
-  using Gathering = AllOf<Runtime>;
-
-  template <class Runtime, class Children>
-  static auto take(AllOf<Runtime>&, Children& children) {
-    return children.take_all(TakeSettled());
-  }
-};
+using WhenAllSettled = WhenAll<AllOf, TakeSettled>;
 
 }  // namespace detail
 

@@ -28,10 +28,12 @@ namespace hostile {
   void name(A&&, B&&...) = delete
 
 // What the library itself defines.
+TOTO_TESTS_HOSTILE(add_after);
+TOTO_TESTS_HOSTILE(add_every);
 TOTO_TESTS_HOSTILE(add_inline);
 TOTO_TESTS_HOSTILE(add_packed);
-TOTO_TESTS_HOSTILE(add_to_queue);
 TOTO_TESTS_HOSTILE(add_timer);
+TOTO_TESTS_HOSTILE(add_to_queue);
 TOTO_TESTS_HOSTILE(align_in);
 TOTO_TESTS_HOSTILE(allocate_aligned);
 TOTO_TESTS_HOSTILE(append);

@@ -57,6 +57,8 @@ class AllOf : public Gathering<Runtime> {
       child->lose();
     }
   }
+  /// Failures are thrown where the results are taken.
+  static void rethrow_failure() noexcept {}
 
   void over(Child<Runtime>&, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept final {
     if (queue == nullptr || !watch_next()) {

@@ -206,6 +206,19 @@ class GatherAwaiter {
   Ref<Block> block_;
 };
 
+/// The combinators that wait for all, and return what Take makes of each child.
+template <template <class> class AllOfThem, class Take>
+struct WhenAll {
+  template <class Runtime>
+  using Gathering = AllOfThem<Runtime>;
+
+  template <class Runtime, class Children>
+  static auto take(AllOfThem<Runtime>& gathering, Children& children) {
+    gathering.rethrow_failure();
+    return children.take_all(Take());
+  }
+};
+
 template <class Kind, class Runtime, class Children, bool kTemporary>
 using Gathered = Awaitable<GatherAwaiter<GatheredBlock<Kind, Runtime, Children>>, kTemporary>;
 

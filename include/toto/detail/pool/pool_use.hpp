@@ -10,7 +10,7 @@
 
 #include "../../lease.hpp"
 #include "../../task_handle.hpp"
-#include "../task/call_on.hpp"
+#include "../task/bound_call.hpp"
 #include "../task/permit_task.hpp"
 #include "../task/permit_wait.hpp"
 #include "pool_core.hpp"

@@ -30,60 +30,17 @@ namespace toto::inline v0_1::detail {
 
 /// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped
 /// after that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
-template <class Runtime, class F>
-class DelayedTask final : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
+template <class Runtime>
+class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
 
-  /// One call in the queue, and what the queue calls, with a token if the callable takes one. Its type tells whether
-  /// that is a coroutine. The call ends when this object is destroyed: for a coroutine, when the coroutine has ended.
-  class Call {
-   public:
-    explicit Call(Ref<DelayedTask> task) noexcept : task_(std::move(task)) {}
-    Call(Call&& other) noexcept = default;
-    Call& operator=(Call&&) = delete;
-    ~Call() {
-      const Stage after = task_ && task_->once() ? Stage::stopped : Stage::idle;
-      if (task_ && !task_->move(Stage::running, after)) {
-        task_->move(Stage::queued, after);  // it was cancelled, or has never been queued
-      }
-    }
-
-    template <class... Token>
-      requires((sizeof...(Token) == 0 || detail::may_take<F&, 0, typename Runtime::StopToken>()) &&
-               std::is_invocable_v<F&, Token...>)
-    auto operator()(Token... token) {
-      if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
-        return run(*task_, std::move(token)...);
-      } else if (task_->begin()) {
-        static_cast<void>(detail::invoke(task_->function_, std::move(token)...));
-      }
-    }
-
-   private:
-    TOTO_COROUTINES_BEGIN
-    template <class... Token>
-    static Task<> run(DelayedTask& task, Token... token) {
-      if (task.begin()) {
-        co_await detail::invoke(task.function_, std::move(token)...);
-      }
-    }
-    TOTO_COROUTINES_END
-
-    Ref<DelayedTask> task_;
-  };
-
   /// Period: never, for a task that is run once. `lane` and `control`: of the view that its calls are added by.
-  /// Throws: std::bad_alloc; what copying or moving `function` throws.
-  template <class Fn>
-  DelayedTask(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-              TimePoint first, Duration period, Fn&& function)
-      : core_(Ref<QueueCore<Runtime>>::share(&core)),
-        lane_(lane),
-        control_(control),
-        period_(period),
-        function_(std::forward<Fn>(function)) {
+  /// Throws: std::bad_alloc.
+  DelayedTask(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control, TimePoint first,
+              Duration period)
+      : core_(Ref<QueueCore<Runtime>>::share(&core)), lane_(std::move(lane)), control_(control), period_(period) {
     control_.set(stop_.get_token());
     if (control.token().stop_possible()) {
       forward_.emplace(control.token(), Forward{stop_});
@@ -98,21 +55,47 @@ class DelayedTask final : public StoppableTimer<Runtime>, private TimerNode<Runt
 
   /// Once this has returned, no call begins, none is queued, and one that runs was asked to stop. Blocks for an
   /// instant, while the timer hands the task over.
-  void stop() noexcept override {
+  void stop() noexcept final {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
     TimerService<Runtime>::instance().disarm(*this, *this);
     stop_.request_stop();
   }
 
   /// Whether no call will begin any more.
-  bool stopped() const noexcept override {
+  bool stopped() const noexcept final {
     const Stage stage = stage_.load(std::memory_order_relaxed);
     return stage == Stage::stopped || (stage == Stage::running && once()) || stop_.stop_requested() ||
            (stage != Stage::queued && core_->closed());
   }
 
  protected:
-  ~DelayedTask() override = default;
+  /// One call in the queue. The call ends when this object is destroyed: for a coroutine, when the coroutine has ended.
+  class Round {
+   public:
+    explicit Round(Ref<DelayedTask> task) noexcept : task_(std::move(task)) {}
+    Round(Round&& other) noexcept = default;
+    Round& operator=(Round&&) = delete;
+    ~Round() {
+      const Stage after = task_ && task_->once() ? Stage::stopped : Stage::idle;
+      if (task_ && !task_->move(Stage::running, after)) {
+        task_->move(Stage::queued, after);  // it was cancelled, or has never been queued
+      }
+    }
+    /// Returns false if the call was stopped before it began.
+    bool begin() noexcept { return task_->move(Stage::queued, Stage::running); }
+    DelayedTask& task() const noexcept { return *task_; }
+
+   private:
+    Ref<DelayedTask> task_;
+  };
+
+  /// Adds a call to the queue.
+  /// Throws: what adding a task throws.
+  virtual void add_call(Round round) = 0;
+
+  QueueCore<Runtime>& core() const noexcept { return *core_; }
+  const Ref<Lane<Runtime>>& lane() const noexcept { return lane_; }
+  const Control<Runtime>& control() const noexcept { return control_; }
 
  private:
   /// Passes on the stop request of the view's token. Owns what it needs: it may run while the task is being destroyed.
@@ -128,8 +111,6 @@ class DelayedTask final : public StoppableTimer<Runtime>, private TimerNode<Runt
   bool move(Stage from, Stage to) noexcept {
     return stage_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_relaxed);
   }
-  /// Returns false if the call was stopped before it began.
-  bool begin() noexcept { return move(Stage::queued, Stage::running); }
 
   /// On the timer thread: it is due. Homeless: it never will be.
   void fire(Turn turn) noexcept {
@@ -139,9 +120,7 @@ class DelayedTask final : public StoppableTimer<Runtime>, private TimerNode<Runt
     }
     if (move(Stage::idle, Stage::queued)) {  // otherwise the previous call has not ended, and this tick is skipped
       try {
-        core_->beyond_bound([&](bool booked) {  // the timer thread cannot wait for room
-          detail::submit_call<void>(*core_, lane_, control_, booked, Call(kept));
-        });
+        add_call(Round(kept));
       } catch (const QueueClosed&) {
         stage_.store(Stage::stopped, std::memory_order_relaxed);
       } catch (...) {
@@ -170,21 +149,83 @@ class DelayedTask final : public StoppableTimer<Runtime>, private TimerNode<Runt
   typename Runtime::StopSource stop_;  // what the token of its calls listens to
   std::optional<typename Runtime::template StopCallback<Forward>> forward_;
   typename Runtime::template Atomic<Stage> stage_{Stage::idle};
+};
+
+template <class Runtime, class F>
+class DelayedCall final : public DelayedTask<Runtime> {
+  using Round = typename DelayedTask<Runtime>::Round;
+
+ public:
+  /// What the queue calls, with a token if the callable takes one. Its type tells whether that is a coroutine.
+  struct Call {
+    Round round;
+
+    template <class... Token>
+      requires((sizeof...(Token) == 0 || detail::may_take<F&, 0, typename Runtime::StopToken>()) &&
+               std::is_invocable_v<F&, Token...>)
+    auto operator()(Token... token) {
+      if constexpr (IsTask<std::invoke_result_t<F&, Token...>>::value) {
+        return run(round, std::move(token)...);
+      } else if (round.begin()) {
+        static_cast<void>(detail::invoke(function(round), std::move(token)...));
+      }
+    }
+    TOTO_COROUTINES_BEGIN
+    template <class... Token>
+    static Task<> run(Round& round, Token... token) {
+      if (round.begin()) {
+        co_await detail::invoke(function(round), std::move(token)...);
+      }
+    }
+    TOTO_COROUTINES_END
+    static F& function(const Round& round) noexcept { return static_cast<DelayedCall&>(round.task()).function_; }
+  };
+
+  template <class Fn>
+  DelayedCall(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control,
+              typename DelayedTask<Runtime>::TimePoint first, Duration period, Fn&& function)
+      : DelayedTask<Runtime>(core, std::move(lane), control, first, period), function_(std::forward<Fn>(function)) {}
+
+ protected:
+  ~DelayedCall() override = default;
+
+ private:
+  void add_call(Round round) override {
+    this->core().beyond_bound([&](bool booked) {  // the timer thread cannot wait for room
+      detail::submit_call<void>(this->core(), this->lane(), this->control(), booked, Call{std::move(round)});
+    });
+  }
+
   F function_;
 };
 
-/// Throws: std::invalid_argument for a null callable, std::bad_alloc, std::system_error, what copying `fn` throws.
 template <class Runtime, class F>
 BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
                                   const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
   detail::check_callable(fn);
-  using Task = DelayedTask<Runtime, std::decay_t<F>>;
+  using Task = DelayedCall<Runtime, std::decay_t<F>>;
   static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
-  auto task =
-      Ref<Task>::adopt(new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
+  auto task = Ref<DelayedTask<Runtime>>::adopt(
+      new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
   task->arm();
-  return Access::make<BasicTimer<Runtime>>(Ref<StoppableTimer<Runtime>>(task));
+  return TimerAccess::adopt<Runtime>(task.leak());
+}
+
+/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
+template <class Runtime, class F>
+BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                              Duration delay, F&& fn) {
+  check_duration(delay, "delay");
+  return detail::start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
+}
+
+/// The same for each `period`.
+template <class Runtime, class F>
+BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                              Duration period, F&& fn) {
+  check_period(period);
+  return detail::start_delayed(core, lane, control, period, period, std::forward<F>(fn));
 }
 
 }  // namespace toto::inline v0_1::detail
