@@ -39,7 +39,8 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   /// Once this has returned, the task is no longer touched.
   void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
 
-  bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
+  /// Whether the timer came first. The timer is stopped.
+  bool expired() const noexcept { return expired_; }
 
   /// It has expired, and the timer is stopped.
   TimedOut error(Duration limit) const {
@@ -49,7 +50,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   }
 
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
-    if (come(First::task)) {
+    if (comes_first()) {
       this->child_over(worker, &queue);
     }
     this->release();
@@ -60,17 +61,13 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   ~TimedWait() override = default;
 
  private:
-  enum class First : unsigned char { none, task, timer };
-
-  /// Relaxed: the join orders what the coroutine reads.
-  bool come(First who) noexcept {
-    First seen = First::none;
-    return first_.compare_exchange_strong(seen, who, std::memory_order_relaxed);
-  }
+  /// The task or the timer. Relaxed: the join orders what the coroutine reads.
+  bool comes_first() noexcept { return !decided_.exchange(true, std::memory_order_relaxed); }
 
   /// On the timer thread, which owns this.
   void expire() noexcept {
-    if (come(First::timer)) {
+    if (comes_first()) {
+      expired_ = true;
       const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
       note_details();
       cancelled_ = state_.cancel_queued();
@@ -90,8 +87,9 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   State& state_;
   // Written by the timer before it tells the join.
   std::string details_;
+  bool expired_ = false;
   bool cancelled_ = false;
-  typename Runtime::template Atomic<First> first_{First::none};
+  typename Runtime::template Atomic<bool> decided_{false};
 };
 
 template <class T, class Runtime>
