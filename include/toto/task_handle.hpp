@@ -180,9 +180,6 @@ class [[nodiscard(
   }
   auto resume_inline() && { return this->template relocate<true>({}); }
   auto(timeout)(Duration limit) && { return this->template limited<true>(limit); }
-
- private:
-  friend Access;
 };
 
 /// The handle to an R that was made from these callables and arguments, deduced as for forwarding references.

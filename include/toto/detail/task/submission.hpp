@@ -52,7 +52,7 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
     state->destroy();
     throw;
   }
-  if (make != nullptr) [[unlikely]] {
+  if (make != nullptr) [[unlikely]] {  // then it has a handle until now, and is still there
     state->supervisor()->added();
   }
   if constexpr (!kForgotten) {
