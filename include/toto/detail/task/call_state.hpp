@@ -117,7 +117,7 @@ class BlockState final : public State {
 
   void destroy() noexcept override { delete this; }
 
- private:
+ protected:
   ~BlockState() = default;
 };
 
