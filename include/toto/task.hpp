@@ -302,8 +302,8 @@ struct TaskResult<UnstoredTask<T>> {
 
 /// For code that runs a Task which no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
-  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
-  /// frame is to be destroyed later. `strand`: that it begins, if somebody may own it.
+  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack:
+  /// destroy the frame later. `strand`: the strand that it begins, if the coroutine may have an owner.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Strand* strand = nullptr) {
     check_startable(task);
