@@ -204,9 +204,9 @@ auto async_get(Handle&& handle, Token&& token) {
 /// awaitable of another library. It is moved or emptied. It is awaited on the handler's executor: a coroutine begins
 /// there, never within this call, and comes back there after each wait.
 ///
-/// If the execution context is destroyed first, so are the handler and the coroutine, as by the end of a TaskScope. The
-/// cancellation slot, which must be used where the handler runs, does the same to the coroutine for
-/// cancellation_type::terminal and partial, but calls the handler with TaskCancelled.
+/// If the execution context is destroyed first, so are the handler and the coroutine, as at the end of a TaskScope. The
+/// cancellation slot, which must be used where the handler runs, also destroys the coroutine, for
+/// cancellation_type::terminal and partial; the handler is then called with TaskCancelled.
 /// Throws: NoState, at once, for an empty Task; std::bad_alloc.
 template <class Runtime = StdRuntime, class Awaitable, class Token>
   requires(!detail::IsHandle<std::remove_cvref_t<Awaitable>>::value && detail::Gatherable<Awaitable>)

@@ -79,7 +79,7 @@ class NamedQueues {
   }
 
   /// Closes every named queue and waits until all have run what they accepted. Returns false if some queues are still
-  /// busy when the time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending;
+  /// busy when the time is up. All stay registered and closed. Then ends the timer thread, unless a timer is pending;
   /// the next timer starts it again. Call it before a shared library that uses queues is unloaded.
   /// Blocks: for at most `limit`. Does not wait for the queue whose task calls this; that queue counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.

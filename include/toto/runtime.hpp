@@ -198,8 +198,8 @@ struct StdRuntime {
     register_end(drain);
   }
 
-  /// In a function passed to at_exit(): whether the process continues without this code, in which case no thread may be
-  /// running it when the function returns.
+  /// In a function passed to at_exit(): whether the process will continue without this code. If so, no thread may be
+  /// running the code when that function returns.
   static bool unloading() noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     int posted = 1;
@@ -216,7 +216,7 @@ struct StdRuntime {
   ///
   /// Where libraries can be unloaded, this does not use a thread-local with a destructor. The first of those in each
   /// thread waits for the loader's lock. A thread that loads or unloads a library holds that lock, and may be waiting
-  /// for this thread. It also keeps the library loaded for as long as the thread lives.
+  /// for this thread. Such a thread-local also keeps the library loaded for as long as the thread lives.
   TOTO_COLD static bool at_thread_end(void (*end)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     const ThreadEnds& ends = thread_ends();

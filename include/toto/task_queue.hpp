@@ -226,7 +226,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     }
   }
 
-  /// Completes every task that has not begun with TaskCancelled; returns the number of those tasks.
+  /// Cancels every task that has not begun: it completes with TaskCancelled. Returns the number of those tasks.
   std::size_t cancel_queued() { return detail::QueueEnd(*core_).cancel_queued(); }
 
   /// Waits until nothing is queued, running or suspended. Idle threads may remain.
@@ -259,11 +259,11 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
-  /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,
-  /// const TaskInfo&)`, on the thread where the task ended or that dropped the handle, possibly on several threads at a
-  /// time. Exceptions from the handler are ignored. Without a handler, a line goes to stderr; nullptr, or a null
-  /// callable, restores that.
+  /// Sets the handler for exceptions that no one will observe: those of add_task, of dropped handles, and of
+  /// destructors of captures, but not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as
+  /// `hook(std::exception_ptr, const TaskInfo&)`, on the thread where the task ended or that dropped the handle,
+  /// possibly on several threads at a time. Exceptions from the handler are ignored. Without a handler, a line goes to
+  /// stderr; nullptr, or a null callable, restores that.
   /// Lifetime: the handler lives as long as the queue, or a handle that may still report to it.
   /// Throws: std::bad_alloc; what copying or moving the hook throws. In that case the previous handler stays.
   template <class Hook>
