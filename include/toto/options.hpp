@@ -27,9 +27,9 @@ enum class Pending {
 enum class Overflow {
   block,           ///< waits for room; the queue's own threads never wait: their tasks may exceed the bound
   reject,          ///< throws QueueFull
-  discard_oldest,  ///< of the tasks of the lowest priority, completes the one that has waited longest with
-                   ///< TaskCancelled (ageing does not count); one that waits in a view with a limit only if there is no
-                   ///< other; if all room is reserved by Admissions, the new task exceeds the bound
+  discard_oldest,  ///< accepts the new task and completes another with TaskCancelled: the one that has waited longest
+                   ///< among those of the lowest priority (ageing does not count), and one that waits in a view with a
+                   ///< limit only if there are no others; if all room is reserved by Admissions, exceeds the bound
 };
 
 /// How a TaskQueue is set up: `TaskQueue queue({.thread_count = 4, .name = "db"});`
