@@ -86,7 +86,7 @@ using WhenAllSettled = WhenAll<AllOf, TakeSettled>;
 
 }  // namespace detail
 
-/// Awaitable: as when_all, but returns a tuple of Settled, and throws none of the failures.
+/// Awaitable: as when_all, but returns a tuple of Settled, and does not throw failures.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
