@@ -213,6 +213,7 @@ class JoinOwner {
   ~JoinOwner() { abandon(); }
 
   J& adopt(J* join) noexcept {
+    abandon();  // the one of an earlier await
     join_ = join;
     return *join;
   }

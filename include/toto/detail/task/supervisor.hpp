@@ -142,7 +142,7 @@ class Control {
 };
 
 template <class Runtime>
-class Supervisor final : public SupervisorBase<Runtime> {
+class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runtime> {
  public:
   using Base = SupervisorBase<Runtime>;
   using State = typename Base::State;
@@ -156,7 +156,7 @@ class Supervisor final : public SupervisorBase<Runtime> {
   ~Supervisor() override {
     on_stop_.reset();
     if (timed()) {
-      TimerService<Runtime>::instance().remove(timer_, nullptr);
+      TimerService<Runtime>::instance().remove(*this, nullptr);
     }
   }
 
@@ -239,12 +239,9 @@ class Supervisor final : public SupervisorBase<Runtime> {
     }
   }
 
-  bool timed() const noexcept override { return timer_.deadline != (Runtime::Clock::time_point::max)(); }
+  bool timed() const noexcept override { return this->deadline != (Runtime::Clock::time_point::max)(); }
 
  private:
-  struct Timer : TimerNode<Runtime> {
-    Supervisor* supervisor = nullptr;
-  };
   struct OnStop {
     Supervisor& supervisor;
     void operator()() const noexcept { supervisor.ask_to_cancel(); }
@@ -254,19 +251,18 @@ class Supervisor final : public SupervisorBase<Runtime> {
   Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
       : Base(state, control.options().name.empty() ? what : control.options().name, TaskNumbers<Runtime>::next()) {
     state.supervised = true;
-    timer_.supervisor = this;
-    timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
-    timer_.deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
-                                                            : control.options().start_by.after(Runtime::Clock::now());
+    this->run = [](Continuation& node, Turn) noexcept { static_cast<Supervisor&>(node).expire(); };
+    this->deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
+                                                           : control.options().start_by.after(Runtime::Clock::now());
     if (timed()) {
-      TimerService<Runtime>::instance().add(timer_, nullptr);
+      TimerService<Runtime>::instance().add(*this, nullptr);
     }
     if (control.token().stop_possible()) {
       on_stop_.emplace(control.token(), OnStop{*this});
     }
   }
 
-  bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
+  bool late() const noexcept { return timed() && Runtime::Clock::now() >= this->deadline; }
 
   /// On the timer thread: a task that has begun continues. Touches nothing after it has cancelled.
   void expire() noexcept {
@@ -295,7 +291,6 @@ class Supervisor final : public SupervisorBase<Runtime> {
   TrackedTask<Runtime> entry_;
   typename Runtime::template Atomic<bool> asked_{false};
   typename Runtime::template Atomic<bool> added_{false};
-  Timer timer_;
   std::optional<OnStopCallback> on_stop_;
 };
 
