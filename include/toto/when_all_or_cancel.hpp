@@ -20,15 +20,9 @@ using WhenAllOrCancel = WhenAll<FailFast, TakeElement>;
 /// Resumes on: the home of the coroutine; the others are cancelled there, too.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
-  requires(detail::Gatherable<As> && ...)
+  requires detail::CanBeGathered<As...>
 auto when_all_or_cancel(As&&... awaitables) {
   return detail::gather<detail::WhenAllOrCancel, As...>(awaitables...);
-}
-
-/// The same for a range, which is consumed.
-template <detail::GatherableRange Range>
-auto when_all_or_cancel(Range&& awaitables) {
-  return detail::gather_range<detail::WhenAllOrCancel, Range>(awaitables);
 }
 
 template <class... As>

@@ -219,22 +219,26 @@ struct WhenAll {
   }
 };
 
-template <class Kind, class Runtime, class Children, bool kTemporary>
-using Gathered = Awaitable<GatherAwaiter<GatheredBlock<Kind, Runtime, Children>>, kTemporary>;
-
-/// As: deduced as for forwarding references.
-template <class Kind, class... As>
-auto gather(std::remove_reference_t<As>&... awaitables) {
+/// What becomes of several awaitables, or of one range of them. As: deduced as for forwarding references.
+template <class... As>
+struct Gathered {
   using Runtime = typename RuntimeOf<std::remove_reference_t<As>...>::Type;
-  return Gathered<Kind, Runtime, TupleOfChildren<ChildOf<Runtime, As>...>, (is_unstored<As>() || ...)>(std::in_place,
-                                                                                                       awaitables...);
-}
-template <class Kind, class Range>
-auto gather_range(std::remove_reference_t<Range>& awaitables) {
+  using Children = TupleOfChildren<ChildOf<Runtime, As>...>;
+  static constexpr bool kTemporary = (detail::is_unstored<As>() || ...);
+};
+template <GatherableRange Range>
+struct Gathered<Range> {
   using Element = std::remove_reference_t<std::iter_reference_t<IteratorOf<Range>>>;
   using Runtime = typename RuntimeOf<Element>::Type;
-  return Gathered<Kind, Runtime, VectorOfChildren<ChildOf<Runtime, Element>>, kDestroyedTwice<Range>>(std::in_place,
-                                                                                                      awaitables);
+  using Children = VectorOfChildren<ChildOf<Runtime, Element>>;
+  static constexpr bool kTemporary = kDestroyedTwice<Range>;
+};
+
+template <class Kind, class... As>
+auto gather(std::remove_reference_t<As>&... awaitables) {
+  using What = Gathered<As...>;
+  using Block = GatheredBlock<Kind, typename What::Runtime, typename What::Children>;
+  return Awaitable<GatherAwaiter<Block>, What::kTemporary>(std::in_place, awaitables...);
 }
 
 }  // namespace toto::inline v0_1::detail

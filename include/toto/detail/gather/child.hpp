@@ -163,6 +163,8 @@ template <class A, class Value = std::remove_reference_t<A>>
 concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Value> && kCanBeAwaited<Value>;
 template <class R>
 concept GatherableRange = InputRange<R> && Gatherable<std::iter_reference_t<IteratorOf<R>>>;
+template <class... As>
+concept CanBeGathered = (Gatherable<As> && ...) || (sizeof...(As) == 1 && (GatherableRange<As> && ...));
 
 /// What the child of an argument is made from: a handle, which it empties, a Task, or a Task that awaits anything else.
 template <class T, class Runtime>
