@@ -39,11 +39,11 @@ struct BlockingCall {
 template <class F, class... Args>
 using BlockingResult = typename BlockingCall<F, Args...>::Type;
 
-template <class T, class Runtime, class Wait>
-class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime, Wait> {
+template <class T, class Runtime>
+class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime> {
  public:
   LeaseAwaiter(PoolCore<Runtime>& pool, CallSite where, Duration limit = Duration::never()) noexcept
-      : PermitAwaiter<Runtime, Wait>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
+      : PermitAwaiter<Runtime>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
 
   Lease<T, Runtime> await_resume() {
     auto& pool = static_cast<PoolCore<Runtime>&>(this->owner());

@@ -170,6 +170,16 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Throws: why that is impossible; then, too, the caller no longer holds it.
   virtual bool make_ready(Permit&) { return true; }
 
+  // What is compiled where permits are made, and not where they are used: it needs timers, or a queue.
+
+  /// Returns the queue of that name; without a name, the one where a coroutine continues that has no home, or whose
+  /// home has ended. Makes the queue if there is none.
+  /// Throws: std::bad_alloc.
+  virtual QueueCore<Runtime>& queue_named(std::string_view name) = 0;
+  /// See TimerService.
+  virtual void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) = 0;
+  virtual void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept = 0;
+
   // The rest.
 
   /// Why nobody gets a permit any more.
@@ -178,9 +188,6 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return refusal_locked();
   }
-  /// Where a coroutine continues that has no home, or whose home has ended.
-  /// Throws: std::bad_alloc.
-  virtual QueueCore<Runtime>& fallback() = 0;
   /// The task that holds the permit is about to end, and leaves returning it to someone else.
   void forget_task(Permit& held) noexcept {
     const Lock lock(mutex_);
