@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "detail/queue/lane.hpp"
+#include "detail/queue/queued_task.hpp"
 #include "detail/task/delayed_task.hpp"
 #include "detail/task/submission.hpp"
 #include "options.hpp"

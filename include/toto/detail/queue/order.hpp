@@ -26,7 +26,6 @@
 #include "../../duration.hpp"
 #include "../executor/continuation.hpp"
 #include "closure_line.hpp"
-#include "lane.hpp"
 #include "priority_levels.hpp"
 #include "queued_task.hpp"
 

@@ -35,13 +35,11 @@
 #include "../ground/ref.hpp"
 #include "../ground/wait_list.hpp"
 #include "crew.hpp"
-#include "error_sink.hpp"
+#include "hooks.hpp"
 #include "ledger.hpp"
 #include "order.hpp"
-#include "queue_makings.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
-#include "thread_hooks.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -226,7 +224,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     Room::Line::tell(told);
   }
 
-  void describe(std::string& text) const override { makings_.describe(static_cast<const Core&>(*this), text); }
+  void describe(std::string& text) const override { text += makings_.dump(static_cast<const Core&>(*this)); }
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What
   /// the lost threads and tasks owned is left alone: its state is unknown.

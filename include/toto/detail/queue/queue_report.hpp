@@ -74,11 +74,6 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
   return text;
 }
 
-template <class Runtime>
-TOTO_COLD void describe_queue(const QueueCore<Runtime>& core, std::string& text) {
-  text += detail::dump_of(core);
-}
-
 }  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP

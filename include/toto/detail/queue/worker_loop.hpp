@@ -255,7 +255,7 @@ class WorkerLoop {
     auto predecessor = core_.crew().leave(self_, core_.ledger().orphaned());
     // After a forced unwind. A thread that could not begin leaves it to the next task, or the timers.
     const auto choice = has_begun_ ? core_.choose_locked() : typename Core::Choice{};
-    const auto end = has_begun_ ? core_.thread_hooks().end : Ref<ThreadHook<Runtime>>();
+    const auto end = has_begun_ ? core_.thread_hooks().end : Ref<Hook<Runtime>>();
     core_.announce_quiet_locked();
     core_.changed().notify_all();
     QueueObserver* const observer = core_.observer();
