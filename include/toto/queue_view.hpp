@@ -111,9 +111,6 @@ class QueueView {
     detail::check_options(options);
     QueueView view(*this);
     view.control_.set(options);
-    if (options.priority != 0) {
-      core_->allow_priorities();
-    }
     return view;
   }
   QueueView with(StopToken token) const {

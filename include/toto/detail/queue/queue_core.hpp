@@ -20,7 +20,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 #include "../../duration.hpp"
@@ -58,9 +57,9 @@ class QueueCore final : public QueueGate<Runtime> {
 
   /// Once.
   /// Throws: std::bad_alloc, std::system_error.
-  void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
+  void watch(Duration period) { watchdog_ = Ref<RefCounted<Runtime>>::adopt(new Watchdog<Runtime>(*this, period)); }
   /// Ends the watchdog when the returned object is destroyed, which must be without the mutex.
-  std::unique_ptr<WatchdogBase> take_watchdog() noexcept TOTO_REQUIRES(mutex()) { return std::move(watchdog_); }
+  Ref<RefCounted<Runtime>> take_watchdog() noexcept TOTO_REQUIRES(mutex()) { return std::move(watchdog_); }
 
   static void* operator new(std::size_t bytes) { return detail::allocate_aligned<alignof(QueueCore)>(bytes); }
   static void operator delete(void* core) noexcept { detail::free_aligned(core); }
@@ -134,16 +133,6 @@ class QueueCore final : public QueueGate<Runtime> {
     Ledger<Runtime>::take_reference(*this, self);
     self.task_next = &task;
     return true;
-  }
-
-  /// Has to be called before a task with a priority is added.
-  /// Throws: std::bad_alloc.
-  TOTO_COLD void allow_priorities() {
-    auto levels = std::make_unique<PriorityLevels<Runtime>>(Duration::never());
-    const Lock lock(mutex());
-    if (!order().has_levels()) {
-      order().set_levels(std::move(levels));
-    }
   }
 
   // Tasks that are queued, begin or end.
@@ -239,7 +228,7 @@ class QueueCore final : public QueueGate<Runtime> {
     return this->runnable() == 0 && self.local.empty() && !self.resume_next && self.task_next == nullptr;
   }
 
-  std::unique_ptr<WatchdogBase> watchdog_;  // gone when the queue begins to end
+  Ref<RefCounted<Runtime>> watchdog_;  // of a type that few files compile; gone when the queue begins to end
 };
 
 template <class Runtime>

@@ -6,7 +6,6 @@
 #define TOTO_DETAIL_QUEUE_QUEUE_END_HPP
 
 #include <cstddef>
-#include <memory>
 #include <utility>
 
 #include "../ground/lock.hpp"
@@ -60,7 +59,7 @@ class QueueEnd {
   /// Waits until everything is done, every thread has left and the last one was joined.
   bool finish_until(TimePoint deadline) {
     Core::run_local_here();
-    std::unique_ptr<WatchdogBase> watchdog;  // of a named queue: destroyed without the mutex
+    Ref<RefCounted<Runtime>> watchdog;  // of a named queue: destroyed without the mutex
     const Lock lock(core_.mutex());
     while (!core_.ledger().ended()) {
       if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
@@ -136,7 +135,7 @@ class QueueEnd {
 
  private:
   void stop_watching() {
-    std::unique_ptr<WatchdogBase> watchdog;
+    Ref<RefCounted<Runtime>> watchdog;
     const Lock lock(core_.mutex());
     watchdog = core_.take_watchdog();
   }

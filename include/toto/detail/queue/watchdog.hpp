@@ -17,6 +17,7 @@
 #include "../executor/timer.hpp"
 #include "../ground/lean_std.hpp"
 #include "../ground/lock.hpp"
+#include "../ground/ref.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -35,15 +36,9 @@ struct QueueProgress {
   }
 };
 
-/// Lets a queue destroy a watchdog whose type its file does not know, because few queues have one.
-class WatchdogBase {
- public:
-  virtual ~WatchdogBase() = default;
-};
-
 /// Lifetime: the queue destroys it before it ends.
 template <class Runtime>
-class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
+class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
 
@@ -53,8 +48,6 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     this->deadline = period.after(since_);
     TimerService<Runtime>::instance().add(*this, nullptr);
   }
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
   TOTO_COLD ~Watchdog() override { TimerService<Runtime>::instance().remove(*this, nullptr); }
 
  private:

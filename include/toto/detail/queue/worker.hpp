@@ -62,11 +62,10 @@ struct Tally {
 template <class Runtime>
 class Worker {
  public:
-  Worker(QueueCore<Runtime>& core_of_worker, std::size_t number_of_worker) noexcept
-      : core(core_of_worker), number(number_of_worker) {}
+  explicit Worker(QueueCore<Runtime>& core_of_worker) noexcept : core(core_of_worker) {}
 
   QueueCore<Runtime>& core;
-  const std::size_t number;  // from 1
+  std::size_t number = 0;  // from 1; constant once it has a thread
 
   // Used by the worker's own thread only.
   /// The coroutine that awaited the task just finished and lives on this queue: resumed next, right here.

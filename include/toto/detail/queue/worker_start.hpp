@@ -30,19 +30,6 @@ TOTO_COLD inline std::string thread_name(std::string_view queue, std::size_t num
   return detail::join({queue.substr(0, kShown > size ? kShown - size - 1 : 0), "-", digits});
 }
 
-template <class Runtime>
-Worker<Runtime>* make_worker(QueueCore<Runtime>& core) {
-  std::size_t number;
-  {
-    const Lock lock(core.mutex());
-    number = core.crew().next_number();
-  }
-  auto worker = std::make_unique<Worker<Runtime>>(core, number);
-  const Lock lock(core.mutex());
-  core.crew().add(*worker);
-  return worker.release();
-}
-
 /// Starts the thread of a worker that was counted. Returns null, or the failure after taking everything back. `worker`
 /// may be null: then it is made. Not under the mutex.
 template <class Runtime>
@@ -50,7 +37,10 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
   std::exception_ptr failure;
   try {
     if (worker == nullptr) {
-      worker = detail::make_worker(core);
+      auto* const made = new Worker<Runtime>(core);
+      const Lock lock(core.mutex());
+      core.crew().add(*made);
+      worker = made;
     }
     typename Runtime::Thread thread(
         detail::thread_name(core.name(), worker->number),
