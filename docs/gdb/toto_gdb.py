@@ -493,7 +493,7 @@ def show_queues():
         waiting = list(nodes(get(queue, "room_", "line_", "waiting_")))
         print(
             f"queue '{text(get(queue, 'name_'))}': "
-            f"{number(get(crew, 'live_'))} of {number(get(queue, 'thread_count_'))} thread(s), "
+            f"{number(get(crew, 'live_'))} of {number(get(queue, 'options_', 'thread_count'))} thread(s), "
             f"{number(get(crew, 'busy_'))} busy; {number(get(order, 'tasks_'))} queued, "
             f"{number(get(ledger, 'open_coroutines_'))} coroutine task(s) not over"
             + (f"; {len(waiting)} wait(s) for room" if waiting else "")

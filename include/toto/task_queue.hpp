@@ -261,7 +261,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   std::string dump() const { return detail::dump_of(*core_); }
 
   std::string_view name() const noexcept { return core_->name(); }
-  std::size_t thread_count() const noexcept { return core_->thread_count(); }
+  std::size_t thread_count() const noexcept { return core_->options().thread_count; }
 
   /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
   /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,

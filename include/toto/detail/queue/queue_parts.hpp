@@ -54,10 +54,8 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   using Choice = typename Crew<Runtime>::Choice;
 
   const std::string& name() const noexcept { return name_; }
-  std::size_t thread_count() const noexcept { return thread_count_; }
-  Duration idle_timeout() const noexcept { return idle_timeout_; }
-  bool bounded() const noexcept { return bounded_; }
-  bool blocks_signals() const noexcept { return blocks_signals_; }
+  const QueueOptions& options() const noexcept { return options_; }
+  bool bounded() const noexcept { return options_.max_queued != (std::numeric_limits<std::size_t>::max)(); }
   const QueueMakings<Runtime>& makings() const noexcept { return makings_; }
 
   // The mutex, which also guards the threads blocked on this queue's tasks, and the parts.
@@ -84,12 +82,12 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   // Who follows the tasks.
 
   /// Null if nobody does.
-  QueueObserver* observer() const noexcept { return observer_; }
-  bool tracks() const noexcept { return tracks_; }
+  QueueObserver* observer() const noexcept { return options_.observer; }
+  bool tracks() const noexcept { return options_.track_tasks; }
   /// Whether every task has a supervisor, because it is observed or listed.
-  bool follows() const noexcept { return observer_ != nullptr || tracks_; }
+  bool follows() const noexcept { return observer() != nullptr || tracks(); }
   /// Whether every task has to be a QueuedTask, because it has a supervisor or is queued by its age.
-  bool needs_states() const noexcept { return follows() || ages_; }
+  bool needs_states() const noexcept { return follows() || !options_.ageing.is_never(); }
   /// Null if not every task has a supervisor.
   MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? makings_.make_supervisor : nullptr; }
   TaskList<Runtime>& task_list() noexcept { return task_list_; }
@@ -194,13 +192,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   TOTO_COLD QueueParts(const QueueOptions& options, const QueueMakings<Runtime>& makings)
       : ForkAware<Runtime>(ForkRank::executors),
         name_(options.name),
-        thread_count_(options.thread_count),
-        idle_timeout_(options.idle_timeout),
-        bounded_(options.max_queued != (std::numeric_limits<std::size_t>::max)()),
-        ages_(!options.ageing.is_never()),
-        tracks_(options.track_tasks),
-        blocks_signals_(options.block_signals),
-        observer_(options.observer),
+        options_(detail::with_name(options, name_)),
         makings_(makings),
         crew_(options.thread_count),
         order_(options.ageing),
@@ -242,13 +234,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
 
   // What is read at each task and never written.
   const std::string name_;
-  const std::size_t thread_count_;
-  const Duration idle_timeout_;
-  const bool bounded_;
-  const bool ages_;
-  const bool tracks_;
-  const bool blocks_signals_;
-  QueueObserver* const observer_;
+  const QueueOptions options_;
   const QueueMakings<Runtime> makings_;
 
   alignas(128) mutable typename Runtime::Mutex mutex_;  // away from what is only read

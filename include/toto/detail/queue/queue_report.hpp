@@ -40,7 +40,7 @@ template <class Runtime>
 TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
   const QueueStats now = detail::stats_of(core);
   std::string text =
-      detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.thread_count())});
+      detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.options().thread_count)});
   detail::append(text, {" thread(s), ", Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = "});
   detail::append(text,
                  {Digits(now.completed), " completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled)});

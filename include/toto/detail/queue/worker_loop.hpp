@@ -95,7 +95,7 @@ class WorkerLoop {
     if (std::exchange(self_.worked, false)) {
       self_.idle_since = Clock::now();  // a wake-up that finds nothing does not move the deadline
     }
-    const TimePoint deadline = core_.idle_timeout().after(self_.idle_since);
+    const TimePoint deadline = core_.options().idle_timeout.after(self_.idle_since);
     core_.crew().end_work();
     core_.announce_quiet_locked();
     look_again_locked();
@@ -133,7 +133,7 @@ class WorkerLoop {
   /// for the mutex. Enters and returns with the mutex held; the caller checks once more while holding it.
   void look_again_locked() TOTO_REQUIRES(core_.mutex()) {
     if constexpr (Runtime::spins) {
-      if (core_.crew().searching() || core_.ledger().over() || core_.idle_timeout() == Duration() ||
+      if (core_.crew().searching() || core_.ledger().over() || core_.options().idle_timeout == Duration() ||
           Runtime::processors() < 2) {
         return;
       }

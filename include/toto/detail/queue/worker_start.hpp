@@ -47,7 +47,7 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
         [kept = Ref<QueueCore<Runtime>>::share(&core), worker, searches] {
           WorkerLoop<Runtime>(*kept, *worker).run(searches);
         },
-        core.blocks_signals());
+        core.options().block_signals);
     const Lock lock(core.mutex());
     core.crew().store_thread(*worker, std::move(thread));
     core.crew().secure(*worker);
@@ -115,7 +115,7 @@ TOTO_COLD void start_one_worker(QueueCore<Runtime>& core) {
     core.mutex().unlock();
     throw QueueClosed(detail::join({"toto: queue '", core.name(), "' is closed and starts no more threads"}));
   }
-  if (core.crew().live() == core.thread_count()) {
+  if (core.crew().live() == core.options().thread_count) {
     core.mutex().unlock();
     return;
   }
