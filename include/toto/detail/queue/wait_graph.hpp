@@ -287,25 +287,22 @@ TOTO_COLD std::string lane_words(const QueueCore<Runtime>& core, const QueuedTas
   return lane->name.empty() ? detail::join({kWords}) : detail::join({kWords, " in the view '", lane->name, "'"});
 }
 
-/// Whether everything there is to do may be done.
-template <class Runtime>
-TOTO_COLD bool may_become_idle(const QueueCore<Runtime>& core, const WaitGraph<Runtime>& graph) {
-  const Lock lock(core.mutex());
-  for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
-    if (worker->secured && graph.is_stuck(worker->blocked_on)) {
-      return core.quiet_locked();
-    }
-  }
-  return true;
-}
-
 /// The wait for a queue that has nothing left to do.
 template <class Runtime>
 class AwaitedIdle final : public Awaited<Runtime> {
  public:
   explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
 
-  bool may_come(const WaitGraph<Runtime>& graph) const override { return detail::may_become_idle(queue_, graph); }
+  /// Whether everything there is to do may be done.
+  TOTO_COLD bool may_come(const WaitGraph<Runtime>& graph) const override {
+    const Lock lock(queue_.mutex());
+    for (const Worker<Runtime>* worker = queue_.crew().all(); worker != nullptr; worker = worker->next_of_all) {
+      if (worker->secured && graph.is_stuck(worker->blocked_on)) {
+        return queue_.quiet_locked();
+      }
+    }
+    return true;
+  }
   std::string words() const override { return detail::join({"queue '", queue_.name(), "' to be idle"}); }
 
  private:
