@@ -249,7 +249,10 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   /// Returns the number of live threads plus queued tasks and continuations (len() in Python). Snapshot: may be stale
   /// on return.
-  std::size_t size() const { return detail::size_of(*core_); }
+  std::size_t size() const {
+    const QueueStats now = stats();
+    return static_cast<std::size_t>(now.threads + now.queued + now.continuations);
+  }
 
   /// Returns counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return detail::stats_of(*core_); }
@@ -261,7 +264,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   std::string dump() const { return detail::dump_of(*core_); }
 
   std::string_view name() const noexcept { return core_->name(); }
-  std::size_t thread_count() const noexcept { return core_->options().thread_count; }
+  std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
   /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
   /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -46,18 +47,30 @@ class PooledInstance : public Permit<Runtime> {
   typename Runtime::Clock::time_point free_since{};
 };
 
+/// `Owner` is T, T* (not owned), or a smart pointer to one.
 template <class T, class Owner, class Runtime>
 class OwnedInstance final : public PooledInstance<Runtime> {
  public:
+  OwnedInstance() noexcept {}
   ~OwnedInstance() override {
     if (this->object != nullptr) {
       clear();
     }
   }
-  /// What `make()` returns owns the instance; if it is null, the place stays vacant.
+  /// What `make()` returns is or owns the instance, and is constructed in place; if it is null, the place stays vacant.
   template <class Make>
   void fill(Make&& make) {
-    this->object = const_cast<void*>(static_cast<const volatile void*>(room_.fill(make)));
+    ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());
+    T* made = nullptr;
+    if constexpr (kPoints<Owner, T>) {
+      made = std::to_address(owner_);
+    } else {
+      made = std::addressof(owner_);
+    }
+    this->object = const_cast<void*>(static_cast<const volatile void*>(made));
+    if (made == nullptr) {
+      owner_.~Owner();
+    }
   }
   /// A copy of `source`, or what was moved from it, is or owns the instance.
   template <class Source>
@@ -68,11 +81,13 @@ class OwnedInstance final : public PooledInstance<Runtime> {
   }
   void clear() noexcept override {
     this->object = nullptr;
-    room_.empty();
+    owner_.~Owner();
   }
 
  private:
-  ObjectRoom<T, Owner> room_;
+  union {
+    Owner owner_;  // while there is an instance
+  };
 };
 
 /// How an instance was taken: for a frame of the library, by a blocking call, or by a coroutine.

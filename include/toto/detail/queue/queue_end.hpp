@@ -89,7 +89,11 @@ class QueueEnd {
 
   /// The same without a limit. On one of this queue's own workers: until every other one has left.
   void finish() {
-    stop_watching();
+    {
+      Ref<RefCounted<Runtime>> watchdog;  // destroyed after the lock
+      const Lock lock(core_.mutex());
+      watchdog = core_.take_watchdog();
+    }
     if (core_.this_worker() == nullptr) {
       finish_until((TimePoint::max)());
     }
@@ -134,12 +138,6 @@ class QueueEnd {
   }
 
  private:
-  void stop_watching() {
-    Ref<RefCounted<Runtime>> watchdog;
-    const Lock lock(core_.mutex());
-    watchdog = core_.take_watchdog();
-  }
-
   using Clock = typename Runtime::Clock;
 
   bool is_stranded_locked() const noexcept TOTO_REQUIRES(core_.mutex()) {

@@ -186,11 +186,11 @@ class QueueGate : public QueueParts<Runtime> {
     Runtime::point("no worker is secured");
     crew().promise();  // keeps the new worker from leaving before this adder has pushed
     std::exception_ptr failure;
-    if (crew().searching() || crew().live() == options().thread_count) {  // somebody is starting one
+    if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
       // Whatever ends this wait must change what the next step does; otherwise it would come here again.
       changed().wait(mutex(), [this, kind]() TOTO_REQUIRES(mutex()) {
         return crew().secured() > 0 || refuses_locked(kind) ||
-               !(crew().searching() || crew().live() == options().thread_count);
+               !(crew().searching() || crew().live() == this->thread_count());
       });
     } else {
       crew().begin_search();

@@ -55,6 +55,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
 
   const std::string& name() const noexcept { return name_; }
   const QueueOptions& options() const noexcept { return options_; }
+  std::size_t thread_count() const noexcept { return options_.thread_count; }
   bool bounded() const noexcept { return options_.max_queued != (std::numeric_limits<std::size_t>::max)(); }
   const QueueMakings<Runtime>& makings() const noexcept { return makings_; }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue reports about itself: its size, its counts, and dump(), the same as text.
+// What a queue reports about itself: its counts, and dump(), the same as text.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
@@ -29,18 +29,11 @@ TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
   return stats;
 }
 
-/// What len() is in Python.
-template <class Runtime>
-TOTO_COLD std::size_t size_of(const QueueCore<Runtime>& core) {
-  const Lock lock(core.mutex());
-  return core.crew().live() + core.order().tasks() + core.order().continuations();
-}
-
 template <class Runtime>
 TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
   const QueueStats now = detail::stats_of(core);
   std::string text =
-      detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.options().thread_count)});
+      detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.thread_count())});
   detail::append(text, {" thread(s), ", Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = "});
   detail::append(text,
                  {Digits(now.completed), " completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled)});

@@ -251,8 +251,8 @@ TOTO_COLD bool may_run(const QueueCore<Runtime>& core, const QueuedTask<Runtime>
   const Lock lock(core.mutex());
   const Crew<Runtime>& crew = core.crew();
   // Another thread may be on the way, or be completing a task from outside.
-  bool found = crew.live() != core.options().thread_count || crew.secured() != crew.live() ||
-               crew.busy() != crew.live() || core.ledger().completing();
+  bool found = crew.live() != core.thread_count() || crew.secured() != crew.live() || crew.busy() != crew.live() ||
+               core.ledger().completing();
   const Lane<Runtime>* const lane = Order<Runtime>::lane_of_waiting(task);
   std::size_t held = 0;  // turns in the lane, by stuck workers
   for (const Worker<Runtime>* worker = crew.all(); worker != nullptr; worker = worker->next_of_all) {

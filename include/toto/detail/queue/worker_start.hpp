@@ -115,7 +115,7 @@ TOTO_COLD void start_one_worker(QueueCore<Runtime>& core) {
     core.mutex().unlock();
     throw QueueClosed(detail::join({"toto: queue '", core.name(), "' is closed and starts no more threads"}));
   }
-  if (core.crew().live() == core.options().thread_count) {
+  if (core.crew().live() == core.thread_count()) {
     core.mutex().unlock();
     return;
   }

@@ -33,23 +33,6 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Only its holder uses it, and returns it once.
-template <class Runtime>
-class Permit : public HeldByThread<Runtime> {
- public:
-  Permit(const Permit&) = delete;
-  Permit& operator=(const Permit&) = delete;
-
-  // Guarded by the mutex of Permits; used by LinkedList.
-  Claim<Runtime> holder;  // while it is held
-  Permit* next = nullptr;
-  Permit* previous = nullptr;
-
- protected:
-  Permit() = default;
-  ~Permit() = default;
-};
-
 /// Who waits for a permit, until when, and the permit granted; null: refused.
 template <class Runtime>
 struct PermitRequest {
