@@ -7,7 +7,6 @@
 #ifndef TOTO_TASK_QUEUE_HPP
 #define TOTO_TASK_QUEUE_HPP
 
-#include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <string>

@@ -125,7 +125,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
   void describe(std::string& text) const override { text += dump(); }
-  /// What files that use a pool do not compile: they call it by this. A call of the pool's own function would.
+  /// To call what is compiled only where pools are made: to name this class's own functions would compile them.
   Base& base() noexcept { return *this; }
 
  protected:

@@ -9,10 +9,10 @@
 #include <cstddef>
 #include <exception>
 #include <new>
-#include <utility>
 
 #include "../../errors.hpp"
 #include "../../options.hpp"
+#include "../ground/lock.hpp"
 #include "../ground/text.hpp"
 #include "queue_parts.hpp"
 

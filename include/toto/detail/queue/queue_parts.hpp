@@ -27,11 +27,9 @@
 #include <string>
 #include <utility>
 
-#include "../../duration.hpp"
 #include "../../options.hpp"
 #include "../executor/executor_core.hpp"
 #include "../ground/fork.hpp"
-#include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
 #include "../ground/wait_list.hpp"
 #include "crew.hpp"

@@ -5,7 +5,6 @@
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
 
-#include <cstddef>
 #include <string>
 
 #include "../../stats.hpp"

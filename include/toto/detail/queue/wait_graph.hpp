@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "../../errors.hpp"
 #include "../ground/fork.hpp"
@@ -85,12 +86,10 @@ class BlockedThread {
                : detail::join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
   }
 
-  Worker<Runtime>* const worker_;  // null: not a worker
-  std::uint64_t thread_ = 0;       // its number; 0: it has none, and holds no instance
-  const Awaited<Runtime>* awaited_ = nullptr;
-  bool entered_ = false;
-  bool stuck_ = true;  // unless the graph, while it looks, has found out that it may go on
-  bool told_ = false;
+  Worker<Runtime>* const worker_;              // null: not a worker
+  std::uint64_t thread_ = 0;                   // its number; 0: it has none, and holds no instance
+  const Awaited<Runtime>* awaited_ = nullptr;  // null: it is not in the graph
+  bool stuck_ = true;                          // unless the graph, while it looks, has found out that it may go on
   BlockedThread* next_told_ = nullptr;
 };
 
@@ -106,10 +105,8 @@ class WaitGraph final : private ForkAware<Runtime> {
 
   void enter(Blocked& self, const Awaited<Runtime>& awaited) {
     const Lock lock(mutex_);
-    self.awaited_ = &awaited;
     self.thread_ = ThisThread<Runtime>::get().number;
-    if (!self.entered_) {
-      self.entered_ = true;
+    if (std::exchange(self.awaited_, &awaited) == nullptr) {
       threads_.push_back(self);
       set(self, &self);
     }
@@ -129,9 +126,7 @@ class WaitGraph final : private ForkAware<Runtime> {
   }
   void leave(Blocked& self) noexcept {
     const Lock lock(mutex_);
-    if (self.entered_) {
-      remove_locked(self);
-    }
+    remove_locked(self);
   }
 
   // For Awaited::may_come(), which is called under the mutex.
@@ -141,8 +136,7 @@ class WaitGraph final : private ForkAware<Runtime> {
     if (thread == nullptr || !thread->stuck_) {
       return false;
     }
-    if (last_told_ != nullptr && !thread->told_) {
-      thread->told_ = true;
+    if (last_told_ != nullptr && last_told_ != thread && thread->next_told_ == nullptr) {
       last_told_ = last_told_->next_told_ = thread;
     }
     return true;
@@ -183,7 +177,7 @@ class WaitGraph final : private ForkAware<Runtime> {
   void remove_locked(Blocked& self) noexcept TOTO_REQUIRES(mutex_) {
     set(self, nullptr);
     threads_.remove(self);
-    self.entered_ = false;
+    self.awaited_ = nullptr;
   }
 
   /// None of them leaves meanwhile: that takes the mutex.
@@ -215,13 +209,11 @@ class WaitGraph final : private ForkAware<Runtime> {
         graph.last_told_ = nullptr;
         for (Blocked* thread = graph.threads_.front(); thread != nullptr; thread = thread->next) {
           thread->stuck_ = true;
-          thread->told_ = false;
           thread->next_told_ = nullptr;
         }
       }
     } const looked{*this};
     last_told_ = &self;
-    self.told_ = true;
     std::string text = "toto: this wait could never end";
     const char* before = ": ";
     const char* waits = " would wait for ";

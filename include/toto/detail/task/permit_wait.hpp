@@ -40,7 +40,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
 
   /// Returns true if the coroutine will be resumed at its home, or has been already. Returns false if it continues now,
   /// with the permit that it has `taken`, or had before.
-  /// Throws: why it does not wait; then it still has what it has taken.
+  /// Throws: why it does not wait, or why there is no timer; then it still has what it has taken.
   bool begin(Permit*& taken) {
     const auto deadline = this->request.deadline;
     if (deadline != (Runtime::Clock::time_point::max)() && deadline > Runtime::Clock::now()) {
