@@ -139,7 +139,21 @@ class QueueCore final : public QueueGate<Runtime> {
 
   /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anyone can
   /// notice.
-  bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept;
+  bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept {
+    mutex().lock();
+    if (!order().remove(task)) {
+      mutex().unlock();
+      return false;
+    }
+    if (mark != nullptr) {
+      *mark = true;
+    }
+    ContinuationList tasks;
+    tasks.push_back(task);
+    discard_locked(tasks, 0);
+    this->unlock_and_tell({});
+    return true;
+  }
   /// A task that had a turn in its lane has ended.
   void leave_lane(QueuedTask& task) noexcept {
     mutex().lock();
@@ -163,7 +177,19 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
   /// Runs what belongs to this worker, which is about to block in the middle of a task.
-  TOTO_NOINLINE void run_local(Worker& self) noexcept;
+  TOTO_NOINLINE void run_local(Worker& self) noexcept {
+    const bool nested = std::exchange(self.in_run_local, true);
+    while (!self.local.empty()) {
+      Continuation& node = self.local.pop_front();
+      node.run(node, Turn::on_executor);
+    }
+    self.in_run_local = nested;
+    if (self.task_next != nullptr) {  // this worker will not come to it at once after all
+      mutex().lock();
+      queue_next_locked(self);
+      unlock_and_wake();
+    }
+  }
   /// Queues what the worker was to run next, for any worker.
   void queue_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex()) {
     if (QueuedTask* const task = std::exchange(self.task_next, nullptr)) {
@@ -230,38 +256,6 @@ class QueueCore final : public QueueGate<Runtime> {
 
   Ref<RefCounted<Runtime>> watchdog_;  // of a type that few files compile; gone when the queue begins to end
 };
-
-template <class Runtime>
-bool QueueCore<Runtime>::cancel(QueuedTask& task, bool* mark) noexcept {
-  mutex().lock();
-  if (!order().remove(task)) {
-    mutex().unlock();
-    return false;
-  }
-  if (mark != nullptr) {
-    *mark = true;
-  }
-  ContinuationList tasks;
-  tasks.push_back(task);
-  discard_locked(tasks, 0);
-  this->unlock_and_tell({});
-  return true;
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::run_local(Worker& self) noexcept {
-  const bool nested = std::exchange(self.in_run_local, true);
-  while (!self.local.empty()) {
-    Continuation& node = self.local.pop_front();
-    node.run(node, Turn::on_executor);
-  }
-  self.in_run_local = nested;
-  if (self.task_next != nullptr) {  // this worker will not come to it at once after all
-    mutex().lock();
-    queue_next_locked(self);
-    unlock_and_wake();
-  }
-}
 
 }  // namespace toto::inline v0_1::detail
 

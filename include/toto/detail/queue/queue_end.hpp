@@ -65,18 +65,18 @@ class QueueEnd {
       if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
         return false;
       }
-      if (!is_stranded_locked()) {
+      if (!core_.stranded_locked()) {
         core_.changed().wait_until(core_.mutex(), deadline, [this]() TOTO_REQUIRES(core_.mutex()) {
-          return core_.ledger().ended() || is_stranded_locked();
+          return core_.ledger().ended() || core_.stranded_locked();
         });
         continue;
       }
       // Continuations wait for a thread that could not be started when they were posted: try again.
       core_.unlock_and_wake();
       core_.mutex().lock();
-      const TimePoint retry = Clock::now() + StartAgain<Runtime>::kPeriod;
+      const TimePoint retry = Clock::now() + kStartAgain;
       core_.changed().wait_until(core_.mutex(), retry < deadline ? retry : deadline,
-                                 [this]() TOTO_REQUIRES(core_.mutex()) { return !is_stranded_locked(); });
+                                 [this]() TOTO_REQUIRES(core_.mutex()) { return !core_.stranded_locked(); });
     }
     if (ThreadContext<Runtime>::current().left == &core_ && core_.crew().exited().joinable()) {
       core_.crew().exited().detach();  // a thread-local of a worker that has left destroys the queue: perhaps that very
@@ -139,10 +139,6 @@ class QueueEnd {
 
  private:
   using Clock = typename Runtime::Clock;
-
-  bool is_stranded_locked() const noexcept TOTO_REQUIRES(core_.mutex()) {
-    return core_.crew().live() == 0 && !core_.order().empty();
-  }
 
   /// One at a time, of those who wait for the end.
   void join_last_locked() TOTO_REQUIRES(core_.mutex()) {

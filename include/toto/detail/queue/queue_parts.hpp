@@ -30,6 +30,7 @@
 #include "../../options.hpp"
 #include "../executor/executor_core.hpp"
 #include "../ground/fork.hpp"
+#include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
 #include "../ground/wait_list.hpp"
 #include "crew.hpp"
@@ -166,6 +167,12 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   /// Nothing is queued, running or suspended.
   bool quiet_locked() const noexcept TOTO_REQUIRES(mutex_) {
     return crew_.busy() == 0 && !ledger_.completing() && ledger_.open_coroutines() == 0 && order_.empty();
+  }
+  /// Something is queued, and there is no thread: the last start has failed.
+  bool stranded_locked() const noexcept TOTO_REQUIRES(mutex_) { return crew_.live() == 0 && !order_.empty(); }
+  bool stranded() const noexcept {
+    const Lock lock(mutex_);
+    return stranded_locked();
   }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (!quiet_locked()) {

@@ -24,18 +24,6 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class QueueCore;
 
-/// How far a queue has come.
-struct QueueProgress {
-  std::uint64_t begun = 0;
-  std::uint64_t cancelled = 0;
-  std::uint64_t queued = 0;
-
-  /// No task has begun since, and one that was queued then still is: not all of them can have been cancelled.
-  bool stands_since(const QueueProgress& earlier) const noexcept {
-    return begun == earlier.begun && cancelled - earlier.cancelled < earlier.queued;
-  }
-};
-
 /// Lifetime: the queue destroys it before it ends.
 template <class Runtime>
 class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
@@ -55,9 +43,9 @@ class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
     // This thread may be held up at any point: the time is read before what it ends with, and after what it begins
     // with.
     const auto before = Clock::now();
-    const QueueProgress seen = progress();
+    const QueueStats seen = counts();
     const auto after = Clock::now();
-    if (seen.stands_since(first_)) {
+    if (is_stuck(first_, seen)) {
       report(static_cast<std::size_t>(seen.queued), before - since_);
     } else {
       first_ = seen;
@@ -71,10 +59,16 @@ class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
     }
   }
 
-  QueueProgress progress() const noexcept {
+  QueueStats counts() const noexcept {
     const Lock lock(core_.mutex());
-    const QueueStats now = core_.ledger().stats(core_.crew().all(), core_.order().tasks());
-    return {.begun = now.submitted - now.cancelled - now.queued, .cancelled = now.cancelled, .queued = now.queued};
+    return core_.ledger().stats(core_.crew().all(), core_.order().tasks());
+  }
+  static std::uint64_t begun(const QueueStats& counts) noexcept {
+    return counts.submitted - counts.cancelled - counts.queued;
+  }
+  /// No task has begun since, and one that was queued then still is: not all of them can have been cancelled.
+  static bool is_stuck(const QueueStats& earlier, const QueueStats& now) noexcept {
+    return begun(now) == begun(earlier) && now.cancelled - earlier.cancelled < earlier.queued;
   }
 
   void report(std::size_t queued, Duration since) const noexcept {
@@ -94,7 +88,7 @@ class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
 
   QueueCore<Runtime>& core_;
   const Duration period_;
-  QueueProgress first_;  // what it saw at `since_`: all that it has seen afterwards stands since then
+  QueueStats first_;  // what it saw at `since_`: all that it has seen afterwards stands since then
   typename Clock::time_point since_;
 };
 

@@ -141,7 +141,7 @@ struct QueueMakings {
   using Core = QueueCore<Runtime>;
   /// Starts a thread: start_worker().
   std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
-  /// It could not be started: StartAgain::begin().
+  /// It could not be started: start_again().
   void (*try_again)(Core& core) noexcept = nullptr;
   /// The queue's report about itself: dump_of().
   std::string (*dump)(const Core& core) = nullptr;
