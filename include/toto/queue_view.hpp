@@ -106,7 +106,7 @@ class QueueView {
 
   /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
   /// removed from the queue, and running tasks are asked to stop if they take a StopToken.
-  /// Throws: std::invalid_argument naming the option; std::bad_alloc.
+  /// Throws: std::invalid_argument naming the option.
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);
     QueueView view(*this);

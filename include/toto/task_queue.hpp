@@ -195,7 +195,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
 
   /// Returns a view for tasks with a priority or a deadline, or with a token that cancels them.
-  /// Throws: std::invalid_argument naming the option; std::bad_alloc.
+  /// Throws: std::invalid_argument naming the option.
   QueueView<Runtime> with(const TaskOptions& options) { return view().with(options); }
   QueueView<Runtime> with(typename Runtime::StopToken token) { return view().with(std::move(token)); }
 

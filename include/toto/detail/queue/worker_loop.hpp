@@ -204,16 +204,14 @@ class WorkerLoop {
   /// Calls the start hook. Returns false if it has thrown; then the thread ends. Enters and returns with the mutex
   /// held.
   bool start_hook_locked() TOTO_REQUIRES(core_.mutex()) {
-    if (!core_.thread_hooks().start && !core_.thread_hooks().end) [[likely]] {
+    const auto start = core_.thread_hooks().start;
+    if (!start) [[likely]] {
       return true;
     }
-    const auto start = core_.thread_hooks().start;
     core_.mutex().unlock();
     std::exception_ptr failure;
     try {
-      if (start) {
-        (*start)();
-      }
+      (*start)();
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {  // a forced unwind

@@ -64,7 +64,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Throws: DeadlockError, std::bad_alloc; what make_ready() throws.
   Permit* take(const Request& request) {
     Permit* taken = take_unready(request, false);
-    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+    while (taken != nullptr && !make_ready(*taken)) {
       taken = take_unready(request, true);
     }
     return taken;
@@ -94,7 +94,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// null if the waiter has to wait for that, ahead of everyone else.
   /// Throws: what make_ready() throws.
   Permit* get_ready(Waiter& waiter, Permit* taken) {
-    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+    while (taken != nullptr && !make_ready(*taken)) {
       taken = take_or_wait(waiter, true);
     }
     return taken;
@@ -149,7 +149,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   virtual void take_back(Permit& permit, [[maybe_unused]] bool failed) noexcept { give_back(permit); }
   /// Whether it can be used as it is.
   virtual bool ready(Permit&) const noexcept { return true; }
-  /// Makes the permit ready. Returns false if it cannot be used; then the caller no longer holds it.
+  /// Makes the permit ready, if it is not. Returns false if it cannot be used; then the caller no longer holds it.
   /// Throws: why that is impossible; then, too, the caller no longer holds it.
   virtual bool make_ready(Permit&) { return true; }
 
