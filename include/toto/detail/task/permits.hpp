@@ -226,7 +226,26 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Passes the permit to whoever has waited longest; if no one waits, or this has closed, puts the permit away, under
   /// the mutex.
   template <class PutAway>
-  void hand_on(Permit& permit, PutAway put_away_locked) noexcept;
+  void hand_on(Permit& permit, PutAway put_away_locked) noexcept {
+    for (bool again = true; again;) {  // no recursion, however many waiters cannot use it
+      Waiter* next = nullptr;
+      {
+        const Lock lock(mutex_);
+        let_go_locked(permit);
+        if (closed_ || line_.empty()) {
+          put_away_locked();
+        } else {
+          Request& request = line_.first().request;
+          request.permit = &permit;
+          request.claim.since = Clock::now();
+          hold_locked(permit, request.claim);
+          ++handed_out_;
+          next = line_.grant();
+        }
+      }
+      again = next != nullptr && !next->proceed();
+    }
+  }
 
   /// ", held: lease taken at ...", for each of the first.
   std::string holders_locked(std::string_view before) const TOTO_REQUIRES(mutex_) {
@@ -257,7 +276,35 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   };
 
   /// `again`: ahead of everyone else.
-  Permit* take_unready(const Request& request, bool again);
+  Permit* take_unready(const Request& request, bool again) {
+    LineThread<Runtime, Request> self(request);
+    const AwaitedPermit awaited(*this, self);
+    BlockedThread<Runtime> blocked;
+    Lock lock(mutex_);
+    Permit* taken = take_locked(request.claim);
+    if (taken != nullptr || request.deadline <= request.claim.since) {
+      return taken;
+    }
+    if (ThreadContext<Runtime>::current().worker != nullptr) {
+      // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
+      lock.unlock();
+      QueueCore<Runtime>::run_local_here();
+      lock.lock();
+      taken = take_locked(request.claim);
+    }
+    const auto look = [&] {
+      if (request.deadline == (TimePoint::max)()) {
+        blocked.enter(awaited);
+      }
+    };
+    if (taken == nullptr && self.wait(mutex_, line_, request.deadline, look, again)) {
+      taken = self.request.permit;
+      if (taken == nullptr) {
+        std::rethrow_exception(refusal_locked());
+      }
+    }
+    return taken;
+  }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
@@ -276,60 +323,6 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   const char* const one_;
   const bool newest_first_;
 };
-
-template <class Runtime>
-Permit<Runtime>* Permits<Runtime>::take_unready(const Request& request, bool again) {
-  LineThread<Runtime, Request> self(request);
-  const AwaitedPermit awaited(*this, self);
-  BlockedThread<Runtime> blocked;
-  Lock lock(mutex_);
-  Permit* taken = take_locked(request.claim);
-  if (taken != nullptr || request.deadline <= request.claim.since) {
-    return taken;
-  }
-  if (ThreadContext<Runtime>::current().worker != nullptr) {
-    // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
-    lock.unlock();
-    QueueCore<Runtime>::run_local_here();
-    lock.lock();
-    taken = take_locked(request.claim);
-  }
-  const auto look = [&] {
-    if (request.deadline == (TimePoint::max)()) {
-      blocked.enter(awaited);
-    }
-  };
-  if (taken == nullptr && self.wait(mutex_, line_, request.deadline, look, again)) {
-    taken = self.request.permit;
-    if (taken == nullptr) {
-      std::rethrow_exception(refusal_locked());
-    }
-  }
-  return taken;
-}
-
-template <class Runtime>
-template <class PutAway>
-void Permits<Runtime>::hand_on(Permit& permit, PutAway put_away_locked) noexcept {
-  for (bool again = true; again;) {  // no recursion, however many waiters cannot use it
-    Waiter* next = nullptr;
-    {
-      const Lock lock(mutex_);
-      let_go_locked(permit);
-      if (closed_ || line_.empty()) {
-        put_away_locked();
-      } else {
-        Request& request = line_.first().request;
-        request.permit = &permit;
-        request.claim.since = Clock::now();
-        hold_locked(permit, request.claim);
-        ++handed_out_;
-        next = line_.grant();
-      }
-    }
-    again = next != nullptr && !next->proceed();
-  }
-}
 
 /// Counts the permits that may come back. Each task ahead in the line that could not run takes one for good.
 template <class Runtime>
