@@ -86,13 +86,6 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     }
   }
 
-  bool post(Continuation& node) noexcept override {
-    std::uint64_t ticket = 0;
-    post_silently(node, ticket);
-    announce(ticket);
-    return true;
-  }
-
   bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override {
     const Lock lock(mutex_);
     ticket = node.ticket = ++tickets_;

@@ -31,6 +31,8 @@ GOALS = [
     Goal("round trip", "T2", "toto call", "oneTBB", 0.25),
     Goal("hand-over", "get()", "toto", "baseline", 0.06),
     Goal("hand-over", "event loop", "toto", "baseline", 0.06),
+    Goal("hand-over", "get(), 100 us", "toto", "baseline", 1.1),
+    Goal("hand-over", "event loop, 100 us", "toto", "Asio coroutine", 1.1),
     Goal("batch", "T1", "toto", "baseline", 0.08),
     Goal("batch", "T2", "toto", "baseline", 0.08),
     Goal("batch", "T4", "toto", "baseline", 0.04),
