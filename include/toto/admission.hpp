@@ -59,7 +59,7 @@ class [[nodiscard("destroying it releases the room")]] Admission {
   }
   ~Admission() {
     if (core_) {
-      core_->unbook_room();
+      core_->give_back_room();
     }
   }
 
@@ -148,7 +148,7 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
       wait_.abandon();
     }
     if (std::exchange(booked_, false)) {
-      core_->unbook_room();
+      core_->give_back_room();
     }
   }
 

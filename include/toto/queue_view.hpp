@@ -115,7 +115,7 @@ class QueueView {
     try {
       submit<void>(true, std::forward<F>(fn), std::forward<Args>(args)...);
     } catch (...) {
-      core_->unbook_room();
+      core_->give_back_room();
       throw;
     }
     return true;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TaskQueue: runs tasks on a bounded set of threads that start when there is work and end when idle. This file is
-// the interface; how it works is in detail/queue/queue_core.hpp and docs/design.md. Read next: task_handle.hpp,
-// event_loop.hpp.
+// the interface. Read next: detail/task/submission.hpp, to follow a task; task_handle.hpp, event_loop.hpp, to use one.
 
 #ifndef TOTO_TASK_QUEUE_HPP
 #define TOTO_TASK_QUEUE_HPP
@@ -106,8 +105,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
       if (!core_->needs_states()) [[likely]] {
         detail::add_inline<detail::Stored<F>>(*core_, closure);
       } else {
-        core_->makings().add_with_state(*core_, detail::PackedCall<Runtime>(closure),
-                                        detail::type_name<detail::Stored<F>>());
+        core_->functions().add_with_state(*core_, detail::PackedCall<Runtime>(closure),
+                                          detail::type_name<detail::Stored<F>>());
       }
     } else {
       detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
@@ -323,7 +322,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   friend NamedQueues<Runtime, BasicTaskQueue>;
 
   TOTO_COLD static detail::Ref<Core> make_core(BasicTaskQueue* owner, const QueueOptions& options,
-                                               const detail::QueueMakings<Runtime>& makings) {
+                                               const detail::QueueFunctions<Runtime>& makings) {
     detail::check_options(options);
     auto core = detail::Ref<Core>::adopt(new Core(options, makings));
     core->owner.store(owner, std::memory_order_relaxed);

@@ -59,13 +59,13 @@ class Crew {
   // Choosing a worker to wake.
 
   /// A worker is on the way, or all are busy and no more may be started.
-  bool has_nobody_to_wake() const noexcept { return searching_ || (idle_ == nullptr && live_ == thread_count_); }
+  bool wakes_nobody() const noexcept { return searching_ || (idle_ == nullptr && live_ == thread_count_); }
   bool has_idle() const noexcept { return idle_ != nullptr; }
   bool searching() const noexcept { return searching_; }
   void begin_search() noexcept { searching_ = true; }
   void end_search() noexcept { searching_ = false; }
 
-  /// The most recently idle worker, so that the surplus expires, or a new one. Requires !has_nobody_to_wake().
+  /// The most recently idle worker, so that the surplus expires, or a new one. Requires !wakes_nobody().
   Choice choose(bool by_worker) noexcept {
     searching_ = true;
     if (Worker* const worker = idle_) {

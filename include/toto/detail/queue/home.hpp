@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Home: where a coroutine that awaits continues.
+// Home: where a coroutine that awaits continues. Read next: queue_gate.hpp, ../loop/loop_core.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_HOME_HPP
 #define TOTO_DETAIL_QUEUE_HOME_HPP

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Order: everything that is queued, and what comes next. Only this class knows where a queued thing is.
+// Order: everything that is queued, and what comes next. Only this class knows where a queued thing is. Read next:
+// queue_parts.hpp.
 //
-//   front     continuations without a home: before everything
+//   front     what must not wait: continuations without a home, or whose home has ended, and those that cancel tasks
 //   urgent    tasks with a priority above 0, in levels; with ageing all tasks, as urgent as they have become
 //   line      first in, first out: closures (contiguous memory) and nodes (tasks, hops, continuations), merged by number
 //   patient   tasks with a priority below 0: when there is nothing else
@@ -43,7 +44,8 @@ class Order {
     Closure closure;
     Task* task = nullptr;
     Continuation* continuation = nullptr;
-    bool is_task() const noexcept { return continuation == nullptr; }
+    /// A closure or a task.
+    bool counts_as_task() const noexcept { return continuation == nullptr; }
   };
 
   explicit Order(Duration ageing) noexcept : levels_(ageing) {}
@@ -71,7 +73,7 @@ class Order {
   /// Returns false if the task waits in its lane, so that no worker is needed for it.
   bool push(Task& task) noexcept {
     if (Lane<Runtime>* const lane = task.lane.get()) {
-      lane->come_through(forks_);
+      lane->forget_lost_tasks(forks_);
       if (lane->admitted == lane->limit) {
         if (lane->waiting.empty()) {
           lanes_.push_back(*lane);
@@ -102,7 +104,7 @@ class Order {
   /// whether a task has.
   bool leave_lane(Task& task) noexcept {
     const Ref<Lane<Runtime>> lane = std::move(task.lane);
-    lane->come_through(forks_, 1);
+    lane->forget_lost_tasks(forks_, 1);
     if (lane->waiting.empty()) {
       if (lane->admitted > 0) {  // else a coroutine has forked in its turn, and the child has not counted that
         --lane->admitted;
@@ -245,7 +247,7 @@ class Order {
     }
     ++forks_;
     if (running != nullptr && running->lane) {
-      running->lane->come_through(forks_, 1);
+      running->lane->forget_lost_tasks(forks_, 1);
     }
   }
 

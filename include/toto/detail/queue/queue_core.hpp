@@ -6,8 +6,8 @@
 //
 // QueueCore: what can be done with a queue by a task, a handle or a coroutine: adding, cancelling, coming back, waiting
 // for room. Shared state that outlives the TaskQueue object for as long as a worker, a handle or a waiting coroutine
-// refers to it. What it is made of is in queue_parts.hpp. Read next: worker_loop.hpp (the life of a worker); then
-// queue_end.hpp and queue_report.hpp, which the owner of a queue needs.
+// refers to it. Read next: order.hpp and queue_parts.hpp (what it is made of), worker_loop.hpp (the life of a worker);
+// queue_end.hpp and queue_report.hpp (what the owner of a queue needs).
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I7]):
 //  I7  A task is claimed, cancelled or discarded by taking it out of the Order, under the mutex: one of these, once.
@@ -38,7 +38,7 @@ class QueueCore final : public QueueGate<Runtime> {
   using Gate = QueueGate<Runtime>;
   using Gate::bounded;
   using Gate::crew;
-  using Gate::discard_locked;
+  using Gate::discard_and_relock;
   using Gate::ledger;
   using Gate::mutex;
   using Gate::order;
@@ -51,7 +51,7 @@ class QueueCore final : public QueueGate<Runtime> {
   using typename Gate::TimePoint;
   using typename Gate::Worker;
 
-  TOTO_COLD QueueCore(const QueueOptions& options, const QueueMakings<Runtime>& makings) : Gate(options, makings) {
+  TOTO_COLD QueueCore(const QueueOptions& options, const QueueFunctions<Runtime>& makings) : Gate(options, makings) {
     TimersAtHand<Runtime>::instance();  // older than this queue, so that at exit its timers end later
   }
 
@@ -108,7 +108,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// would take it at once: then the coroutine just continues.
   /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
   bool hop(Continuation& node, std::coroutine_handle<> coroutine) {
-    if (Worker* const self = this_worker(); self != nullptr && self->on_top == coroutine && has_next_turn(*self)) {
+    if (Worker* const self = this_worker(); self != nullptr && self->on_top == coroutine && would_be_next(*self)) {
       return false;
     }
     mutex().lock();
@@ -126,7 +126,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// await_suspend(), the worker does not return at once: then the task waits until that await_suspend() returns, or
   /// blocks in the library.)
   bool keep_next(Worker& self, QueuedTask& task) noexcept {
-    if (&self.core != this || !has_next_turn(self) || task.supervised || this->needs_states() || bounded() ||
+    if (&self.core != this || !would_be_next(self) || task.supervised || this->needs_states() || bounded() ||
         this->closed() || Tally(self.tally.load(std::memory_order_relaxed)).unqueued >= Tally::kMostUnqueued) {
       return false;
     }
@@ -150,7 +150,7 @@ class QueueCore final : public QueueGate<Runtime> {
     }
     ContinuationList tasks;
     tasks.push_back(task);
-    discard_locked(tasks, 0);
+    discard_and_relock(tasks, 0);
     this->unlock_and_tell({});
     return true;
   }
@@ -232,7 +232,7 @@ class QueueCore final : public QueueGate<Runtime> {
 
   void count_added_locked(bool& booked) noexcept TOTO_REQUIRES(mutex()) {
     ledger().count_submitted();
-    room().unbook(booked);
+    room().fill(booked);
   }
   bool post_node(Continuation& node, bool first) noexcept {
     mutex().lock();
@@ -248,9 +248,9 @@ class QueueCore final : public QueueGate<Runtime> {
     unlock_and_wake();
     return true;
   }
-  /// Whether what is added now would be the next that this worker claims. What was queued before, in whatever thread,
-  /// is seen by coherence; what comes at the same time may as well come later.
-  bool has_next_turn(const Worker& self) const noexcept {
+  /// Whether what is added now would be the next that this worker claims. Without the mutex: what another thread adds at
+  /// the same time may be missed, and comes later.
+  bool would_be_next(const Worker& self) const noexcept {
     return this->runnable() == 0 && self.local.empty() && !self.resume_next && self.task_next == nullptr;
   }
 

@@ -40,7 +40,7 @@ class QueueEnd {
     core_.mutex().lock();
     const std::size_t dropped = core_.order().take_tasks(tasks);
     const std::size_t cancelled = dropped + tasks.size();
-    core_.discard_locked(tasks, dropped);
+    core_.discard_and_relock(tasks, dropped);
     core_.unlock_and_tell({});
     return cancelled;
   }

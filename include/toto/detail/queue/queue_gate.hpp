@@ -85,15 +85,15 @@ class QueueGate : public QueueParts<Runtime> {
       add(booked);
     } catch (...) {
       if (booked) {
-        unbook_room();
+        give_back_room();
       }
       throw;
     }
   }
-  void unbook_room() noexcept {
+  void give_back_room() noexcept {
     mutex().lock();
     bool booked = true;
-    room().unbook(booked);
+    room().give_back(booked);
     this->unlock_and_tell({});
   }
 
@@ -101,7 +101,7 @@ class QueueGate : public QueueParts<Runtime> {
 
   /// Completes with TaskCancelled the tasks that were taken out, and the `dropped` closures. Returns with the mutex
   /// held.
-  void discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex()) {
+  void discard_and_relock(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex()) {
     ledger().count_cancelled(dropped + tasks.size());
     ledger().begin_completing();  // the queue does not end meanwhile
     auto* const surplus = order().closures().take_surplus();
@@ -147,7 +147,7 @@ class QueueGate : public QueueParts<Runtime> {
       }
     } catch (...) {
       if (!given) {
-        room().unbook(booked);
+        room().give_back(booked);
       }
       this->unlock_and_tell({});
       throw;
@@ -196,7 +196,7 @@ class QueueGate : public QueueParts<Runtime> {
       crew().begin_search();
       const Choice choice = crew().count_start();
       mutex().unlock();
-      failure = this->makings().start(static_cast<QueueCore<Runtime>&>(*this), choice.worker, true);
+      failure = this->functions().start_thread(static_cast<QueueCore<Runtime>&>(*this), choice.worker, true);
       mutex().lock();
     }
     crew().keep_promise();
@@ -221,7 +221,7 @@ class QueueGate : public QueueParts<Runtime> {
     room().book_beyond_limit();  // its room, before anybody who waits for some; or, if all is booked, beyond the bound
     booked = true;
     if (found) {
-      discard_locked(tasks, tasks.empty() ? 1 : 0);
+      discard_and_relock(tasks, tasks.empty() ? 1 : 0);
     }
   }
 

@@ -8,7 +8,7 @@
 //   Ledger  counts, closing and ending                 ledger.hpp
 //
 // Each part owns its data and its invariants. This class does what needs several of them: it decides which worker is
-// woken, and when a queue is quiet. Read next: queue_core.hpp.
+// woken, and when a queue is quiet. Read next: ../task/result_state.hpp, ../task/task_state.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
@@ -56,7 +56,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const QueueOptions& options() const noexcept { return options_; }
   std::size_t thread_count() const noexcept { return options_.thread_count; }
   bool bounded() const noexcept { return options_.max_queued != (std::numeric_limits<std::size_t>::max)(); }
-  const QueueMakings<Runtime>& makings() const noexcept { return makings_; }
+  const QueueFunctions<Runtime>& functions() const noexcept { return functions_; }
 
   // The mutex, which also guards the threads blocked on this queue's tasks, and the parts.
 
@@ -89,7 +89,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   /// Whether every task has to be a QueuedTask, because it has a supervisor or is queued by its age.
   bool needs_states() const noexcept { return follows() || !options_.ageing.is_never(); }
   /// Null if not every task has a supervisor.
-  MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? makings_.make_supervisor : nullptr; }
+  MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? functions_.make_supervisor : nullptr; }
   TaskList<Runtime>& task_list() noexcept { return task_list_; }
   const TaskList<Runtime>& task_list() const noexcept { return task_list_; }
 
@@ -130,7 +130,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   /// queue alive: a task that destroys the queue may have ended, and its worker left, before the thread that added it
   /// gets that far.
   Choice choose_locked() noexcept TOTO_REQUIRES(mutex_) {
-    if (order_.empty() || crew_.has_nobody_to_wake()) {
+    if (order_.empty() || crew_.wakes_nobody()) {
       return {};
     }
     this->retain();
@@ -143,13 +143,13 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     const Ref<QueueParts> kept = Ref<QueueParts>::adopt(this);
     if (!choice.start) {
       choice.worker->parker.unpark();
-    } else if (makings_.start(core(), choice.worker, true)) {
-      makings_.try_again(core());
+    } else if (const std::exception_ptr failure = functions_.start_thread(core(), choice.worker, true)) {
+      functions_.start_later(core());
     }
   }
   /// Ends a critical section in which something was queued. Within a burst, nearly every task needs no further worker.
   void unlock_and_wake() noexcept TOTO_RELEASE(mutex_) {
-    if (crew_.has_nobody_to_wake()) [[likely]] {
+    if (crew_.wakes_nobody()) [[likely]] {
       mutex_.unlock();
     } else {
       choose_and_wake();
@@ -195,11 +195,11 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   typename Runtime::template Atomic<void*> owner{nullptr};
 
  protected:
-  TOTO_COLD QueueParts(const QueueOptions& options, const QueueMakings<Runtime>& makings)
+  TOTO_COLD QueueParts(const QueueOptions& options, const QueueFunctions<Runtime>& makings)
       : ForkAware<Runtime>(ForkRank::executors),
         name_(options.name),
         options_(detail::with_name(options, name_)),
-        makings_(makings),
+        functions_(makings),
         crew_(options.thread_count),
         order_(options.ageing),
         room_(options.max_queued) {
@@ -222,7 +222,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     Room::Line::tell(told);
   }
 
-  void describe(std::string& text) const override { text += makings_.dump(static_cast<const Core&>(*this)); }
+  void describe(std::string& text) const override { text += functions_.dump(static_cast<const Core&>(*this)); }
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What
   /// the lost threads and tasks owned is left alone: its state is unknown.
@@ -241,7 +241,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   // What is read at each task and never written.
   const std::string name_;
   const QueueOptions options_;
-  const QueueMakings<Runtime> makings_;
+  const QueueFunctions<Runtime> functions_;
 
   alignas(128) mutable typename Runtime::Mutex mutex_;  // away from what is only read
   Crew<Runtime> crew_ TOTO_GUARDED_BY(mutex_);

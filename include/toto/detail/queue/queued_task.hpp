@@ -53,7 +53,7 @@ class Lane final : public RefCounted<Runtime>, public Continuation {
 
   /// How many forks the queue has been through, as the child's. Tasks that were here before the last fork are gone.
   /// `mine`: how many turns the forking thread has.
-  void come_through(std::size_t queues_forks, std::size_t mine = 0) noexcept {
+  void forget_lost_tasks(std::size_t queues_forks, std::size_t mine = 0) noexcept {
     if (std::exchange(forks_, queues_forks) != queues_forks) {
       admitted = mine;
       waiting = {};

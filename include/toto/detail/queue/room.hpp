@@ -43,12 +43,13 @@ class Room {
     return booked;
   }
   void book_beyond_limit() noexcept { ++booked_; }
-  /// Releases it, or notes that it is filled now.
-  void unbook(bool& booked) noexcept {
+  void give_back(bool& booked) noexcept {
     if (std::exchange(booked, false) && booked_ > 0) {  // none in the child of a fork
       --booked_;
     }
   }
+  /// A task that is queued now takes the booked place, so it is counted there.
+  void fill(bool& booked) noexcept { give_back(booked); }
 
   /// Books what there is for those in line, or refuses them. Returns those for which Line::tell() has to follow.
   Line::Waiters grant(std::size_t queued, bool closed) noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used for one
-// thread after another, so that a late wake-up is at worst spurious. QueueMakings: how a queue gets its workers. Read
+// thread after another, so that a late wake-up is at worst spurious. QueueFunctions: how a queue gets its workers. Read
 // next: crew.hpp, worker_loop.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_HPP
@@ -67,7 +67,7 @@ class Worker {
   std::size_t number = 0;  // from 1; constant once it has a thread
 
   // Used by the worker's own thread only.
-  /// The coroutine that awaited the task just finished and lives on this queue: resumed next, right here.
+  /// The coroutine that awaited the task just finished, and lives on this queue or nowhere: resumed next, right here.
   std::coroutine_handle<> resume_next;
   /// A task that this worker runs next, without queueing it: see QueueCore::keep_next().
   QueuedTask<Runtime>* task_next = nullptr;
@@ -137,12 +137,12 @@ using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskStateBase<
 
 /// Functions compiled in the files that make a queue, so that files that merely use one do not compile them.
 template <class Runtime>
-struct QueueMakings {
+struct QueueFunctions {
   using Core = QueueCore<Runtime>;
-  /// Starts a thread: start_worker().
-  std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
-  /// It could not be started: start_again().
-  void (*try_again)(Core& core) noexcept = nullptr;
+  /// Starts a thread: start_worker(). Returns why that has failed, or null.
+  std::exception_ptr (*start_thread)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
+  /// After such a failure: start_again().
+  void (*start_later)(Core& core) noexcept = nullptr;
   /// The queue's report about itself: dump_of().
   std::string (*dump)(const Core& core) = nullptr;
   /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // WorkerLoop: the life of a worker's thread. It takes what is next and runs it, rests when there is nothing, and leaves
-// when it has rested for too long.
+// when it has rested for too long. Read next: ../task/call_state.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_LOOP_HPP
 #define TOTO_DETAIL_QUEUE_WORKER_LOOP_HPP
@@ -25,16 +25,16 @@ class WorkerLoop {
 
   /// The whole of the thread. `searches`: its starter has begun a search in its name (I3).
   void run(bool searches) {
-    begin(searches);
+    begin_and_lock(searches);
     if (!start_hook_locked()) {
       lose_locked();
       return;
     }
     Next next;
     for (;;) {
-      fold_locked();
+      hand_in_counts_locked();
       if (core_.order().take_next(next)) {
-        if (next.is_task()) {
+        if (next.counts_as_task()) {
           core_.ledger().count_begun();
         }
         auto* const surplus = core_.order().closures().take_surplus();
@@ -42,7 +42,7 @@ class WorkerLoop {
         try {
           ClosureLine<Runtime>::free_all(surplus);
           run_taken(next);
-          settle();
+          finish_own_work();
         } catch (...) {  // a forced unwind (pthread_exit in a task): the thread ends, the queue continues without it
           core_.mutex().lock();
           lose_locked();
@@ -72,7 +72,7 @@ class WorkerLoop {
 
   /// Does what belongs to this thread before it looks at the queue again: the continuation of the task that has just
   /// ended, coroutine tasks that have just ended, and a task that such a coroutine waits for (I11).
-  void settle() {
+  void finish_own_work() {
     for (;;) {
       if (self_.resume_next) {
         self_.resume_on_top(std::exchange(self_.resume_next, nullptr));
@@ -181,7 +181,7 @@ class WorkerLoop {
     }
   }
 
-  void begin(bool searches) TOTO_ACQUIRE(core_.mutex()) {
+  void begin_and_lock(bool searches) TOTO_ACQUIRE(core_.mutex()) {
     ThreadContext<Runtime>::current() = {&core_, &self_, nullptr};
     core_.mutex().lock();
     if (QueueObserver* const observer = core_.observer()) {
@@ -231,7 +231,7 @@ class WorkerLoop {
     return has_begun_;
   }
 
-  void fold_locked() noexcept TOTO_REQUIRES(core_.mutex()) {
+  void hand_in_counts_locked() noexcept TOTO_REQUIRES(core_.mutex()) {
     core_.ledger().fold(self_);
     core_.ledger().return_references(core_, self_);
   }
@@ -248,7 +248,7 @@ class WorkerLoop {
   /// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Returns without
   /// the mutex.
   TOTO_COLD void leave_locked() TOTO_RELEASE(core_.mutex()) {
-    fold_locked();
+    hand_in_counts_locked();
     ThreadContext<Runtime>::current() = {nullptr, nullptr, &core_};
     auto predecessor = core_.crew().leave(self_, core_.ledger().orphaned());
     // After a forced unwind. A thread that could not begin leaves it to the next task, or the timers.
@@ -261,7 +261,7 @@ class WorkerLoop {
     core_.mutex().unlock();
     core_.deliver(choice);
     if (!has_begun_) {
-      core_.makings().try_again(core_);
+      core_.functions().start_later(core_);
     }
     if (end) {
       try {

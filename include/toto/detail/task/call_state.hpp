@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// CallState: the state of a task made from a callable and its arguments. Read next: coroutine_state.hpp.
+// CallState: the state of a task made from a callable and its arguments. Read next: ../queue/home.hpp; coroutine_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CALL_STATE_HPP
 #define TOTO_DETAIL_TASK_CALL_STATE_HPP
@@ -105,7 +105,7 @@ class CallState : public BoundState<Runtime, F, Args...> {
     this->result_.set_unwound();
     this->unbind();
     worker.running = nullptr;
-    this->complete(nullptr);
+    this->complete(nullptr);  // not on the worker: this thread ends and resumes nothing
   }
 };
 

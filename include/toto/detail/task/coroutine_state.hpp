@@ -2,7 +2,7 @@
 //
 // CoroutineState: the state of a task made from a callable that returns a Task<R>, which is run to its end before the
 // callable and the arguments are destroyed. StateFor: this or a CallState. SupervisedState: one that may have a
-// supervisor. Read next: submission.hpp.
+// supervisor. Read next: supervisor.hpp.
 
 #ifndef TOTO_DETAIL_TASK_COROUTINE_STATE_HPP
 #define TOTO_DETAIL_TASK_COROUTINE_STATE_HPP

@@ -87,7 +87,7 @@ struct PackedCall {
 
 template <class Runtime>
 void add_packed(QueueCore<Runtime>& core, const PackedCall<Runtime>& call, std::string_view what) {
-  detail::submit_named_call<void>(core, what, {}, Control<Runtime>(), false, call);
+  detail::submit_call_as<void>(core, what, {}, Control<Runtime>(), false, call);
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TaskState<R>: a task's state with room for its result. HandleAwaiter: how a coroutine waits for that, and takes it.
+// Read next: task_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_RESULT_STATE_HPP
 #define TOTO_DETAIL_TASK_RESULT_STATE_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a task gets into its queue: submit_call() makes its state, with a supervisor if it needs one, and adds it. Read
-// next: ../../queue_view.hpp, ../../task_queue.hpp.
+// next: ../queue/queue_core.hpp.
 
 #ifndef TOTO_DETAIL_TASK_SUBMISSION_HPP
 #define TOTO_DETAIL_TASK_SUBMISSION_HPP
@@ -27,8 +27,8 @@ using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, R
 /// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
 /// null callable.
 template <class Handle, class Runtime, class F, class... Args>
-Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
-                         const Control<Runtime>& control, bool booked, F&& fn, Args&&... args) {
+Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
+                      const Control<Runtime>& control, bool booked, F&& fn, Args&&... args) {
   detail::require_callable<Runtime, F, Args...>();
   using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
@@ -66,8 +66,8 @@ Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const 
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                    bool booked, F&& fn, Args&&... args) {
-  return detail::submit_named_call<Handle>(core, detail::type_name<Stored<F>>(), lane, control, booked,
-                                           std::forward<F>(fn), std::forward<Args>(args)...);
+  return detail::submit_call_as<Handle>(core, detail::type_name<Stored<F>>(), lane, control, booked,
+                                        std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0_1::detail

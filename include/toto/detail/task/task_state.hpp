@@ -4,7 +4,7 @@
 // One task, from its submission to whoever waits for its result; the permits that tasks and coroutines hold.
 //
 // TaskStateBase: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
-// block and who has come first, the worker or the waiter. Read next: result_state.hpp, call_state.hpp.
+// block and who has come first, the worker or the waiter. Read next: ../queue/worker_loop.hpp.
 //
 // The word:
 //   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
