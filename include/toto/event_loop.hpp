@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/ground/check_callable.hpp"
+#include "detail/ground/callable.hpp"
 #include "detail/loop/loop_core.hpp"
 #include "detail/loop/loop_timer.hpp"
 #include "detail/task/awaitable.hpp"

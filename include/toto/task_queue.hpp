@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "admission.hpp"
-#include "detail/ground/check_callable.hpp"
+#include "detail/ground/callable.hpp"
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/text.hpp"
 #include "detail/queue/queue_core.hpp"

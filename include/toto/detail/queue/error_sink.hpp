@@ -10,12 +10,30 @@
 #include <utility>
 
 #include "../../stats.hpp"
-#include "../ground/error_hook.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
 #include "../ground/unseen.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// Shared by the queue and whoever is calling it, possibly several threads at a time.
+template <class Runtime>
+struct ErrorHook final : RefCounted<Runtime> {
+  using Function = AnyFunction<void(std::exception_ptr, const TaskInfo&)>;
+  explicit ErrorHook(Function&& called) noexcept : function(std::move(called)) {}
+  const Function function;
+};
+
+/// Returns: none for a null callable. Throws: std::bad_alloc; what copying or moving the callable throws.
+template <class Runtime, class F>
+Ref<ErrorHook<Runtime>> make_error_hook(F&& function) {
+  if (detail::is_null(function)) {
+    return {};
+  }
+  using Hook = ErrorHook<Runtime>;
+  return Ref<Hook>::adopt(new Hook(typename Hook::Function(std::forward<F>(function))));
+}
 
 /// Thread-safe. The hook is called without a lock, and may do anything; what it throws is ignored.
 template <class Runtime>
@@ -44,7 +62,7 @@ class ErrorSink {
       return;
     }
     try {
-      hook->tell(failure, task);
+      hook->function(failure, task);
     } catch (...) {  // there is nobody left to see it
     }
   }

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../ground/any_function.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/ref.hpp"
 
 namespace toto::inline v0_1::detail {

@@ -8,8 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../ground/invoke.hpp"
-#include "../ground/parameters.hpp"
+#include "../ground/callable.hpp"
 
 namespace toto::inline v0_1::detail {
 
