@@ -12,6 +12,7 @@
 #include <string>
 
 #include "annotations.hpp"
+#include "linked_list.hpp"
 #include "lock.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -62,24 +63,17 @@ class ForkAware {
 
     void add(ForkAware& object) {
       const Lock lock(mutex_);
-      object.next_ = first_;
-      if (first_ != nullptr) {
-        first_->previous_ = &object;
-      }
-      first_ = &object;
+      objects_.push_front(object);
     }
     void describe(std::string& text) const {
       const Lock lock(mutex_);
-      for (const ForkAware* object = first_; object != nullptr; object = object->next_) {
+      for (const ForkAware* object = objects_.front(); object != nullptr; object = object->next) {
         object->describe(text);
       }
     }
     void remove(ForkAware& object) noexcept {
       const Lock lock(mutex_);
-      (object.previous_ != nullptr ? object.previous_->next_ : first_) = object.next_;
-      if (object.next_ != nullptr) {
-        object.next_->previous_ = object.previous_;
-      }
+      objects_.remove(object);
     }
 
    private:
@@ -88,7 +82,7 @@ class ForkAware {
       all.mutex_.lock();
       for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::pools,
                                   ForkRank::executors, ForkRank::memory}) {
-        for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
+        for (ForkAware* object = all.objects_.front(); object != nullptr; object = object->next) {
           if (object->rank_ == rank) {
             object->before_fork();
           }
@@ -99,21 +93,22 @@ class ForkAware {
     static void after_in_child() { after(true); }
     TOTO_COLD static void after(bool in_child) TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
-      for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
+      for (ForkAware* object = all.objects_.front(); object != nullptr; object = object->next) {
         object->after_fork(in_child);
       }
       all.mutex_.unlock();
     }
 
     mutable typename Runtime::Mutex mutex_;
-    ForkAware* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+    LinkedList<ForkAware> objects_ TOTO_GUARDED_BY(mutex_);
   };
 
   static Everything& everything() { return Runtime::template global<Everything>(); }
 
+  friend LinkedList<ForkAware>;
   ForkRank rank_;
-  ForkAware* next_ = nullptr;
-  ForkAware* previous_ = nullptr;
+  ForkAware* next = nullptr;
+  ForkAware* previous = nullptr;
 };
 
 }  // namespace toto::inline v0_1::detail
