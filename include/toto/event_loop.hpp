@@ -136,10 +136,8 @@ class BasicEventLoop {
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
     require_callable<F>();
     detail::check_callable(fn);
-    auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
+    return detail::TimerAccess::start<Runtime>(new detail::LoopTimer<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
-    timer->arm();
-    return detail::TimerAccess::adopt<Runtime>(timer.leak());
   }
 
   detail::Ref<Core> core_;

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "detail/executor/repeating_timer.hpp"
 #include "detail/ground/ref.hpp"
 #include "duration.hpp"
 #include "options.hpp"
@@ -17,18 +18,8 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
-
 struct TimerAccess;
-
-/// What a BasicTimer shares with the queue or loop that it belongs to.
-template <class Runtime>
-class StoppableTimer : public RefCounted<Runtime> {
- public:
-  virtual void stop() noexcept = 0;
-  virtual bool stopped() const noexcept = 0;
-};
-
-}  // namespace detail
+}
 
 /// A task that will be added to a queue later, or a function that a loop will call later, once or periodically.
 /// Destroying the timer stops it.
@@ -66,9 +57,9 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
 
  private:
   friend detail::TimerAccess;
-  explicit BasicTimer(detail::Ref<detail::StoppableTimer<Runtime>> timer) noexcept : timer_(std::move(timer)) {}
+  explicit BasicTimer(detail::Ref<detail::RepeatingTimer<Runtime>> timer) noexcept : timer_(std::move(timer)) {}
 
-  detail::Ref<detail::StoppableTimer<Runtime>> timer_;
+  detail::Ref<detail::RepeatingTimer<Runtime>> timer_;
 };
 
 using Timer = BasicTimer<StdRuntime>;
@@ -76,10 +67,13 @@ using Timer = BasicTimer<StdRuntime>;
 namespace detail {
 
 struct TimerAccess {
-  /// Takes ownership.
+  /// Takes ownership of a new timer, and arms it.
+  /// Throws: what that throws.
   template <class Runtime>
-  static BasicTimer<Runtime> adopt(StoppableTimer<Runtime>* timer) noexcept {
-    return BasicTimer<Runtime>(Ref<StoppableTimer<Runtime>>::adopt(timer));
+  static BasicTimer<Runtime> start(RepeatingTimer<Runtime>* made) {
+    auto timer = Ref<RepeatingTimer<Runtime>>::adopt(made);
+    timer->arm();
+    return BasicTimer<Runtime>(std::move(timer));
   }
 };
 

@@ -12,7 +12,6 @@
 #include <string>
 
 #include "annotations.hpp"
-#include "linked_list.hpp"
 #include "lock.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -63,17 +62,24 @@ class ForkAware {
 
     void add(ForkAware& object) {
       const Lock lock(mutex_);
-      objects_.push_front(object);
+      object.next_ = first_;
+      if (first_ != nullptr) {
+        first_->previous_ = &object;
+      }
+      first_ = &object;
     }
     void describe(std::string& text) const {
       const Lock lock(mutex_);
-      for (const ForkAware* object = objects_.front(); object != nullptr; object = object->next) {
+      for (const ForkAware* object = first_; object != nullptr; object = object->next_) {
         object->describe(text);
       }
     }
     void remove(ForkAware& object) noexcept {
       const Lock lock(mutex_);
-      objects_.remove(object);
+      (object.previous_ != nullptr ? object.previous_->next_ : first_) = object.next_;
+      if (object.next_ != nullptr) {
+        object.next_->previous_ = object.previous_;
+      }
     }
 
    private:
@@ -82,7 +88,7 @@ class ForkAware {
       all.mutex_.lock();
       for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::pools,
                                   ForkRank::executors, ForkRank::memory}) {
-        for (ForkAware* object = all.objects_.front(); object != nullptr; object = object->next) {
+        for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
           if (object->rank_ == rank) {
             object->before_fork();
           }
@@ -93,22 +99,21 @@ class ForkAware {
     static void after_in_child() { after(true); }
     TOTO_COLD static void after(bool in_child) TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
-      for (ForkAware* object = all.objects_.front(); object != nullptr; object = object->next) {
+      for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
         object->after_fork(in_child);
       }
       all.mutex_.unlock();
     }
 
     mutable typename Runtime::Mutex mutex_;
-    LinkedList<ForkAware> objects_ TOTO_GUARDED_BY(mutex_);
+    ForkAware* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
   };
 
   static Everything& everything() { return Runtime::template global<Everything>(); }
 
-  friend LinkedList<ForkAware>;
   ForkRank rank_;
-  ForkAware* next = nullptr;
-  ForkAware* previous = nullptr;
+  ForkAware* next_ = nullptr;
+  ForkAware* previous_ = nullptr;
 };
 
 }  // namespace toto::inline v0_1::detail
