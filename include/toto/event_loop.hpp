@@ -90,7 +90,6 @@ class BasicEventLoop {
   /// The same, but returns a timer that can stop the call, from any thread, and does so when it is destroyed.
   template <class F>
   BasicTimer<Runtime> post_after(Duration delay, F&& fn) {
-    detail::check_duration(delay, "delay");
     return start(delay, Duration::never(), std::forward<F>(fn));
   }
 
@@ -99,7 +98,6 @@ class BasicEventLoop {
   /// schedule.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
-    detail::check_period(period);
     return start(period, period, std::forward<F>(fn));
   }
 
@@ -135,6 +133,7 @@ class BasicEventLoop {
   template <class F>
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
     require_callable<F>();
+    detail::check_times(first, period);
     detail::check_callable(fn);
     return detail::TimerAccess::start<Runtime>(new detail::LoopTimer<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));

@@ -106,6 +106,14 @@ inline void check_duration(Duration value, const char* parameter) {
   }
 }
 
+/// `or_else`: what else is allowed, in words.
+TOTO_COLD inline void check_positive(Duration value, const char* parameter, std::string_view or_else = {}) {
+  check_duration(value, parameter);
+  if (value == Duration()) {
+    refuse_argument({"toto: ", parameter, " is 0; it must be positive", or_else});
+  }
+}
+
 inline void check_name(std::string_view value, const char* parameter) {
   if (value.empty()) {
     refuse_argument({"toto: ", parameter, " is empty (\"\"); pass a name"});
@@ -139,14 +147,8 @@ TOTO_COLD inline void check_options(const QueueOptions& options) {
     refuse_argument({"toto: overflow is ", Digits(static_cast<int>(options.overflow)),
                      "; it must be Overflow::block, reject or discard_oldest"});
   }
-  check_duration(options.ageing, "ageing");
-  if (options.ageing == Duration()) {
-    refuse_argument({"toto: ageing is 0; it must be positive, or Duration::never()"});
-  }
-  check_duration(options.watchdog, "watchdog");
-  if (options.watchdog == Duration()) {
-    refuse_argument({"toto: watchdog is 0; it must be positive, or Duration::never()"});
-  }
+  check_positive(options.ageing, "ageing", ", or Duration::never()");
+  check_positive(options.watchdog, "watchdog", ", or Duration::never()");
 }
 
 inline void check_options(const TaskOptions& options) {

@@ -165,7 +165,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
-    return detail::add_after(*core_, {}, Control(), delay, std::forward<F>(fn));
+    return detail::add_delayed(*core_, {}, Control(), delay, Duration::never(), std::forward<F>(fn));
   }
 
   /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never
@@ -174,7 +174,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) {
-    return detail::add_every(*core_, {}, Control(), period, std::forward<F>(fn));
+    return detail::add_delayed(*core_, {}, Control(), period, period, std::forward<F>(fn));
   }
 
   // Views and room.

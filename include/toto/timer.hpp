@@ -6,7 +6,6 @@
 #ifndef TOTO_TIMER_HPP
 #define TOTO_TIMER_HPP
 
-#include <stdexcept>
 #include <utility>
 
 #include "detail/executor/repeating_timer.hpp"
@@ -77,11 +76,13 @@ struct TimerAccess {
   }
 };
 
+/// Of a timer: `period` is never() for a single call after `first`.
 /// Throws: std::invalid_argument.
-inline void check_period(Duration period) {
-  check_duration(period, "period");
-  if (period == Duration()) {
-    throw std::invalid_argument("toto: period is 0; it must be positive");
+inline void check_times(Duration first, Duration period) {
+  if (period.is_never()) {
+    check_duration(first, "delay");
+  } else {
+    check_positive(period, "period");
   }
 }
 

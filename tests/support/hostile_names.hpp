@@ -28,8 +28,7 @@ namespace hostile {
   void name(A&&, B&&...) = delete
 
 // What the library itself defines.
-TOTO_TESTS_HOSTILE(add_after);
-TOTO_TESTS_HOSTILE(add_every);
+TOTO_TESTS_HOSTILE(add_delayed);
 TOTO_TESTS_HOSTILE(add_inline);
 TOTO_TESTS_HOSTILE(add_packed);
 TOTO_TESTS_HOSTILE(add_timer);
@@ -49,7 +48,8 @@ TOTO_TESTS_HOSTILE(check_instances);
 TOTO_TESTS_HOSTILE(check_name);
 TOTO_TESTS_HOSTILE(check_not_nan);
 TOTO_TESTS_HOSTILE(check_options);
-TOTO_TESTS_HOSTILE(check_period);
+TOTO_TESTS_HOSTILE(check_positive);
+TOTO_TESTS_HOSTILE(check_times);
 TOTO_TESTS_HOSTILE(children_of);
 TOTO_TESTS_HOSTILE(construct_state);
 TOTO_TESTS_HOSTILE(current_executor);
@@ -90,7 +90,6 @@ TOTO_TESTS_HOSTILE(simulate);
 TOTO_TESTS_HOSTILE(sleep_for);
 TOTO_TESTS_HOSTILE(sleep_until);
 TOTO_TESTS_HOSTILE(start_asio_get);
-TOTO_TESTS_HOSTILE(start_delayed);
 TOTO_TESTS_HOSTILE(submit);
 TOTO_TESTS_HOSTILE(submit_call);
 TOTO_TESTS_HOSTILE(submit_named_call);

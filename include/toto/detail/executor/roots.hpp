@@ -79,11 +79,7 @@ class Root : public Continuation, public Whereabouts {
   }
   /// The coroutine has ended, and its home has reached it in turn, or has ended.
   virtual void collect(Turn turn) noexcept {
-    if (turn == Turn::on_executor) {
-      report(failure());
-    } else {
-      print();
-    }
+    report(failure(), turn);
     forget();
   }
   void forget() noexcept;
@@ -96,14 +92,14 @@ class Root : public Continuation, public Whereabouts {
 
   void stranded() noexcept override;
   void come(Turn turn) noexcept;
-  void report(std::exception_ptr thrown) noexcept {
-    if (thrown != nullptr && (!scope_ || detail::concerns_anybody(thrown))) {
-      home_->fail(std::move(thrown));
+  void report(std::exception_ptr thrown, Turn turn) const noexcept {
+    const bool has_owner = turn == Turn::on_executor;
+    if (thrown == nullptr || !((has_owner && !scope_) || detail::concerns_anybody(thrown))) {
+      return;
     }
-  }
-  void print() const noexcept {
-    const std::exception_ptr thrown = failure();
-    if (thrown != nullptr && detail::concerns_anybody(thrown)) {
+    if (has_owner) {
+      home_->fail(std::move(thrown));
+    } else {
       detail::print_failure({"a coroutine whose owner has ended"}, thrown);
     }
   }
@@ -294,7 +290,7 @@ void Root<Runtime>::on_end(void* context) noexcept {
   self.let_go_ = false;
   roots.unlist_locked(self);
   lock.unlock();
-  self.print();
+  self.report(self.failure(), Turn::homeless);
   const auto scope = self.scope_;
   self.drop();
   Roots<Runtime>::tell(scope);
@@ -341,7 +337,7 @@ void Root<Runtime>::come(Turn turn) noexcept {
     try {
       begin();
     } catch (...) {
-      report(std::current_exception());
+      report(std::current_exception(), turn);
       forget();
     }
   }

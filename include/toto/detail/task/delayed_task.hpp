@@ -182,31 +182,18 @@ class DelayedCall final : public DelayedTask<Runtime> {
   F function_;
 };
 
+/// Adds `fn` after `first`, and, unless `period` is never(), after each further `period`.
+/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
 template <class Runtime, class F>
-BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
-                                  const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
+BasicTimer<Runtime> add_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
+                                const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
+  check_times(first, period);
   detail::check_callable(fn);
   using Task = DelayedCall<Runtime, std::decay_t<F>>;
   static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
   return TimerAccess::start<Runtime>(
       new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
-}
-
-/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
-template <class Runtime, class F>
-BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                              Duration delay, F&& fn) {
-  check_duration(delay, "delay");
-  return detail::start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
-}
-
-/// The same for each `period`.
-template <class Runtime, class F>
-BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                              Duration period, F&& fn) {
-  check_period(period);
-  return detail::start_delayed(core, lane, control, period, period, std::forward<F>(fn));
 }
 
 }  // namespace toto::inline v0_1::detail
