@@ -126,13 +126,10 @@ TOTO_COLD inline void check_threads(std::size_t value, const char* parameter) {
   }
 }
 
-TOTO_COLD inline void refuse_pending(Pending value) {
-  refuse_argument(
-      {"toto: pending is ", Digits(static_cast<int>(value)), "; it must be Pending::run or Pending::cancel"});
-}
-inline void check_pending(Pending value) {
+TOTO_COLD inline void check_pending(Pending value) {
   if (value != Pending::run && value != Pending::cancel) {
-    refuse_pending(value);
+    refuse_argument(
+        {"toto: pending is ", Digits(static_cast<int>(value)), "; it must be Pending::run or Pending::cancel"});
   }
 }
 

@@ -31,7 +31,6 @@ namespace hostile {
 TOTO_TESTS_HOSTILE(add_delayed);
 TOTO_TESTS_HOSTILE(add_inline);
 TOTO_TESTS_HOSTILE(add_packed);
-TOTO_TESTS_HOSTILE(add_timer);
 TOTO_TESTS_HOSTILE(align_in);
 TOTO_TESTS_HOSTILE(allocate_aligned);
 TOTO_TESTS_HOSTILE(allocate_state);
@@ -75,7 +74,6 @@ TOTO_TESTS_HOSTILE(make_transaction);
 TOTO_TESTS_HOSTILE(next_time);
 TOTO_TESTS_HOSTILE(not_a_temporary);
 TOTO_TESTS_HOSTILE(refuse_argument);
-TOTO_TESTS_HOSTILE(remove_timer);
 TOTO_TESTS_HOSTILE(require);
 TOTO_TESTS_HOSTILE(require_callable);
 TOTO_TESTS_HOSTILE(resume_on);

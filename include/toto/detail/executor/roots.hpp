@@ -104,9 +104,7 @@ class Root : public Continuation, public Whereabouts {
     }
   }
 
-  struct First final : Strand {};
-
-  First strand_;
+  Strand strand_;
   const Ref<ExecutorCore<Runtime>> home_;
   const Ref<RootScope<Runtime>> scope_;  // null: none
   // Guarded by the mutex of the roots.
@@ -127,8 +125,7 @@ class Roots {
 
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
-  /// Whether there is no root. A hint, for callers that what is posted notifies of a change. Thread-safe.
-  bool empty() const noexcept { return size() == 0; }
+  /// A hint, for callers that what is posted notifies of a change. Thread-safe.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.

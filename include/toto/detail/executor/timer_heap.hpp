@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TimerNode: a continuation that is due at a point in time. TimerHeap: the container in which a loop and the
-// TimerService keep timers. Read next: timers_at_hand.hpp, timer.hpp.
+// TimerService keep timers. Read next: timer.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP

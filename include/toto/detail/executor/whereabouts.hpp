@@ -94,6 +94,7 @@ class Strand {
   Strand() noexcept = default;
   Strand(const Strand&) = delete;
   Strand& operator=(const Strand&) = delete;
+  virtual ~Strand() { end(); }
 
   /// Whether the strand has an owner: the following functions are for strands that have.
   bool is_owned() const noexcept { return owner_ != nullptr; }
@@ -183,9 +184,6 @@ class Strand {
       keeper.one_less();
     }
   }
-
- protected:
-  virtual ~Strand() { end(); }
 
  private:
   friend Whereabouts;

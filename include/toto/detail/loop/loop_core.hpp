@@ -53,7 +53,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
   /// Throws: std::bad_alloc.
   explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {
-    TimersAtHand<Runtime>::instance();  // its end needs them
+    TimerService<Runtime>::instance();  // its end needs them
     this->watch_forks();
   }
 
@@ -189,7 +189,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         return;
       }
     }
-    detail::wait_until_posted<Runtime>();
+    TimerService<Runtime>::instance().wait_until_posted();
   }
 
  private:
@@ -241,7 +241,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   /// Whether nothing is posted, no timer is pending, and every coroutine that was started has ended. Requires mutex_:
   /// called by run().
   bool empty_locked() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    return nodes_.empty() && timers_.empty() && roots_.empty();
+    return nodes_.empty() && timers_.empty() && roots_.size() == 0;
   }
 
   /// Identifies a thread, and has no other use.
@@ -268,6 +268,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   void clean_up_locked() noexcept TOTO_REQUIRES(mutex_) {
     mutex_.unlock();
     roots_.end();
+    TimerService<Runtime>::instance().use();  // coroutines without a home may need it: see run_on_timers()
     mutex_.lock();
     gone_ = true;
     while (!nodes_.empty() || !timers_.empty()) {
@@ -281,7 +282,6 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
       }
       leaving_ = node;
       mutex_.unlock();
-      make_timers();
       node->run(*node, Turn::homeless);
       mutex_.lock();
       leaving_ = nullptr;
@@ -323,14 +323,6 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
    private:
     void collect(Turn) noexcept override { collected = true; }
   };
-
-  /// A coroutine without a home may need the timers: see run_on_timers().
-  static void make_timers() noexcept {
-    try {
-      TimerService<Runtime>::instance();
-    } catch (...) {  // no memory: then it has none
-    }
-  }
 
   void describe(std::string& text) const override {
     const Lock lock(mutex_);

@@ -53,7 +53,7 @@ class QueueCore final : public QueueGate<Runtime> {
   using typename Gate::Worker;
 
   TOTO_COLD QueueCore(const QueueOptions& options, const QueueMakings<Runtime>& makings) : Gate(options, makings) {
-    TimersAtHand<Runtime>::instance();  // older than this queue, so that at exit its timers end later
+    TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
   }
 
   /// Once.

@@ -78,9 +78,7 @@ class Registry final : private ForkAware<Runtime> {
       // A task of this queue is calling this function, so the queue cannot be waited for.
       done = core.this_worker() == nullptr && QueueEnd(core).finish_until(deadline) && done;
     }
-    if (auto* const timers = TimersAtHand<Runtime>::instance().service()) {
-      timers->rest_until(deadline);
-    }
+    TimerService<Runtime>::instance().rest_until(deadline);
     return done;
   }
 
