@@ -95,28 +95,6 @@ concept SmartPointer = requires(const P& pointer) {
   requires std::is_pointer_v<decltype(pointer.get())>;
 };
 
-/// False for what cannot be null. That depends on the type, not on whether it compares with nullptr: many types do,
-/// through a conversion.
-template <class T>
-bool is_null(const T& value) {
-  if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>) {
-    return value == nullptr;
-  } else if constexpr (kIsFunctionWrapper<T>) {
-    return !static_cast<bool>(value);
-  } else if constexpr (SmartPointer<T>) {
-    return value.get() == nullptr;
-  } else {
-    return false;
-  }
-}
-
-/// Whether this is a null pointer through which the member would be accessed. False for an object of class C, even if
-/// that is a pointer itself.
-template <class Member, class C, class Object>
-bool is_null_object(Member C::* /*member*/, const Object& object) {
-  return !std::is_same_v<C, Object> && !std::is_base_of_v<C, Object> && detail::is_null(object);
-}
-
 template <class T>
 class Named;  // temporaries.hpp
 
@@ -130,14 +108,38 @@ const T& in_named(const Named<T>& value) noexcept {
   return value.object();
 }
 
+/// False for what cannot be null. That depends on the type, not on whether it compares with nullptr: many types do,
+/// through a conversion.
+template <class T>
+bool is_null(const T& given) {
+  const auto& value = detail::in_named(given);
+  using Value = std::remove_cvref_t<decltype(value)>;
+  if constexpr (std::is_pointer_v<Value> || std::is_member_pointer_v<Value>) {
+    return value == nullptr;
+  } else if constexpr (kIsFunctionWrapper<Value>) {
+    return !static_cast<bool>(value);
+  } else if constexpr (SmartPointer<Value>) {
+    return value.get() == nullptr;
+  } else {
+    return false;
+  }
+}
+
+/// Whether this is a null pointer through which the member would be accessed. False for an object of class C, even if
+/// that is a pointer itself.
+template <class Member, class C, class Object>
+bool is_null_object(Member C::* /*member*/, const Object& object) {
+  return !std::is_same_v<C, Object> && !std::is_base_of_v<C, Object> && detail::is_null(object);
+}
+
 /// Throws: std::invalid_argument for a null callable, or for a member pointer and a null object.
 template <class F, class... Args>
 void check_callable(const F& function, const Args&... args) {
-  const auto& callable = detail::in_named(function);
-  if (detail::is_null(callable)) {
+  if (detail::is_null(function)) {
     throw std::invalid_argument("toto: fn is null; pass a function, a member pointer or a callable object");
   }
-  if constexpr (std::is_member_pointer_v<std::remove_cvref_t<decltype(callable)>> && sizeof...(Args) > 0) {
+  const auto& callable = detail::in_named(function);
+  if constexpr (std::is_member_pointer_v<std::decay_t<decltype(callable)>> && sizeof...(Args) > 0) {
     if (detail::is_null_object(callable, detail::in_named(std::get<0>(std::tie(args...))))) {
       throw std::invalid_argument("toto: the first of args is null; pass the object to call the member on");
     }
