@@ -43,13 +43,9 @@ class RepeatingTimer : public RefCounted<Runtime>, protected TimerNode<Runtime> 
   /// From now on the place where it waits owns it, too, until it is due or taken back.
   /// Throws: what wait() throws; then it is not armed.
   void arm() {
-    this->retain();
-    try {
-      wait();
-    } catch (...) {
-      this->release();
-      throw;
-    }
+    auto owned = Ref<RepeatingTimer>::share(this);
+    wait();
+    owned.leak();  // it may have been due by now
   }
 
  protected:

@@ -126,28 +126,21 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
-  /// has returned true, or until the timer has run, on either turn, and has released its owner.
+  /// has returned, or until the timer has run, on either turn, and has released its owner.
   /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
   template <class Owner>
   void arm(Node& node, Owner& owner) {
-    owner.retain();
-    try {
-      add(node, nullptr);
-    } catch (...) {
-      owner.release();
-      throw;
-    }
+    auto owned = Ref<Owner>::share(std::addressof(owner));
+    add(node, nullptr);
+    owned.leak();  // the timer's from now on; it may have run
   }
 
-  /// Takes back the timer. Once this has returned, the timer does not run, unless this is the timer thread. Returns
-  /// true if the timer has not run.
+  /// Takes back the timer. Once this has returned, the timer does not run, unless this is the timer thread.
   template <class Owner>
-  bool disarm(Node& node, Owner& owner) noexcept {
-    const bool taken = remove(node, nullptr);
-    if (taken) {
+  void disarm(Node& node, Owner& owner) noexcept {
+    if (remove(node, nullptr)) {
       owner.release();
     }
-    return taken;
   }
 
   /// Ends the thread, unless there are timers, and, on any other thread, waits for that until the deadline. The next
@@ -171,14 +164,9 @@ class TimerService final : private ForkAware<Runtime> {
   static constexpr std::chrono::seconds kLinger{1};
 
   void add_locked(Node& node, ExecutorCore<Runtime>* home) TOTO_REQUIRES(mutex_) {
-    node.home = home;
+    start_locked();
     heap_.add(node);
-    try {
-      start_locked();
-    } catch (...) {
-      heap_.remove(node);
-      throw;
-    }
+    node.home = home;
     if (home != nullptr) {
       home->retain();
     }

@@ -212,7 +212,9 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
       if (ending_ || std::exchange(stopping_, false)) {
         return false;
       }
-      collect_due_locked();
+      if (!timers_.empty()) {
+        collect_due_locked(Clock::now());
+      }
       if (done()) {
         return true;
       }
@@ -271,21 +273,16 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     TimerService<Runtime>::instance().use();  // coroutines without a home may need it: see run_on_timers()
     mutex_.lock();
     gone_ = true;
-    while (!nodes_.empty() || !timers_.empty()) {
-      Continuation* node = nullptr;
-      if (!nodes_.empty()) {
-        node = &nodes_.pop_front();
-      } else {
-        Timer& timer = timers_.first();
-        timers_.remove(timer);
-        node = &timer;
-      }
-      leaving_ = node;
+    collect_due_locked((TimePoint::max)());
+    while (!nodes_.empty()) {
+      Continuation& node = nodes_.pop_front();
+      leaving_ = &node;
       mutex_.unlock();
-      node->run(*node, Turn::homeless);
+      node.run(node, Turn::homeless);
       mutex_.lock();
       leaving_ = nullptr;
       handed_over_.notify_all();
+      collect_due_locked((TimePoint::max)());
     }
   }
 
@@ -348,11 +345,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  void collect_due_locked() noexcept TOTO_REQUIRES(mutex_) {
-    if (timers_.empty()) {
-      return;
-    }
-    for (const TimePoint now = Clock::now(); !timers_.empty() && timers_.first().deadline <= now;) {
+  void collect_due_locked(TimePoint now) noexcept TOTO_REQUIRES(mutex_) {
+    while (!timers_.empty() && timers_.first().deadline <= now) {
       Timer& timer = timers_.first();
       timers_.remove(timer);
       nodes_.push_back(timer);

@@ -40,23 +40,19 @@ class LoopTimer final : public RepeatingTimer<Runtime> {
 
  private:
   /// One coroutine: it ends when its frame does.
-  class Round {
-   public:
-    explicit Round(LoopTimer& timer) noexcept : timer_(Ref<LoopTimer>::share(&timer)) {}
+  struct Round {
+    explicit Round(LoopTimer& of) noexcept : timer(Ref<LoopTimer>::share(&of)) {}
     Round(Round&&) noexcept = default;
     Round& operator=(Round&&) = delete;
     ~Round() {
-      if (timer_) {
-        timer_->open_ = false;
+      if (timer) {
+        timer->open_ = false;
       }
     }
-    F& function() const noexcept { return timer_->function_; }
-
-   private:
-    Ref<LoopTimer> timer_;
+    Ref<LoopTimer> timer;
   };
   static Task<> run_round(Round round) {
-    auto task = round.function()();
+    auto task = round.timer->function_();
     co_await task;
   }
 
