@@ -113,15 +113,7 @@ class Named {
 
 /// The type that is stored for an argument: std::decay_t of it, or, for a Named object, the type of that object.
 template <class T>
-struct StoredAs {
-  using Type = T;
-};
-template <class T>
-struct StoredAs<Named<T>> {
-  using Type = T;
-};
-template <class T>
-using Stored = typename StoredAs<std::decay_t<T>>::Type;
+using Stored = std::decay_t<decltype(detail::in_named(std::declval<std::decay_t<T>&>()))>;
 
 }  // namespace detail
 
