@@ -5,12 +5,12 @@
 #
 #   examples/run.sh [DIR [OPTION...]]   catalog: hashes every file below DIR (default: this repository) into a database
 #   examples/run.sh server [OPTION...]  server: accounts and notes over HTTP; its status page is http://127.0.0.1:8080/
-#   examples/run.sh cluster [DIR]       cluster: as catalog, by three worker processes with a Redis server between them
+#   examples/run.sh cluster [DIR]       cluster: like catalog, with three worker processes and a Redis server
 #
-# The options are the program's own (examples/run.sh . --help, examples/run.sh server --help); for a directory that is
-# called "server" or "cluster" say ./server. On Debian and Ubuntu it installs missing packages; elsewhere it names them. CXX chooses the
-# compiler. The build and, unless an option says otherwise, the databases (SQLite) are in build/examples of the repository.
-# Stdout has only what the program prints.
+# The options are those of the program (examples/run.sh . --help, examples/run.sh server --help). For a directory called
+# "server" or "cluster", write ./server. On Debian and Ubuntu, this installs missing packages; elsewhere, it lists them.
+# CXX chooses the compiler. The build and, unless an option says otherwise, the databases (SQLite) are in build/examples
+# of the repository. Only the program's output goes to stdout.
 
 set -eu
 repository=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,7 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Sets up, builds and runs all tests with the default compiler: tests/run.sh [CTEST-ARGUMENT...]
+# Sets up, builds and runs tests with the default compiler.
+#
+#   tests/run.sh                     the library's own tests
+#   tests/run.sh --all               also the examples, the ways of consuming the library, the documents' code, what must not
+#                                    compile, and the instructions of the hot paths
+#   tests/run.sh CTEST-ARGUMENT...   what CTest chooses, such as -L unit or -R 'idle timeout'
 #
 # On Debian and Ubuntu it installs missing packages; elsewhere it names them. No servers: what is tested with PostgreSQL
 # (postgresql), Redis (redis-server) or wrk (wrk) is skipped until you install them. CXX chooses the compiler, JOBS the number
@@ -21,20 +26,30 @@ if ! need cmake=cmake ninja=ninja-build "${CXX:-c++}=g++" catch2 libfmt-dev liba
   echo "continuing: CMake fetches what it can, and skips what needs the rest" >&2
 fi
 
-# With -L and the name of one suite, no more is built than that suite takes.
-target=all
-for argument in "$@"; do
-  if [ "${previous:-}" = -L ]; then
-    case $argument in
+case ${1:-} in
+  '') set -- -L '^(unit|simulation|faults|stress|process|behaviours)$' ;;
+  --all) shift ;;
+esac
+
+# With -L and the names of suites, no more is built than they take.
+targets=all
+if [ "${1:-}" = -L ] && [ $# -eq 2 ]; then
+  targets=
+  for suite in $(echo "$2" | tr -d '^()$' | tr '|' ' '); do
+    case $suite in
       unit | simulation | faults | stress | process | compile_fail | consume | gdb | snippets | behaviours | counts | example)
-        target=toto_label_$argument
+        targets="$targets toto_label_$suite"
+        ;;
+      *)
+        targets=all
+        break
         ;;
     esac
-  fi
-  previous=$argument
-done
+  done
+fi
 
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
 cmake --preset default
-cmake --build --preset default --parallel "$jobs" --target "$target"
+# shellcheck disable=SC2086 # one word for each target
+cmake --build --preset default --parallel "$jobs" --target $targets
 ctest --preset default --parallel "$jobs" --no-tests=error "$@"

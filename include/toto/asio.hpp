@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// async_get: awaits a task as Asio's own operations are awaited, with any completion token. Opt-in: tasks.hpp does
-// not include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or
-// newer). Read next: asio_executor.hpp, detail/asio/asio_waits.hpp.
+// async_get: awaits a task like one of Asio's own operations, with any completion token. Opt-in: tasks.hpp does not
+// include it. Needs Asio 1.19 or newer; with TOTO_BOOST_ASIO defined, Boost.Asio (Boost 1.77 or newer). Read next:
+// asio_executor.hpp, detail/asio/asio_waits.hpp.
 
 #ifndef TOTO_ASIO_HPP
 #define TOTO_ASIO_HPP
@@ -128,8 +128,8 @@ struct AsioSignature<void> {
   using Type = void(std::exception_ptr);
 };
 
-/// Starts the wait when Asio says so. Its executor is for handlers without an executor, and for adapters that need one,
-/// such as cancel_after() for its timer.
+/// Starts the wait when Asio asks for it. Its executor is for handlers without an executor, and for adapters that need
+/// one, such as cancel_after() for its timer.
 struct AsioInitiation {
   using executor_type = net::system_executor;
   static executor_type get_executor() noexcept { return {}; }
@@ -174,7 +174,7 @@ auto start_asio_await(Task<T> task, Token&& token) {
 
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Awaits a task as Asio's own operations are awaited: `co_await toto::async_get(handle, asio::use_awaitable)`. The
+/// Awaits a task like one of Asio's own operations: `co_await toto::async_get(handle, asio::use_awaitable)`. The
 /// completion signature is void(std::exception_ptr, T), or void(std::exception_ptr) if T is void. The exception is what
 /// TaskHandle::get() would throw; in that case T is default-constructed. Takes the task out of the handle at once.
 ///
@@ -182,12 +182,13 @@ inline namespace TOTO_DETAIL_ASIO {
 /// Until then that executor has outstanding work, so an io_context keeps running. If the executor's execution context
 /// is destroyed first, so is the handler, and the task runs as if the handle had been dropped. The handler's
 /// cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the
-/// task has not begun. The handler is still called, with the outcome of the task. So with Asio's cancel_after() the
-/// wait ends when the task has ended: a running task has to check its StopToken. The handler's associated allocator is
-/// not used: the task's end is posted, and memory released, on other threads.
+/// task has not begun. The handler is still called, with the outcome of the task. So with Asio's cancel_after(), the
+/// wait ends when the task ends: a running task must check its StopToken. The handler's associated allocator is not
+/// used, because other threads post the task's end and release memory.
 /// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations; the task then still
-/// runs. What T's default constructor throws leaves the executor, and the handler is not called. If memory runs out
-/// when the handler is posted, the process ends (std::terminate), since there is no one to report the failure to.
+/// runs. If T's default constructor throws, the exception propagates out of the executor, and the handler is not
+/// called. If memory runs out when the handler is posted, the process ends (std::terminate), since there is no one to
+/// report the failure to.
 /// Thread safety: Thread-safe, except with other uses of the handle and of the cancellation slot. As always with Asio,
 /// the slot must not be used while the context is being destroyed.
 template <class Handle, class Token>
@@ -199,13 +200,13 @@ auto async_get(Handle&& handle, Token&& token) {
   return detail::start_asio_get(handle, std::forward<Token>(token));
 }
 
-/// The same for anything else that can be awaited, which is moved or emptied: a Task, sleep_for(), a lease(), what
-/// when_all() gives, an awaitable of another library. It is awaited on the handler's executor, where a coroutine comes
-/// back to after each wait, and begins there, never within this call.
+/// The same for anything else that can be awaited: a Task, sleep_for(), a lease(), what when_all() returns, an
+/// awaitable of another library. It is moved or emptied. It is awaited on the handler's executor: a coroutine begins
+/// there, never within this call, and comes back there after each wait.
 ///
-/// If the execution context is destroyed first, so are the handler and the coroutine, as by the end of a TaskScope. The
-/// cancellation slot, which must be used where the handler runs, does the same to the coroutine for
-/// cancellation_type::terminal and partial: the handler is called with TaskCancelled.
+/// If the execution context is destroyed first, so are the handler and the coroutine, as at the end of a TaskScope. The
+/// cancellation slot, which must be used where the handler runs, also destroys the coroutine, for
+/// cancellation_type::terminal and partial; the handler is then called with TaskCancelled.
 /// Throws: NoState, at once, for an empty Task; std::bad_alloc.
 template <class Runtime = StdRuntime, class Awaitable, class Token>
   requires(!detail::IsHandle<std::remove_cvref_t<Awaitable>>::value && detail::Gatherable<Awaitable>)

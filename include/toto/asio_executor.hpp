@@ -16,12 +16,12 @@
 namespace toto::inline v0_1 {
 inline namespace TOTO_DETAIL_ASIO {
 
-/// Runs what Asio executes as tasks of a queue, never in place:
-/// `asio::co_spawn(toto::AsioExecutor(queue), session(), asio::detached)`. It converts to any_io_executor; its execution
-/// context is Asio's system_context, in which timers and sockets made from it live.
+/// An Asio executor that runs everything as tasks of a queue, never in place:
+/// `asio::co_spawn(toto::AsioExecutor(queue), session(), asio::detached)`. It converts to any_io_executor; its
+/// execution context is Asio's system_context, in which timers and sockets made from it live.
 ///
-/// The tasks are added even if the queue is full, so nothing blocks. What they throw goes to the queue's on_error. Once
-/// the queue is closed, executing throws QueueClosed: close it only when the operations that would come back have
+/// The tasks are added even if the queue is full, so nothing blocks. Their exceptions go to the queue's on_error. Once
+/// the queue is closed, executing throws QueueClosed, so close it only after the operations that would come back have
 /// ended.
 /// Lifetime: may outlive the queue.
 /// Thread safety: Thread-safe, except with assignment and destruction.

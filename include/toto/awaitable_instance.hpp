@@ -40,13 +40,13 @@ struct InstanceCall {
 ///   toto::AwaitableInstance counter(Counter{});
 ///   const int value = co_await counter(&Counter::increment);
 ///
-/// Calls run in the order in which they were made and never overlap, however many threads the queue has. A method that
-/// returns a Task counts as one call until that coroutine has ended. Copies of a wrapper share its order; two wrappers
-/// made from the same object have independent orders. A waiting call holds no thread.
+/// Calls run one at a time, in the order in which they were made, however many threads the queue has. A method that
+/// returns a Task counts as one call until that coroutine ends. Copies of a wrapper share its order; two wrappers made
+/// from the same object have independent orders. A waiting call holds no thread.
 /// Lifetime: an object passed by reference must outlive every call. An object that the wrapper owns (from a value, a
 /// shared_ptr or a unique_ptr) lives until the last wrapper and the last accepted call have ended, and is destroyed on
-/// the thread where that happens; its destructor must not throw. A weak_ptr is locked during each call; a call that
-/// comes too late throws InstanceGone. A reference that a method returns is valid only as long as the object.
+/// the thread where that happens; its destructor must not throw. A weak_ptr is locked during each call; once the object
+/// is gone, calls throw InstanceGone. A reference that a method returns is valid only as long as the object.
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class T, class Runtime = StdRuntime>
 class AwaitableInstance {
@@ -67,7 +67,7 @@ class AwaitableInstance {
   /// Calls `std::invoke(fn, object, args...)` on the queue, and returns a handle to the result, as yield_task does.
   /// `fn` is a member pointer, or any callable that takes the object first. If `fn` cannot be called like that, it is
   /// given a StopToken: a member function before its arguments, any other callable before the object. The callable and
-  /// the arguments are copied or moved now, as by std::thread. The call runs whether or not the handle is awaited.
+  /// the arguments are copied or moved now, as with std::thread. The call runs whether or not the handle is awaited.
   /// Throws: QueueClosed; QueueFull; std::invalid_argument for a null `fn`; std::bad_alloc; std::system_error if no
   /// thread is alive and none can be started. In each case nothing will be called.
   template <class F, class... Args>

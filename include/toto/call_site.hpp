@@ -13,8 +13,8 @@
 
 namespace toto::inline v0_1 {
 
-/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's line: so
-/// the members of InstancePool that take an instance have a CallSite as their last parameter, except operator() and the
+/// A line of source code. As a default argument, `CallSite where = CallSite::current()`, it is the caller's line. The
+/// members of InstancePool that take an instance have a CallSite as their last parameter, except operator() and the
 /// calls of await(). Trivially copyable; the file name lives as long as the program.
 /// Thread safety: One thread at a time.
 struct CallSite {

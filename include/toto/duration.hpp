@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Duration: one type for every length of time in the interface, made from any std::chrono::duration, so that 250ms,
-// 1.5s and hours::max() all mean what they say and nothing overflows on the way.
+// Duration: one type for every duration in the interface, made from any std::chrono::duration, so that 250ms, 1.5s and
+// hours::max() all mean what they say and no conversion overflows.
 
 #ifndef TOTO_DURATION_HPP
 #define TOTO_DURATION_HPP
@@ -16,7 +16,7 @@
 
 namespace toto::inline v0_1 {
 
-/// A length of time in nanoseconds that saturates: anything too long to represent is never().
+/// A duration in nanoseconds that saturates: anything too long to represent is never().
 ///
 /// A floating-point NaN is kept, so that the function to which the Duration is passed can name the parameter in its
 /// error.
@@ -107,8 +107,7 @@ class Duration {
 
 namespace detail {
 
-/// The time from one point to another one of the same clock, in whatever units they are counted. Saturates; NaN stays
-/// NaN.
+/// The time from one point to another of the same clock, whatever their units. Saturates; NaN stays NaN.
 template <class Clock, class From, class To>
 constexpr Duration time_between(std::chrono::time_point<Clock, From> from,
                                 std::chrono::time_point<Clock, To> to) noexcept {

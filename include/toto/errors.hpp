@@ -19,8 +19,8 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A task was added to a queue that has closed, or a coroutine asked for room in such a queue, or moved by schedule()
-/// to a queue that had ended. The message names the queue.
+/// A task was added to a closed queue, or a coroutine asked for room in one; or a coroutine moved to an ended queue
+/// with schedule(). The message names the queue.
 struct QueueClosed : Error {
   using Error::Error;
 };
@@ -30,7 +30,7 @@ struct QueueFull : Error {
   using Error::Error;
 };
 
-/// The task will never run, or its thread was unwound by force. A task that was asked to stop while running still has a
+/// The task will never run, or its thread was forcibly unwound. A task that was asked to stop while running still has a
 /// result.
 struct TaskCancelled : Error {
   using Error::Error;

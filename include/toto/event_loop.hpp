@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // EventLoop: runs coroutines, posted functions and timers on one thread, in order. Coroutines that suspend on the loop
-// come back to it. A program that has its own loop already uses ExecutorRef instead. Read next: sync_wait.hpp.
+// come back to it. A program that already has a loop uses ExecutorRef instead. Read next: sync_wait.hpp.
 
 #ifndef TOTO_EVENT_LOOP_HPP
 #define TOTO_EVENT_LOOP_HPP
@@ -23,16 +23,16 @@
 
 namespace toto::inline v0_1 {
 
-/// An event loop for one thread, which calls run() or run_sync().
+/// An event loop for one thread: the one that calls run() or run_sync().
 ///
-/// Lifetime: the destructor destroys the coroutines that the loop has started and that wait on it, and drops posted
-/// functions. A coroutine that is away, on a queue or another executor to which it has moved, is not touched: it
-/// continues without a home, and is destroyed when it ends. Any other coroutine that would come back continues as if it
-/// had no home: on the worker that finishes the task it waits for; on a worker of that task's queue if the task has
-/// ended already; or, after sleep_for and where there is no such queue or the queue has ended, on the timer thread. The
-/// destructor itself resumes the coroutine only if the timer thread cannot be started, and after a queue's call() whose
-/// queue has ended. Called from something that the loop runs, the destructor returns at once, and run() does the rest
-/// before it returns. On another thread it makes run() return, and blocks until it has.
+/// Lifetime: the destructor destroys the coroutines that the loop started and that wait on it, and drops posted
+/// functions. A coroutine that is away, because it moved to a queue or another executor, is not touched: it continues
+/// without a home, and is destroyed when it ends. Any other coroutine that would come back continues as if it had no
+/// home: on the worker that finishes the task it waits for; on a worker of that task's queue if the task has already
+/// ended; or, after sleep_for and if there is no such queue or it has ended, on the timer thread. The destructor itself
+/// resumes the coroutine only if the timer thread cannot be started, and after a queue's call() whose queue has ended.
+/// Called from something that the loop runs, the destructor returns at once, and run() does the rest before it returns.
+/// On another thread it makes run() return, and blocks until it has.
 /// Thread safety: One thread at a time, except post, spawn, call_later, post_after, post_every and stop, which are
 /// thread-safe.
 template <class Runtime = StdRuntime>
@@ -50,16 +50,16 @@ class BasicEventLoop {
   /// std::logic_error if the loop is running already.
   void run() { core_->run_all(); }
 
-  /// Makes run() return after what it is doing now; what is posted stays until the loop runs again. A request made
-  /// while the loop is not running ends the next run: run() then returns at once, or run_sync() throws Error.
-  /// Thread-safe.
+  /// Makes run() return after the function or coroutine that it is running now; posted functions stay until the loop
+  /// runs again. A request made while the loop is not running ends the next run: run() then returns at once, or
+  /// run_sync() throws Error. Thread-safe.
   void stop() noexcept { core_->stop(); }
 
   /// Runs the loop until `awaitable` is done, and returns its result or throws what it threw.
   /// Blocks: until then.
-  /// Throws: also toto::Error if the loop is stopped or destroyed first: in that case the awaitable has begun, and what
-  /// awaits it here is destroyed, unless it is away; and what run() throws. If the loop is running already, nothing has
-  /// begun.
+  /// Throws: also what run() throws, and toto::Error if the loop is stopped or destroyed first. In that case the
+  /// awaitable has begun, and the coroutine that awaits it here is destroyed, unless it is away. If the loop is running
+  /// already, nothing has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     using A = std::remove_cvref_t<Awaitable>;
@@ -70,8 +70,8 @@ class BasicEventLoop {
     }
   }
 
-  /// Calls `fn()` on the loop's thread, behind what is posted already. If `fn` returns a Task, the Task runs to its end
-  /// as if it had been spawned, and `fn` is kept until then; call_later and the timers do the same. Thread-safe.
+  /// Calls `fn()` on the loop's thread, after everything posted before. If `fn` returns a Task, the Task runs to its
+  /// end as if it had been spawned, and `fn` is kept until then; call_later and the timers do the same. Thread-safe.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc.
   template <class F>
   void post(F&& fn) {
@@ -93,15 +93,14 @@ class BasicEventLoop {
     return start(delay, Duration::never(), std::forward<F>(fn));
   }
 
-  /// The same after each `period`, which is positive, until the timer is stopped or destroyed. Ticks that pass while
-  /// the loop is busy or not running, or while the Task of a call has not ended, are skipped; later ticks stay on
-  /// schedule.
+  /// The same after each `period`, which is positive, until the timer is stopped or destroyed. Ticks are skipped while
+  /// the loop is busy or not running, or the Task of a call has not ended; later ticks stay on schedule.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
     return start(period, period, std::forward<F>(fn));
   }
 
-  /// Starts the coroutine on the loop's thread. The loop owns the coroutine. What it throws comes out of run(); its
+  /// Starts the coroutine on the loop's thread. The loop owns the coroutine. Its exception propagates out of run(); its
   /// result is discarded. Thread-safe.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   template <class T>

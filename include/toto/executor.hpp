@@ -32,8 +32,8 @@ struct ExecutorAccess;
 
 }  // namespace detail
 
-/// What is posted to a user's own executor: call it once, on the executor's thread, without arguments. Copyable, so
-/// that it fits into a std::function; of all copies, only the first call has an effect.
+/// The function posted to a user's own executor: call it once, on the executor's thread, without arguments. Copyable,
+/// so that it fits into a std::function; only the first call to any of the copies has an effect.
 /// Thread safety: One thread at a time.
 template <class Runtime>
 class BasicResumption {
@@ -73,20 +73,13 @@ template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
   explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
-  /// Reports that no one will call this: the executor has dropped it, because its loop is over. The rest is as when a
-  /// loop ends.
+  /// Reports that no one will call this: the executor has dropped it, because its loop has ended. What follows is the
+  /// same as when a loop ends.
   ~UserExecutorCore() override {
     while (!nodes_.empty()) {
       Continuation& node = nodes_.pop_front();
       node.run(node, Turn::homeless);
     }
-  }
-
-  bool post(Continuation& node) noexcept override {
-    std::uint64_t ticket = 0;
-    post_silently(node, ticket);
-    announce(ticket);
-    return true;
   }
 
   bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override {
@@ -153,9 +146,9 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 ///
 /// A reference to one of the library's own queues or loops never dangles: if the queue or loop has ended, the coroutine
 /// continues as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that is to continue on it, and the queues and loops whose
-/// tasks are awaited, or a wait_idle() of these: once they have ended, or wait_idle() has returned, no thread is in
-/// post().
+/// Lifetime: a user's own executor must outlive every wait that will continue on it. It must also outlive the queues
+/// and loops whose tasks are awaited, or a wait_idle() of these: once they have ended, or wait_idle() has returned, no
+/// thread is in post().
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime>
 class BasicExecutorRef {
@@ -211,8 +204,8 @@ struct ExecutorAccess {
 
 }  // namespace detail
 
-/// Returns the executor this thread is running on: its queue on a worker, a running loop, or a user's executor that is
-/// resuming a coroutine; empty elsewhere.
+/// Returns the executor on which the calling thread is running: its queue on a worker, a running loop, or a user's
+/// executor that is resuming a coroutine; empty elsewhere.
 /// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 BasicExecutorRef<Runtime> current_executor() noexcept {
@@ -221,14 +214,14 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
 }
 
 // given: struct Window { void post(toto::Resumption) noexcept {} void run() {} } window;
-/// While it exists, this thread runs on a user's own executor: coroutines that suspend meanwhile come back to it. For
-/// the thread that runs a toolkit's event loop:
+/// While this exists, the calling thread counts as running on a user's own executor: coroutines that suspend meanwhile
+/// come back to it. For the thread that runs a toolkit's event loop:
 ///
 ///     toto::ExecutorScope here(window);
 ///     window.run();
 ///
-/// Without an ExecutorScope, only what toto resumes there counts as running on the executor, not what the toolkit
-/// calls.
+/// Without an ExecutorScope, only code that toto resumes there counts as running on the executor, not code that the
+/// toolkit calls.
 /// Lifetime: must be a local variable of a function, not of a coroutine; scopes of one thread end in reverse order. The
 /// executor must outlive it. Not for a thread of a queue.
 /// Thread safety: One thread at a time.

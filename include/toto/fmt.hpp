@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Prints toto's statistics, durations and errors with {fmt}, version 9 or newer: fmt::print("{}\n", queue.stats()).
-// Opt-in: tasks.hpp does not include it. Each formatter takes the format options of a string: "{:>20}". What dump()
-// returns is a string already.
+// Opt-in: tasks.hpp does not include it. Each formatter takes the format options of a string: "{:>20}". dump() already
+// returns a string.
 
 #ifndef TOTO_FMT_HPP
 #define TOTO_FMT_HPP
@@ -26,7 +26,7 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Exactly, in the largest unit of which it is at least one: "1.5s", "250ms", "-20us", "0s", "never", "NaN".
+/// The exact value, in the largest unit that makes it at least 1: "1.5s", "250ms", "-20us", "0s", "never", "NaN".
 inline std::string duration_text(Duration length) {
   if (length.is_nan()) {
     return "NaN";
@@ -86,7 +86,7 @@ struct TextFormatter : fmt::formatter<std::string_view> {
 
 }  // namespace toto::inline v0_1::detail
 
-// Each type has its own formatter: a template for all errors would compete with the one of <fmt/std.h> for all
+// Each type has its own formatter: a template for all errors would conflict with that of <fmt/std.h> for all
 // exceptions.
 template <>
 struct fmt::formatter<toto::Duration> : toto::detail::TextFormatter<toto::Duration> {};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// GLibExecutor: coroutines on GLib's main loop, and so on that of GTK. Opt-in: tasks.hpp does not include it. Needs
-// GLib 2.36 or newer. docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the
-// queue ends.
+// GLibExecutor: coroutines on GLib's main loop, which is also GTK's. Opt-in: tasks.hpp does not include it. Needs GLib
+// 2.36 or newer. docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the queue
+// ends.
 
 #ifndef TOTO_GLIB_HPP
 #define TOTO_GLIB_HPP
@@ -15,13 +15,13 @@
 
 namespace toto::inline v0_1 {
 
-/// An executor: what is posted runs in the iterations of a GMainContext, on the thread that runs these, in the order of
-/// posting, with the priority G_PRIORITY_DEFAULT.
+/// An executor: posted functions run in the iterations of a GMainContext, on the thread that runs it, in the order
+/// posted, with the priority G_PRIORITY_DEFAULT.
 ///
-/// Does not use g_main_context_invoke(): while no thread runs the context, that function calls what it is given
+/// Does not use g_main_context_invoke(): while no thread runs the context, that function calls its argument
 /// immediately, on the thread of the queue.
-/// Lifetime: must outlive the queues and loops whose tasks are awaited on it; keeps the context until then. What is
-/// posted and has not run stays in the context.
+/// Lifetime: must outlive the queues and loops whose tasks are awaited on it; keeps the context until then. Posted
+/// functions that have not run stay in the context.
 /// Thread safety: Thread-safe, except with destruction.
 class GLibExecutor {
  public:

@@ -74,7 +74,7 @@ class PooledCalls {
 /// cannot finish without the calling thread: a frame of transaction() or of a call through the pool, a lease that was
 /// taken by a blocking call and never moved, a transaction on a queue.
 /// Lifetime: the destructor closes the pool and does not block. An instance that is leased at that time lives until it
-/// comes back. Instances passed as T* must outlive all of that. A destructor of T that throws ends the program.
+/// comes back. Instances passed as T* must outlive all of that. If the destructor of T throws, the program ends.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class T, class Runtime>
 class InstancePool {
@@ -100,7 +100,7 @@ class InstancePool {
   /// Makes a pool of up to `max` instances (1 to 1,000,000), which are made when they are needed. `factory()` returns a
   /// T, a std::unique_ptr<T> or a std::shared_ptr<T>. It is called without any lock held, possibly on several threads
   /// at a time, on the thread that needs the instance; for a coroutine that awaits lease(), on the pool's default
-  /// queue. What it throws goes to whoever needed the instance.
+  /// queue. Its exceptions go to the caller that needed the instance.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   template <class F>
     requires std::invocable<std::decay_t<F>&>
@@ -116,10 +116,10 @@ class InstancePool {
   // Hooks. Set them before the first instance is taken. They are called without any lock held, possibly on several
   // threads at a time, for different instances, and live as long as the pool and its leases.
 
-  /// Sets a hook, called before the pool lends an instance that it did not make just now: `check(instance)` returns
-  /// whether the instance is still good. It is called on the thread on which the factory would be called. If it returns
-  /// false or throws, the instance is destroyed, and the caller gets a new instance, which is not checked; or, without
-  /// a factory, another instance, for which the caller waits ahead of everyone else.
+  /// Sets a hook, called before the pool lends an instance, unless it was just made: `check(instance)` returns whether
+  /// the instance is still good. It is called on the thread on which the factory would be called. If it returns false
+  /// or throws, the instance is destroyed, and the caller gets a new instance, which is not checked; or, without a
+  /// factory, another instance, for which the caller waits ahead of everyone else.
   /// Throws: std::logic_error if an instance was taken already; std::invalid_argument for a null hook; std::bad_alloc.
   template <class F>
   void validate(F&& check) {
@@ -142,8 +142,8 @@ class InstancePool {
 
   // On the calling thread.
 
-  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and returns the instance to the pool, even if that
-  /// throws. Returns the result by value.
+  /// Takes an instance, calls `std::invoke(fn, instance, args...)`, and returns the instance to the pool, even if the
+  /// call throws. Returns the result by value.
   /// Blocks: until an instance is free.
   /// Throws: what the call or the factory throws; PoolClosed; DeadlockError; std::invalid_argument for a null `fn`.
   template <class F, class... Args>
@@ -168,14 +168,14 @@ class InstancePool {
     return take(detail::LeaseKind::blocking, "lease taken", where);
   }
 
-  /// The same if an instance is free now or can be made; otherwise returns an empty optional.
+  /// The same if an instance is free or can be made now; otherwise returns an empty optional.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc.
   std::optional<Lease<T, Runtime>> try_instance(CallSite where = CallSite::current()) {
     return instance_for(Duration(), where);
   }
 
-  /// The same, but returns an empty optional if no instance is free within `limit`, which does not limit the factory.
-  /// In that case dump() names the holders.
+  /// The same, but returns an empty optional if no instance is free within `limit`; dump() then names the holders. The
+  /// time the factory takes is not limited.
   /// Blocks: for at most `limit`; 0 or less does not block.
   /// Throws: PoolClosed; what the factory throws; std::bad_alloc; std::invalid_argument for NaN.
   std::optional<Lease<T, Runtime>> instance_for(Duration limit, CallSite where = CallSite::current()) {
@@ -193,9 +193,9 @@ class InstancePool {
 
   /// Awaitable: takes an instance and returns a Lease; holds no thread while it waits. Does not suspend if an instance
   /// is free. A coroutine that is destroyed while it waits leaves the line, or passes on the instance it was about to
-  /// get. If an instance has to be made, a task for that is added to the pool's default queue, beyond its bound.
-  /// Throws, when awaited: PoolClosed; std::bad_alloc; if an instance has to be made, what the factory or adding the
-  /// task throws.
+  /// get. If an instance must be made, a task for that is added to the pool's default queue, even if the queue is full.
+  /// Throws, when awaited: PoolClosed; std::bad_alloc; if an instance must be made, what the factory or adding the task
+  /// throws.
   /// Resumes on: the home of the coroutine; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
     return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(*core_, where);
@@ -214,14 +214,14 @@ class InstancePool {
   // On a queue.
 
   /// Runs `fn(instance)` on the queue and returns a handle to its result, a value. The callable is copied or moved as
-  /// by std::thread; if it cannot be called with an instance alone, it is given a StopToken before the instance.
+  /// with std::thread; if it cannot be called with an instance alone, it is given a StopToken before the instance.
   ///
   /// The transaction takes its instance before it takes a thread. If none is free, it waits in the pool's line and is
-  /// not in the queue yet: size() and wait_idle() of the queue do not count it. Then it joins the queue even if that is
-  /// full, whatever the overflow, so whoever returns the instance neither waits for room nor runs `fn`. If the queue
-  /// has closed by then, the handle completes with QueueClosed. Cancelling the handle takes the transaction out of the
-  /// line. An `fn` that returns a Task<R> keeps its instance until that coroutine has ended. The instance is back in
-  /// the pool, or with the next user, before the handle is ready.
+  /// not in the queue yet: size() and wait_idle() of the queue do not count it. Then it joins the queue even if the
+  /// queue is full, whatever its overflow, so the caller that returns the instance neither waits for room nor runs
+  /// `fn`. If the queue has closed by then, the handle completes with QueueClosed. Cancelling the handle removes the
+  /// transaction from the line. An `fn` that returns a Task<R> keeps its instance until that coroutine ends. The
+  /// instance is back in the pool, or with the next user, before the handle is ready.
   /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
   /// std::system_error if no thread is alive and none can be started. In each case there is no transaction.
   template <class F>
@@ -232,8 +232,8 @@ class InstancePool {
     return detail::submit_transaction<T, Handle>(queue_of(queue), core_, where, std::forward<F>(fn));
   }
 
-  /// The same without a handle. What `fn` throws goes to the queue's on_error, and so does what keeps the transaction
-  /// from joining the queue.
+  /// The same without a handle. Exceptions from `fn` go to the queue's on_error, and so does the error if the
+  /// transaction cannot join the queue.
   template <class F>
   void async_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current()) {
     detail::submit_transaction<T, void>(queue_of(queue), core_, where, std::forward<F>(fn));
@@ -247,7 +247,7 @@ class InstancePool {
 
   // Ending and observing. Observers return snapshots, which may be stale on return.
 
-  /// Closes the pool: whoever waits for an instance, or asks for one later, gets PoolClosed. Free instances are
+  /// Closes the pool: anyone who waits for an instance, or asks for one later, gets PoolClosed. Free instances are
   /// destroyed now, leased ones when they come back. Transactions that have an instance still run. Does not block; may
   /// be called again.
   void close() noexcept { core_->close(); }

@@ -23,8 +23,9 @@ namespace toto::inline v0_1 {
 ///   connection->execute("begin");
 ///
 /// Lifetime: move-only. A lease may outlive its pool; its instance is then destroyed when it comes back.
-/// Thread safety: One thread at a time. A lease may end on a thread other than the one that took it; move it there if
-/// the thread that took it may wait for the same pool meanwhile (see InstancePool::instance, DeadlockError).
+/// Thread safety: One thread at a time. A lease may end on a thread other than the one that took it. If the thread that
+/// took it may wait for the same pool meanwhile, move the lease to that other thread (see InstancePool::instance,
+/// DeadlockError).
 template <class T, class Runtime = StdRuntime>
 class [[nodiscard("an instance goes back to its pool when its lease is dropped")]] Lease {
  public:
@@ -65,9 +66,9 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   /// Returns whether the lease holds an instance.
   explicit operator bool() const noexcept { return instance_ != nullptr; }
 
-  /// Returns the instance to its pool now; it goes to whoever has waited longest, or behind the other free ones. Never
-  /// waits for room in a queue: a transaction that gets the instance joins its queue even if that is full, and does not
-  /// run on this thread.
+  /// Returns the instance to its pool now; it goes to the first in line, or behind the other free instances. Never
+  /// waits for room in a queue: a transaction that gets the instance joins its queue even if the queue is full, and
+  /// does not run on this thread.
   /// Throws: NoState if the lease is empty.
   void release() {
     require_instance();
@@ -75,8 +76,8 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   }
 
   /// Destroys the instance immediately, because it is broken, instead of returning it; an instance that the pool does
-  /// not own is only removed from the pool. A pool without a factory is smaller from then on, and closes when its last
-  /// instance is gone.
+  /// not own is only removed from the pool. A pool without a factory shrinks, and closes when its last instance is
+  /// gone.
   /// Throws: NoState if the lease is empty.
   void discard() {
     require_instance();

@@ -20,12 +20,12 @@
 
 namespace toto::inline v0_1 {
 
-/// An executor: coroutines continue in uv_run(), on its thread, in the order of posting.
+/// An executor: coroutines continue in uv_run(), on its thread, in the order posted.
 ///
 /// Of libuv's functions, other threads may call only uv_async_send(). So this executor has a uv_async_t, which keeps
 /// uv_run() from returning until the executor is closed.
 /// Lifetime: must be destroyed on the loop's thread, and must outlive the queues and loops whose tasks are awaited on
-/// it. What is posted and has not run by then is dropped.
+/// it. Posted functions that have not run by then are dropped.
 /// Thread safety: One thread at a time, except post(), which is thread-safe, except with destruction.
 template <class Runtime = StdRuntime>
 class BasicLibuvExecutor {
@@ -39,7 +39,7 @@ class BasicLibuvExecutor {
   }
   BasicLibuvExecutor(const BasicLibuvExecutor&) = delete;
   BasicLibuvExecutor& operator=(const BasicLibuvExecutor&) = delete;
-  /// As close(). The loop has to run once more before uv_loop_close(): libuv is done with the handle in its closing
+  /// As close(). The loop must run once more before uv_loop_close(), because libuv keeps the handle until its closing
   /// callback.
   ~BasicLibuvExecutor() { close(); }
 
@@ -52,7 +52,7 @@ class BasicLibuvExecutor {
     }
   }
 
-  /// Lets uv_run() return as soon as nothing else keeps it from returning. May be called again.
+  /// Lets uv_run() return as soon as the loop has nothing else to wait for. May be called again.
   void close() noexcept {
     std::vector<BasicResumption<Runtime>> dropped;  // destroyed without the mutex
     const detail::Lock lock(mutex_);

@@ -30,8 +30,8 @@ struct QueueAccess;
 template <class Runtime, class Queue>
 class NamedQueues {
  public:
-  /// Returns the queue of that name, which the whole process shares, and makes it if there is none; only then are the
-  /// other arguments used (except the name in the options). The queue lives until the process ends, when it is closed
+  /// Returns the queue of that name, which the whole process shares. If there is none, makes it; only then are the
+  /// other arguments used (except the name in the options). The queue lives until the process ends; then it is closed
   /// and drained.
   /// Throws: std::invalid_argument, std::bad_alloc.
   static Queue& instance(std::string_view name, std::size_t thread_count = 1,
@@ -59,7 +59,7 @@ class NamedQueues {
     }
   }
 
-  /// Returns the named queues, those that have closed included, in no particular order.
+  /// Returns the named queues, including closed ones, in no particular order.
   /// Throws: std::bad_alloc.
   static std::vector<Queue*> named() { return Registry::instance().all(); }
 
@@ -79,17 +79,17 @@ class NamedQueues {
   }
 
   /// Closes every named queue and waits until all have run what they accepted. Returns false if some queues are still
-  /// busy when the time is up. They stay registered, and closed. Then ends the timer thread, unless a timer is pending;
+  /// busy when the time is up. All stay registered and closed. Then ends the timer thread, unless a timer is pending;
   /// the next timer starts it again. Call it before a shared library that uses queues is unloaded.
-  /// Blocks: for at most `limit`. Not for the queue whose task calls this, which counts as busy.
+  /// Blocks: for at most `limit`. Does not wait for the queue whose task calls this; that queue counts as busy.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
     detail::check_duration(limit, "limit");
     return Registry::instance().shutdown(limit);
   }
 
-  /// Sets how long the end of the process waits for the named queues: 10 seconds unless set. Unloading a shared library
-  /// with its own registry waits until they are done, however long that takes.
+  /// Sets how long the end of the process waits for the named queues: 10 seconds by default. Unloading a shared library
+  /// with its own registry waits until the queues are drained, however long that takes.
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static void set_exit_limit(Duration limit) {
     detail::check_duration(limit, "limit");

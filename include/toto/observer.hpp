@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueObserver: notified of task and thread events of a queue, for traces, metrics and watchdogs. A queue without an
-// observer has no cost. Read next: trace.hpp, which writes the events to a file.
+// QueueObserver: notified of task and thread events of a queue, for traces, metrics and watchdogs. Without an observer,
+// a queue pays nothing. Read next: trace.hpp, which writes the events to a file.
 
 #ifndef TOTO_OBSERVER_HPP
 #define TOTO_OBSERVER_HPP
@@ -18,7 +18,7 @@ namespace toto::inline v0_1 {
 struct TaskEvent {
   std::string_view queue;  ///< the name of its queue
   std::uint64_t task = 0;  ///< a number that is unique in the process
-  std::string_view what;   ///< TaskOptions::name, or the type of the callable, as the compiler writes it
+  std::string_view what;   ///< TaskOptions::name, or the type of the callable as the compiler writes it
   std::size_t thread = 0;  ///< the number of the worker on which it happens, from 1; 0: on another thread
 };
 
@@ -31,7 +31,7 @@ inline std::string_view text_of(TaskEnd end) noexcept {
 }
 }  // namespace detail
 
-/// Override the events you are interested in.
+/// Override the events that interest you.
 ///
 /// Each member is called on the thread on which the event happens, without any lock of the library, possibly by several
 /// threads at a time, and delays that thread. It must not throw, destroy the queue or wait for its tasks.
@@ -42,12 +42,12 @@ class QueueObserver {
  public:
   /// A task is about to be accepted. If it is refused after all, task_finished follows with TaskEnd::cancelled.
   virtual void task_queued(const TaskEvent& /*event*/) noexcept {}
-  /// A worker begins to run it.
+  /// A worker begins to run the task.
   virtual void task_started(const TaskEvent& /*event*/) noexcept {}
-  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has ended. It may be
-  /// finished already. Not for plain tasks.
+  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has ended. Then
+  /// task_finished may already have been called. Not called for plain tasks.
   virtual void task_suspended(const TaskEvent& /*event*/) noexcept {}
-  /// It has ended, and its captures are destroyed. A coroutine task ends with its coroutine.
+  /// The task has ended, and its captures are destroyed. A coroutine task ends with its coroutine.
   virtual void task_finished(const TaskEvent& /*event*/, TaskEnd /*end*/) noexcept {}
   /// The coroutine that awaited the task resumes, on this thread.
   virtual void awaiter_resumed(const TaskEvent& /*event*/) noexcept {}

@@ -25,11 +25,11 @@ enum class Pending {
 
 /// What adding a task does if the queue holds max_queued tasks already.
 enum class Overflow {
-  block,           ///< waits for room; a thread of the queue itself never waits: its tasks exceed the bound
+  block,           ///< waits for room; the queue's own threads never wait: their tasks may exceed the bound
   reject,          ///< throws QueueFull
-  discard_oldest,  ///< of the tasks of the lowest priority, completes the one that has waited longest with
-                   ///< TaskCancelled (ageing does not count); one that waits in a view with a limit only if there is no
-                   ///< other; if all room is reserved by Admissions, the new task exceeds the bound
+  discard_oldest,  ///< accepts the new task and completes another with TaskCancelled: the one that has waited longest
+                   ///< among those of the lowest priority (ageing does not count), and one that waits in a view with a
+                   ///< limit only if there are no others; if all room is reserved by Admissions, exceeds the bound
 };
 
 /// How a TaskQueue is set up: `TaskQueue queue({.thread_count = 4, .name = "db"});`
@@ -37,7 +37,7 @@ enum class Overflow {
 struct QueueOptions {
   /// How many tasks may run at a time, 1 to 1,000,000. No thread is started before it is needed.
   std::size_t thread_count = 1;
-  /// A thread that has had no work for this long ends. 0: at once. Duration::never(): not at all.
+  /// A thread without work for this long ends. 0: at once. Duration::never(): not at all.
   Duration idle_timeout = std::chrono::seconds(60);
   /// Not empty. Copied by the queue's constructor. The name is for reports and threads; it does not register the queue:
   /// only TaskQueue::instance() makes a queue that can be found by name.
@@ -46,18 +46,18 @@ struct QueueOptions {
   std::size_t max_queued = (std::numeric_limits<std::size_t>::max)();
   /// What adding to a full queue does.
   Overflow overflow = Overflow::block;
-  /// A task that has waited this long counts as one level more urgent, after twice this long as two, and so on; must be
-  /// positive. With it, continuations go ahead of tasks of priority 0 rather than in line with them. Duration::never():
-  /// a task keeps its priority, and less urgent ones wait as long as there are others.
+  /// A task that has waited this long counts as one level more urgent; after twice this long, as two levels; and so on.
+  /// Must be positive. With ageing, continuations go ahead of tasks of priority 0 instead of sharing their line.
+  /// Duration::never(): a task keeps its priority, and less urgent tasks wait as long as there are others.
   Duration ageing = Duration::never();
   /// Notified of task and thread events; may be null. Must outlive the queue.
   QueueObserver* observer = nullptr;
   /// If tasks are queued and none has begun for this long, the observer is notified, or, without one, a line goes to
-  /// stderr; again after each further such time. Must be positive. Duration::never(): no watchdog.
+  /// stderr. This is repeated after each further such period. Must be positive. Duration::never(): no watchdog.
   Duration watchdog = Duration::never();
   /// Keeps a list of all tasks that have not ended, with their names and ages, for dump(), and measures how long tasks
-  /// wait and run, for stats(). For each task, costs an allocation, reads the clock three times, and takes a lock three
-  /// more times.
+  /// wait and run, for stats(). Costs an allocation, three clock readings and three more lock acquisitions for each
+  /// task.
   bool track_tasks = false;
   /// The queue's threads block asynchronous signals, so handlers never run on them and no system call of a task is
   /// interrupted; programs that tasks start inherit the blocked signals. Otherwise a thread has the signal mask of the
@@ -78,12 +78,13 @@ inline QueueOptions with_name(QueueOptions options, std::string_view name) noexc
 /// How a task is queued: `queue.with({.priority = 1}).add_task(fn)`.
 /// Thread safety: One thread at a time.
 struct TaskOptions {
-  /// -8 to 7. More urgent tasks, with a higher number, begin first; those of one priority in the order of adding.
+  /// -8 to 7. A higher number is more urgent and begins first; tasks of one priority begin in the order they were
+  /// added.
   int priority = 0;
   /// If the task has not begun within this time, it never will: it completes with TaskCancelled.
   Duration start_by = Duration::never();
   /// The task's name in on_error, dump(), observers and traces; if empty, they show the type of its callable. Not
-  /// copied: must be a literal, or a text that outlives the task.
+  /// copied: must be a literal, or a string that outlives the task.
   std::string_view name = {};
 };
 static_assert(std::is_trivially_destructible_v<TaskOptions>);

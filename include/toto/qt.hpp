@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// QtExecutor: coroutines on Qt's event loop. Opt-in: tasks.hpp does not include it. Needs QtCore, of Qt 6 or of Qt 5.10
-// and newer. docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the queue ends.
+// QtExecutor: coroutines on Qt's event loop. Opt-in: tasks.hpp does not include it. Needs QtCore of Qt 6, or of Qt 5.10
+// or newer. docs/how-to/toolkits.md has an example, and says what happens when the window, the loop or the queue ends.
 
 #ifndef TOTO_QT_HPP
 #define TOTO_QT_HPP
@@ -14,12 +14,12 @@
 
 namespace toto::inline v0_1 {
 
-/// An executor: what is posted runs in the event loop of the thread that has made this object, in the order of posting.
+/// An executor: posted functions run in the event loop of the thread that made this object, in the order posted.
 ///
-/// Qt drops the events of an object that is destroyed. So events are sent to an object of this executor, and not to a
-/// window: a coroutine that refers to a window belongs in a TaskScope that is a member of that window.
-/// Lifetime: must be destroyed on the thread that has made it, and must outlive the queues and loops whose tasks are
-/// awaited on it. What is posted and has not run is dropped.
+/// Qt drops the events of a destroyed object. So events are sent to an object of this executor, not to a window. A
+/// coroutine that refers to a window belongs in a TaskScope that is a member of that window.
+/// Lifetime: must be destroyed on the thread that made it, and must outlive the queues and loops whose tasks are
+/// awaited on it. Posted functions that have not run by then are dropped.
 /// Thread safety: Thread-safe, except with destruction.
 class QtExecutor {
  public:

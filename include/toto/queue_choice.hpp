@@ -25,7 +25,7 @@ class QueueChoice {
   QueueChoice(BasicTaskQueue<Runtime>& queue) noexcept  // NOLINT(google-explicit-constructor)
       : queue_(&queue) {}
   QueueChoice(std::nullptr_t) = delete;  // no name; leave it out for the default queue
-  /// A name, which must not be empty. If there is no queue of that name, the function that takes the choice makes it.
+  /// A name, which must not be empty. If there is no queue of that name, the function to which this is passed makes it.
   /// Throws: std::invalid_argument.
   template <std::convertible_to<std::string_view> Name>
   QueueChoice(const Name& name) : name_(name) {  // NOLINT(google-explicit-constructor)

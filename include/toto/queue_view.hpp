@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueView: a way into a queue for tasks of one kind: what queue.limited() and queue.with() return. Read next:
+// QueueView: a view of a queue for tasks of one kind, as returned by queue.limited() and queue.with(). Read next:
 // task_queue.hpp.
 
 #ifndef TOTO_QUEUE_VIEW_HPP
@@ -54,8 +54,8 @@ class Reservation {
 /// Adds tasks to a queue with a common limit, a priority, a deadline or a stop token.
 ///
 ///   auto reports = queue.limited(2, "reports");      // at most two of them run at a time, on the queue's threads
-///   auto serial = queue.limited(1, "log");           // one after another, in the order of adding
-///   queue.with({.priority = 3}).add_task(answer);    // ahead of what is less urgent
+///   auto serial = queue.limited(1, "log");           // one after another, in order
+///   queue.with({.priority = 3}).add_task(answer);    // ahead of less urgent tasks
 ///   queue.with(token).add_task(search);              // cancelled with the token
 ///
 /// Copies share the limit. A task that waits for its turn holds no thread.
@@ -105,7 +105,7 @@ class QueueView {
   }
 
   /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
-  /// taken out of the queue, running tasks are asked to stop if they take a StopToken.
+  /// removed from the queue, and running tasks are asked to stop if they take a StopToken.
   /// Throws: std::invalid_argument naming the option; std::bad_alloc.
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);

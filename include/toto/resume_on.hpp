@@ -67,8 +67,8 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
 
 }  // namespace detail
 
-/// Awaitable: the coroutine continues on `executor`, behind what waits there; without suspending, if it runs there
-/// already. If the executor has ended, or the reference is empty, it continues where it is.
+/// Awaitable: the coroutine continues on `executor`, behind what waits there. If it runs there already, it does not
+/// suspend. If the executor has ended, or the reference is empty, it continues where it is.
 /// Throws: std::bad_alloc, when awaited.
 /// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // StdRuntime: the only place where toto touches threads, locks, clocks, atomics and thread-local storage. Every other
-// header reaches them through a template parameter, the runtime policy, so that the very same code runs on the
-// operating system (StdRuntime) and under a deterministic scheduler with virtual time (toto::testing::SimRuntime). The
-// idea of such a seam is folly's Atom parameter and Rust's loom and shuttle. Read next: executor.hpp, task_queue.hpp.
+// header reaches them through a template parameter, the runtime policy, so that the same code runs on the operating
+// system (StdRuntime) and under a deterministic scheduler with virtual time (toto::testing::SimRuntime). The idea comes
+// from folly's Atom parameter and Rust's loom and shuttle. Read next: executor.hpp, task_queue.hpp.
 
 #ifndef TOTO_RUNTIME_HPP
 #define TOTO_RUNTIME_HPP
@@ -68,15 +68,15 @@ namespace toto::inline v0_1 {
 /// Basic..., with an alias for this one; Task has no such parameter. sync_wait, sleep_for, resume_on, current_executor
 /// and with_task_group take it as their first template argument.
 struct StdRuntime {
-  /// True if a freed block may be kept and reused without the allocator seeing it. Not under AddressSanitizer, which
-  /// could not detect a use after free then.
+  /// True if a freed block may be kept and reused without the allocator's knowledge. False under AddressSanitizer,
+  /// which could not detect a use after free.
 #if defined(TOTO_DETAIL_ASAN)
   static constexpr bool recycles_memory = false;
 #else
   static constexpr bool recycles_memory = true;
 #endif
-  /// True if it may pay off to spin before going to sleep: for about a microsecond, or, where spinning has paid off
-  /// before, for ten to fifty.
+  /// True if spinning before sleeping may pay off: for about a microsecond, or, where spinning has paid off before, for
+  /// ten to fifty.
   static constexpr bool spins = true;
 
   /// True if the process can fork.
@@ -111,9 +111,9 @@ struct StdRuntime {
     static time_point now() noexcept { return std::chrono::steady_clock::now(); }
   };
 
-  /// Puts one thread to sleep until another thread wakes it. A parker holds at most one token: unpark() stores the
-  /// token, park() takes it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so
-  /// the caller checks again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be
+  /// Puts one thread to sleep until another thread wakes it. A parker holds at most one token: unpark() stores it,
+  /// park() takes it. One thread parks; any number may unpark. Both ways of parking may return spuriously, so the
+  /// caller checks again, whatever park_until() returns; (time_point::max)() means no deadline. The parker may be
   /// destroyed as soon as the woken thread has taken the token.
   ///
   /// Each sleeping thread has its own parker, so no condition variable here ever has two waiters: glibc before
@@ -187,8 +187,9 @@ struct StdRuntime {
 
   static unsigned processors() noexcept { return detail::processors(); }
 
-  /// Runs `drain` when the process exits normally, or when the shared library that this code is in is unloaded.
-  /// Never inlined: libraries that share this function also share the drain, which belongs to the one that contains it.
+  /// Runs `drain` when the process exits normally, or when the shared library that contains this code is unloaded.
+  /// Never inlined: libraries that share this function also share the drain, which belongs to the library that contains
+  /// it.
   TOTO_COLD static void at_exit(void (*drain)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     static_cast<void>(thread_ends());  // what was registered first is called last: the drains still need it
@@ -196,8 +197,8 @@ struct StdRuntime {
     register_end(drain);
   }
 
-  /// In a function passed to at_exit(): whether the process continues without this code, in which case no thread may be
-  /// running it when the function returns.
+  /// In a function passed to at_exit(): whether the process will continue without this code. If so, no thread may be
+  /// running the code when that function returns.
   static bool unloading() noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     int posted = 1;
@@ -213,8 +214,8 @@ struct StdRuntime {
   /// Calls `end` when the calling thread ends; a thread has one such function. Returns false if it will not be called.
   ///
   /// Where libraries can be unloaded, this does not use a thread-local with a destructor. The first of those in each
-  /// thread waits for the loader's lock, which is held by whoever loads or unloads a library and may wait for that
-  /// thread; and it keeps the library loaded for as long as the thread lives.
+  /// thread waits for the loader's lock. A thread that loads or unloads a library holds that lock, and may be waiting
+  /// for this thread. Such a thread-local also keeps the library loaded for as long as the thread lives.
   TOTO_COLD static bool at_thread_end(void (*end)()) noexcept {
 #if defined(TOTO_DETAIL_UNLOADS)
     const ThreadEnds& ends = thread_ends();
@@ -235,7 +236,7 @@ struct StdRuntime {
   }
 
   /// Returns whether `object` is a local variable of a function that the calling thread is in, and not in the frame of
-  /// a coroutine, which may resume on another thread. False where the system does not tell. Slow the first time.
+  /// a coroutine, which may resume on another thread. False where the system cannot say. Slow the first time.
   static bool on_this_stack(const void* object) noexcept {
 #if defined(TOTO_DETAIL_ASAN)  // AddressSanitizer keeps locals on the heap, to find uses after return
     if (void* const fake = __asan_get_current_fake_stack()) {
@@ -253,8 +254,8 @@ struct StdRuntime {
     return std::is_gteq(compare(object, stack.begin)) && std::is_lt(compare(object, stack.end));
   }
 
-  /// Calls the first function before each fork of this process, the second after it in the parent, the third in the
-  /// child.
+  /// Calls the first function before each fork of this process, the second after the fork in the parent, the third in
+  /// the child.
   static void at_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
                       [[maybe_unused]] void (*in_child)()) {
 #if defined(TOTO_DETAIL_POSIX)
@@ -309,10 +310,10 @@ struct StdRuntime {
 };
 
 /// Through which a running task is asked to stop: std::stop_token where the standard library has it, otherwise a class
-/// of the same shape.
+/// with the same interface.
 using StopToken = StdRuntime::StopToken;
-/// What a StopToken belongs to: std::stop_source where the standard library has it, otherwise a class of the same
-/// shape.
+/// What a StopToken belongs to: std::stop_source where the standard library has it, otherwise a class with the same
+/// interface.
 using StopSource = StdRuntime::StopSource;
 
 }  // namespace toto::inline v0_1

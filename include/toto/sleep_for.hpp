@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// sleep_for(d): suspends a coroutine for a length of time without holding a thread.
+// sleep_for(d): suspends a coroutine for a duration without holding a thread.
 
 #ifndef TOTO_SLEEP_FOR_HPP
 #define TOTO_SLEEP_FOR_HPP
@@ -77,8 +77,8 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
 
 }  // namespace detail
 
-/// Awaitable on a loop, a queue or a user's own executor: continues there after `length`, at once for 0. Holds no
-/// thread meanwhile; all timers except those of loops share one thread per process.
+/// Awaitable on a loop, a queue or a user's own executor: the coroutine continues there after `length`, at once for 0.
+/// It holds no thread meanwhile; all timers except those of loops share one thread per process.
 /// Throws: std::invalid_argument for a negative length or NaN; when awaited, std::logic_error if there is no loop,
 /// queue or executor, std::bad_alloc, std::system_error.
 /// Thread safety: Thread-safe.

@@ -21,9 +21,9 @@ namespace toto::inline v0_1 {
 ///
 /// On a queue it is a task like any other: the queue's destructor waits for it. A loop owns it, as after
 /// EventLoop::spawn. On a user's own executor it has no owner: use a TaskScope for coroutines that must not outlive an
-/// object, such as a window. What the coroutine throws goes to the queue's on_error; comes out of the loop's run(); or,
-/// on a user's own executor, is passed to the executor's `on_error(std::exception_ptr)`, on its thread. Without such a
-/// member, a line goes to stderr.
+/// object, such as a window. The coroutine's exception goes to the queue's on_error, or propagates out of the loop's
+/// run(); on a user's own executor, it is passed to the executor's `on_error(std::exception_ptr)`, on its thread.
+/// Without such a member, a line goes to stderr.
 /// Lifetime: a user's own executor must outlive the coroutine.
 /// Throws: std::invalid_argument for an empty task or an empty reference; std::bad_alloc; for a queue also what
 /// add_task throws. In each case the task is destroyed. A loop that has ended destroys it, too.

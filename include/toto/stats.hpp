@@ -51,10 +51,10 @@ struct QueueStats {
 /// The failed task, as an error handler sees it.
 /// Texts are valid during the call.
 struct TaskInfo {
-  std::string_view queue;  ///< the name of its queue
-  std::string_view name;   ///< TaskOptions::name, or the type of the callable, as the compiler writes it; empty: it was
-                           ///< no task that failed, but a hook or a timer
-  std::uint64_t number = 0;  ///< unique in the process, as an observer sees it; 0: nobody follows it
+  std::string_view queue;    ///< the name of its queue
+  std::string_view name;     ///< TaskOptions::name, or the type of the callable as the compiler writes it; empty: not a
+                             ///< task but a hook or a timer failed
+  std::uint64_t number = 0;  ///< unique in the process, as an observer sees it; 0: the task has no number
   std::size_t worker = 0;    ///< the number of the worker that reports it, from 1; 0: another thread
 };
 

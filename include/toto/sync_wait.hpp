@@ -9,8 +9,8 @@
 
 namespace toto::inline v0_1 {
 
-/// Awaits `awaitable` on a private loop on the calling thread, and returns its result or throws what it threw.
-/// Blocks: until it is done.
+/// Awaits `awaitable` on a private loop on the calling thread, and returns its result or throws its exception.
+/// Blocks: until the awaitable is done.
 /// Throws: also DeadlockError, as TaskHandle::get(), if `awaitable` is a handle.
 /// Resumes on: the calling thread.
 /// Thread safety: Thread-safe, except with other uses of `awaitable`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Task<T>: the return type of toto's own coroutines. It is lazy: nothing happens until it is awaited or spawned, or a
-// queue runs the function that returns it. Other coroutine types can await the library's handles too; Task exists so
+// queue runs the function that returns it. Other coroutine types can await the library's handles, too; Task exists so
 // that you need not write one. After Lewis Baker's cppcoro::task.
 
 #ifndef TOTO_TASK_HPP
@@ -41,8 +41,8 @@ struct TaskResult<Task<T>> {
   using Type = ResultOf<T>;
 };
 
-// With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers that
-// depends on options which no macro tells, and a loop that awaits Tasks would pile up stack frames, so there a
+// With Clang, a handle that await_suspend returns is always resumed by a jump (musttail). With other compilers, that
+// depends on options that no macro reveals, and a loop that awaits Tasks would pile up stack frames. So there, a
 // Trampoline resumes it.
 #if defined(__clang__)
 inline constexpr bool kJumps = true;
@@ -195,9 +195,9 @@ struct TaskAccess;
 
 /// A coroutine that starts when it is awaited, and resumes its one awaiter when it ends.
 ///
-/// Awaiting takes no stack, whatever the compiler's options are: loops and recursion may go as far as memory does. (A
-/// chain whose innermost Task has waited takes some stack as it ends, where the compiler does not jump; destroying a
-/// chain that has not ended always takes some. docs/semantics.md has numbers.)
+/// Awaiting takes no stack, whatever the compiler's options: only memory limits loops and recursion. (If the innermost
+/// Task of a chain had to wait, the chain takes some stack as it ends, unless the compiler jumps; destroying a chain
+/// that has not ended always takes some. docs/semantics.md has numbers.)
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Move-only; destroying a
 /// Task that has not ended destroys the coroutine.
@@ -228,7 +228,7 @@ class [[nodiscard(
   /// Returns false for an empty or moved-from Task.
   bool valid() const noexcept { return static_cast<bool>(coroutine_); }
 
-  /// Starts the coroutine and returns its result, or throws what the coroutine threw.
+  /// Starts the coroutine and returns its result, or throws the coroutine's exception.
   /// Throws: also NoState if the Task is empty, or was awaited or run before.
   auto operator co_await() noexcept { return Awaiter{coroutine_}; }
 
@@ -302,8 +302,8 @@ struct TaskResult<UnstoredTask<T>> {
 
 /// For code that runs a Task which no coroutine awaits: queues, loops, sync_wait.
 struct TaskAccess {
-  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack: the
-  /// frame is to be destroyed later. `strand`: that it begins, if somebody may own it.
+  /// Starts the coroutine; `ended(context)` is called on the thread where it ends, while it is still on the stack:
+  /// destroy the frame later. `strand`: the strand that it begins, if the coroutine may have an owner.
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Strand* strand = nullptr) {
     check_startable(task);

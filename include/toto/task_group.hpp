@@ -32,7 +32,7 @@ struct GroupAccess;
 /// Starts tasks in the scope of a with_task_group(), which passes it to the body.
 ///
 /// The first failure of a task, or of the body, cancels the group: tasks that have not begun never will, running tasks
-/// are asked to stop through their StopToken, and everything else through stop_token().
+/// are asked to stop through their StopToken, and all coroutines through stop_token().
 /// Lifetime: the group exists until with_task_group() has ended; the body and the tasks of the group may use it.
 /// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
@@ -43,7 +43,7 @@ class BasicTaskGroup {
 
   /// Runs the coroutine on the calling thread up to its first suspension. If the group is cancelled, the coroutine is
   /// destroyed instead.
-  /// Throws: NoState for a Task that is empty or runs already; std::bad_alloc.
+  /// Throws: NoState for a Task that is empty or already running; std::bad_alloc.
   void spawn(Task<> task) {
     auto child = std::make_unique<detail::TaskChild<void, Runtime>>(std::move(task));
     if (!scope_->cancelled()) {
@@ -166,7 +166,7 @@ class GroupScope final : public FailFast<Runtime> {
   typename Runtime::Parker parker_;
 };
 
-/// Awaits the body and everything it starts. If the coroutine is destroyed, the destructor waits instead.
+/// Awaits the body and everything it starts. If the coroutine is destroyed, this destructor waits instead.
 template <class Runtime, class R>
 class GroupAwaiter {
  public:
@@ -201,7 +201,7 @@ class GroupAwaiter {
 
 TOTO_COROUTINES_BEGIN
 
-/// What the body throws before it returns its Task is a failure like any other.
+/// An exception that the body throws before it returns its Task is a failure like any other.
 template <class R, class Body, class Group>
 Task<R> call_body(Body& body, Group& group) {
   co_return co_await detail::invoke(body, group);
@@ -236,13 +236,13 @@ TOTO_COROUTINES_END
 }  // namespace detail
 
 /// Returns a Task that runs `body(group)`, a coroutine that returns a Task<R>, and ends when the body and everything
-/// started in the group has ended. The Task returns the result of the body, or throws the failure that came first.
-/// Later failures of tasks go to their queue's on_error; those of coroutines are discarded. `body` is kept until then,
-/// so a lambda may have captures.
+/// started in the group have ended. The Task returns the result of the body, or throws the failure that came first.
+/// Later failures of tasks go to their queue's on_error; those of coroutines are discarded. `body` is kept until
+/// everything has ended, so a lambda may have captures.
 ///
 /// If the awaiting coroutine is destroyed, the group is cancelled, its coroutines are destroyed, and the destruction
-/// blocks until the tasks that have begun have ended: nothing outlives its scope. If such a task needs the destroying
-/// thread in order to end, that thread hangs.
+/// blocks until the tasks that have begun have ended: nothing outlives its scope. If such a task cannot end without the
+/// destroying thread, that thread hangs.
 /// Throws: std::bad_alloc, and what copying or moving `body` throws.
 /// Resumes on: the home of the coroutine; tasks are cancelled there, too.
 /// Thread safety: Thread-safe, except with other uses of `body`.

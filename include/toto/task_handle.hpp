@@ -27,7 +27,7 @@ struct HandleAccess;
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
 /// detaches the task: it still runs, its result is destroyed, and a failure goes to the queue's on_error. A handle may
-/// outlive its queue. A destructor of T that throws ends the program.
+/// outlive its queue. If the destructor of T throws, the program ends.
 /// Thread safety: One thread at a time, except ready, wait, wait_for, wait_until and cancel, which are thread-safe
 /// against each other and against the task, but not against moving, awaiting or destroying the handle.
 template <class T = void, class Runtime = StdRuntime>
@@ -51,7 +51,8 @@ class [[nodiscard(
     }
   }
 
-  /// Returns the task's result, or throws what the task threw. Takes the task out of the handle: one consumer.
+  /// Returns the task's result, or throws what the task threw. Takes the task out of the handle, so it can be awaited
+  /// only once.
   ///
   /// Does not suspend if the task has ended. Otherwise the coroutine is resumed once.
   /// Throws: what the task threw; TaskCancelled; NoState if the handle is empty.
@@ -102,8 +103,8 @@ class [[nodiscard(
     return state().wait_until(limit.after(Runtime::Clock::now()));
   }
 
-  /// The same with a point in time, of any clock and in any unit; a point that cannot be represented means never. A
-  /// clock other than the steady one is read once, now.
+  /// The same with a time point of any clock and unit; one that cannot be represented means never. A clock other than
+  /// the steady clock is read once, now.
   template <class Clock, class Length>
   bool wait_until(std::chrono::time_point<Clock, Length> deadline) const {
     if constexpr (std::is_same_v<std::chrono::time_point<Clock, Length>, TimePoint>) {
@@ -118,10 +119,10 @@ class [[nodiscard(
   /// Returns whether the task has ended. False for an empty handle.
   bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
 
-  /// Returns whether the handle has a task: neither was its result taken, nor the handle moved from.
+  /// Returns whether the handle has a task: false once its result was taken, and if the handle is empty or moved from.
   bool valid() const noexcept { return state_ != nullptr; }
 
-  /// Cancels the task. Returns true if it will never run; its captures are destroyed, and whoever waits for it gets
+  /// Cancels the task. Returns true if it will never run; its captures are destroyed, and anyone waiting for it gets
   /// TaskCancelled. Returns false if the task has ended or is running; a running task is asked to stop through its
   /// StopToken, if it takes one, and still has a result.
   bool cancel() noexcept { return state_ != nullptr && state_->cancel(); }

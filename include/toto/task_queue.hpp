@@ -39,16 +39,16 @@ namespace toto::inline v0_1 {
 
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
-/// No thread exists before the first task. A thread that has had no work for idle_timeout ends; an idle thread is
-/// reused before a new one is started. An accepted task runs unless it is cancelled, or the process ends first. Queues
-/// that the whole process shares by a name: instance() and its like, in named_queues.hpp.
+/// No thread exists before the first task. A thread without work for idle_timeout ends; an idle thread is reused before
+/// a new one is started. An accepted task runs unless it is cancelled, or the process ends first. For queues that the
+/// whole process shares by name, see instance() and the related functions in named_queues.hpp.
 /// Lifetime: the destructor closes the queue, runs everything accepted, and joins the threads.
 /// Thread safety: Thread-safe, except with construction and destruction. A task may destroy its own queue.
 template <class Runtime = StdRuntime>
 class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
  public:
-  /// Makes a queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads that have had no
-  /// work for `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
+  /// Makes a queue that runs up to `thread_count` tasks at a time (1 to 1,000,000) and ends threads without work for
+  /// `idle_timeout` (0: at once; Duration::never(): not at all). Starts no thread.
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
@@ -74,8 +74,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   BasicTaskQueue(const BasicTaskQueue&) = delete;
   BasicTaskQueue& operator=(const BasicTaskQueue&) = delete;
 
-  /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own tasks: waits
-  /// for the other threads only; what is still queued then runs on the calling thread, after the task.
+  /// Closes the queue, runs everything it has accepted, and joins its threads. In one of the queue's own tasks, it
+  /// waits only for the other threads; what is still queued runs on the calling thread, after the task.
   /// Blocks: until all tasks have ended, suspended coroutine tasks included.
   ~BasicTaskQueue() {
     detail::QueueEnd(*core_).close();
@@ -86,13 +86,14 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   // Adding tasks.
 
   /// Runs `fn(args...)` on one of the queue's threads; returns before it has run. The callable and the arguments are
-  /// copied or moved as by std::thread (std::ref passes a reference) and destroyed on that thread right after the call.
-  /// The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
+  /// copied or moved as with std::thread (std::ref passes a reference) and destroyed on that thread right after the
+  /// call. The result is discarded, except that a Task runs to its end. Exceptions go to on_error.
   /// Blocks: while the queue is full, if it was made with a bound and Overflow::block, and while the system starts a
   /// thread. A coroutine on an event loop must await admission() instead: room may be reserved for another coroutine
-  /// that needs the loop's thread to use it, and add_task would wait for that coroutine forever.
-  /// Throws: QueueClosed; QueueFull if it is full, with Overflow::reject; std::invalid_argument for a null callable;
-  /// std::bad_alloc; std::system_error if no thread is alive and none can be started. In each case nothing was queued.
+  /// that can use it only on the loop's thread, so add_task would wait for that coroutine forever.
+  /// Throws: QueueClosed; QueueFull if the queue is full, with Overflow::reject; std::invalid_argument for a null
+  /// callable; std::bad_alloc; std::system_error if no thread is alive and none can be started. In each case nothing
+  /// was queued.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
@@ -109,8 +110,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     }
   }
 
-  /// The same if there is room now. Returns false, and leaves `fn` and the arguments untouched, if max_queued tasks
-  /// wait or others wait for room. Never waits, whatever the queue's Overflow.
+  /// The same if there is room now. Returns false, and leaves `fn` and the arguments untouched, if max_queued tasks are
+  /// queued or others wait for room. Never waits, whatever the queue's Overflow.
   template <class F, class... Args>
   bool try_add_task(F&& fn, Args&&... args) {
     return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
@@ -125,7 +126,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
 
   /// The same as add_task, but returns a handle to the result: what `fn` returns, or, if that is a Task<R>, what the
-  /// coroutine returns in the end. The task runs whether or not the handle is awaited.
+  /// coroutine returns. The task runs whether or not the handle is awaited.
   ///
   /// A callable that takes a StopToken before its other arguments, and cannot be called with those alone, is given a
   /// token.
@@ -143,12 +144,12 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// awaiting coroutine's frame, so nothing is allocated, unless the callable takes a StopToken. Nothing happens until
   /// it is awaited; it cannot be moved.
   ///
-  /// A coroutine that is destroyed while it waits takes the task out of the queue, or, if the task is running, asks it
-  /// to stop and waits until it has ended. So the task itself must not destroy the coroutine.
-  /// Lifetime: the queue must exist when this is awaited; from then on the call keeps what it needs of it.
+  /// If the coroutine is destroyed while it waits, the task is removed from the queue; if it is running, it is asked to
+  /// stop, and the destroying thread blocks until it ends. So the task itself must not destroy the coroutine.
+  /// Lifetime: the queue must exist when this is awaited; from then on the call keeps the parts that it needs.
   /// Blocks: when awaited, as add_task.
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; when awaited, what `fn` and add_task throw, and
-  /// NoState the second time.
+  /// NoState if awaited a second time.
   /// Resumes on: as a TaskHandle.
   template <class F, class... Args>
   [[nodiscard("co_await it: call() alone calls nothing")]] auto call(F&& fn, Args&&... args) {
@@ -159,9 +160,9 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
                                                                              std::forward<Args>(args)...);
   }
 
-  /// Adds `fn()` after `delay`. The timer can stop it before that, and does so when it is destroyed. Until it is due it
-  /// is not a task: neither closing nor wait_idle waits for it. An `fn` that takes a StopToken, and cannot be called
-  /// without one, is given one, through which the timer asks it to stop.
+  /// Adds `fn()` after `delay`. The timer can stop it before that, and does so when the timer is destroyed. Until `fn`
+  /// is due, it is not a task: neither closing nor wait_idle waits for it. An `fn` that takes a StopToken, and cannot
+  /// be called without one, is given one, through which the timer asks it to stop.
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
@@ -214,7 +215,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   // Ending.
 
-  /// Refuses new tasks from now on. What was accepted still runs; with Pending::cancel, what has not begun completes
+  /// Refuses new tasks from now on. Accepted tasks still run; with Pending::cancel, those that have not begun complete
   /// with TaskCancelled instead. Continuations of coroutines are not refused. Does not block; may be called again.
   /// Throws: std::invalid_argument for a value that is neither.
   void close(Pending pending = Pending::run) {
@@ -225,10 +226,10 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     }
   }
 
-  /// Completes with TaskCancelled every task that has not begun; returns their number.
+  /// Cancels every task that has not begun: it completes with TaskCancelled. Returns the number of those tasks.
   std::size_t cancel_queued() { return detail::QueueEnd(*core_).cancel_queued(); }
 
-  /// Waits until nothing is queued, running or suspended. Idle threads may be left.
+  /// Waits until nothing is queued, running or suspended. Idle threads may remain.
   /// Blocks: until then.
   /// Throws: DeadlockError on a thread of this queue, which would wait for itself, and where TaskHandle::get() does.
   void wait_idle() { wait_idle_until((TimePoint::max)(), "wait_idle()"); }
@@ -258,11 +259,11 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   std::string_view name() const noexcept { return core_->name(); }
   std::size_t thread_count() const noexcept { return core_->thread_count(); }
 
-  /// Sets the handler for exceptions that no one will observe: of add_task, of dropped handles, of destructors of
-  /// captures; not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as `hook(std::exception_ptr,
-  /// const TaskInfo&)`, on the thread where the task ended or that dropped the handle, possibly on several at a time.
-  /// What the handler throws is ignored. Without a handler, a line goes to stderr; nullptr, or a null callable,
-  /// restores that.
+  /// Sets the handler for exceptions that no one will observe: those of add_task, of dropped handles, and of
+  /// destructors of captures, but not the library's own TaskCancelled, QueueClosed and TimedOut. It is called as
+  /// `hook(std::exception_ptr, const TaskInfo&)`, on the thread where the task ended or that dropped the handle,
+  /// possibly on several threads at a time. Exceptions from the handler are ignored. Without a handler, a line goes to
+  /// stderr; nullptr, or a null callable, restores that.
   /// Lifetime: the handler lives as long as the queue, or a handle that may still report to it.
   /// Throws: std::bad_alloc; what copying or moving the hook throws. In that case the previous handler stays.
   template <class Hook>
@@ -275,19 +276,19 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
-  /// Makes each thread of the queue that starts from now on call `fn()` before its first task, for what a thread needs,
-  /// such as an affinity, COM, or mysql_thread_init. If `fn` throws, the exception goes to on_error, once until a
-  /// thread has begun, and the thread ends. The next task tries again with another thread; so does the queue itself
-  /// after ten milliseconds, if it has no thread and something waits. So a hook that always throws keeps tasks waiting,
-  /// and the destructor with them, until close(Pending::cancel).
+  /// Makes each thread of the queue that starts from now on call `fn()` before its first task, to set up what the
+  /// thread needs, such as an affinity, COM, or mysql_thread_init. If `fn` throws, the thread ends, and the exception
+  /// goes to on_error (only once until a thread has begun). The next task tries again with another thread; so does the
+  /// queue itself after ten milliseconds, if it has no thread and something waits. So a hook that always throws keeps
+  /// tasks, and the destructor, waiting until close(Pending::cancel).
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; what copying or moving `fn` throws.
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>
   void on_thread_start(F&& fn) {
     set_hook(&detail::ThreadHooks<Runtime>::start, std::forward<F>(fn));
   }
-  /// The same for the end of each thread, after its last task, if it has begun. What it throws goes to on_error. The
-  /// destructor waits for it.
+  /// The same at the end of each thread that has begun, after its last task. Exceptions from `fn` go to on_error. The
+  /// destructor waits for the call.
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>
   void on_thread_end(F&& fn) {
@@ -299,8 +300,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
   }
 
-  /// Returns the queue to which the calling thread belongs, or null; its destructor may be waiting. Null in what is
-  /// left of a queue that one of its own tasks has destroyed.
+  /// Returns the queue to which the calling thread belongs, or null. Its destructor may already be waiting. Null also
+  /// if one of the queue's own tasks has destroyed it.
   static BasicTaskQueue* current() noexcept {
     const auto* const worker = detail::ThreadContext<Runtime>::current().worker;
     return worker == nullptr ? nullptr
@@ -350,7 +351,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
 using TaskQueue = BasicTaskQueue<StdRuntime>;
 
-/// What len(queue) is in Python: the same as queue.size().
+/// The same as queue.size(), under Python's name len(queue).
 template <class Runtime>
 std::size_t len(const BasicTaskQueue<Runtime>& queue) {
   return queue.size();

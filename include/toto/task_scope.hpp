@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskScope: owns the coroutines that a window, a session or any other object has started, and ends them with it.
-// Opt-in: <toto/tasks.hpp> does not include it. Read next: spawn.hpp, task_group.hpp.
+// TaskScope: owns the coroutines that a window, a session or another object starts, and ends them with it. Opt-in:
+// <toto/tasks.hpp> does not include it. Read next: spawn.hpp, task_group.hpp.
 
 #ifndef TOTO_TASK_SCOPE_HPP
 #define TOTO_TASK_SCOPE_HPP
@@ -99,7 +99,7 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 }  // namespace detail
 
 // given: struct Window { void post(toto::Resumption) noexcept {} toto::Task<> fill() { co_return; } };
-/// Owns coroutines that run on one thread's executor: a loop, or a user's own. For objects that start coroutines which
+/// Owns coroutines that run on one thread's executor: a loop, or a user's own. For objects that start coroutines that
 /// refer to them:
 ///
 ///     struct Dialog {
@@ -110,14 +110,14 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 ///
 /// The destructor requests a stop through stop_token(), and destroys the coroutines that are suspended on the executor
 /// or have not begun. A coroutine that is away, having moved to a queue by schedule(), resume_on() or resume_inline(),
-/// is not touched: it continues there until it ends, or until it would come back to the executor, when it is destroyed
+/// is not touched: it continues there until it ends, or until it would come back to the executor; then it is destroyed
 /// instead. So it must not refer to the object while it is away. While a child of a combinator is away, the coroutine
 /// that awaits the combinator stays suspended, and is destroyed when the last child that is away has ended. Once the
-/// executor itself (a loop) has ended, the scope may end on any thread. Failures are handled as those of spawn() are,
-/// except TaskCancelled, QueueClosed and TimedOut, which are ignored; a coroutine that fails after the scope has ended
-/// writes a line to stderr.
+/// executor itself (a loop) has ended, the scope may end on any thread. Failures are handled as with spawn(), except
+/// that TaskCancelled, QueueClosed and TimedOut are ignored. If a coroutine fails after the scope has ended, a line
+/// goes to stderr.
 /// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away. Destroy it on the
-/// executor's thread, as the last thing that a callback does, and not in one of the scope's own coroutines.
+/// executor's thread, as the last action of a callback, and not in one of the scope's own coroutines.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class Runtime = StdRuntime>
 class BasicTaskScope {
@@ -139,7 +139,7 @@ class BasicTaskScope {
     home_->roots()->end(*state_);
   }
 
-  /// Starts the coroutine on the executor, in its turn. Its result is discarded.
+  /// Starts the coroutine on the executor, behind what waits there. Its result is discarded.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   template <class T>
   void spawn(Task<T> task) {

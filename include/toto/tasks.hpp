@@ -22,14 +22,14 @@
 // Words: a task is a callable you add to a queue; a worker is one of the queue's threads; a handle stands for the
 // result of one task; a coroutine's home is the loop, queue or executor on which it runs and to which it comes back
 // after each co_await; an executor is anything a coroutine can continue on; a continuation is a coroutine on its way
-// back; a view is a way into a queue for tasks of one kind; a lease is an instance taken from a pool until it is
-// returned; a task group is a scope that outlives everything started in it.
+// back; a view of a queue is for tasks of one kind; a lease holds an instance taken from a pool until it is returned; a
+// task group is a scope that outlives everything started in it.
 //
 // This header includes everything except the opt-in headers (task_scope.hpp, trace.hpp, fmt.hpp, asio.hpp, qt.hpp,
 // glib.hpp, libuv.hpp) and the simulator (testing/). Namespace toto::detail is not part of the interface.
 //
-// Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, where the
-// work is done.
+// Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, which do the
+// work.
 
 #ifndef TOTO_TASKS_HPP
 #define TOTO_TASKS_HPP

@@ -39,7 +39,7 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
   }
   ~BasicTimer() { stop(); }
 
-  /// Stops the timer: once this has returned, no call begins. A queued call is taken out of its queue; a running call
+  /// Stops the timer: once this has returned, no call begins. A queued call is removed from its queue; a running call
   /// continues, and is asked to stop if it takes a StopToken. May be called in the task or function itself.
   void stop() noexcept {
     if (const auto timer = std::move(timer_)) {  // a stop callback may come here again

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// TraceWriter: writes what queues do to a file that https://ui.perfetto.dev and chrome://tracing show: which task ran
-// when and on which thread, where it was added, where its awaiter resumed. Opt-in: tasks.hpp does not include it. Read
-// next: detail/insight/trace_log.hpp, detail/insight/trace_text.hpp.
+// TraceWriter: records what queues do in a file for https://ui.perfetto.dev and chrome://tracing: which task ran when
+// and on which thread, where it was added, where its awaiter resumed. Opt-in: tasks.hpp does not include it. Read next:
+// detail/insight/trace_log.hpp, detail/insight/trace_text.hpp.
 
 #ifndef TOTO_TRACE_HPP
 #define TOTO_TRACE_HPP
@@ -39,12 +39,12 @@ namespace toto::inline v0_1 {
 ///
 /// It shows, for each thread that has used an observed queue: the tasks that ran there, by the type of the callable,
 /// until they ended or, if they are coroutines, suspended; marks where tasks were added, cancelled or awaited; arrows
-/// from where a task was added to where it ran to where its awaiter resumed; and how many tasks were queued in each
-/// queue. Queues with the same name share that number. A coroutine task also has its own track, from its start to its
-/// end.
+/// from where a task was added to where it ran, and from there to where its awaiter resumed; and the number of queued
+/// tasks in each queue. Queues with the same name share that number. A coroutine task also has its own track, from its
+/// start to its end.
 ///
-/// An event costs one reading of the clock and a copy of 56 bytes under a lock that is not contended; text is made
-/// later. Each thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
+/// An event costs one clock reading and a copy of 56 bytes under an uncontended lock; text is generated later. Each
+/// thread that has added a task costs 14 kB as long as the writer lives, and so does each live worker.
 /// Lifetime: as that of any observer; with named queues, a static object that is made before the first of them. Must
 /// not be used in the child of a fork.
 /// Thread safety: Thread-safe, except with construction and destruction.
@@ -59,8 +59,8 @@ class TraceWriter final : public QueueObserver {
     begin();
   }
 
-  /// Writes to a stream, which must outlive the writer, is used by one thread at a time, and must not itself use an
-  /// observed queue.
+  /// Writes to a stream, which must outlive the writer and must not itself use an observed queue. One thread at a time
+  /// uses it.
   /// Throws: std::invalid_argument naming the option; std::system_error; std::bad_alloc.
   explicit TraceWriter(std::ostream& stream, TraceOptions options = {})
       : options_(detail::checked(options)), file_(stream) {
@@ -85,8 +85,8 @@ class TraceWriter final : public QueueObserver {
   /// Writes everything recorded so far; viewers accept the file in that state. Arrows to coroutines that have not
   /// resumed yet are missing.
   /// Blocks: while writing.
-  /// Throws: std::system_error if it could not be written; std::bad_alloc, in which case the rest is written at the
-  /// next attempt.
+  /// Throws: std::system_error if the trace could not be written; std::bad_alloc, in which case the rest is written at
+  /// the next attempt.
   void flush();
 
   /// The same, and ends the trace. Later events are not recorded, so call close() after the queues have ended.

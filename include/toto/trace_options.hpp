@@ -16,11 +16,11 @@ namespace toto::inline v0_1 {
 
 /// How a TraceWriter is set up.
 struct TraceOptions {
-  /// How many bytes of events are kept in memory before they are written. When that many are kept, the thread that
+  /// How many bytes of events to keep in memory before writing them. When the limit is reached, the thread that
   /// recorded the last event writes them all, and its task waits meanwhile. 0: after about 250 events of a thread.
   std::size_t buffer = std::size_t{64} << 20;
-  /// The timer thread writes what was recorded at least this often, so that no more than that is missing in the trace
-  /// of a program that was killed or that hangs. Must be positive. Duration::never(): only when the buffer is full.
+  /// The timer thread writes the recorded events at least this often, so the trace of a program that was killed or that
+  /// hangs lacks no more than that. Must be positive. Duration::never(): only when the buffer is full.
   Duration flush_every = std::chrono::seconds(1);
 };
 static_assert(std::is_trivially_destructible_v<TraceOptions>);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The version of this copy of toto, and the refusal to mix it with another one in a translation unit. Everything public
-// lives in the inline namespace toto::v0_1, so another minor version never shares a symbol with this one.
+// The version of this copy of toto, and a check that refuses to mix it with another one in a translation unit.
+// Everything public lives in the inline namespace toto::v0_1, so another minor version never shares a symbol with this
+// one.
 
 #ifndef TOTO_VERSION_HPP
 #define TOTO_VERSION_HPP

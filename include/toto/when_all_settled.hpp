@@ -94,7 +94,7 @@ struct WhenAllSettled {
 
 }  // namespace detail
 
-/// Awaitable: as when_all, but returns a tuple of Settled, and throws none of the failures.
+/// Awaitable: as when_all, but returns a tuple of Settled, and does not throw failures.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.

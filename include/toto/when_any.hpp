@@ -12,7 +12,7 @@
 
 namespace toto::inline v0_1 {
 
-/// What when_any returns: the position of the first one to end, counted from 0, and its result.
+/// What when_any returns: the index of the first argument to end, and its result.
 template <class T>
 struct WhenAnyResult {
   std::size_t index;
@@ -40,8 +40,8 @@ struct WhenAny {
 }  // namespace detail
 
 /// Awaitable: waits until one of the arguments has ended, and returns its index and its result (void as std::monostate,
-/// T& as std::reference_wrapper; if the types differ, a variant with one alternative per argument), or throws what it
-/// threw. The first to end wins, even if it fails.
+/// T& as std::reference_wrapper; if the types differ, a variant with one alternative per argument), or throws its
+/// exception. The first to end wins, even if it fails.
 ///
 /// The others are cancelled, as by TaskHandle::cancel(), before the coroutine continues: tasks that have not begun
 /// never run, and running tasks are asked to stop through their StopToken. The others are not waited for; their results

@@ -31,6 +31,8 @@ GOALS = [
     Goal("round trip", "T2", "toto call", "oneTBB", 0.25),
     Goal("hand-over", "get()", "toto", "baseline", 0.06),
     Goal("hand-over", "event loop", "toto", "baseline", 0.06),
+    Goal("hand-over", "get(), 100 us", "toto", "baseline", 1.1),
+    Goal("hand-over", "event loop, 100 us", "toto", "Asio coroutine", 1.1),
     Goal("batch", "T1", "toto", "baseline", 0.08),
     Goal("batch", "T2", "toto", "baseline", 0.08),
     Goal("batch", "T4", "toto", "baseline", 0.04),
@@ -157,13 +159,13 @@ def markdown(results, plot_files, quick):
              "`tests/benchmarks` describes its workload.", "",
              "Some rows compare different ways to do the same work:", "",
              "- *Fire* posts tasks of 24 bytes from one thread, or from four, and waits until all of them have run.",
-             "- *Round trip* is within the pool: a coroutine on a worker awaits a task of its own queue. The baseline has no "
-             "coroutines; there a thread outside blocks. In oneTBB the waiting task runs the other one in place.",
-             "- *Hand-over* is from a thread outside, or an event loop, to a worker that has just finished a task and may "
-             "still be spinning; *wake-up* is to a pool that has been idle for 1 ms or 300 ms.",
-             "- *Batch* is 1,000 tasks from a thread outside. toto, Asio, libthread-pool and the baseline return a handle or "
-             "future for each result; oneTBB's tasks write into an array, and the thread waits for the group as a whole, "
-             "running tasks itself meanwhile.", "",
+             "- *Round trip* stays within the pool: a coroutine on a worker awaits a task of its own queue. The baseline has no "
+             "coroutines; there, a thread outside the pool blocks. In oneTBB, the waiting task runs the other one in place.",
+             "- *Hand-over* goes from a thread outside the pool, or an event loop, to a worker that has just finished a task "
+             "and may still be spinning; *wake-up* goes to a pool that has been idle for 1 ms or 300 ms.",
+             "- *Batch* adds 1,000 tasks from a thread outside the pool. toto, Asio, libthread-pool and the baseline return a "
+             "handle or future for each result; oneTBB's tasks write into an array, and the thread waits for the whole group "
+             "and runs tasks itself meanwhile.", "",
              "The table in the [README](../README.md) comes from another program, which also ran concurrencpp, TooManyCooks, "
              "BS::thread_pool and Taskflow, once; its times cannot be compared with those here.", "",
              f"This run: {os.cpu_count()} processors, {platform.machine()}, {platform.system()}; {extent}.", ""]
@@ -190,8 +192,8 @@ def markdown(results, plot_files, quick):
     lines += [f"| {key[1]} | {contenders['machine'].median:.3g} {contenders['machine'].unit} |"
               for key, contenders in results.items() if key[0] == "limit"]
     lines += ["", "## Plots", "",
-              "In the plots with growing numbers, each item takes memory, and each new page costs a first touch (above): "
-              "a queued task takes a hundredth of a page; a waiter, a timer or a named queue takes more.", ""]
+              "In the plots over a growing number of items, each item takes memory, and each new page costs a first touch "
+              "(above): a queued task takes a hundredth of a page; a waiter, a timer or a named queue takes more.", ""]
     lines += [f"![{title}]({file})\n" for title, file in plot_files]
     return "\n".join(lines).rstrip() + "\n"
 

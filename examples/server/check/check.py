@@ -250,8 +250,9 @@ def saturation(program, seconds="3"):
         expect(refused >= statuses.get(503, 0), "the server knows of each refusal")
         grown = after["process_resident_memory_bytes"] - before["process_resident_memory_bytes"]
         expect(grown < 16 * 1024 * 1024, f"memory has not grown: {grown / 1048576:+.1f} MiB")
-        expect(after["process_threads"] <= before["process_threads"],
-               f"nor have the threads: {after['process_threads']:.0f}")
+        # A queue may not have needed all of its threads before; with a leak, there would be hundreds more.
+        expect(after["process_threads"] <= before["process_threads"] + 4,
+               f"nor have the threads: {before['process_threads']:.0f}, now {after['process_threads']:.0f}")
         code, _, errors = server.stop()
         expect(code == 0 and errors == "", "SIGTERM ends it")
 

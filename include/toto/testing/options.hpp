@@ -21,17 +21,17 @@ namespace toto::inline v0_1::testing {
 
 /// Every schedule with at most `deviations` deviations, depth first.
 ///
-/// A deviation is a preemption, that is a switch away from a thread that could continue, or a choice of the environment
-/// other than the usual one: a timed wait that expires although a thread can run, a spurious wake-up, a thread that
-/// does not start, an allocation that fails, an atomic operation that does not meet the newest store. Which thread runs next when the running one waits, yields or ends is not a
-/// deviation: all are tried.
+/// A deviation is a preemption, that is, a switch away from a thread that could continue; or an unusual choice of the
+/// environment: a timed wait that expires although a thread can run, a spurious wake-up, a thread that does not start,
+/// an allocation that fails, an atomic operation that does not read the newest store. Which thread runs next when the
+/// running one waits, yields or ends is not a deviation: all choices are tried.
 struct Exhaustive {
   unsigned deviations = 2;
 };
 
-/// Priorities drawn anew for each schedule, and depth - 1 points at which the running thread becomes the least
-/// important one: finds a bug that takes `depth` ordered events with a probability that has a lower bound (Burckhardt
-/// and others, "A randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010).
+/// Draws new priorities for each schedule, and depth - 1 points at which the running thread becomes the least important
+/// one. Finds a bug that takes `depth` ordered events with a probability that has a lower bound (Burckhardt and others,
+/// "A randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010).
 struct Pct {
   unsigned depth = 3;
 };
@@ -45,8 +45,8 @@ struct Replay {
 };
 
 /// One schedule chosen by bytes of any length and content, for fuzzers: each byte lets byte / 8 decisions take their
-/// usual option, and the next one the option byte % 8, modulo the number of options. After the last byte all take the
-/// usual one.
+/// usual option, and the next decision take option byte % 8, modulo the number of options. After the last byte, all
+/// decisions take the usual one.
 struct Bytes {
   std::string_view bytes;
 };
@@ -59,10 +59,10 @@ enum class Time {
   eager,   ///< as strict, and any timed wait may expire at any decision
 };
 
-/// What an operation on a SimRuntime::Atomic may find.
+/// Which store an operation on a SimRuntime::Atomic may read.
 enum class Memory {
   sequential,  ///< the newest store, whatever the memory orders say
-  weak,        ///< whatever C++20 allows for the memory orders that the code gives; see docs/simulation.md
+  weak,        ///< any that C++20 allows for the memory orders in the code; see docs/simulation.md
 };
 
 /// Which starts of SimRuntime::Thread fail. Counted from 1 within a schedule; threads started by Simulation::spawn() do
@@ -80,12 +80,12 @@ struct StartFaults {
   }
 };
 
-/// What to simulate. The strings must outlive the call of simulate().
+/// What to simulate. The strings must outlive the call to simulate().
 struct SimulationOptions {
   std::string_view name = "simulation";  ///< for the report
   Strategy strategy = Exhaustive{};      ///< how schedules are chosen
   Time time = Time::strict;              ///< when virtual time passes
-  Memory memory = Memory::sequential;    ///< what an atomic operation may find
+  Memory memory = Memory::sequential;    ///< which store an atomic operation may read
   std::size_t schedules = 1'000'000;     ///< how many to run, at most
   std::uint64_t seed = 1;                ///< of Pct and Random
   std::size_t max_steps = 20'000;        ///< a schedule with more operations is a livelock
@@ -100,15 +100,15 @@ static_assert(std::is_trivially_destructible_v<SimulationOptions>);
 /// The result of simulate(). True if nothing failed.
 struct SimulationResult {
   std::string name;           ///< SimulationOptions::name
-  std::size_t schedules = 0;  ///< how many were run, the failed one included
+  std::size_t schedules = 0;  ///< how many were run, including the failed one
   std::size_t steps = 0;      ///< operations in all schedules together
-  std::size_t older = 0;      ///< those of them that met an older store than the newest, with Memory::weak
+  std::size_t older = 0;      ///< those of them that read a store older than the newest, with Memory::weak
   bool exhausted = false;     ///< the strategy had no schedule left: with Exhaustive, all were seen
   bool failed = false;
   std::string failure;     ///< what went wrong, in words
   std::uint64_t seed = 0;  ///< SimulationOptions::seed
   std::string choices;     ///< for Replay: of the failed schedule, otherwise of the last
-  std::string trace;       ///< one line an operation: of the failed schedule, or of the one that Replay asked for
+  std::string trace;       ///< one line per operation: of the failed schedule, or of the replayed one
 
   explicit operator bool() const noexcept { return !failed; }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How a program reports its accesses to memory that is not atomic to the simulator, so that Memory::weak also finds
-// data races: by hand, or through what a compiler inserts for ThreadSanitizer (docs/simulation.md). Read next:
+// How a program reports its non-atomic memory accesses to the simulator, so that Memory::weak also finds data races: by
+// hand, or through the calls that a compiler inserts for ThreadSanitizer (docs/simulation.md). Read next:
 // plain_data.hpp.
 
 #ifndef TOTO_TESTING_PLAIN_ACCESS_HPP
@@ -89,8 +89,8 @@ inline void plain_memory_made(const void* memory, std::size_t size, std::uint32_
   }
 }
 
-/// For a test's own operator delete: this memory is to be freed. Returns true if the simulator has taken it over, and
-/// will pass it to std::free when the schedule is over: until then, each access to it is found.
+/// For a test's own operator delete: this memory is about to be freed. Returns true if the simulator takes it over and
+/// will pass it to std::free when the schedule ends: until then, it detects each access to it.
 [[nodiscard]] inline bool plain_memory_gone(void* memory, std::size_t size, std::uint32_t place = 0) noexcept {
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {

@@ -37,7 +37,7 @@ struct SimRuntime {
   template <class T>
   using Atomic = SimAtomic<T>;
 
-  /// Not recursive; no order among those that wait for it.
+  /// Not recursive; waiters get it in any order.
   class TOTO_CAPABILITY("mutex") Mutex {
    public:
     constexpr Mutex() noexcept = default;
@@ -64,8 +64,8 @@ struct SimRuntime {
     }
   };
 
-  /// As StdRuntime::Parker. A wait that ends for no reason, of which there may be SimulationOptions::spurious_wakeups
-  /// in a schedule, returns true without a token: false means the deadline.
+  /// As StdRuntime::Parker. After a spurious wake-up, of which there may be SimulationOptions::spurious_wakeups in a
+  /// schedule, the wait returns true without a token; false means that the deadline has passed.
   class Parker {
    public:
     constexpr Parker() noexcept = default;
@@ -83,7 +83,7 @@ struct SimRuntime {
    public:
     Thread() noexcept = default;
 
-    /// Throws: std::system_error if SimulationOptions say that this start fails; std::logic_error outside a simulation.
+    /// Throws: std::system_error if SimulationOptions make this start fail; std::logic_error outside a simulation.
     template <class Body>
     Thread(std::string name, Body body, bool block_signals = false);
 
@@ -154,8 +154,8 @@ struct SimRuntime {
     }
   }
 
-  /// Lets every thread that can run go first. A loop that looks for a change without it never ends; with it, virtual
-  /// time passes only if no more than one thread is in such a loop.
+  /// Lets every other runnable thread go first. A loop that polls for a change without this never ends; with it,
+  /// virtual time passes only if at most one thread is in such a loop.
   static void relax() noexcept {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
       scheduler->yield();
@@ -177,7 +177,7 @@ struct SimRuntime {
 
   static unsigned processors() noexcept { return 2; }
 
-  /// Runs `drain` at the end of the schedule, after the scenario and before the global objects go.
+  /// Runs `drain` at the end of the schedule, after the scenario and before the global objects are destroyed.
   static void at_exit(void (*drain)()) {
     if (detail::Scheduler* const scheduler = detail::Scheduler::current()) {
       const detail::Scheduler::Quiet quiet(*scheduler);
@@ -195,7 +195,7 @@ struct SimRuntime {
   }
   static void at_fork(void (* /*before*/)(), void (* /*in_parent*/)(), void (* /*in_child*/)()) {}
 
-  /// Whether `object` is a local variable of the present simulated thread.
+  /// Whether `object` is a local variable of the current simulated thread.
   static bool on_this_stack(const void* object) noexcept {
     const detail::Scheduler* const scheduler = detail::Scheduler::current();
     return scheduler != nullptr && scheduler->running().fibre->holds(object);
@@ -203,7 +203,7 @@ struct SimRuntime {
 
   // Beyond StdRuntime.
 
-  /// How many mutexes the present simulated thread holds.
+  /// How many mutexes the current simulated thread holds.
   static unsigned locks_held() noexcept {
     const detail::Scheduler* const scheduler = detail::Scheduler::current();
     return scheduler == nullptr ? 0 : scheduler->running().locks_held;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// simulate(): runs a scenario of a few simulated threads many times, each time in another order, with virtual time, and
-// reports an order that breaks it. For code written against toto's runtime policy, toto's own included:
+// simulate(): runs a scenario of a few simulated threads many times, each time in a different order, with virtual time,
+// and reports an order that breaks it. For code written against toto's runtime policy, including toto itself:
 //
 //   using namespace toto;
 //   using namespace toto::testing;
@@ -17,7 +17,7 @@
 //   });
 //   if (!result) std::cerr << result;  // the failure, the choices that lead to it, and a trace
 //
-// With SimulationOptions::memory = Memory::weak, atomics also show what C++20 allows for weak memory orders.
+// With SimulationOptions::memory = Memory::weak, atomics also show the values that C++20 allows for weak memory orders.
 // Read next: options.hpp, sim_runtime.hpp; then scheduler.hpp for how it works.
 
 #ifndef TOTO_TESTING_SIMULATION_HPP
@@ -47,7 +47,7 @@
 
 namespace toto::inline v0_1::testing {
 
-/// A check that runs after every operation, until this object is destroyed. Declare it after what it reads.
+/// A check that runs after every operation, until this object is destroyed. Declare it after the objects that it reads.
 class [[nodiscard("the check ends with this object")]] StepCheck {
  public:
   StepCheck(StepCheck&& other) noexcept : observers_(std::exchange(other.observers_, nullptr)), id_(other.id_) {}
@@ -67,7 +67,7 @@ class [[nodiscard("the check ends with this object")]] StepCheck {
 };
 
 /// While it exists, nothing fails for the simulated thread that made it: no thread start, no allocation, no weak
-/// exchange. For the scenario's own preparations.
+/// exchange. For preparing the scenario.
 class [[nodiscard("faults resume when this object is destroyed")]] NoFaults {
  public:
   NoFaults() noexcept : scheduler_(detail::Scheduler::current()) { count(1); }
@@ -87,7 +87,7 @@ class [[nodiscard("faults resume when this object is destroyed")]] NoFaults {
 
 /// One schedule, as the scenario sees it. Lives as long as the schedule, detached threads included.
 ///
-/// A failure abandons the schedule immediately: no destructor runs, and what its threads have allocated is leaked.
+/// A failure abandons the schedule immediately: no destructor runs, and memory that its threads allocated is leaked.
 /// simulate() then returns.
 /// Thread safety: Thread-safe. For simulated threads of this schedule only.
 class Simulation {
@@ -115,8 +115,8 @@ class Simulation {
     }
   }
 
-  /// Starts a thread for each pair of a name and a callable, and joins them. There are fewer schedules than with as
-  /// many calls of spawn(), because the main thread takes no part.
+  /// Starts a thread for each pair of a name and a callable, and joins them. This makes fewer schedules than separate
+  /// calls to spawn(), because the main thread takes no part.
   void run_threads(std::initializer_list<std::pair<std::string_view, std::function<void()>>> threads) {
     for (const auto& [name, body] : threads) {
       const detail::Scheduler::Quiet quiet(scheduler_);
@@ -134,7 +134,7 @@ class Simulation {
   [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
 
   /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so `look` may lock and
-  /// read whatever it likes. While it runs, no other thread does, and what it does is not an operation.
+  /// read anything. While it runs, no other thread runs, and its accesses are not operations.
   StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
 
   /// The same after each operation. `look` must not lock a mutex that may be held; use try_lock().
@@ -205,14 +205,15 @@ inline void(require)(bool condition, std::string_view text) {  // in brackets: <
   throw std::logic_error(std::string(text));
 }
 
-/// For callables that a scenario passes on: they must not be called, moved or destroyed under a lock.
+/// For callables that a scenario passes to the code under test, which must not call, move or destroy them under a lock.
 inline void assert_no_lock_held() {
   (require)(SimRuntime::locks_held() == 0, "user code runs under a lock");
 }
 
-/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does so for the allocation named
-/// by Simulation::fail_allocation(), and where the environment chooses to, up to SimulationOptions::failing_allocations
-/// times in a schedule; never outside a simulation or within the simulator itself.
+/// For a test's own operator new, which throws std::bad_alloc if this returns true. It does so for the allocation that
+/// Simulation::fail_allocation() names, and where the environment chooses to, up to
+/// SimulationOptions::failing_allocations times in a schedule; never outside a simulation or within the simulator
+/// itself.
 ///
 /// Thread safety: Thread-safe.
 inline bool allocation_should_fail() noexcept {
@@ -257,19 +258,19 @@ inline void keep_forever(std::unique_ptr<Scheduler> scheduler) {
 }  // namespace detail
 
 /// Runs the scenario under one schedule after another, until one fails, none is left, or SimulationOptions::schedules
-/// have been run. Works on Linux, macOS and the BSDs.
+/// of them have run. Works on Linux, macOS and the BSDs.
 ///
 /// A schedule fails if: a check or require() fails; an exception escapes; no thread can ever continue (deadlock); it
 /// does not end (livelock); a thread is left over, or is destroyed while joinable; a mutex or parker is misused, or
 /// used after its destruction, or destroyed while held or waited on; or the scenario behaves differently under the same
 /// choices. The scenario must create everything it uses: nothing may survive from one schedule to the next.
 ///
-/// The scenario runs as the main simulated thread. When it has returned, the threads it spawned are joined, the
-/// functions passed to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.
+/// The scenario runs as the main simulated thread. When it returns, the threads it spawned are joined, the functions
+/// passed to SimRuntime::at_exit() run, the other threads end, and the global objects are destroyed.
 ///
 /// Blocks: until done; it runs on the calling thread alone.
 /// Throws: std::invalid_argument if Replay::choices is malformed; std::logic_error within a simulation.
-/// Thread safety: Thread-safe. Each thread of the system may run its own simulation.
+/// Thread safety: Thread-safe. Each real thread may run its own simulation.
 inline SimulationResult simulate(const SimulationOptions& options, const std::function<void(Simulation&)>& scenario) {
   if (detail::Scheduler::current() != nullptr) {
     throw std::logic_error("simulate: called within a simulation");

@@ -92,7 +92,7 @@ def replace_once(path, text, replacement):
 def do_not_spin(include):
     """The library as it is, but for looking again before sleeping."""
     replace_once(include / "toto" / "runtime.hpp", "bool spins = true;", "bool spins = false;")
-    replace_once(include / "toto" / "detail" / "ground" / "system_thread.hpp", "count = std::thread::hardware_concurrency();",
+    replace_once(include / "toto" / "detail" / "ground" / "system_thread.hpp", "count = detail::count_processors();",
                  "count = 1;")
 
 

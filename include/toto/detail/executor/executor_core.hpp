@@ -37,8 +37,15 @@ class ExecutorCore : public RefCounted<Runtime> {
  public:
   /// Runs the node later, on this executor, in the order of posting. Does not allocate, does not run it now.
   /// Returns false, and forgets the node, if this executor has ended.
-  /// Thread-safe.
-  virtual bool post(Continuation& node) noexcept = 0;
+  /// Thread-safe; the caller owns a reference.
+  virtual bool post(Continuation& node) noexcept {
+    std::uint64_t ticket = 0;
+    const bool posted = post_silently(node, ticket);
+    if (posted) {
+      announce(ticket);
+    }
+    return posted;
+  }
 
   /// The same, but ahead of everything that waits here. A loop and a user's executor have no such place: there this is
   /// the same as post(). Thread-safe.
@@ -46,8 +53,8 @@ class ExecutorCore : public RefCounted<Runtime> {
 
   /// The first half of post(), for a caller that holds a mutex: runs no user code, and starts no thread. After true,
   /// announce() must be called with that ticket, without the mutex; the node may have run by then. Thread-safe.
-  virtual bool post_silently(Continuation& node, [[maybe_unused]] std::uint64_t& ticket) noexcept { return post(node); }
-  virtual void announce([[maybe_unused]] std::uint64_t ticket) noexcept {}
+  virtual bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept = 0;
+  virtual void announce(std::uint64_t ticket) noexcept = 0;
   /// Of a user's executor, on its thread: runs the node with that ticket, if it is still there.
   virtual void run_posted(std::uint64_t /*ticket*/) noexcept {}
 

@@ -93,10 +93,9 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
   static constexpr std::uint32_t kFree = 0;
   static constexpr std::uint32_t kTaken = 1;
   static constexpr std::uint32_t kContended = 2;  // locked, and a thread sleeps, or has slept
-  // In all about as long as it takes to wake a thread on another processor, where a pause takes 25 ns.
-  static constexpr int kLooks = 16;
+  // In all 6 us where a pause takes 25 ns: if the mutex is not free by then, its holder is probably not running.
+  static constexpr int kLooks = 6;
   static constexpr int kShortestPause = 4;
-  static constexpr int kLongestPause = 128;
 
   TOTO_NOINLINE void lock_slowly() noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
     const int looks = processors() > 1 ? kLooks : 0;
@@ -108,7 +107,7 @@ class TOTO_CAPABILITY("mutex") FutexMutex {
       if (word_.load(std::memory_order_relaxed) == kFree && try_lock()) {
         return;
       }
-      pause = pause < kLongestPause ? 2 * pause : pause;
+      pause *= 2;
     }
     while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
       futex_wait(word_, kContended, (std::chrono::steady_clock::time_point::max)());

@@ -14,7 +14,9 @@
 #include <type_traits>
 #include <utility>
 
-#if defined(_MSC_VER)
+#if defined(__linux__)
+#include <sched.h>
+#elif defined(_MSC_VER)
 #include <intrin.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
@@ -165,13 +167,24 @@ inline void relax() noexcept {
 #endif
 }
 
-/// Returns how many threads can run at the same time; 0 if that is unknown. The system is asked once. Not a local
-/// static, because its guard may be held by a thread that a fork leaves behind.
+/// Returns how many of the program's threads can run at the same time; 0 if that is unknown. On Linux a program can be
+/// confined to some of the processors (taskset, containers), which hardware_concurrency() does not tell.
+inline unsigned count_processors() noexcept {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+    return static_cast<unsigned>(CPU_COUNT(&allowed));
+  }
+#endif
+  return std::thread::hardware_concurrency();
+}
+
+/// The system is asked once. Not a local static, because its guard may be held by a thread that a fork leaves behind.
 inline unsigned processors() noexcept {
   static constinit std::atomic<unsigned> known{0};
   unsigned count = known.load(std::memory_order_relaxed);
   if (count == 0) {
-    count = std::thread::hardware_concurrency();
+    count = detail::count_processors();
     known.store(count, std::memory_order_relaxed);
   }
   return count;

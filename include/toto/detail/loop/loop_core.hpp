@@ -23,6 +23,7 @@
 #include "../executor/timer.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
+#include "../ground/ref.hpp"
 #include "../ground/spin.hpp"
 #include "../ground/text.hpp"
 #include "../ground/wait_list.hpp"
@@ -57,14 +58,20 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     this->watch_forks();
   }
 
-  bool post(Continuation& node) noexcept override {
+  bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override {
     const Lock lock(mutex_);
     if (gone_) {
       return false;
     }
     nodes_.push_back(node);
-    wake_locked();
+    ticket = std::exchange(sleeping_, false) ? 1 : 0;
     return true;
+  }
+  /// Without the mutex: the thread that is woken may run at once, instead of the one that wakes it, and needs it.
+  void announce(std::uint64_t wake) noexcept override {
+    if (wake != 0) {
+      parker_.unpark();
+    }
   }
 
   bool withdraw(Continuation& node) noexcept override {
@@ -112,8 +119,9 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&>>>::value) {
       detail::spawn_on<Runtime>(*this, detail::run_to_end<std::decay_t<F>>(std::forward<F>(fn)));
     } else {
+      const auto self = Ref<ExecutorCore<Runtime>>::share(this);  // what is posted may end the loop
       auto* const posted = new Posted<std::decay_t<F>>(*this, std::forward<F>(fn));
-      if (!post(*posted)) {
+      if (!this->post(*posted)) {
         delete posted;
       }
     }
