@@ -19,8 +19,6 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-struct AdmissionAccess;
-
 /// A coroutine's place in the line; the queue shares its ownership while it is there.
 template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
@@ -87,7 +85,7 @@ class [[nodiscard("destroying it releases the room")]] Admission {
   }
 
  private:
-  friend detail::AdmissionAccess;
+  friend detail::Access;
   using Core = detail::QueueCore<Runtime>;
 
   explicit Admission(detail::Ref<Core> core) noexcept : core_(std::move(core)) {}
@@ -106,20 +104,12 @@ class [[nodiscard("destroying it releases the room")]] Admission {
 
 namespace detail {
 
-struct AdmissionAccess {
-  template <class Runtime>
-  static Admission<Runtime> make(Ref<QueueCore<Runtime>> core) noexcept {
-    return Admission<Runtime>(std::move(core));
-  }
-};
-
 /// What queue.admission() returns.
 template <class Runtime>
 class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter {
  public:
   explicit AdmissionAwaiter(Ref<QueueCore<Runtime>> core) noexcept : core_(std::move(core)) {}
-  /// Only before it is awaited.
-  AdmissionAwaiter(AdmissionAwaiter&& other) noexcept : core_(other.core_) {}
+  AdmissionAwaiter(AdmissionAwaiter&&) noexcept = default;
   AdmissionAwaiter& operator=(AdmissionAwaiter&&) = delete;
   ~AdmissionAwaiter() { leave(); }
 
@@ -130,11 +120,10 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
   }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    auto* const wait = new AdmissionWait<Runtime>(*core_);
-    wait->arm(coroutine);
-    static_cast<void>(wait->started());
-    wait_ = wait;
-    if (core_->book_room_or_wait(*wait)) {  // if false, *this may be gone
+    AdmissionWait<Runtime>& wait = wait_.adopt(new AdmissionWait<Runtime>(*core_));
+    wait.arm(coroutine);
+    static_cast<void>(wait.started());     // false: its child is not over
+    if (core_->book_room_or_wait(wait)) {  // if false, *this may be gone
       booked_ = true;
       return false;
     }
@@ -148,17 +137,15 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
       throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed and admits no more tasks"}));
     }
     booked_ = false;
-    if (wait_ != nullptr) {
-      std::exchange(wait_, nullptr)->abandon();
-    }
-    return AdmissionAccess::make(core_);
+    wait_.abandon();
+    return Access::make<Admission<Runtime>>(core_);
   }
 
  private:
   void leave() noexcept {
-    if (wait_ != nullptr) {
+    if (wait_) {
       booked_ = core_->leave_line(*wait_) || booked_;
-      std::exchange(wait_, nullptr)->abandon();
+      wait_.abandon();
     }
     if (std::exchange(booked_, false)) {
       core_->unbook_room();
@@ -166,7 +153,7 @@ class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter 
   }
 
   const Ref<QueueCore<Runtime>> core_;
-  AdmissionWait<Runtime>* wait_ = nullptr;
+  JoinOwner<AdmissionWait<Runtime>> wait_;
   bool booked_ = false;
 };
 

@@ -37,7 +37,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
     if (auto slot = net::get_associated_cancellation_slot(*wait->handler_); slot.is_connected()) {
       slot.template emplace<Canceller>(wait);
     }
-    wait->state_ = HandleAccess::take(handle);
+    wait->state_ = Access::take(handle);
     if (!wait->waits_->add(*wait)) {
       wait->abandon();
       return;

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "detail/ground/object_ref.hpp"
-#include "detail/task/call_on.hpp"
+#include "detail/task/bound_call.hpp"
 #include "queue_choice.hpp"
 #include "task_handle.hpp"
 #include "task_queue.hpp"

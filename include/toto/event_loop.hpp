@@ -66,7 +66,7 @@ class BasicEventLoop {
     if constexpr (detail::IsTask<A>::value && std::is_rvalue_reference_v<Awaitable&&>) {
       return core_->run_one(static_cast<Task<typename A::value_type>&&>(awaitable));
     } else {
-      return core_->run_one(detail::await_one(awaitable));
+      return core_->run_one(detail::await_one<std::remove_reference_t<Awaitable>&>(awaitable));
     }
   }
 
@@ -111,7 +111,7 @@ class BasicEventLoop {
 
   /// Returns this loop as a place to continue on: `std::move(handle).resume_on(loop)`.
   BasicExecutorRef<Runtime> executor() noexcept {
-    return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
+    return detail::Access::make<BasicExecutorRef<Runtime>>(detail::Ref<detail::ExecutorCore<Runtime>>(core_));
   }
 
   /// Returns the loop that is running on the calling thread, or null.

@@ -28,8 +28,6 @@ namespace detail {
 template <class Runtime, class UserExecutor>
 class UserExecutorCore;
 
-struct ExecutorAccess;
-
 }  // namespace detail
 
 /// The function posted to a user's own executor: call it once, on the executor's thread, without arguments. Copyable,
@@ -180,7 +178,7 @@ class BasicExecutorRef {
   }
 
  private:
-  friend detail::ExecutorAccess;
+  friend detail::Access;
   using Core = detail::ExecutorCore<Runtime>;
 
   explicit BasicExecutorRef(detail::Ref<Core> core) noexcept : core_(std::move(core)) {}
@@ -189,27 +187,12 @@ class BasicExecutorRef {
 };
 using ExecutorRef = BasicExecutorRef<StdRuntime>;
 
-namespace detail {
-
-struct ExecutorAccess {
-  template <class Runtime>
-  static const Ref<ExecutorCore<Runtime>>& core(const BasicExecutorRef<Runtime>& executor) noexcept {
-    return executor.core_;
-  }
-  template <class Runtime>
-  static BasicExecutorRef<Runtime> make(Ref<ExecutorCore<Runtime>> core) noexcept {
-    return BasicExecutorRef<Runtime>(std::move(core));
-  }
-};
-
-}  // namespace detail
-
 /// Returns the executor on which the calling thread is running: its queue on a worker, a running loop, or a user's
 /// executor that is resuming a coroutine; empty elsewhere.
 /// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
 BasicExecutorRef<Runtime> current_executor() noexcept {
-  return detail::ExecutorAccess::make(
+  return detail::Access::make<BasicExecutorRef<Runtime>>(
       detail::Ref<detail::ExecutorCore<Runtime>>::share(detail::ThreadContext<Runtime>::current().executor));
 }
 
@@ -230,7 +213,7 @@ class BasicExecutorScope {
  public:
   /// Throws nothing itself; making the reference to a user's own executor may throw std::bad_alloc.
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
-      : executor_(std::move(executor)), scope_(detail::ExecutorAccess::core(executor_).get()) {}
+      : executor_(std::move(executor)), scope_(detail::Access::core(executor_).get()) {}
   /// Blocks: while the timer thread is in the executor's post().
   ~BasicExecutorScope() { detail::TimerService<Runtime>::instance().wait_until_posted(); }
   BasicExecutorScope(const BasicExecutorScope&) = delete;

@@ -19,36 +19,6 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-
-struct ViewAccess;
-
-/// Room for one task, reserved until it is used.
-template <class Runtime>
-class Reservation {
- public:
-  /// Throws: QueueClosed.
-  Reservation(QueueCore<Runtime>& core, typename Runtime::Clock::time_point deadline)
-      : core_(core), booked_(core.book_room_until(deadline)) {}
-  Reservation(const Reservation&) = delete;
-  Reservation& operator=(const Reservation&) = delete;
-  ~Reservation() {
-    if (booked_) {
-      core_.unbook_room();
-    }
-  }
-
-  explicit operator bool() const noexcept { return booked_; }
-  /// A task was added, and has used the room.
-  void use() noexcept { booked_ = false; }
-
- private:
-  QueueCore<Runtime>& core_;
-  bool booked_;
-};
-
-}  // namespace detail
-
 // given: toto::TaskQueue queue; toto::StopToken token;
 // given: const auto answer = [] {}; const auto search = [](toto::StopToken) {};
 /// Adds tasks to a queue with a common limit, a priority, a deadline or a stop token.
@@ -128,7 +98,7 @@ class QueueView {
   std::size_t thread_count() const noexcept { return lane_ ? lane_->limit : core_->thread_count(); }
 
  private:
-  friend detail::ViewAccess;
+  friend detail::Access;
   using Core = detail::QueueCore<Runtime>;
   using Lane = detail::Lane<Runtime>;
 
@@ -142,12 +112,15 @@ class QueueView {
 
   template <class F, class... Args>
   bool try_add_until(typename Core::TimePoint deadline, F&& fn, Args&&... args) const {
-    detail::Reservation<Runtime> room(*core_, deadline);
-    if (!room) {
+    if (!core_->book_room_until(deadline)) {
       return false;
     }
-    submit<void>(true, std::forward<F>(fn), std::forward<Args>(args)...);
-    room.use();
+    try {
+      submit<void>(true, std::forward<F>(fn), std::forward<Args>(args)...);
+    } catch (...) {
+      core_->unbook_room();
+      throw;
+    }
     return true;
   }
 
@@ -156,16 +129,6 @@ class QueueView {
   detail::Control<Runtime> control_;
 };
 
-namespace detail {
-
-struct ViewAccess {
-  template <class Runtime>
-  static QueueView<Runtime> make(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane) noexcept {
-    return QueueView<Runtime>(Ref<QueueCore<Runtime>>::share(&core), std::move(lane));
-  }
-};
-
-}  // namespace detail
 }  // namespace toto::inline v0_1
 
 #endif  // TOTO_QUEUE_VIEW_HPP

@@ -20,49 +20,30 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// A join of one child, which ends as soon as the coroutine is suspended.
-template <class Runtime>
-class Move final : public Join<Runtime> {
- public:
-  Move() noexcept : Join<Runtime>(1) {}
-
- protected:
-  ~Move() override = default;
-};
-
 template <class Runtime>
 class [[nodiscard("co_await it: the coroutine continues on the executor then")]] MoveAwaiter {
  public:
   explicit MoveAwaiter(BasicExecutorRef<Runtime> executor) noexcept : executor_(std::move(executor)) {}
-  /// Only before it is awaited.
-  MoveAwaiter(MoveAwaiter&& other) noexcept : executor_(other.executor_) {}
-  MoveAwaiter& operator=(MoveAwaiter&&) = delete;
-  ~MoveAwaiter() {
-    if (move_ != nullptr) {
-      move_->abandon();
-    }
-  }
 
   bool await_ready() const noexcept {
     return !executor_ || detail::is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
   }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
-    auto* const move = new Move<Runtime>();
-    move_ = move;
+    JoinOfOne<Runtime>& move = move_.adopt(new JoinOfOne<Runtime>());
     const bool homebound = journey_.begin(coroutine, core().get());
-    move->arm(coroutine, Home<Runtime>(core()), homebound);
-    static_cast<void>(move->started());  // false: its child is not over
-    move->child_over(nullptr, nullptr);  // *this may be gone after this line
+    move.arm(coroutine, Home<Runtime>(core()), homebound);
+    static_cast<void>(move.started());  // false: its child, this very move, is not over
+    move.child_over(nullptr, nullptr);  // *this may be gone after this line
   }
   void await_resume() noexcept { journey_.end<Runtime>(); }
 
  private:
-  const Ref<ExecutorCore<Runtime>>& core() const noexcept { return ExecutorAccess::core(executor_); }
+  const Ref<ExecutorCore<Runtime>>& core() const noexcept { return Access::core(executor_); }
 
   BasicExecutorRef<Runtime> executor_;
-  Move<Runtime>* move_ = nullptr;
   Journey journey_;
+  JoinOwner<JoinOfOne<Runtime>> move_;
 };
 
 }  // namespace detail

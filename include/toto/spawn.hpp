@@ -31,7 +31,7 @@ namespace toto::inline v0_1 {
 template <class Runtime = StdRuntime, class T>
 void spawn(std::type_identity_t<BasicExecutorRef<Runtime>> executor, Task<T> task) {
   detail::check_not_empty(task);
-  const auto& core = detail::ExecutorAccess::core(executor);
+  const auto& core = detail::Access::core(executor);
   detail::check_executor(core.get());
   if (auto* const queue = core->queue()) {
     detail::submit_call<void>(*queue, {}, detail::Control<Runtime>(), false,

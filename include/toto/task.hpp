@@ -137,7 +137,7 @@ template <class U, class T>
 inline constexpr bool kCopied = std::is_same_v<std::remove_cvref_t<U>, T> && std::is_copy_constructible_v<T>;
 
 template <class T>
-class TaskPromise final : public TaskPromiseBase {
+class ResultPromise : public TaskPromiseBase {
  public:
   Task<T> get_return_object() noexcept;
   void unhandled_exception() {
@@ -147,46 +147,36 @@ class TaskPromise final : public TaskPromiseBase {
     }
     result_->set_exception(std::move(failure));
   }
+
+  ResultOf<T> take() { return result_->take(); }
+  std::exception_ptr failure() noexcept { return result_->failure(); }
+
+ protected:
+  ResultPlace<ResultOf<T>> result_;
+};
+
+template <class T>
+class TaskPromise final : public ResultPromise<T> {
+ public:
   template <class U = T>
   void return_value(U&& value)
     requires(std::is_convertible_v<U &&, T> || kCopied<U, T> || !kCanBeTaken<T>)
   {
     if constexpr (std::is_convertible_v<U&&, T>) {
-      result_->set_from([&]() -> T { return std::forward<U>(value); });
+      this->result_->set_from([&]() -> T { return std::forward<U>(value); });
     } else if constexpr (kCopied<U, T>) {
-      result_->set_from([&]() -> T { return std::as_const(value); });
+      this->result_->set_from([&]() -> T { return std::as_const(value); });
     } else {
       detail::require_can_be_taken<T>();
     }
   }
-
-  ResultOf<T> take() { return result_->take(); }
-  std::exception_ptr failure() noexcept { return result_->failure(); }
-
- private:
-  ResultPlace<ResultOf<T>> result_;
 };
-
 template <>
-class TaskPromise<void> final : public TaskPromiseBase {
+class TaskPromise<void> final : public ResultPromise<void> {
  public:
-  Task<void> get_return_object() noexcept;
-  void unhandled_exception() {
-    std::exception_ptr failure = std::current_exception();
-    if (!failure) {
-      throw;
-    }
-    result_.set_exception(std::move(failure));
-  }
   void return_void() noexcept {
-    result_.set_from([] {});
+    result_->set_from([] {});
   }
-
-  void take() { result_.take(); }
-  std::exception_ptr failure() noexcept { return result_.failure(); }
-
- private:
-  Result<void> result_;
 };
 
 struct TaskAccess;
@@ -233,7 +223,7 @@ class [[nodiscard(
   auto operator co_await() noexcept { return Awaiter{coroutine_}; }
 
  private:
-  friend promise_type;
+  friend detail::ResultPromise<T>;
   friend detail::TaskAccess;
   using Coroutine = std::coroutine_handle<promise_type>;
 
@@ -268,12 +258,9 @@ class [[nodiscard(
 namespace detail {
 
 template <class T>
-Task<T> TaskPromise<T>::get_return_object() noexcept {
-  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
-}
-
-inline Task<void> TaskPromise<void>::get_return_object() noexcept {
-  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+Task<T> ResultPromise<T>::get_return_object() noexcept {
+  using Promise = TaskPromise<T>;
+  return Task<T>(std::coroutine_handle<Promise>::from_promise(static_cast<Promise&>(*this)));
 }
 
 /// A Task made from a callable that the compiler would destroy twice if this were awaited in the same expression; see

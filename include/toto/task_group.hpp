@@ -25,7 +25,6 @@ namespace detail {
 
 template <class Runtime>
 class GroupScope;
-struct GroupAccess;
 
 }  // namespace detail
 
@@ -83,7 +82,7 @@ class BasicTaskGroup {
   typename Runtime::StopToken stop_token() const noexcept { return scope_->stop_token(); }
 
  private:
-  friend detail::GroupAccess;
+  friend detail::Access;
 
   explicit BasicTaskGroup(detail::GroupScope<Runtime>& scope) noexcept : scope_(&scope) {}
 
@@ -92,13 +91,6 @@ class BasicTaskGroup {
 using TaskGroup = BasicTaskGroup<StdRuntime>;
 
 namespace detail {
-
-struct GroupAccess {
-  template <class Runtime>
-  static BasicTaskGroup<Runtime> make(GroupScope<Runtime>& scope) noexcept {
-    return BasicTaskGroup<Runtime>(scope);
-  }
-};
 
 /// The children of a group. The first is the body, which the awaiter owns; the list owns the others.
 template <class Runtime>
@@ -210,14 +202,8 @@ Task<R> call_body(Body& body, Group& group) {
 /// What a group's body returns.
 template <class Body, class Group>
 struct GroupBody {
-  static constexpr auto returned() {
-    if constexpr (std::is_invocable_v<Body, Group>) {
-      return std::type_identity<std::invoke_result_t<Body, Group>>();
-    } else {
-      return std::type_identity<void>();
-    }
-  }
-  using Returned = typename decltype(returned())::type;
+  using Returned = typename std::conditional_t<std::is_invocable_v<Body, Group>, std::invoke_result<Body, Group>,
+                                               std::type_identity<void>>::type;
   static_assert(IsTask<Returned>::value,
                 "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
   using Result = typename TaskResult<Returned>::Type;
@@ -226,7 +212,7 @@ struct GroupBody {
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
   const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
-  auto group = GroupAccess::make(*scope);
+  auto group = Access::make<BasicTaskGroup<Runtime>>(*scope);
   GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
   co_return co_await all;
 }

@@ -19,10 +19,6 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-struct HandleAccess;
-}
-
 /// The result of one task that was added to a queue. Move-only; the task is running or queued already.
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
@@ -61,9 +57,7 @@ class [[nodiscard(
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr)); }
 
   /// Await this instead: the coroutine continues on `executor`, even if the task has ended already.
-  auto resume_on(BasicExecutorRef<Runtime> executor) && {
-    return relocate<false>(detail::ExecutorAccess::core(executor));
-  }
+  auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(detail::Access::core(executor)); }
   void resume_on(BasicExecutorRef<Runtime> executor) & = delete;  // say std::move(handle).resume_on(...)
 
   /// Await this instead: the coroutine continues on the worker that finishes the task, without a hop.
@@ -152,7 +146,7 @@ class [[nodiscard(
   }
 
  private:
-  friend detail::HandleAccess;
+  friend detail::Access;
 
   State& state() const {
     if (state_ == nullptr) {
@@ -183,30 +177,16 @@ class [[nodiscard(
     return static_cast<TaskHandle<T, Runtime>&>(*this).operator co_await();
   }
   auto resume_on(BasicExecutorRef<Runtime> executor) && {
-    return this->template relocate<true>(detail::ExecutorAccess::core(executor));
+    return this->template relocate<true>(detail::Access::core(executor));
   }
   auto resume_inline() && { return this->template relocate<true>({}); }
   auto(timeout)(Duration limit) && { return this->template limited<true>(limit); }
-
- private:
-  friend HandleAccess;
 };
 
 /// The handle to an R that was made from these callables and arguments, deduced as for forwarding references.
 template <class R, class Runtime, class... Given>
 using HandleFrom =
     std::conditional_t<(kDestroyedTwice<Given> || ...), UnstoredHandle<R, Runtime>, TaskHandle<R, Runtime>>;
-
-struct HandleAccess {
-  template <class Handle, class T, class Runtime>
-  static Handle make(TaskState<T, Runtime>* state) noexcept {
-    return Handle(state);
-  }
-  template <class T, class Runtime>
-  static TaskState<T, Runtime>* take(TaskHandle<T, Runtime>& handle) noexcept {
-    return std::exchange(handle.state_, nullptr);
-  }
-};
 
 template <class T>
 struct IsHandle : std::false_type {};

@@ -186,8 +186,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   QueueView<Runtime> limited(std::size_t limit, std::string_view name) {
     detail::check_threads(limit, "limit");
     detail::check_name(name, "name");
-    return detail::ViewAccess::make(
-        *core_, detail::Ref<detail::Lane<Runtime>>::adopt(new detail::Lane<Runtime>(limit, std::string(name))));
+    return detail::Access::make<QueueView<Runtime>>(
+        core_, detail::Ref<detail::Lane<Runtime>>::adopt(new detail::Lane<Runtime>(limit, std::string(name))));
   }
 
   /// Returns a view for tasks with a priority or a deadline, or with a token that cancels them.
@@ -297,7 +297,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   /// Returns this queue as a place to continue on: `std::move(handle).resume_on(queue)`.
   BasicExecutorRef<Runtime> executor() noexcept {
-    return detail::ExecutorAccess::make(detail::Ref<detail::ExecutorCore<Runtime>>::share(core_.get()));
+    return detail::Access::make<BasicExecutorRef<Runtime>>(detail::Ref<detail::ExecutorCore<Runtime>>(core_));
   }
 
   /// Returns the queue to which the calling thread belongs, or null. Its destructor may already be waiting. Null also
@@ -330,7 +330,9 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     std::swap(core_->thread_hooks().*which, hook);  // the former one is destroyed after the lock
   }
 
-  QueueView<Runtime> view() noexcept { return detail::ViewAccess::make(*core_, {}); }
+  QueueView<Runtime> view() noexcept {
+    return detail::Access::make<QueueView<Runtime>>(core_, detail::Ref<detail::Lane<Runtime>>());
+  }
 
   bool wait_idle_until(TimePoint deadline, const char* asked) {
     if (core_->this_worker() != nullptr) {

@@ -18,7 +18,6 @@
 #include "detail/task/join.hpp"
 #include "detail/task/started_task.hpp"
 #include "executor.hpp"
-#include "resume_on.hpp"
 #include "runtime.hpp"
 #include "task.hpp"
 
@@ -30,7 +29,7 @@ namespace detail {
 template <class Runtime>
 class ScopeState final : public RootScope<Runtime> {
  public:
-  using Waiter = Ref<Move<Runtime>>;
+  using Waiter = Ref<JoinOfOne<Runtime>>;
 
   /// `waiter` continues as soon as there is no coroutine left, possibly before this returns.
   /// Throws: std::bad_alloc.
@@ -70,30 +69,21 @@ template <class Runtime>
 class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter {
  public:
   explicit ScopeJoinAwaiter(Ref<ScopeState<Runtime>> scope) noexcept : scope_(std::move(scope)) {}
-  /// Only before it is awaited.
-  ScopeJoinAwaiter(ScopeJoinAwaiter&& other) noexcept : scope_(other.scope_) {}
-  ScopeJoinAwaiter& operator=(ScopeJoinAwaiter&&) = delete;
-  ~ScopeJoinAwaiter() {
-    if (join_) {
-      join_->leave();
-    }
-  }
 
   bool await_ready() const noexcept { return scope_->size() == 0; }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     const auto scope = scope_;
-    auto join = Ref<Move<Runtime>>::adopt(new Move<Runtime>());
-    join_ = join;
-    join->arm(coroutine);
-    static_cast<void>(join->started());  // false: its child is not over
-    scope->add(std::move(join));         // *this may be gone after this line
+    JoinOfOne<Runtime>& join = join_.adopt(new JoinOfOne<Runtime>());
+    join.arm(coroutine);
+    static_cast<void>(join.started());                  // false: its child is not over
+    scope->add(Ref<JoinOfOne<Runtime>>::share(&join));  // *this may be gone after this line
   }
   static void await_resume() noexcept {}
 
  private:
   Ref<ScopeState<Runtime>> scope_;
-  Ref<Move<Runtime>> join_;
+  JoinOwner<JoinOfOne<Runtime>> join_;
 };
 
 }  // namespace detail
@@ -124,7 +114,7 @@ class BasicTaskScope {
  public:
   /// Throws: std::invalid_argument for an empty reference, or for a queue (use with_task_group() there, because a queue
   /// waits for its coroutines); std::bad_alloc.
-  explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::ExecutorAccess::core(executor)) {
+  explicit BasicTaskScope(BasicExecutorRef<Runtime> executor) : home_(detail::Access::core(executor)) {
     detail::check_executor(home_.get());
     if (home_->queue() != nullptr) {
       throw std::invalid_argument("toto: executor is a queue; a TaskScope needs a loop or an executor of your own");

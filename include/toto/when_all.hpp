@@ -10,21 +10,12 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
-
-struct WhenAll {
-  template <class Runtime>
-  using Gathering = AllOf<Runtime>;
-
-  template <class Runtime, class Children>
-  static auto take(AllOf<Runtime>&, Children& children) {
-    return children.take_all(TakeElement());
-  }
-};
-
-}  // namespace detail
+using WhenAllValues = WhenAll<AllOf, TakeElement>;
+}
 
 /// Awaitable: waits until every argument has ended, then returns a tuple of the results in the order of the arguments
-/// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order.
+/// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order. The arguments may
+/// also be one range, which is consumed: then it returns a vector of the results, or nothing for void.
 ///
 /// The tasks of handles are queued or running already. Tasks (the type) are started when this is awaited, one after
 /// another, each up to its first suspension. Anything else that can be awaited and moved, such as sleep_for or another
@@ -36,15 +27,9 @@ struct WhenAll {
 /// StdRuntime if there is no handle.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
-  requires(detail::Gatherable<As> && ...)
+  requires detail::CanBeGathered<As...>
 auto when_all(As&&... awaitables) {
-  return detail::gather<detail::WhenAll, As...>(awaitables...);
-}
-
-/// The same for a range, which is consumed: returns a vector of the results, or nothing for void.
-template <detail::GatherableRange Range>
-auto when_all(Range&& awaitables) {
-  return detail::gather_range<detail::WhenAll, Range>(awaitables);
+  return detail::gather<detail::WhenAllValues, As...>(awaitables...);
 }
 
 template <class... As>

@@ -10,19 +10,8 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
-
-struct WhenAllOrCancel {
-  template <class Runtime>
-  using Gathering = FailFast<Runtime>;
-
-  template <class Runtime, class Children>
-  static auto take(FailFast<Runtime>& gathering, Children& children) {
-    gathering.rethrow_failure();
-    return children.take_all(TakeElement());
-  }
-};
-
-}  // namespace detail
+using WhenAllOrCancel = WhenAll<FailFast, TakeElement>;
+}
 
 /// Awaitable: as when_all, but as soon as one argument has failed, the others are cancelled as by TaskHandle::cancel():
 /// tasks that have not begun never will; a Task that has begun runs to its end. In any case, it waits until all have
@@ -31,15 +20,9 @@ struct WhenAllOrCancel {
 /// Resumes on: the home of the coroutine; the others are cancelled there, too.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
-  requires(detail::Gatherable<As> && ...)
+  requires detail::CanBeGathered<As...>
 auto when_all_or_cancel(As&&... awaitables) {
   return detail::gather<detail::WhenAllOrCancel, As...>(awaitables...);
-}
-
-/// The same for a range, which is consumed.
-template <detail::GatherableRange Range>
-auto when_all_or_cancel(Range&& awaitables) {
-  return detail::gather_range<detail::WhenAllOrCancel, Range>(awaitables);
 }
 
 template <class... As>

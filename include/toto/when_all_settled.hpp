@@ -82,32 +82,19 @@ struct TakeSettled {
   }
 };
 
-struct WhenAllSettled {
-  template <class Runtime>
-  using Gathering = AllOf<Runtime>;
-
-  template <class Runtime, class Children>
-  static auto take(AllOf<Runtime>&, Children& children) {
-    return children.take_all(TakeSettled());
-  }
-};
+using WhenAllSettled = WhenAll<AllOf, TakeSettled>;
 
 }  // namespace detail
 
-/// Awaitable: as when_all, but returns a tuple of Settled, and does not throw failures.
+/// Awaitable: as when_all, but returns a tuple of Settled (for a range a vector of Settled, also for void), and does not
+/// throw failures.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
-  requires(detail::Gatherable<As> && ...)
+  requires detail::CanBeGathered<As...>
 auto when_all_settled(As&&... awaitables) {
   return detail::gather<detail::WhenAllSettled, As...>(awaitables...);
-}
-
-/// The same for a range, which is consumed: returns a vector of Settled, also for void.
-template <detail::GatherableRange Range>
-auto when_all_settled(Range&& awaitables) {
-  return detail::gather_range<detail::WhenAllSettled, Range>(awaitables);
 }
 
 template <class... As>

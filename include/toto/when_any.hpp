@@ -41,7 +41,7 @@ struct WhenAny {
 
 /// Awaitable: waits until one of the arguments has ended, and returns its index and its result (void as std::monostate,
 /// T& as std::reference_wrapper; if the types differ, a variant with one alternative per argument), or throws its
-/// exception. The first to end wins, even if it fails.
+/// exception. The first to end wins, even if it fails. The arguments may also be one range, which is consumed.
 ///
 /// The others are cancelled, as by TaskHandle::cancel(), before the coroutine continues: tasks that have not begun
 /// never run, and running tasks are asked to stop through their StopToken. The others are not waited for; their results
@@ -49,24 +49,18 @@ struct WhenAny {
 /// to its end and is destroyed there, so it must not refer to anything that is destroyed with the awaiting coroutine.
 /// If handles are ready when this is awaited, the first of them in argument order wins, and no Task is started. If the
 /// awaiting coroutine is destroyed, handles are detached and Tasks destroyed.
-/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
+/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::invalid_argument
+/// for an empty range; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>
-  requires(sizeof...(As) > 0 && (detail::Gatherable<As> && ...))
+  requires(sizeof...(As) > 0 && detail::CanBeGathered<As...>)
 auto when_any(As&&... awaitables) {
   return detail::gather<detail::WhenAny, As...>(awaitables...);
 }
 
 /// Deleted: without arguments, nothing could end first.
 void when_any() = delete;
-
-/// The same for a range, which is consumed.
-/// Throws: also std::invalid_argument, at once, if it is empty.
-template <detail::GatherableRange Range>
-auto when_any(Range&& awaitables) {
-  return detail::gather_range<detail::WhenAny, Range>(awaitables);
-}
 
 template <class... As>
 void when_any(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved

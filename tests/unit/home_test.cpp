@@ -232,6 +232,25 @@ TEST_CASE("resume_on: the coroutine continues on the queue or loop it names", "[
   CHECK(on_loop.thread == std::this_thread::get_id());
 }
 
+// AddressSanitizer sees what the first await leaves behind.
+TEST_CASE("resume_on: what it returns can be kept and awaited again", "[home][H2]") {
+  toto::TaskQueue queue;
+  toto::TaskQueue target;
+  const auto go_and_return = [&]() -> toto::Task<int> {
+    auto to_target = toto::resume_on(target);
+    auto to_queue = toto::resume_on(queue);
+    int moved = 0;
+    for (int i = 0; i < 3; ++i) {
+      co_await to_target;
+      moved += toto::TaskQueue::current() == &target ? 1 : 0;
+      co_await to_queue;
+      moved += toto::TaskQueue::current() == &queue ? 1 : 0;
+    }
+    co_return moved;
+  };
+  CHECK(queue.yield_task(go_and_return).get() == 6);
+}
+
 TEST_CASE("resume_on: also if the task is over already", "[home][H2]") {
   toto::TaskQueue queue;
   toto::TaskQueue target;

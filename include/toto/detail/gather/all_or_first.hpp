@@ -52,11 +52,10 @@ class AllOf : public Gathering<Runtime> {
       const Lock lock(mutex_);
       unseen_ = nullptr;
     }
-    for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next) {
-      child->forsake();
-      child->lose();
-    }
+    Gathering<Runtime>::forsake();
   }
+  /// Failures are thrown where the results are taken.
+  static void rethrow_failure() noexcept {}
 
   void over(Child<Runtime>&, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept final {
     if (queue == nullptr || !watch_next()) {
@@ -113,12 +112,6 @@ class FirstOf : public Gathering<Runtime> {
     return continues();
   }
   bool continues() noexcept { return this->started(); }
-  void forsake() noexcept {
-    for (Child<Runtime>* child = this->children_.front(); child != nullptr; child = child->next) {
-      child->forsake();
-      child->lose();
-    }
-  }
 
   /// Cancels and detaches the other children. Returns the position of the first to end.
   std::size_t decide() noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What can be gathered: handles, Tasks, and anything else that can be awaited, which becomes a Task that does so. Read
-// next: children.hpp.
+// next: all_or_first.hpp, awaiter.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_CHILD_HPP
 #define TOTO_DETAIL_GATHER_CHILD_HPP
@@ -32,7 +32,7 @@ class HandleChild final : public Child<Runtime> {
 
   /// Throws: NoState.
   void adopt(TaskHandle<T, Runtime>& handle) {
-    this->state_ = HandleAccess::take(handle);
+    this->state_ = Access::take(handle);
     if (this->state_ == nullptr) {
       throw NoState("toto: one of the handles has no task: default-constructed, moved from, or its result taken");
     }
@@ -163,19 +163,8 @@ template <class A, class Value = std::remove_reference_t<A>>
 concept Gatherable = !std::is_const_v<Value> && std::is_move_constructible_v<Value> && kCanBeAwaited<Value>;
 template <class R>
 concept GatherableRange = InputRange<R> && Gatherable<std::iter_reference_t<IteratorOf<R>>>;
-
-TOTO_COROUTINES_BEGIN
-
-template <class A>
-Task<AwaitResult<A>> await_moved(A awaitable) {
-  if constexpr (requires { awaitable.await_ready(); }) {
-    co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to
-  } else {
-    co_return co_await detail::as_stored(awaitable);
-  }
-}
-
-TOTO_COROUTINES_END
+template <class... As>
+concept CanBeGathered = (Gatherable<As> && ...) || (sizeof...(As) == 1 && (GatherableRange<As> && ...));
 
 /// What the child of an argument is made from: a handle, which it empties, a Task, or a Task that awaits anything else.
 template <class T, class Runtime>
@@ -189,7 +178,7 @@ Task<T>&& give(Task<T>& task) noexcept {
 template <class A>
   requires(!IsHandle<A>::value && !IsTask<A>::value)
 Task<AwaitResult<A>> give(A& awaitable) {
-  return detail::await_moved<A>(std::move(awaitable));
+  return detail::await_one<A>(std::move(awaitable));
 }
 
 /// The type of the child made from what give() returns. `Default` is the runtime for a Task.

@@ -121,6 +121,14 @@ class Gathering : public Join<Runtime> {
   /// Instead of over(): the coroutine has dropped a handle's task.
   virtual void forgotten() noexcept { count(nullptr, nullptr); }
 
+  /// The coroutine is being destroyed.
+  void forsake() noexcept {
+    for (Child<Runtime>* child = children_.front(); child != nullptr; child = child->next) {
+      child->forsake();
+      child->lose();
+    }
+  }
+
   /// All have been started. Returns false if the coroutine is suspended; then it may be gone.
   bool continues() noexcept {
     if (!this->started()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Shared ownership that the runtime policy can see: std::shared_ptr counts with its own atomics, which a simulator
-// would miss.
+// would miss. Access: how the library reaches into what it gives to users.
 
 #ifndef TOTO_DETAIL_GROUND_REF_HPP
 #define TOTO_DETAIL_GROUND_REF_HPP
@@ -86,6 +86,24 @@ class Ref {
 
  private:
   T* object_ = nullptr;
+};
+
+/// A friend of the library's public classes, for the library itself.
+struct Access {
+  /// A T, made by its private constructor.
+  template <class T, class... As>
+  static T make(As&&... arguments) noexcept {
+    return T(std::forward<As>(arguments)...);
+  }
+  template <class T>
+  static const auto& core(const T& object) noexcept {
+    return object.core_;
+  }
+  /// Takes the task out of a handle; null if there is none.
+  template <class Handle>
+  static auto take(Handle& handle) noexcept {
+    return std::exchange(handle.state_, nullptr);
+  }
 };
 
 }  // namespace toto::inline v0_1::detail

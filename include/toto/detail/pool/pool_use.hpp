@@ -10,7 +10,7 @@
 
 #include "../../lease.hpp"
 #include "../../task_handle.hpp"
-#include "../task/call_on.hpp"
+#include "../task/bound_call.hpp"
 #include "../task/permit_task.hpp"
 #include "../task/permit_wait.hpp"
 #include "pool_core.hpp"
@@ -95,13 +95,13 @@ Handle submit_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>
                 "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
                 "moved as std::thread does it: use std::ref to pass a reference");
   detail::check_callable(fn);
-  auto* const state = detail::construct_state<PermitTask<Runtime, Call, Stored<F>>, Runtime>(
+  auto* const state = new PermitTask<Runtime, Call, Stored<F>>(
       queue, Ref<Permits<Runtime>>::share(pool.get()),
       Claim<Runtime>::in_queue("transaction in a queue, added", queue.name(), where), std::forward<F>(fn),
       std::forward<Args>(args)...);
   state->begin(std::is_void_v<Handle>);
   if constexpr (!std::is_void_v<Handle>) {
-    return HandleAccess::make<Handle>(state);
+    return Access::make<Handle>(state);
   }
 }
 

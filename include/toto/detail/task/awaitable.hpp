@@ -67,10 +67,10 @@ using AwaitResult = typename AwaitTraits<A>::Result;
 
 TOTO_COROUTINES_BEGIN
 
-/// A task that awaits `awaitable`, which outlives it.
-template <class A>
-Task<AwaitResult<A>> await_one(A& awaitable) {
-  if constexpr (!kCanBeAwaited<A>) {
+/// A task that awaits `awaitable`. A is its type, and the task keeps it; or a reference, to what outlives the task.
+template <class A, class Value = std::remove_reference_t<A>>
+Task<AwaitResult<Value>> await_one(A awaitable) {
+  if constexpr (!kCanBeAwaited<Value>) {
     co_return;  // refused by AwaitTraits
   } else if constexpr (requires { awaitable.await_ready(); }) {
     co_return co_await awaitable;  // its own awaiter, by its name: GCC 12 would copy what a function refers to

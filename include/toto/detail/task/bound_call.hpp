@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // CallTraits: how a callable is called with its arguments, and the type of the result. BoundCall: a callable and its
-// arguments, called once.
+// arguments, called once. call_on: calls one with an object and further arguments.
 
 #ifndef TOTO_DETAIL_TASK_BOUND_CALL_HPP
 #define TOTO_DETAIL_TASK_BOUND_CALL_HPP
@@ -19,34 +19,24 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Whether an F that cannot be called with Args alone takes a stop token in front of them.
-template <class Token, class F, class... Args>
-inline constexpr bool kTakesToken = detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, Args...>;
-
 /// How a callable is called with its arguments: as std::thread would, or with a stop token in front if it cannot be
 /// called without one.
 template <class Runtime, class F, class... Args>
 struct CallTraits {
+  using Token = typename Runtime::StopToken;
   static constexpr bool kPlain = std::is_invocable_v<Stored<F>, Stored<Args>...>;
   static constexpr bool kTakesToken = [] {
     if constexpr (kPlain) {
       return false;  // not even asked: a generic lambda's body would be instantiated with the token
     } else {
-      return detail::kTakesToken<typename Runtime::StopToken, Stored<F>, Stored<Args>...>;
+      return detail::may_take<Stored<F>, 0, Token>() && std::is_invocable_v<Stored<F>, Token, Stored<Args>...>;
     }
   }();
   static constexpr bool kValid = kPlain || kTakesToken;
 
-  static constexpr auto returned() {
-    if constexpr (kTakesToken) {
-      return std::type_identity<std::invoke_result_t<Stored<F>, typename Runtime::StopToken, Stored<Args>...>>();
-    } else if constexpr (kPlain) {
-      return std::type_identity<std::invoke_result_t<Stored<F>, Stored<Args>...>>();
-    } else {
-      return std::type_identity<void>();
-    }
-  }
-  using Returned = typename decltype(returned())::type;
+  using Returned = typename std::conditional_t<
+      kTakesToken, std::invoke_result<Stored<F>, Token, Stored<Args>...>,
+      std::conditional_t<kPlain, std::invoke_result<Stored<F>, Stored<Args>...>, std::type_identity<void>>>::type;
   static constexpr bool kCoroutine = IsTask<std::remove_cvref_t<Returned>>::value;
   using Result = typename TaskResult<ResultOf<Returned>>::Type;
 };
@@ -137,6 +127,39 @@ class BoundCall {
     Call call_;
   };
 };
+
+/// A callable that is no member pointer, and takes it there, has the token in front of the object.
+template <class Token, class F, class T, class... Args>
+inline constexpr bool kTokenFirst = false;
+template <class Token, class F, class T, class... Args>
+  requires(!std::is_member_pointer_v<F>)
+inline constexpr bool kTokenFirst<Token, F, T, Token, Args...> =
+    detail::may_take<F, 0, Token>() && std::is_invocable_v<F, Token, T&, Args...>;
+
+/// Others have it behind the object, which counts among the arguments of what is no member function.
+template <class Token, class F, class T, class... Args>
+inline constexpr bool kObjectFirst = std::is_invocable_v<F, T&, Args...>;
+template <class Token, class F, class T, class... Args>
+inline constexpr bool kObjectFirst<Token, F, T, Token, Args...> =
+    detail::may_take<F, std::is_member_function_pointer_v<F> ? 0 : 1, Token>() &&
+    std::is_invocable_v<F, T&, Token, Args...>;
+
+/// The second is not even asked after the first: the body of a generic lambda would be instantiated.
+template <class Token, class F, class T, class... Args>
+concept CallableOn = kTokenFirst<Token, F, T, Args...> || kObjectFirst<Token, F, T, Args...>;
+
+/// `std::invoke(function, object, args...)`, but for kTokenFirst.
+template <class Token, class F, class T, class... Args>
+  requires CallableOn<Token, F, T, Args...>
+decltype(auto) call_on(F&& function, T& object, Args&&... args) {
+  if constexpr (kTokenFirst<Token, F, T, Args...>) {
+    return [&](Token&& token, auto&&... rest) -> decltype(auto) {
+      return detail::invoke(std::forward<F>(function), std::move(token), object, std::move(rest)...);
+    }(std::move(args)...);
+  } else {
+    return detail::invoke(std::forward<F>(function), object, std::forward<Args>(args)...);
+  }
+}
 
 }  // namespace toto::inline v0_1::detail
 

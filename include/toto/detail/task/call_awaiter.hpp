@@ -21,18 +21,13 @@ namespace toto::inline v0_1::detail {
 /// The task. Base is the state that yield_task would allocate; this state is not freed when it is no longer needed, but
 /// notifies the frame that it may be destroyed.
 template <class Runtime, class Base, class F>
-class FramedState final : public FollowedState<Runtime, Base, F> {
+class FramedState final : public SupervisedState<Runtime, Base> {
  public:
-  using FollowedState<Runtime, Base, F>::FollowedState;
+  template <class... As>
+  explicit FramedState(QueueCore<Runtime>& core, As&&... call)
+      : SupervisedState<Runtime, Base>(core, core.supervisor_maker(), detail::type_name<F>(), {},
+                                       std::forward<As>(call)...) {}
   ~FramedState() = default;
-
-  /// `resumer`: a worker that comes to the task at once, if nothing else is queued; or null.
-  /// Throws: what adding throws.
-  void add(Worker<Runtime>* resumer) {
-    if (resumer == nullptr || !this->core().keep_next(*resumer, *this)) {
-      this->add_followed();
-    }
-  }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -193,10 +188,12 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     home_ = Ref<ExecutorCore<Runtime>>::share(here.executor != &state_.core() ? here.executor : nullptr);
     state_.await_from_start(coroutine, Home<Runtime>::of(here, &state_.core()));
     added_ = true;
-    // A worker returns to its loop at once from the coroutine that it has resumed there.
-    Worker<Runtime>* const resumer = here.worker != nullptr && here.worker->on_top == coroutine ? here.worker : nullptr;
+    // A worker returns to its loop at once from the coroutine that it has resumed there, and comes to the task.
+    const bool returns = here.worker != nullptr && here.worker->on_top == coroutine;
     try {
-      state_.add(resumer);  // *this may be gone after this line
+      if (!returns || !state_.core().keep_next(*here.worker, state_)) {
+        detail::add_to_queue(state_);  // *this may be gone after this line
+      }
     } catch (...) {
       added_ = false;  // it was not queued: the coroutine continues here, with the exception
       throw;

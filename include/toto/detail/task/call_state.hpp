@@ -19,25 +19,6 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Memory for a state, recycled unless it is over-aligned.
-template <class State, class Runtime>
-void* allocate_state() {
-  if constexpr (alignof(State) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-    return ::operator new(sizeof(State), std::align_val_t(alignof(State)));
-  } else {
-    return BlockCache<Runtime>::allocate(sizeof(State));
-  }
-}
-
-template <class State, class Runtime>
-void deallocate_state(void* memory) noexcept {
-  if constexpr (alignof(State) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-    ::operator delete(memory, std::align_val_t(alignof(State)));
-  } else {
-    BlockCache<Runtime>::deallocate(memory, sizeof(State));
-  }
-}
-
 /// What the states of plain calls and of coroutines have in common: the call, and how it is destroyed.
 template <class Runtime, class F, class... Args>
 class BoundState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
@@ -46,6 +27,16 @@ class BoundState : public TaskState<typename CallTraits<Runtime, F, Args...>::Re
 
   template <class... As>
   explicit BoundState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+
+  // Its memory is recycled, unless it is over-aligned.
+  static void* operator new(std::size_t size) { return BlockCache<Runtime>::allocate(size); }
+  static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+  static void operator delete(void* memory, std::size_t size) noexcept {
+    BlockCache<Runtime>::deallocate(memory, size);
+  }
+  static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(memory, alignment);
+  }
 
   void discard() noexcept override {
     this->result_.set_cancelled();
@@ -105,11 +96,6 @@ class CallState : public BoundState<Runtime, F, Args...> {
     this->complete(&worker);
   }
 
-  void destroy() noexcept override {
-    this->CallState::~CallState();  // not a derived one
-    detail::deallocate_state<CallState, Runtime>(this);
-  }
-
  protected:
   ~CallState() = default;
 
@@ -123,18 +109,17 @@ class CallState : public BoundState<Runtime, F, Args...> {
   }
 };
 
-/// Makes a state in its memory.
-/// Throws: std::bad_alloc, what the constructor throws.
-template <class State, class Runtime, class... As>
-State* construct_state(As&&... arguments) {
-  void* const memory = detail::allocate_state<State, Runtime>();
-  try {
-    return ::new (memory) State(std::forward<As>(arguments)...);
-  } catch (...) {
-    detail::deallocate_state<State, Runtime>(memory);
-    throw;
-  }
-}
+/// A state in a block of its own, which it frees.
+template <class State>
+class BlockState final : public State {
+ public:
+  using State::State;
+
+  void destroy() noexcept override { delete this; }
+
+ protected:
+  ~BlockState() = default;
+};
 
 }  // namespace toto::inline v0_1::detail
 

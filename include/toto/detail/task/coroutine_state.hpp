@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // CoroutineState: the state of a task made from a callable that returns a Task<R>, which is run to its end before the
-// callable and the arguments are destroyed. StateFor: this or a CallState. Read next: submission.hpp.
+// callable and the arguments are destroyed. StateFor: this or a CallState. SupervisedState: one that may have a
+// supervisor. Read next: submission.hpp.
 
 #ifndef TOTO_DETAIL_TASK_COROUTINE_STATE_HPP
 #define TOTO_DETAIL_TASK_COROUTINE_STATE_HPP
 
+#include <cstddef>
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -62,11 +65,6 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
     }
   }
 
-  void destroy() noexcept override {
-    this->CoroutineState::~CoroutineState();
-    detail::deallocate_state<CoroutineState, Runtime>(this);
-  }
-
  protected:
   ~CoroutineState() = default;
 
@@ -110,6 +108,35 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
 template <class Runtime, class F, class... Args>
 using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine, CoroutineState<Runtime, F, Args...>,
                                     CallState<Runtime, F, Args...>>;
+
+/// A state that has room for a supervisor. Others have none: you pay only for what you use.
+template <class Runtime, class State>
+class SupervisedState : public State {
+ public:
+  /// `make`: null if it needs no supervisor. `what`: the type of the callable, as the observer is to see it.
+  template <class... As>
+  SupervisedState(QueueCore<Runtime>& core, MakeSupervisor<Runtime> make, std::string_view what,
+                  const Control<Runtime>& control, As&&... call)
+      : State(core, std::forward<As>(call)...) {
+    if (make != nullptr) {
+      supervisor_ = make(room_, *this, what, control);
+    }
+  }
+
+ protected:
+  /// The supervisor lets go of token and timer before anything else is freed.
+  ~SupervisedState() {
+    if (supervisor_ != nullptr) {
+      supervisor_->~SupervisorBase();
+    }
+  }
+
+  SupervisorBase<Runtime>* supervisor() const noexcept final { return supervisor_; }
+
+ private:
+  alignas(Supervisor<Runtime>) std::byte room_[sizeof(Supervisor<Runtime>)];
+  SupervisorBase<Runtime>* supervisor_ = nullptr;
+};
 
 }  // namespace toto::inline v0_1::detail
 

@@ -61,16 +61,13 @@ void run_inline(std::byte* bytes, Worker<Runtime>& worker) {
   worker.count(failure ? Tally::kFailed : Tally::kCompleted);
 }
 
-/// A trivial copy: nothing of the user's runs. F: the callable, as it is to be reported.
-template <class F, class Runtime, class Bound>
-void fill_closure(Closure<Runtime>& closure, const Bound& bound) noexcept {
-  closure.run = &run_inline<F, Runtime, Bound>;
-  ::new (static_cast<void*>(closure.bytes)) Bound(bound);
-}
-
+/// F: the callable, as it is to be reported.
 template <class F, class Runtime, class Bound>
 void add_inline(QueueCore<Runtime>& core, const Bound& bound) {
-  core.add_closure([&bound](Closure<Runtime>& closure) { detail::fill_closure<F>(closure, bound); });
+  core.add_closure([&bound](Closure<Runtime>& closure) noexcept {
+    closure.run = &run_inline<F, Runtime, Bound>;
+    ::new (static_cast<void*>(closure.bytes)) Bound(bound);  // a trivial copy: nothing of the user's runs
+  });
 }
 
 /// The same as one type for all of them: a queue whose tasks need states makes one kind of state for all.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Join: counts the children a coroutine waits for, and resumes it once, when all are over. It is shared by the awaiting
-// coroutine, which may be destroyed meanwhile, and by the children that are not over. Read next:
-// ../gather/gathering.hpp.
+// coroutine, which may be destroyed meanwhile, and by the children that are not over. JoinOwner: what an awaiter has of
+// it. Read next: ../gather/gathering.hpp.
 
 #ifndef TOTO_DETAIL_TASK_JOIN_HPP
 #define TOTO_DETAIL_TASK_JOIN_HPP
@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "../executor/timer.hpp"
@@ -64,11 +65,11 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
-  /// All children have been started, except `over` ones that have ended and were not counted. Returns true if there is
-  /// no need to wait, so that the coroutine just continues. After false, the coroutine may be gone.
-  bool started(std::size_t over = 0) noexcept {
+  /// All children have been started. Returns true if there is no need to wait, so that the coroutine just continues.
+  /// After false, the coroutine may be gone.
+  bool started() noexcept {
     // One more than the children: they cannot make it run out before.
-    if (remaining_.fetch_sub(over + 1, std::memory_order_acq_rel) != over + 1) {
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
       return false;
     }
     word_.store(Word::done, std::memory_order_relaxed);
@@ -184,6 +185,49 @@ class Join : public RefCounted<Runtime> {
   Ref<QueueCore<Runtime>> queue_;  // of the last child, for a coroutine whose home ends
   bool ahead_ = false;
   Node node_;
+};
+
+/// A join of one child: a task that it observes, or whatever else calls child_over().
+template <class Runtime>
+class JoinOfOne final : public Join<Runtime>, public Observer<Runtime> {
+ public:
+  JoinOfOne() noexcept : Join<Runtime>(1) {}
+
+  void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
+    this->child_over(worker, std::addressof(queue));
+    this->release();
+  }
+  void forgotten() noexcept override { this->release(); }
+
+ protected:
+  ~JoinOfOne() override = default;
+};
+
+/// Part of an awaiter: the join on which its coroutine waits, or none. It can be moved before it is awaited.
+template <class J>
+class JoinOwner {
+ public:
+  JoinOwner() noexcept = default;
+  JoinOwner(JoinOwner&&) noexcept {}
+  JoinOwner& operator=(JoinOwner&&) = delete;
+  ~JoinOwner() { abandon(); }
+
+  J& adopt(J* join) noexcept {
+    abandon();  // the one of an earlier await
+    join_ = join;
+    return *join;
+  }
+  void abandon() noexcept {
+    if (join_ != nullptr) {
+      std::exchange(join_, nullptr)->abandon();
+    }
+  }
+  explicit operator bool() const noexcept { return join_ != nullptr; }
+  J& operator*() const noexcept { return *join_; }
+  J* operator->() const noexcept { return join_; }
+
+ private:
+  J* join_ = nullptr;
 };
 
 }  // namespace toto::inline v0_1::detail

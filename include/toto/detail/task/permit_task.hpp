@@ -114,15 +114,17 @@ class PermitCall {
 /// The task's state. While it waits in line it owns a reference to its queue's core, as it does when it is queued.
 /// `Call` is a PermitCall; F is what the observer is to see.
 template <class Runtime, class Call, class F>
-class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtime, StateFor<Runtime, Call>, F> {
+class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runtime, StateFor<Runtime, Call>> {
  public:
   using Slot = PermitSlot<Runtime>;
-  using Base = FollowedState<Runtime, StateFor<Runtime, Call>, F>;
+  using Base = SupervisedState<Runtime, StateFor<Runtime, Call>>;
   using Queue = QueueCore<Runtime>;
 
   template <class... As>
   PermitTask(Queue& queue, Ref<Permits<Runtime>> owner, const Claim<Runtime>& who, As&&... call)
-      : Slot(std::move(owner), who), Base(queue, static_cast<Slot&>(*this), std::forward<As>(call)...) {}
+      : Slot(std::move(owner), who),
+        Base(queue, queue.supervisor_maker(), detail::type_name<F>(), {}, static_cast<Slot&>(*this),
+             std::forward<As>(call)...) {}
 
   /// Takes a permit and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may be
   /// gone.
@@ -136,7 +138,7 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
       Ref<Queue> queue = Ref<Queue>::share(&this->core());
       if (Permit<Runtime>* const taken = this->owner_->take_or_wait(*this)) {
         this->request.permit = taken;
-        this->add_followed();
+        detail::add_to_queue(*this);
       } else {
         queue.leak();  // to the state, which has got it by now
       }
@@ -188,10 +190,7 @@ class PermitTask final : public PermitSlot<Runtime>, public FollowedState<Runtim
     return false;
   }
 
-  void destroy() noexcept override {
-    this->~PermitTask();
-    detail::deallocate_state<PermitTask, Runtime>(this);
-  }
+  void destroy() noexcept override { delete this; }
 
  protected:
   ~PermitTask() = default;

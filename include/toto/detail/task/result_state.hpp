@@ -15,9 +15,9 @@
 #include "../ground/annotations.hpp"
 #include "../ground/result.hpp"
 #include "../queue/home.hpp"
+#include "join.hpp"
 #include "supervisor.hpp"
 #include "task_state.hpp"
-#include "way_home.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -123,7 +123,8 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     TaskState<T, Runtime>& state = *this->state();
     if (journey_.begin(coroutine, executor_.get())) [[unlikely]] {
-      return way_home_.suspend(coroutine, Home<Runtime>(executor_), state);
+      come_home(coroutine, state);
+      return true;
     }
     const bool must_move = !is_there();
     Home<Runtime> home(executor_);
@@ -136,6 +137,19 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   }
 
  private:
+  /// After this the coroutine may be gone.
+  /// Throws: std::bad_alloc.
+  template <class Promise>
+  void come_home(std::coroutine_handle<Promise> coroutine, TaskStateBase<Runtime>& state) {
+    JoinOfOne<Runtime>& join = way_home_.adopt(new JoinOfOne<Runtime>());
+    join.arm(coroutine, Home<Runtime>(executor_), true);
+    join.retain();                      // for the task
+    static_cast<void>(join.started());  // false: its child is not over
+    if (!state.observe(join)) {
+      join.child_over(nullptr, nullptr);
+      join.release();
+    }
+  }
   /// Whether the coroutine is already where it is to continue, and need not move if the task is over.
   bool is_there() const noexcept {
     return !executor_ || detail::is_same<Runtime>(executor_.get(), ThreadContext<Runtime>::current().executor);
@@ -143,7 +157,7 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
 
   const Executor executor_;
   Journey journey_;
-  WayHome<Runtime> way_home_;
+  JoinOwner<JoinOfOne<Runtime>> way_home_;
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -22,91 +22,43 @@ namespace toto::inline v0_1::detail {
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
-/// Adds a state that was just made to its queue. `booked`: the caller has reserved room.
-/// Throws: what adding throws; the state is freed then.
-template <class Runtime>
-void submit(QueueCore<Runtime>& core, TaskStateBase<Runtime>& state, bool booked = false) {
-  try {
-    core.add(state, booked);
-  } catch (...) {
-    state.destroy();
-    throw;
-  }
-}
-
-/// The same for a state with a supervisor and a handle.
-template <class Runtime>
-void submit_supervised(TaskStateBase<Runtime>& state, bool booked) {
-  try {
-    state.supervisor()->add(booked);
-  } catch (...) {
-    state.destroy();
-    throw;
-  }
-  state.supervisor()->added();
-}
-
-/// A state with a supervisor. Others have none: you pay only for what you use.
-template <class Runtime, class Base>
-class SupervisedState final : public Base {
- public:
-  template <class... As>
-  SupervisedState(QueueCore<Runtime>& core, MakeSupervisor<Runtime> make, std::string_view what,
-                  const Control<Runtime>& control, As&&... call)
-      : Base(core, std::forward<As>(call)...) {
-    supervisor_.emplace(make, *this, what, control);
-  }
-
-  void destroy() noexcept override {
-    this->~SupervisedState();
-    detail::deallocate_state<SupervisedState, Runtime>(this);
-  }
-
- protected:
-  ~SupervisedState() = default;
-
- private:
-  SupervisorBase<Runtime>* supervisor() const noexcept override { return supervisor_.get(); }
-
-  SupervisorMemory<Runtime> supervisor_;
-};
-
 /// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `what`: the type of the
-/// callable, as the observer is to see it.
+/// callable, as the observer is to see it. `booked`: the caller has reserved room.
 /// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
 /// null callable.
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_named_call(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
                          const Control<Runtime>& control, bool booked, F&& fn, Args&&... args) {
   detail::require_callable<Runtime, F, Args...>();
-  using Base = StateFor<Runtime, Stored<F>, Stored<Args>...>;
+  using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
-  const auto set_up = [&](QueuedTask<Runtime>& task) {
-    task.lane = lane;
-    task.priority = static_cast<signed char>(control.options().priority);
-  };
   detail::check_callable(fn, args...);
-  if (const MakeSupervisor<Runtime> make = control.supervisor_maker(core)) {
-    using State = SupervisedState<Runtime, Base>;
-    Base* const state = detail::construct_state<State, Runtime>(core, make, what, control, std::forward<F>(fn),
-                                                                std::forward<Args>(args)...);
-    set_up(*state);
-    detail::submit_supervised(*state, booked);
-    if constexpr (kForgotten) {
-      state->drop();
-    } else {
-      return HandleAccess::make<Handle>(state);
-    }
+  const MakeSupervisor<Runtime> make = control.supervisor_maker(core);
+  State* state = nullptr;
+  if (make != nullptr) {
+    state = new BlockState<SupervisedState<Runtime, State>>(core, make, what, control, std::forward<F>(fn),
+                                                            std::forward<Args>(args)...);
   } else {
-    Base* const state = detail::construct_state<Base, Runtime>(core, std::forward<F>(fn), std::forward<Args>(args)...);
-    set_up(*state);
+    state = new BlockState<State>(core, std::forward<F>(fn), std::forward<Args>(args)...);
     if constexpr (kForgotten) {
       state->let_go();
-      detail::submit(core, *state, booked);
-    } else {
-      detail::submit(core, *state, booked);
-      return HandleAccess::make<Handle>(state);
     }
+  }
+  state->lane = lane;
+  state->priority = static_cast<signed char>(control.options().priority);
+  try {
+    detail::add_to_queue(*state, booked);
+  } catch (...) {
+    state->destroy();
+    throw;
+  }
+  if (make != nullptr) [[unlikely]] {  // then it has a handle until now, and is still there
+    state->supervisor()->added();
+  }
+  if constexpr (!kForgotten) {
+    return Access::make<Handle>(state);
+  } else if (make != nullptr) {
+    state->drop();
   }
 }
 

@@ -106,12 +106,21 @@ class SupervisorBase {
   bool too_late_ = false;  // written by whoever takes the task out, before it is over
 };
 
+template <class Runtime>
+class Supervisor;
+
 /// What a task needs beyond being run: a priority, a deadline, a token.
 template <class Runtime>
 class Control {
  public:
-  void set(const TaskOptions& options) noexcept;
-  void set(typename Runtime::StopToken token) noexcept;
+  void set(const TaskOptions& options) noexcept {
+    options_ = options;
+    choose_maker();
+  }
+  void set(typename Runtime::StopToken token) noexcept {
+    token_ = std::move(token);
+    choose_maker();
+  }
 
   const TaskOptions& options() const noexcept { return options_; }
   const typename Runtime::StopToken& token() const noexcept { return token_; }
@@ -122,7 +131,10 @@ class Control {
   }
 
  private:
-  void choose_maker() noexcept;
+  void choose_maker() noexcept {
+    const bool needed = !options_.start_by.is_never() || token_.stop_possible() || !options_.name.empty();
+    make_supervisor_ = needed ? &Supervisor<Runtime>::make : nullptr;
+  }
 
   TaskOptions options_{};
   typename Runtime::StopToken token_{};
@@ -130,7 +142,7 @@ class Control {
 };
 
 template <class Runtime>
-class Supervisor final : public SupervisorBase<Runtime> {
+class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runtime> {
  public:
   using Base = SupervisorBase<Runtime>;
   using State = typename Base::State;
@@ -141,34 +153,133 @@ class Supervisor final : public SupervisorBase<Runtime> {
     return ::new (memory) Supervisor(state, what, control);
   }
 
-  ~Supervisor() override;
-  void add(bool booked) override;
-  void announce() noexcept override;
-  void added() noexcept override;
-  bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override;
-  void finished(const Worker* worker) noexcept override;
-  void resumed() noexcept override;
-  bool timed() const noexcept override { return timer_.deadline != (Runtime::Clock::time_point::max)(); }
+  ~Supervisor() override {
+    on_stop_.reset();
+    if (timed()) {
+      TimerService<Runtime>::instance().remove(*this, nullptr);
+    }
+  }
+
+  void add(bool booked) override {
+    QueueCore<Runtime>& core = state_.core();
+    QueueObserver* const told = observer();
+    const TaskEvent event = event_on(0);
+    announce();
+    try {
+      if (!booked && asked_.load(std::memory_order_relaxed)) {
+        core.add_beyond_bound(state_);  // what will never run needs no room, and must not wait for it
+      } else {
+        core.add(state_, booked);
+      }
+    } catch (...) {
+      core.task_list().remove(entry_);
+      if (told != nullptr) {
+        told->task_finished(event, TaskEnd::cancelled);
+      }
+      throw;
+    }
+  }
+
+  void announce() noexcept override {
+    if (std::exchange(announced_, true)) {
+      return;
+    }
+    if (state_.core().tracks()) {
+      state_.core().task_list().add(entry_, what_);
+    }
+    if (QueueObserver* const told = observer()) {
+      told->task_queued(event_on(0));
+    }
+  }
+
+  void added() noexcept override {
+    added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
+    if (asked_.load(std::memory_order_seq_cst)) {
+      state_.cancel();
+    } else if (late()) {  // the timer may have come before
+      state_.cancel_queued(&too_late_);
+    }
+  }
+
+  bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override {
+    const bool asked = asked_.load(std::memory_order_acquire);  // if it comes later, it finds the task claimed
+    if (asked || late()) {
+      too_late_ = !asked;
+      state_.core().count_unrun();
+      state_.discard();
+      return false;
+    }
+    if (state_.core().tracks()) {
+      state_.core().task_list().begin(entry_, begun, worker.number);
+    }
+    if (QueueObserver* const told = observer()) {
+      told->task_started(event_on(worker.number));
+    }
+    return true;
+  }
+
+  void finished(const Worker* worker) noexcept override {
+    if (state_.core().tracks()) {
+      state_.core().task_list().remove(entry_);
+    }
+    QueueObserver* const told = observer();
+    if (told != nullptr && announced_) {
+      const Outcome outcome = refused_ ? Outcome::cancelled : state_.outcome();
+      const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
+                          : outcome == Outcome::exception ? TaskEnd::failed
+                                                          : TaskEnd::cancelled;
+      told->task_finished(event_on(worker != nullptr ? worker->number : 0), end);
+    }
+  }
+
+  void resumed() noexcept override {
+    if (QueueObserver* const told = observer()) {
+      const Worker* const worker = ThreadContext<Runtime>::current().worker;
+      told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
+    }
+  }
+
+  bool timed() const noexcept override { return this->deadline != (Runtime::Clock::time_point::max)(); }
 
  private:
-  struct Timer : TimerNode<Runtime> {
-    Supervisor* supervisor = nullptr;
-  };
   struct OnStop {
     Supervisor& supervisor;
     void operator()() const noexcept { supervisor.ask_to_cancel(); }
   };
   using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
 
-  Supervisor(State& state, std::string_view what, const Control<Runtime>& control);
+  Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
+      : Base(state, control.options().name.empty() ? what : control.options().name, TaskNumbers<Runtime>::next()) {
+    state.supervised = true;
+    this->run = [](Continuation& node, Turn) noexcept { static_cast<Supervisor&>(node).expire(); };
+    this->deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
+                                                           : control.options().start_by.after(Runtime::Clock::now());
+    if (timed()) {
+      TimerService<Runtime>::instance().add(*this, nullptr);
+    }
+    if (control.token().stop_possible()) {
+      on_stop_.emplace(control.token(), OnStop{*this});
+    }
+  }
 
-  bool late() const noexcept { return timed() && Runtime::Clock::now() >= timer_.deadline; }
+  bool late() const noexcept { return timed() && Runtime::Clock::now() >= this->deadline; }
 
   /// On the timer thread: a task that has begun continues. Touches nothing after it has cancelled.
-  void expire() noexcept;
+  void expire() noexcept {
+    const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+    if (added_.load(std::memory_order_seq_cst)) {
+      state_.cancel_queued(&too_late_);
+    }
+  }
 
   /// On whatever thread, by the token. Touches nothing after it has cancelled.
-  void ask_to_cancel() noexcept;
+  void ask_to_cancel() noexcept {
+    const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
+    asked_.store(true, std::memory_order_seq_cst);
+    if (added_.load(std::memory_order_seq_cst)) {
+      state_.cancel();
+    }
+  }
 
   using Base::event_on;
   using Base::observer;
@@ -180,101 +291,18 @@ class Supervisor final : public SupervisorBase<Runtime> {
   TrackedTask<Runtime> entry_;
   typename Runtime::template Atomic<bool> asked_{false};
   typename Runtime::template Atomic<bool> added_{false};
-  Timer timer_;
   std::optional<OnStopCallback> on_stop_;
 };
 
-/// Room for a supervisor. A member of the class that is derived from the task's state: it lets go of token and timer
-/// before anything else is freed.
+/// Adds the task to its queue, by its supervisor if it has one. `booked`: the caller has reserved room. After this the
+/// task may be gone, unless it has a handle.
+/// Throws: what adding throws.
 template <class Runtime>
-class SupervisorMemory {
- public:
-  SupervisorMemory() noexcept = default;
-  SupervisorMemory(const SupervisorMemory&) = delete;
-  SupervisorMemory& operator=(const SupervisorMemory&) = delete;
-  ~SupervisorMemory() {
-    if (supervisor_ != nullptr) {
-      supervisor_->~SupervisorBase();
-    }
-  }
-
-  /// Once.
-  /// Throws: std::bad_alloc, std::system_error.
-  void emplace(MakeSupervisor<Runtime> make, TaskStateBase<Runtime>& state, std::string_view what,
-               const Control<Runtime>& control) {
-    supervisor_ = make(room_, state, what, control);
-  }
-
-  /// Returns null if there is no supervisor.
-  SupervisorBase<Runtime>* get() const noexcept { return supervisor_; }
-
- private:
-  alignas(Supervisor<Runtime>) std::byte room_[sizeof(Supervisor<Runtime>)];
-  SupervisorBase<Runtime>* supervisor_ = nullptr;
-};
-
-/// A state that has a supervisor only if its queue's tasks are followed. F is the callable, as the observer is to see
-/// it.
-template <class Runtime, class Base, class F>
-class FollowedState : public Base {
- public:
-  template <class... As>
-  explicit FollowedState(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
-    if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) {
-      supervisor_.emplace(make, *this, detail::type_name<F>(), {});
-    }
-  }
-
- protected:
-  ~FollowedState() = default;
-
-  /// Adds the task to its queue. After this the task may be gone.
-  /// Throws: what adding throws.
-  void add_followed() {
-    if (supervisor_.get() != nullptr) {
-      supervisor_.get()->add(false);
-    } else {
-      this->core().add(*this);
-    }
-  }
-
-  SupervisorBase<Runtime>* supervisor() const noexcept override { return supervisor_.get(); }
-
- private:
-  SupervisorMemory<Runtime> supervisor_;
-};
-
-template <class Runtime>
-void Control<Runtime>::set(const TaskOptions& options) noexcept {
-  options_ = options;
-  choose_maker();
-}
-
-template <class Runtime>
-void Control<Runtime>::set(typename Runtime::StopToken token) noexcept {
-  token_ = std::move(token);
-  choose_maker();
-}
-
-template <class Runtime>
-void Control<Runtime>::choose_maker() noexcept {
-  const bool needed = !options_.start_by.is_never() || token_.stop_possible() || !options_.name.empty();
-  make_supervisor_ = needed ? &Supervisor<Runtime>::make : nullptr;
-}
-
-template <class Runtime>
-Supervisor<Runtime>::Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
-    : Base(state, control.options().name.empty() ? what : control.options().name, TaskNumbers<Runtime>::next()) {
-  state.supervised = true;
-  timer_.supervisor = this;
-  timer_.run = [](Continuation& node, Turn) noexcept { static_cast<Timer&>(node).supervisor->expire(); };
-  timer_.deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
-                                                          : control.options().start_by.after(Runtime::Clock::now());
-  if (timed()) {
-    TimerService<Runtime>::instance().add(timer_, nullptr);
-  }
-  if (control.token().stop_possible()) {
-    on_stop_.emplace(control.token(), OnStop{*this});
+TOTO_ALWAYS_INLINE void add_to_queue(TaskStateBase<Runtime>& state, bool booked = false) {
+  if (state.supervised) {
+    state.supervisor()->add(booked);
+  } else {
+    state.core().add(state, booked);
   }
 }
 
@@ -283,116 +311,6 @@ TaskInfo TaskStateBase<Runtime>::info() const noexcept {
   // Null although supervised: the state of a task that was refused is being destroyed, and its supervisor has gone.
   const SupervisorBase<Runtime>* const followed = this->supervised ? supervisor() : nullptr;
   return followed != nullptr ? followed->info() : TaskInfo{.queue = {}, .name = what()};
-}
-
-template <class Runtime>
-Supervisor<Runtime>::~Supervisor() {
-  on_stop_.reset();
-  if (timed()) {
-    TimerService<Runtime>::instance().remove(timer_, nullptr);
-  }
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::add(bool booked) {
-  QueueCore<Runtime>& core = state_.core();
-  QueueObserver* const told = observer();
-  const TaskEvent event = event_on(0);
-  announce();
-  try {
-    if (!booked && asked_.load(std::memory_order_relaxed)) {
-      core.add_beyond_bound(state_);  // what will never run needs no room, and must not wait for it
-    } else {
-      core.add(state_, booked);
-    }
-  } catch (...) {
-    core.task_list().remove(entry_);
-    if (told != nullptr) {
-      told->task_finished(event, TaskEnd::cancelled);
-    }
-    throw;
-  }
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::announce() noexcept {
-  if (std::exchange(announced_, true)) {
-    return;
-  }
-  if (state_.core().tracks()) {
-    state_.core().task_list().add(entry_, what_);
-  }
-  if (QueueObserver* const told = observer()) {
-    told->task_queued(event_on(0));
-  }
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::added() noexcept {
-  added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
-  if (asked_.load(std::memory_order_seq_cst)) {
-    state_.cancel();
-  } else if (late()) {  // the timer may have come before
-    state_.cancel_queued(&too_late_);
-  }
-}
-
-template <class Runtime>
-bool Supervisor<Runtime>::begin(Worker& worker, BegunTask<Runtime>* begun) noexcept {
-  const bool asked = asked_.load(std::memory_order_acquire);  // if it comes later, it finds the task claimed
-  if (asked || late()) {
-    too_late_ = !asked;
-    state_.core().count_unrun();
-    state_.discard();
-    return false;
-  }
-  if (state_.core().tracks()) {
-    state_.core().task_list().begin(entry_, begun, worker.number);
-  }
-  if (QueueObserver* const told = observer()) {
-    told->task_started(event_on(worker.number));
-  }
-  return true;
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::finished(const Worker* worker) noexcept {
-  if (state_.core().tracks()) {
-    state_.core().task_list().remove(entry_);
-  }
-  QueueObserver* const told = observer();
-  if (told != nullptr && announced_) {
-    const Outcome outcome = refused_ ? Outcome::cancelled : state_.outcome();
-    const TaskEnd end = outcome == Outcome::value       ? TaskEnd::completed
-                        : outcome == Outcome::exception ? TaskEnd::failed
-                                                        : TaskEnd::cancelled;
-    told->task_finished(event_on(worker != nullptr ? worker->number : 0), end);
-  }
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::resumed() noexcept {
-  if (QueueObserver* const told = observer()) {
-    const Worker* const worker = ThreadContext<Runtime>::current().worker;
-    told->awaiter_resumed(event_on(worker != nullptr ? worker->number : 0));
-  }
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::expire() noexcept {
-  const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-  if (added_.load(std::memory_order_seq_cst)) {
-    state_.cancel_queued(&too_late_);
-  }
-}
-
-template <class Runtime>
-void Supervisor<Runtime>::ask_to_cancel() noexcept {
-  const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-  asked_.store(true, std::memory_order_seq_cst);
-  if (added_.load(std::memory_order_seq_cst)) {
-    state_.cancel();
-  }
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -121,7 +121,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// There is no handle: the task frees the block. Before it is queued.
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
-  /// Frees the block of a task that was never queued.
+  /// Destroys the state and returns its block. Does not give back the reference to the core; see free().
   virtual void destroy() noexcept = 0;
   /// How the task ended. It is over.
   virtual Outcome outcome() const noexcept = 0;
@@ -171,22 +171,25 @@ class TaskStateBase : public QueuedTask<Runtime> {
   enum class Word : std::uint32_t { pending, awaited, observed, blocked, dropped, done, posted, abandoned };
   static bool is_over(Word word) noexcept { return word >= Word::done; }  // done, posted, abandoned
 
-  /// If a coroutine waits and may continue on this very worker, it will, after this. So no one may destroy it now, or
-  /// change the word.
-  bool goes_on_here(Word seen, Worker* worker) noexcept {
-    if (seen != Word::awaited || !home_.is_here(worker)) {
-      return false;
-    }
-    worker->resume_next = waiter_.coroutine;
-    word_.store(Word::done, std::memory_order_relaxed);  // for the wait graph: nobody else has a handle
-    return true;
+  /// Whether a coroutine waits that may continue on this very worker.
+  bool is_awaited_here(Word seen, const Worker* worker) const noexcept {
+    return seen == Word::awaited && home_.is_here(worker);
   }
-  TOTO_NOINLINE void complete_by_word(Worker* worker) noexcept;
-  bool move(Word& from, Word to) noexcept {  // `from` has been acquired already
+  /// It will. A plain store: no other thread may destroy it meanwhile (docs/semantics.md, "Not promised").
+  void resume_here(Worker& worker) noexcept {
+    worker.resume_next = waiter_.coroutine;
+    word_.store(Word::done, std::memory_order_relaxed);  // for the wait graph: nobody else has a handle
+  }
+  TOTO_NOINLINE void complete_slowly(Worker* worker) noexcept;
+  bool advance(Word& from, Word to) noexcept {  // `from` has been acquired already
     return word_.compare_exchange_strong(from, to, std::memory_order_release, std::memory_order_acquire);
   }
   bool wake_blocked() noexcept;
-  void report_unseen() const noexcept;
+  void report_unseen() const noexcept {
+    if (const std::exception_ptr unseen = failure()) {
+      core_->report_unseen(unseen, info());
+    }
+  }
 
   mutable typename Runtime::template Atomic<Word> word_{Word::pending};
   Core* core_;  // one reference, taken when the task was queued
@@ -202,14 +205,17 @@ class TaskStateBase : public QueuedTask<Runtime> {
 template <class Runtime>
 inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
   Word seen = word_.load(std::memory_order_acquire);
-  if (this->lane || this->supervised ||
-      !(goes_on_here(seen, worker) || (seen == Word::pending && move(seen, Word::done)))) {
-    complete_by_word(worker);
+  if (this->lane || this->supervised) {
+    complete_slowly(worker);
+  } else if (is_awaited_here(seen, worker)) {
+    resume_here(*worker);
+  } else if (seen != Word::pending || !advance(seen, Word::done)) {
+    complete_slowly(worker);
   }
 }
 
 template <class Runtime>
-void TaskStateBase<Runtime>::complete_by_word(Worker* worker) noexcept {
+void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
   if (this->lane) {
     core_->leave_lane(*this);
   }
@@ -220,15 +226,16 @@ void TaskStateBase<Runtime>::complete_by_word(Worker* worker) noexcept {
   for (;;) {
     switch (seen) {
       case Word::pending:
-        if (move(seen, Word::done)) {
+        if (advance(seen, Word::done)) {
           return;
         }
         break;
       case Word::awaited:
-        if (goes_on_here(seen, worker)) {
+        if (is_awaited_here(seen, worker)) {
+          resume_here(*worker);
           return;
         }
-        if (move(seen, Word::posted)) {
+        if (advance(seen, Word::posted)) {
           this->run = &resume_posted;
           hand_over(worker);
           return;
@@ -237,7 +244,7 @@ void TaskStateBase<Runtime>::complete_by_word(Worker* worker) noexcept {
       case Word::observed: {
         Observer<Runtime>* const observer = waiter_.observer;
         Core& core = *core_;
-        if (move(seen, Word::done)) {
+        if (advance(seen, Word::done)) {
           observer->completed(worker, core);
           return;
         }
@@ -261,7 +268,7 @@ void TaskStateBase<Runtime>::complete_by_word(Worker* worker) noexcept {
   }
 }
 
-/// Publishes the end to sleeping threads. False if the last of them has given up meanwhile.
+/// Publishes the end to sleeping threads. False if the last of them has given up.
 template <class Runtime>
 bool TaskStateBase<Runtime>::wake_blocked() noexcept {
   const Lock lock(core_->mutex());
@@ -283,8 +290,7 @@ bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
   if (this->supervised && supervisor()->timed()) {
     return true;  // it may be too late for it to begin
   }
-  // A coroutine, too, ends on a worker of its queue. Whether it is over comes last: who is completing it from outside
-  // is one of the queue's busy ones.
+  // A coroutine, too, ends on a worker of its queue. ready() comes last: who completes it from outside counts as busy.
   return detail::may_run(*core_, *this, graph) || ready();
 }
 
@@ -328,13 +334,13 @@ void TaskStateBase<Runtime>::drop() noexcept {
     switch (seen) {
       case Word::pending:
       case Word::awaited:
-        if (move(seen, Word::dropped)) {
+        if (advance(seen, Word::dropped)) {
           return;  // home_ is released with the block, by the task
         }
         break;
       case Word::observed: {
         Observer<Runtime>* const observer = waiter_.observer;
-        if (move(seen, Word::dropped)) {
+        if (advance(seen, Word::dropped)) {
           observer->forgotten();
           return;
         }
@@ -345,7 +351,7 @@ void TaskStateBase<Runtime>::drop() noexcept {
         free();
         return;
       case Word::posted:
-        if (move(seen, Word::abandoned)) {
+        if (advance(seen, Word::abandoned)) {
           return;
         }
         break;
@@ -360,7 +366,7 @@ void TaskStateBase<Runtime>::drop() noexcept {
 template <class Runtime>
 typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
   Word seen = word_.load(std::memory_order_acquire);
-  if (seen == Word::awaited && move(seen, Word::dropped)) {
+  if (seen == Word::awaited && advance(seen, Word::dropped)) {
     return Left::not_over;
   }
   if (seen == Word::posted) {
@@ -379,18 +385,11 @@ void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexce
   }
   const std::coroutine_handle<> coroutine = state.waiter_.coroutine;
   Word seen = Word::posted;
-  if (state.move(seen, Word::done)) {
+  if (state.advance(seen, Word::done)) {
     coroutine.resume();
   } else {
     state.report_unseen();
     state.free();
-  }
-}
-
-template <class Runtime>
-void TaskStateBase<Runtime>::report_unseen() const noexcept {
-  if (const std::exception_ptr unseen = failure()) {
-    core_->report_unseen(unseen, info());
   }
 }
 

@@ -38,7 +38,8 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   /// Once this has returned, the task is no longer touched.
   void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
 
-  bool expired() const noexcept { return first_.load(std::memory_order_relaxed) == First::timer; }
+  /// Whether the timer came first. The timer is stopped.
+  bool expired() const noexcept { return expired_; }
 
   /// It has expired, and the timer is stopped.
   TimedOut error(Duration limit) const {
@@ -48,7 +49,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   }
 
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
-    if (come(First::task)) {
+    if (comes_first()) {
       this->child_over(worker, &queue);
     }
     this->release();
@@ -59,17 +60,13 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   ~TimedWait() override = default;
 
  private:
-  enum class First : unsigned char { none, task, timer };
-
-  /// Relaxed: the join orders what the coroutine reads.
-  bool come(First who) noexcept {
-    First seen = First::none;
-    return first_.compare_exchange_strong(seen, who, std::memory_order_relaxed);
-  }
+  /// The task or the timer. Relaxed: the join orders what the coroutine reads.
+  bool comes_first() noexcept { return !decided_.exchange(true, std::memory_order_relaxed); }
 
   /// On the timer thread, which owns this.
   void expire() noexcept {
-    if (come(First::timer)) {
+    if (comes_first()) {
+      expired_ = true;
       const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
       note_details();
       cancelled_ = state_.cancel_queued();
@@ -89,66 +86,50 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   State& state_;
   // Written by the timer before it tells the join.
   std::string details_;
+  bool expired_ = false;
   bool cancelled_ = false;
-  typename Runtime::template Atomic<First> first_{First::none};
+  typename Runtime::template Atomic<bool> decided_{false};
 };
 
 template <class T, class Runtime>
-class TimeoutAwaiter {
+class TimeoutAwaiter : public HandleAwaiter<T, Runtime> {
  public:
-  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept : state_(state), limit_(limit) {}
-  TimeoutAwaiter(TimeoutAwaiter&& other) noexcept
-      : state_(std::exchange(other.state_, nullptr)), limit_(other.limit_) {}
+  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept
+      : HandleAwaiter<T, Runtime>(state), limit_(limit) {}
+  TimeoutAwaiter(TimeoutAwaiter&&) noexcept = default;
   TimeoutAwaiter& operator=(TimeoutAwaiter&&) = delete;
   ~TimeoutAwaiter() {
-    if (wait_ != nullptr) {
+    if (wait_) {
       wait_->stop_timer();
     }
-    if (state_ != nullptr) {
-      state_->drop();
-    }
-    if (wait_ != nullptr) {
-      wait_->abandon();
-    }
-  }
-
-  bool await_ready() const {
-    if (state_ == nullptr) {
-      throw_no_task();
-    }
-    return state_->ready();
   }
 
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    TaskState<T, Runtime>& state = *state_;
-    auto* const wait = new TimedWait<Runtime>(state, limit_);
-    wait_ = wait;
-    wait->arm(coroutine);
-    wait->start_timer();
-    wait->retain();  // for the task
-    if (!state.observe(*wait)) {
-      wait->release();
-      wait->stop_timer();
-      return !wait->started(wait->expired() ? 0 : 1);
+    TaskState<T, Runtime>& state = *this->state();
+    TimedWait<Runtime>& wait = wait_.adopt(new TimedWait<Runtime>(state, limit_));
+    wait.arm(coroutine);
+    wait.start_timer();
+    wait.retain();  // for the task
+    if (!state.observe(wait)) {
+      wait.completed(nullptr, state.core());
     }
-    return !wait->started();  // *this may be gone after this line
+    return !wait.started();  // *this may be gone after this line
   }
 
   T await_resume() {
-    if (wait_ != nullptr) {
+    if (wait_) {
       wait_->stop_timer();
       if (wait_->expired()) {
         throw wait_->error(limit_);
       }
     }
-    return state_->take_resumed();
+    return HandleAwaiter<T, Runtime>::await_resume();
   }
 
  private:
-  TaskState<T, Runtime>* state_;
   Duration limit_;
-  TimedWait<Runtime>* wait_ = nullptr;
+  JoinOwner<TimedWait<Runtime>> wait_;
 };
 
 }  // namespace toto::inline v0_1::detail
