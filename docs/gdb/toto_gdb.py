@@ -406,13 +406,11 @@ def queued_tasks(queue):
     for node in nodes(get(order, "nodes_")):
         if is_task(node):
             yield downcast(node, library_type("QueuedTask")), "queued"
-    levels = scalar(get(order, "levels_"))
-    if levels:
-        lists = get(levels, "levels_")
-        low, high = lists.type.range()
-        for place in range(high, low - 1, -1):
-            for node in nodes(lists[place]):
-                yield downcast(node, library_type("QueuedTask")), "queued by priority"
+    lists = get(order, "levels_", "levels_")
+    low, high = lists.type.range()
+    for place in range(high, low - 1, -1):
+        for node in nodes(lists[place]):
+            yield downcast(node, library_type("QueuedTask")), "queued by priority"
     for lane in nodes(get(order, "lanes_")):
         for node in nodes(get(downcast(lane, library_type("Lane")), "waiting")):
             yield downcast(node, library_type("QueuedTask")), "waits for a turn in its view"
@@ -495,7 +493,7 @@ def show_queues():
         waiting = list(nodes(get(queue, "room_", "line_", "waiting_")))
         print(
             f"queue '{text(get(queue, 'name_'))}': "
-            f"{number(get(crew, 'live_'))} of {number(get(queue, 'thread_count_'))} thread(s), "
+            f"{number(get(crew, 'live_'))} of {number(get(queue, 'options_', 'thread_count'))} thread(s), "
             f"{number(get(crew, 'busy_'))} busy; {number(get(order, 'tasks_'))} queued, "
             f"{number(get(ledger, 'open_coroutines_'))} coroutine task(s) not over"
             + (f"; {len(waiting)} wait(s) for room" if waiting else "")

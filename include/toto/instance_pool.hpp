@@ -198,7 +198,7 @@ class InstancePool {
   /// throws.
   /// Resumes on: the home of the coroutine; without one, the pool's default queue.
   [[nodiscard("co_await it: calling lease alone takes no instance")]] auto lease(CallSite where = CallSite::current()) {
-    return detail::LeaseAwaiter<T, Runtime, detail::PermitWait<Runtime>>(*core_, where);
+    return detail::LeaseAwaiter<T, Runtime>(*core_, where);
   }
 
   /// The same, but waits for at most `limit`; 0 or less does not wait. The time the factory takes is not limited.
@@ -208,7 +208,7 @@ class InstancePool {
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {
     detail::check_not_nan(limit, "limit");
-    return detail::LeaseAwaiter<T, Runtime, detail::LimitedWait<Runtime>>(*core_, where, limit);
+    return detail::LeaseAwaiter<T, Runtime>(*core_, where, limit);
   }
 
   // On a queue.
@@ -274,9 +274,8 @@ class InstancePool {
     return Lease<T, Runtime>(kind, core, *core->take_instance({detail::Claim<Runtime>::here(how, where)}));
   }
   detail::QueueCore<Runtime>& queue_of(const QueueChoice<Runtime>& choice) const {
-    return choice.core([this](std::string_view name) -> detail::QueueCore<Runtime>& {
-      return name.empty() ? core_->fallback() : core_->queue_named(name);
-    });
+    return choice.core(
+        [this](std::string_view name) -> detail::QueueCore<Runtime>& { return core_->base().queue_named(name); });
   }
 
   detail::Ref<Core> core_;

@@ -5,7 +5,6 @@
 #ifndef TOTO_LEASE_HPP
 #define TOTO_LEASE_HPP
 
-#include <memory>
 #include <utility>
 
 #include "detail/ground/ref.hpp"

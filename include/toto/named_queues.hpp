@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
 //
-// NamedQueues: the queues that the whole process shares by name; the static part of BasicTaskQueue. Read next:
-// task_queue.hpp.
+// NamedQueues: the queues that the whole process shares by name; the static part of BasicTaskQueue. They are made on
+// demand and never destroyed. When the process exits they are closed and drained; so they are when the shared library
+// that they belong to is unloaded. Read next: task_queue.hpp.
 
 #ifndef TOTO_NAMED_QUEUES_HPP
 #define TOTO_NAMED_QUEUES_HPP
 
 #include <cstddef>
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "detail/executor/timer.hpp"
+#include "detail/ground/annotations.hpp"
 #include "detail/ground/fork.hpp"
 #include "detail/ground/lean_std.hpp"
-#include "detail/queue/queue_report.hpp"
-#include "detail/queue/registry.hpp"
+#include "detail/ground/lock.hpp"
+#include "detail/queue/queue_end.hpp"
 #include "duration.hpp"
 #include "options.hpp"
 
 namespace toto::inline v0_1 {
-
-namespace detail {
-
-struct QueueAccess;
-
-}  // namespace detail
 
 /// Thread safety: Thread-safe.
 template <class Runtime, class Queue>
@@ -47,13 +47,34 @@ class NamedQueues {
       return *found;
     }
     detail::check_options(options);
-    return Registry::instance().find_or_make(options);
+    // Built before it is stored, and without the mutex: a fork takes this mutex after that of the list of everything
+    // that takes part in forks, to which a queue adds itself. If another thread was faster, this one is dropped; it has
+    // no thread yet.
+    auto made = std::make_unique<Queue>(options);
+    Registry& registry = Registry::instance();
+    const detail::Lock lock(registry.mutex);
+    const auto [place, hash, found] = registry.look_up_locked(options.name);
+    if (found != nullptr) {
+      return *found;
+    }
+    Queue& queue = *made;
+    registry.queues.insert(registry.queues.begin() + static_cast<std::ptrdiff_t>(place), {hash, nullptr})->queue =
+        std::move(made);
+    if (registry.drained) {
+      queue.close();  // the process is ending: nothing would wait for its tasks
+    }
+    if (!std::exchange(registry.drains_at_exit, true)) {
+      Runtime::at_exit([] { drain_at_exit(); });
+    }
+    return queue;
   }
 
   /// Returns the named queue, or null.
   static Queue* find(std::string_view name) noexcept {
     try {
-      return Registry::instance().find(name);
+      Registry& registry = Registry::instance();
+      const detail::Lock lock(registry.mutex);
+      return registry.look_up_locked(name).queue;
     } catch (...) {
       return nullptr;  // no memory for the registry itself: there is no queue yet
     }
@@ -61,7 +82,16 @@ class NamedQueues {
 
   /// Returns the named queues, including closed ones, in no particular order.
   /// Throws: std::bad_alloc.
-  static std::vector<Queue*> named() { return Registry::instance().all(); }
+  static std::vector<Queue*> named() {
+    Registry& registry = Registry::instance();
+    const detail::Lock lock(registry.mutex);
+    std::vector<Queue*> queues;
+    queues.reserve(registry.queues.size());
+    for (const auto& entry : registry.queues) {
+      queues.push_back(entry.queue.get());
+    }
+    return queues;
+  }
 
   /// Returns the dump() of each queue, loop and pool of the process; where processes cannot fork, of the named queues
   /// only. Snapshot: may be stale on return.
@@ -85,7 +115,19 @@ class NamedQueues {
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static bool shutdown_instances(Duration limit) {
     detail::check_duration(limit, "limit");
-    return Registry::instance().shutdown(limit);
+    const auto deadline = limit.after(Runtime::Clock::now());
+    const std::vector<Queue*> queues = named();
+    for (Queue* const queue : queues) {
+      queue->close();
+    }
+    bool done = true;
+    for (Queue* const queue : queues) {
+      auto& core = *queue->core_;
+      // A task of this queue is calling this function, so the queue cannot be waited for.
+      done = core.this_worker() == nullptr && detail::QueueEnd(core).finish_until(deadline) && done;
+    }
+    detail::TimerService<Runtime>::instance().rest_until(deadline);
+    return done;
   }
 
   /// Sets how long the end of the process waits for the named queues: 10 seconds by default. Unloading a shared library
@@ -93,7 +135,9 @@ class NamedQueues {
   /// Throws: std::invalid_argument for a negative limit or NaN; std::bad_alloc.
   static void set_exit_limit(Duration limit) {
     detail::check_duration(limit, "limit");
-    Registry::instance().set_exit_limit(limit);
+    Registry& registry = Registry::instance();
+    const detail::Lock lock(registry.mutex);
+    registry.exit_limit = limit;
   }
 
  protected:
@@ -101,7 +145,80 @@ class NamedQueues {
   ~NamedQueues() = default;
 
  private:
-  using Registry = detail::Registry<Runtime, Queue, detail::QueueAccess>;
+  struct Entry {
+    std::size_t hash;  // of the name
+    std::unique_ptr<Queue> queue;
+  };
+  /// Where the queue of that name is, or is to be, and the queue, or null.
+  struct Place {
+    std::size_t index;
+    std::size_t hash;
+    Queue* queue;
+  };
+
+  struct Registry final : private detail::ForkAware<Runtime> {
+    Registry() : detail::ForkAware<Runtime>(detail::ForkRank::registry) { this->watch_forks(); }
+
+    static Registry& instance() { return Runtime::template global<Registry>(); }
+
+    void before_fork() noexcept override TOTO_ACQUIRE(mutex) { mutex.lock(); }
+    void after_fork(bool) noexcept override TOTO_RELEASE(mutex) { mutex.unlock(); }
+
+    Place look_up_locked(std::string_view name) const noexcept TOTO_REQUIRES(mutex) {
+      const std::size_t hash = std::hash<std::string_view>()(name);
+      std::size_t first = 0;
+      for (std::size_t last = queues.size(); first != last;) {
+        const std::size_t middle = first + (last - first) / 2;
+        if (queues[middle].hash < hash) {
+          first = middle + 1;
+        } else {
+          last = middle;
+        }
+      }
+      while (first != queues.size() && queues[first].hash == hash && queues[first].queue->name() != name) {
+        ++first;
+      }
+      const bool found = first != queues.size() && queues[first].hash == hash;
+      return {first, hash, found ? queues[first].queue.get() : nullptr};
+    }
+
+    typename Runtime::Mutex mutex;
+    /// Sorted by hash, for a binary search in few cache lines: queues are looked up far more often than made.
+    std::vector<Entry> queues TOTO_GUARDED_BY(mutex);
+    Duration exit_limit TOTO_GUARDED_BY(mutex) = std::chrono::seconds(10);
+    bool drains_at_exit TOTO_GUARDED_BY(mutex) = false;
+    bool drained TOTO_GUARDED_BY(mutex) = false;
+  };
+
+  static void drain_at_exit() noexcept {
+    Registry& registry = Registry::instance();
+    Duration limit;
+    {
+      const detail::Lock lock(registry.mutex);
+      limit = registry.exit_limit;
+      registry.drained = true;
+    }
+    bool done = false;
+    do {
+      try {
+        for (Queue* const queue : named()) {
+          detail::QueueEnd(*queue->core_).lose_this_thread();
+        }
+        done = shutdown_instances(limit);
+        if (!done) {
+          std::fprintf(stderr,
+                       Runtime::unloading()
+                           ? "toto: unloading a library waits until its named queues have run what they accepted; call "
+                             "TaskQueue::shutdown_instances() in it first\n"
+                           : "toto: the process exits although a named queue is still busy; wait for it with "
+                             "TaskQueue::shutdown_instances() at the end of main\n");
+        }
+      } catch (...) {
+        std::fprintf(stderr, "toto: no memory to drain the named queues at exit\n");
+      }
+      limit = Duration::never();
+    } while (!done && Runtime::unloading());  // their threads would return to code that is gone
+  }
 };
 
 }  // namespace toto::inline v0_1

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "detail/queue/lane.hpp"
+#include "detail/queue/queued_task.hpp"
 #include "detail/task/delayed_task.hpp"
 #include "detail/task/submission.hpp"
 #include "options.hpp"
@@ -76,14 +76,11 @@ class QueueView {
 
   /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are
   /// removed from the queue, and running tasks are asked to stop if they take a StopToken.
-  /// Throws: std::invalid_argument naming the option; std::bad_alloc.
+  /// Throws: std::invalid_argument naming the option.
   QueueView with(const TaskOptions& options) const {
     detail::check_options(options);
     QueueView view(*this);
     view.control_.set(options);
-    if (options.priority != 0) {
-      core_->allow_priorities();
-    }
     return view;
   }
   QueueView with(StopToken token) const {

@@ -7,7 +7,6 @@
 #ifndef TOTO_TASK_QUEUE_HPP
 #define TOTO_TASK_QUEUE_HPP
 
-#include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <string>
@@ -37,6 +36,12 @@
 
 namespace toto::inline v0_1 {
 
+namespace detail {
+
+struct QueueAccess;
+
+}  // namespace detail
+
 /// A queue of tasks and up to thread_count threads that run them, first in, first out.
 ///
 /// No thread exists before the first task. A thread without work for idle_timeout ends; an idle thread is reused before
@@ -52,15 +57,14 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
-      : core_(make_core(
-            this, QueueOptions{thread_count, idle_timeout, name},
-            {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin, &detail::describe_queue})) {}
+      : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name},
+                        {&detail::start_worker<Runtime>, &detail::start_again<Runtime>, &detail::dump_of})) {}
 
   /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});`
   /// Throws: also std::system_error if there is a watchdog and the timer thread cannot be started.
   explicit BasicTaskQueue(const QueueOptions& options)
       : core_(make_core(this, options,
-                        {&detail::start_worker<Runtime>, &detail::StartAgain<Runtime>::begin, &detail::describe_queue,
+                        {&detail::start_worker<Runtime>, &detail::start_again<Runtime>, &detail::dump_of,
                          &detail::add_packed<Runtime>, &detail::Supervisor<Runtime>::make})) {
     if (!options.watchdog.is_never()) {
       core_->watch(options.watchdog);
@@ -191,7 +195,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
 
   /// Returns a view for tasks with a priority or a deadline, or with a token that cancels them.
-  /// Throws: std::invalid_argument naming the option; std::bad_alloc.
+  /// Throws: std::invalid_argument naming the option.
   QueueView<Runtime> with(const TaskOptions& options) { return view().with(options); }
   QueueView<Runtime> with(typename Runtime::StopToken token) { return view().with(std::move(token)); }
 
@@ -245,7 +249,10 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   /// Returns the number of live threads plus queued tasks and continuations (len() in Python). Snapshot: may be stale
   /// on return.
-  std::size_t size() const { return detail::size_of(*core_); }
+  std::size_t size() const {
+    const QueueStats now = stats();
+    return static_cast<std::size_t>(now.threads + now.queued + now.continuations);
+  }
 
   /// Returns counts that agree with each other. Snapshot: may be stale on return.
   QueueStats stats() const { return detail::stats_of(*core_); }
@@ -272,7 +279,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
     static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
                   "toto: the hook returns a Task, which no one would run; let it add the coroutine to a queue");
-    core_->on_error(detail::make_error_hook<Runtime>(std::forward<Hook>(hook)));
+    core_->on_error(detail::ErrorHook<Runtime>::make(std::forward<Hook>(hook)));
   }
   void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
 
@@ -313,6 +320,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   using TimePoint = typename Core::TimePoint;
   using Control = detail::Control<Runtime>;
   friend detail::QueueAccess;
+  friend NamedQueues<Runtime, BasicTaskQueue>;
 
   TOTO_COLD static detail::Ref<Core> make_core(BasicTaskQueue* owner, const QueueOptions& options,
                                                const detail::QueueMakings<Runtime>& makings) {
@@ -323,9 +331,9 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
 
   template <class F>
-  void set_hook(detail::Ref<detail::ThreadHook<Runtime>> detail::ThreadHooks<Runtime>::* which, F&& fn) {
+  void set_hook(detail::Ref<detail::Hook<Runtime>> detail::ThreadHooks<Runtime>::* which, F&& fn) {
     detail::check_callable(fn);
-    auto hook = detail::ThreadHook<Runtime>::make(std::forward<F>(fn));
+    auto hook = detail::Hook<Runtime>::make(std::forward<F>(fn));
     const detail::Lock lock(core_->mutex());
     std::swap(core_->thread_hooks().*which, hook);  // the former one is destroyed after the lock
   }

@@ -63,7 +63,6 @@ TOTO_TESTS_HOSTILE(is_task_cancelled);
 TOTO_TESTS_HOSTILE(join);
 TOTO_TESTS_HOSTILE(keep_for_ever);
 TOTO_TESTS_HOSTILE(len);
-TOTO_TESTS_HOSTILE(make_error_hook);
 TOTO_TESTS_HOSTILE(make_factory);
 TOTO_TESTS_HOSTILE(make_one_place);
 TOTO_TESTS_HOSTILE(make_places);

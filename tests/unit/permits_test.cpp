@@ -43,8 +43,15 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
     const toto::detail::Lock lock(mutex_);
     return line_.size();
   }
-  toto::detail::QueueCore<StdRuntime>& fallback() override {
+  toto::detail::QueueCore<StdRuntime>& queue_named(std::string_view) override {
     return toto::detail::QueueAccess::core(toto::TaskQueue::instance("semaphore"));
+  }
+  void arm(toto::detail::TimerNode<StdRuntime>& timer, toto::detail::RefCounted<StdRuntime>& owner) override {
+    toto::detail::TimerService<StdRuntime>::instance().arm(timer, owner);
+  }
+  void disarm(toto::detail::TimerNode<StdRuntime>& timer,
+              toto::detail::RefCounted<StdRuntime>& owner) noexcept override {
+    toto::detail::TimerService<StdRuntime>::instance().disarm(timer, owner);
   }
 
  private:
@@ -66,7 +73,7 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
 
 using Held = toto::detail::Permit<StdRuntime>;
 
-class Acquire : public toto::detail::PermitAwaiter<StdRuntime, toto::detail::LimitedWait<StdRuntime>> {
+class Acquire : public toto::detail::PermitAwaiter<StdRuntime> {
  public:
   Acquire(Semaphore& semaphore, toto::Duration limit)
       : PermitAwaiter(toto::detail::Ref<toto::detail::Permits<StdRuntime>>::share(&semaphore), "acquired",

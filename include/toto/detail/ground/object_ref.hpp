@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Owned: which object an argument stands for, if it may be a smart pointer or the object itself. ObjectRef: how a
-// shared object is kept: by reference, owned, or only observed. ObjectRoom: storage for one object, or for what owns or
-// points to it.
+// shared object is kept: by reference, owned, or only observed.
 
 #ifndef TOTO_DETAIL_GROUND_OBJECT_REF_HPP
 #define TOTO_DETAIL_GROUND_OBJECT_REF_HPP
 
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -112,39 +110,6 @@ class ObjectRef {
  private:
   std::shared_ptr<T> object_;  // owned, or referred to
   std::weak_ptr<T> observed_;
-};
-
-/// `Owner` is T, T* (not owned), or a smart pointer to one. It must be emptied before it is destroyed.
-template <class T, class Owner>
-class ObjectRoom {
- public:
-  ObjectRoom() noexcept {}
-  ObjectRoom(const ObjectRoom&) = delete;
-  ObjectRoom& operator=(const ObjectRoom&) = delete;
-  ~ObjectRoom() {}  // NOLINT(modernize-use-equals-default): there is a union
-
-  /// Constructs the owner in place from what `make()` returns. Returns the object; or null if the owner is null, and
-  /// then stays empty.
-  template <class Make>
-  T* fill(Make&& make) {
-    ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());
-    T* object = nullptr;
-    if constexpr (std::is_same_v<Owner, std::remove_cv_t<T>>) {
-      object = std::addressof(owner_);
-    } else {
-      object = std::to_address(owner_);
-    }
-    if (object == nullptr) {
-      empty();
-    }
-    return object;
-  }
-  void empty() noexcept { owner_.~Owner(); }
-
- private:
-  union {
-    Owner owner_;
-  };
 };
 
 }  // namespace toto::inline v0_1::detail

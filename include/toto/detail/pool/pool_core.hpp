@@ -38,21 +38,10 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What is compiled where pools are made, and not where they are used: it needs timers, or a queue. QueueMakings does
-/// the same for queues.
 template <class Runtime>
-class PoolCoreBase : public Permits<Runtime> {
+class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
  public:
-  virtual QueueCore<Runtime>& do_queue_named(std::string_view name) = 0;
-  virtual void do_start_watch() noexcept = 0;
-  virtual void do_stop_watch() noexcept = 0;
-  using Permits<Runtime>::Permits;
-};
-
-template <class Runtime>
-class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> {
- public:
-  using Base = PoolCoreBase<Runtime>;
+  using Base = Permits<Runtime>;
   using typename Base::Claim, typename Base::Clock, typename Base::TimePoint;
   using typename Base::Line, typename Base::Permit, typename Base::Request;
   using Instance = PooledInstance<Runtime>;
@@ -117,7 +106,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
       watching = watching_;
     }
     if (watching) {
-      base().do_stop_watch();
+      base().disarm(*this, *this);
     }
     destroy_all(unused);
     Line::tell(refused);
@@ -136,17 +125,8 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
   void describe(std::string& text) const override { text += dump(); }
-  /// Returns the named or the default queue; if it has to be made, with one thread per instance. Throws:
-  /// std::bad_alloc.
-  QueueCore<Runtime>& queue_named(std::string_view name) { return base().do_queue_named(name); }
-  QueueCore<Runtime>& fallback() override {
-    QueueCore<Runtime>* queue = default_queue_.load(std::memory_order_acquire);  // pairs with the store below
-    if (queue == nullptr) {
-      queue = &queue_named(default_name_);
-      default_queue_.store(queue, std::memory_order_release);
-    }
-    return *queue;
-  }
+  /// To call what is compiled only where pools are made: to name this class's own functions would compile them.
+  Base& base() noexcept { return *this; }
 
  protected:
   ~PoolCore() override {
@@ -156,15 +136,31 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
 
  private:
   using Base::closed_, Base::free_, Base::held_, Base::line_, Base::mutex_;
-  Base& base() noexcept { return *this; }
   static Instance& instance(Permit& it) noexcept { return static_cast<Instance&>(it); }
   static void destroy_all(LinkedList<Permit>& permits) noexcept {
     while (!permits.empty()) {
       delete &instance(permits.pop_front());
     }
   }
-  QueueCore<Runtime>& do_queue_named(std::string_view name) override {
-    return QueueAccess::core(BasicTaskQueue<Runtime>::instance(QueueOptions{.thread_count = threads_, .name = name}));
+  /// Without a name, the default queue. If it has to be made, with one thread per instance.
+  QueueCore<Runtime>& queue_named(std::string_view name) override {
+    const bool named = !name.empty();
+    QueueCore<Runtime>* queue = named ? nullptr : default_queue_.load(std::memory_order_acquire);
+    if (queue == nullptr) {
+      const std::string_view wanted = named ? name : default_name_;
+      queue =
+          &QueueAccess::core(BasicTaskQueue<Runtime>::instance(QueueOptions{.thread_count = threads_, .name = wanted}));
+      if (!named) {
+        default_queue_.store(queue, std::memory_order_release);  // pairs with the load above
+      }
+    }
+    return *queue;
+  }
+  void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) override {
+    TimerService<Runtime>::instance().arm(timer, owner);
+  }
+  void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept override {
+    TimerService<Runtime>::instance().disarm(timer, owner);
   }
 
   Permit* add_locked() override TOTO_REQUIRES(mutex_) {
@@ -221,7 +217,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     const bool idle = retires() && !closed_ && !free_.empty() && counts_.instances > min_instances_;
     return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : (TimePoint::max)();
   }
-  /// Returns true if there are idle instances to watch; then the caller must call do_start_watch().
+  /// Returns true if there are idle instances to watch; then the caller must call start_watch().
   bool watch_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (watching_ || due_locked() == (TimePoint::max)()) {
       return false;
@@ -230,8 +226,7 @@ class PoolCore final : public PoolCoreBase<Runtime>, private TimerNode<Runtime> 
     this->deadline = due_locked();
     return true;
   }
-  void do_start_watch() noexcept override;
-  void do_stop_watch() noexcept override { TimerService<Runtime>::instance().disarm(*this, *this); }
+  void start_watch() noexcept;
   void look_after_idle(bool in_queue) noexcept;
 
   const std::string default_name_;
@@ -266,7 +261,7 @@ void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
     watch = watch_locked();
   });
   if (watch) {
-    base().do_start_watch();
+    start_watch();
   }
   if (surplus) {
     delete &instance(returned);
@@ -334,11 +329,11 @@ void PoolCore<Runtime>::discard(Instance& broken, Loss why) noexcept {
 
 /// Arms a timer for the time at which the instance that has been free longest retires.
 template <class Runtime>
-void PoolCore<Runtime>::do_start_watch() noexcept {
+void PoolCore<Runtime>::start_watch() noexcept {
   this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
   bool too_late = false;
   try {
-    TimerService<Runtime>::instance().arm(*this, *this);
+    base().arm(*this, *this);
     const Lock lock(mutex_);
     too_late = closed_;
   } catch (...) {  // no memory, no thread: the next instance that comes back tries again
@@ -346,7 +341,7 @@ void PoolCore<Runtime>::do_start_watch() noexcept {
     watching_ = false;
   }
   if (too_late) {
-    do_stop_watch();  // close() may have been called before the timer was armed
+    base().disarm(*this, *this);  // close() may have been called before the timer was armed
   }
 }
 
@@ -372,7 +367,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       }
     }
     if (later) {
-      do_start_watch();
+      start_watch();
     } else if (idle != nullptr) {
       idle->clear();
       give_back(*idle);
@@ -380,7 +375,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(true); };
       this->retain();  // for the continuation
       try {
-        if (fallback().post(*this)) {
+        if (base().queue_named({}).post(*this)) {
           return;
         }
       } catch (...) {  // no memory for the queue

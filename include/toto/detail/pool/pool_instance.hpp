@@ -7,7 +7,10 @@
 #define TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -20,7 +23,6 @@
 #include "../ground/ranges.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"
-#include "../ground/twins.hpp"
 #include "../task/permits.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -43,18 +45,30 @@ class PooledInstance : public Permit<Runtime> {
   typename Runtime::Clock::time_point free_since{};
 };
 
+/// `Owner` is T, T* (not owned), or a smart pointer to one.
 template <class T, class Owner, class Runtime>
 class OwnedInstance final : public PooledInstance<Runtime> {
  public:
+  OwnedInstance() noexcept {}
   ~OwnedInstance() override {
     if (this->object != nullptr) {
       clear();
     }
   }
-  /// What `make()` returns owns the instance; if it is null, the place stays vacant.
+  /// What `make()` returns is or owns the instance, and is constructed in place; if it is null, the place stays vacant.
   template <class Make>
   void fill(Make&& make) {
-    this->object = const_cast<void*>(static_cast<const volatile void*>(room_.fill(make)));
+    ::new (static_cast<void*>(std::addressof(owner_))) Owner(make());
+    T* made = nullptr;
+    if constexpr (kPoints<Owner, T>) {
+      made = std::to_address(owner_);
+    } else {
+      made = std::addressof(owner_);
+    }
+    this->object = const_cast<void*>(static_cast<const volatile void*>(made));
+    if (made == nullptr) {
+      owner_.~Owner();
+    }
   }
   /// A copy of `source`, or what was moved from it, is or owns the instance.
   template <class Source>
@@ -65,11 +79,13 @@ class OwnedInstance final : public PooledInstance<Runtime> {
   }
   void clear() noexcept override {
     this->object = nullptr;
-    room_.empty();
+    owner_.~Owner();
   }
 
  private:
-  ObjectRoom<T, Owner> room_;
+  union {
+    Owner owner_;  // while there is an instance
+  };
 };
 
 /// How an instance was taken: for a frame of the library, by a blocking call, or by a coroutine.
@@ -119,28 +135,56 @@ inline void check_options(const PoolOptions& options, std::size_t max) {
   }
 }
 
+struct NumberedInstance {
+  std::uintptr_t address;
+  std::size_t index;
+
+  /// For std::qsort: without <algorithm>.
+  static int compare(const void* one, const void* other) noexcept {
+    const auto& a = *static_cast<const NumberedInstance*>(one);
+    const auto& b = *static_cast<const NumberedInstance*>(other);
+    return a.address != b.address ? (a.address < b.address ? -1 : 1) : (a.index < b.index ? -1 : 1);
+  }
+};
+
+/// Throws: std::invalid_argument naming the first instance that is null, or there for the second time.
+inline void check_addresses(std::vector<NumberedInstance> all) {
+  if (all.empty()) {
+    return;
+  }
+  std::qsort(all.data(), all.size(), sizeof(NumberedInstance), &NumberedInstance::compare);
+  const NumberedInstance* wrong = nullptr;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool bad = all[i].address == 0 || (i > 0 && all[i].address == all[i - 1].address);
+    if (bad && (wrong == nullptr || all[i].index < wrong->index)) {
+      wrong = &all[i];
+    }
+  }
+  if (wrong != nullptr && wrong->address == 0) {
+    refuse_argument({"toto: instances[", Digits(wrong->index), "] is null; pass an instance"});
+  }
+  if (wrong != nullptr) {
+    refuse_argument({"toto: instances[", Digits(wrong->index), "] is the same instance as instances[",
+                     Digits(wrong[-1].index), "]; two holders would use it at the same time"});
+  }
+}
+
 /// Checks and counts all instances before any is moved.
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
   std::size_t count = 0;
-  Pointers pointers;
+  std::vector<NumberedInstance> numbered;
   for (auto&& element : range) {
     if constexpr (kPoints<ElementOf<Range>, T>) {
-      pointers.add(std::to_address(element));
+      const volatile void* const address = std::to_address(element);
+      numbered.push_back({reinterpret_cast<std::uintptr_t>(address), count});
     }
     ++count;
   }
   if (count == 0) {
     refuse_argument({"toto: instances is empty; a pool needs one instance or more"});
   }
-  const auto [wrong, twin] = pointers.first_wrong();
-  if (twin < wrong) {
-    refuse_argument({"toto: instances[", Digits(wrong), "] is the same instance as instances[", Digits(twin),
-                     "]; two holders would use it at the same time"});
-  }
-  if (kPoints<ElementOf<Range>, T> && wrong < count) {
-    refuse_argument({"toto: instances[", Digits(wrong), "] is null; pass an instance"});
-  }
+  detail::check_addresses(std::move(numbered));
   return count;
 }
 

@@ -5,6 +5,7 @@
 #ifndef TOTO_DETAIL_POOL_POOL_USE_HPP
 #define TOTO_DETAIL_POOL_POOL_USE_HPP
 
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -39,11 +40,11 @@ struct BlockingCall {
 template <class F, class... Args>
 using BlockingResult = typename BlockingCall<F, Args...>::Type;
 
-template <class T, class Runtime, class Wait>
-class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime, Wait> {
+template <class T, class Runtime>
+class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime> {
  public:
   LeaseAwaiter(PoolCore<Runtime>& pool, CallSite where, Duration limit = Duration::never()) noexcept
-      : PermitAwaiter<Runtime, Wait>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
+      : PermitAwaiter<Runtime>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
 
   Lease<T, Runtime> await_resume() {
     auto& pool = static_cast<PoolCore<Runtime>&>(this->owner());
@@ -52,34 +53,45 @@ class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : p
   }
 };
 
-/// Calls `fn(instance, args...)` in the task of a transaction; see call_on().
-template <class T, class Runtime, class F>
-class OnInstance {
+/// What the task of a transaction calls: `fn(instance, args...)`, or that with a stop token; see call_on(). Gives the
+/// instance back when it is destroyed, after everything else.
+template <class T, class Runtime, class F, class... Args>
+class TransactionCall {
  public:
   using Token = typename Runtime::StopToken;
 
-  template <class Fn>
-  explicit OnInstance(Fn&& fn) : fn_(std::forward<Fn>(fn)) {}  // NOLINT(bugprone-forwarding-reference-overload)
+  template <class Fn, class... As>
+  explicit TransactionCall(PermitSlot<Runtime>& slot, Fn&& fn, As&&... args)
+      : back_{slot}, fn_(std::forward<Fn>(fn)), args_(std::forward<As>(args)...) {}
 
-  template <class... Args>
-    requires CallableOn<Token, F, T, Args...>
-  auto operator()(PermitSlot<Runtime>& slot, Args&&... args) && {
-    auto& instance = static_cast<PooledInstance<Runtime>&>(slot.use());
-    T& object = *static_cast<T*>(instance.object);
-    using Returned = decltype(detail::call_on<Token>(std::move(fn_), object, std::forward<Args>(args)...));
+  template <class... MaybeToken>
+    requires CallableOn<Token, F, T, MaybeToken..., Args...>
+  auto operator()(MaybeToken... token) {
+    auto& instance = static_cast<PooledInstance<Runtime>&>(back_.slot.use());
+    const auto call = [&](Args&... args) -> decltype(auto) {
+      return detail::call_on<Token>(std::move(fn_), *static_cast<T*>(instance.object), std::move(token)...,
+                                    std::move(args)...);
+    };
+    using Returned = decltype(std::apply(call, args_));
     if constexpr (!IsTask<std::remove_cvref_t<Returned>>::value) {
       instance.bind();  // fn runs in this very frame
     }
-    return static_cast<typename PooledValue<Returned>::Type>(
-        detail::call_on<Token>(std::move(fn_), object, std::forward<Args>(args)...));
+    return static_cast<typename PooledValue<Returned>::Type>(std::apply(call, args_));
   }
 
  private:
+  struct Back {
+    PermitSlot<Runtime>& slot;
+    ~Back() { slot.give_back(); }
+  };
+
+  const Back back_;  // the last to be destroyed
   F fn_;
+  std::tuple<Args...> args_;
 };
 
 template <class T, class Runtime, class F, class... Args>
-using Transaction = PermitCall<Runtime, OnInstance<T, Runtime, Stored<F>>, Stored<Args>...>;
+using Transaction = TransactionCall<T, Runtime, Stored<F>, Stored<Args>...>;
 
 template <class T, class Runtime, class F, class... Args>
 using TransactionHandle =

@@ -93,8 +93,10 @@ class Crew {
     --live_;
     searching_ = searching_ && !searches;
   }
-  std::size_t next_number() noexcept { return ++worker_objects_; }
-  void add(Worker& worker) noexcept { worker.next_of_all = std::exchange(all_, &worker); }
+  void add(Worker& worker) noexcept {
+    worker.number = ++worker_objects_;
+    worker.next_of_all = std::exchange(all_, &worker);
+  }
 
   /// Its thread exists: reported by its starter or by itself, whichever comes first.
   bool secure(Worker& worker) noexcept {

@@ -20,13 +20,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 #include "../../duration.hpp"
 #include "../executor/continuation.hpp"
 #include "closure_line.hpp"
-#include "lane.hpp"
 #include "priority_levels.hpp"
 #include "queued_task.hpp"
 
@@ -38,7 +36,6 @@ class Order {
  public:
   using Closure = detail::Closure<Runtime>;
   using Closures = ClosureLine<Runtime>;
-  using Levels = PriorityLevels<Runtime>;
   using Task = QueuedTask<Runtime>;
 
   /// What take_next() gives: a copy of a closure, a task, or another continuation.
@@ -49,19 +46,9 @@ class Order {
     bool is_task() const noexcept { return continuation == nullptr; }
   };
 
-  /// Throws: std::bad_alloc.
-  explicit Order(Duration ageing) : ageing_(ageing) {
-    if (ages()) {
-      levels_ = std::make_unique<Levels>(ageing_);
-    }
-  }
+  explicit Order(Duration ageing) noexcept : levels_(ageing) {}
   Order(const Order&) = delete;
   Order& operator=(const Order&) = delete;
-
-  /// A task with another priority than 0 may be pushed from now on. `levels`: made without the mutex.
-  bool has_levels() const noexcept { return levels_ != nullptr; }
-  void set_levels(std::unique_ptr<Levels> levels) noexcept { levels_ = std::move(levels); }
-  bool ages() const noexcept { return !ageing_.is_never(); }
 
   bool empty() const noexcept { return runnable() == 0; }
   std::size_t tasks() const noexcept { return tasks_; }
@@ -133,10 +120,10 @@ class Order {
   /// Returns false if nothing is runnable.
   bool take_next(Next& next) noexcept {
     const bool ahead = !nodes_.empty() && nodes_.front()->ticket == kFront;
-    if (levels_ != nullptr && !levels_->empty() && !ahead) {
+    if (!levels_.empty() && !ahead) {
       const bool last = nodes_.empty() && closures_.empty();
-      if (Task* const task = last ? levels_->find() : levels_->find(1)) {
-        levels_->remove(*task);
+      if (Task* const task = last ? levels_.find() : levels_.find(1)) {
+        levels_.remove(*task);
         return take(next, task);
       }
     }
@@ -171,7 +158,7 @@ class Order {
         --node_tasks_;
         break;
       case Task::Place::level:
-        levels_->remove(task);
+        levels_.remove(task);
         break;
       case Task::Place::lane:
         task.lane->waiting.remove(task);
@@ -206,8 +193,8 @@ class Order {
       }
       node = next;
     }
-    while (levels_ != nullptr && !levels_->empty()) {
-      move_to(tasks, levels_->lowest_priority());
+    while (!levels_.empty()) {
+      move_to(tasks, levels_.lowest_priority());
     }
     while (!lanes_.empty()) {
       move_to(tasks, first_in_lanes());
@@ -222,15 +209,15 @@ class Order {
     while (node != nullptr && !is_task(*node)) {
       node = node->next;
     }
-    if (levels_ != nullptr && !levels_->empty() && levels_->lowest_priority().priority <= 0) {
-      move_to(tasks, levels_->lowest_priority());
+    if (!levels_.empty() && levels_.lowest_priority().priority <= 0) {
+      move_to(tasks, levels_.lowest_priority());
     } else if (!closures_.empty() && (node == nullptr || node->ticket > closures_.begin() + kFirst)) {
       closures_.pop();
       count(-1, -1);
     } else if (node != nullptr) {
       move_to(tasks, static_cast<Task&>(*node));
-    } else if (levels_ != nullptr && !levels_->empty()) {
-      move_to(tasks, levels_->lowest_priority());
+    } else if (!levels_.empty()) {
+      move_to(tasks, levels_.lowest_priority());
     } else if (!lanes_.empty()) {
       move_to(tasks, first_in_lanes());
     } else {
@@ -272,8 +259,8 @@ class Order {
 
   void enqueue(Task& task) noexcept {
     task.run = &task_mark;
-    if (task.priority != 0 || ages()) {
-      levels_->push(task);
+    if (task.priority != 0 || levels_.ages()) {
+      levels_.push(task);
       task.place = Task::Place::level;
     } else {
       task.ticket = closures_.end() + kFirst;
@@ -323,10 +310,9 @@ class Order {
   std::size_t tasks_ = 0;
   typename Runtime::template Atomic<std::size_t> runnable_{0};
   typename Runtime::template Atomic<std::uint64_t> taken_{0};
-  std::unique_ptr<Levels> levels_;  // null: there has been no priority yet
-  ContinuationList lanes_;          // those in which tasks wait
-  std::size_t forks_ = 0;           // that this queue has come through as the child's
-  const Duration ageing_;
+  ContinuationList lanes_;  // those in which tasks wait
+  std::size_t forks_ = 0;   // that this queue has come through as the child's
+  PriorityLevels<Runtime> levels_;
 };
 
 }  // namespace toto::inline v0_1::detail

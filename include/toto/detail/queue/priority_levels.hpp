@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // PriorityLevels: the tasks of a queue that are more or less urgent than the others, in one list a level; with ageing,
-// all of its tasks. A queue has none until the first such task. Read next: queue_core.hpp.
+// all of its tasks. Read next: order.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_PRIORITY_LEVELS_HPP
 #define TOTO_DETAIL_QUEUE_PRIORITY_LEVELS_HPP
@@ -29,6 +29,7 @@ class PriorityLevels {
 
   explicit PriorityLevels(Duration ageing) noexcept : ageing_(ageing) {}
 
+  bool ages() const noexcept { return !ageing_.is_never(); }
   bool empty() const noexcept { return size_ == 0; }
 
   void push(QueuedTask& task) noexcept {
@@ -46,7 +47,7 @@ class PriorityLevels {
   QueuedTask* find(std::int64_t least = (std::numeric_limits<std::int64_t>::min)()) const noexcept {
     Continuation* best = nullptr;
     std::int64_t highest = least;
-    const std::uint64_t time = size_ > 0 && ages() ? now() : 0;
+    const std::uint64_t time = ages() ? now() : 0;
     for (int priority = kMost; priority >= kLeast; --priority) {
       Continuation* const first = levels_[priority - kLeast].front();
       if (first == nullptr) {
@@ -72,7 +73,6 @@ class PriorityLevels {
 
  private:
   ContinuationList& level(int priority) noexcept { return levels_[priority - kLeast]; }
-  bool ages() const noexcept { return ageing_ != Duration::never(); }
   static std::uint64_t now() noexcept {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count());

@@ -20,7 +20,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 #include "../../duration.hpp"
@@ -58,9 +57,9 @@ class QueueCore final : public QueueGate<Runtime> {
 
   /// Once.
   /// Throws: std::bad_alloc, std::system_error.
-  void watch(Duration period) { watchdog_ = std::make_unique<Watchdog<Runtime>>(*this, period); }
+  void watch(Duration period) { watchdog_ = Ref<RefCounted<Runtime>>::adopt(new Watchdog<Runtime>(*this, period)); }
   /// Ends the watchdog when the returned object is destroyed, which must be without the mutex.
-  std::unique_ptr<WatchdogBase> take_watchdog() noexcept TOTO_REQUIRES(mutex()) { return std::move(watchdog_); }
+  Ref<RefCounted<Runtime>> take_watchdog() noexcept TOTO_REQUIRES(mutex()) { return std::move(watchdog_); }
 
   static void* operator new(std::size_t bytes) { return detail::allocate_aligned<alignof(QueueCore)>(bytes); }
   static void operator delete(void* core) noexcept { detail::free_aligned(core); }
@@ -136,21 +135,25 @@ class QueueCore final : public QueueGate<Runtime> {
     return true;
   }
 
-  /// Has to be called before a task with a priority is added.
-  /// Throws: std::bad_alloc.
-  TOTO_COLD void allow_priorities() {
-    auto levels = std::make_unique<PriorityLevels<Runtime>>(Duration::never());
-    const Lock lock(mutex());
-    if (!order().has_levels()) {
-      order().set_levels(std::move(levels));
-    }
-  }
-
   // Tasks that are queued, begin or end.
 
   /// Takes a task out of the queue and discards it, if no worker has claimed it. Then `mark` is set, before anyone can
   /// notice.
-  bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept;
+  bool cancel(QueuedTask& task, bool* mark = nullptr) noexcept {
+    mutex().lock();
+    if (!order().remove(task)) {
+      mutex().unlock();
+      return false;
+    }
+    if (mark != nullptr) {
+      *mark = true;
+    }
+    ContinuationList tasks;
+    tasks.push_back(task);
+    discard_locked(tasks, 0);
+    this->unlock_and_tell({});
+    return true;
+  }
   /// A task that had a turn in its lane has ended.
   void leave_lane(QueuedTask& task) noexcept {
     mutex().lock();
@@ -174,7 +177,19 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
   /// Runs what belongs to this worker, which is about to block in the middle of a task.
-  TOTO_NOINLINE void run_local(Worker& self) noexcept;
+  TOTO_NOINLINE void run_local(Worker& self) noexcept {
+    const bool nested = std::exchange(self.in_run_local, true);
+    while (!self.local.empty()) {
+      Continuation& node = self.local.pop_front();
+      node.run(node, Turn::on_executor);
+    }
+    self.in_run_local = nested;
+    if (self.task_next != nullptr) {  // this worker will not come to it at once after all
+      mutex().lock();
+      queue_next_locked(self);
+      unlock_and_wake();
+    }
+  }
   /// Queues what the worker was to run next, for any worker.
   void queue_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex()) {
     if (QueuedTask* const task = std::exchange(self.task_next, nullptr)) {
@@ -239,40 +254,8 @@ class QueueCore final : public QueueGate<Runtime> {
     return this->runnable() == 0 && self.local.empty() && !self.resume_next && self.task_next == nullptr;
   }
 
-  std::unique_ptr<WatchdogBase> watchdog_;  // gone when the queue begins to end
+  Ref<RefCounted<Runtime>> watchdog_;  // of a type that few files compile; gone when the queue begins to end
 };
-
-template <class Runtime>
-bool QueueCore<Runtime>::cancel(QueuedTask& task, bool* mark) noexcept {
-  mutex().lock();
-  if (!order().remove(task)) {
-    mutex().unlock();
-    return false;
-  }
-  if (mark != nullptr) {
-    *mark = true;
-  }
-  ContinuationList tasks;
-  tasks.push_back(task);
-  discard_locked(tasks, 0);
-  this->unlock_and_tell({});
-  return true;
-}
-
-template <class Runtime>
-void QueueCore<Runtime>::run_local(Worker& self) noexcept {
-  const bool nested = std::exchange(self.in_run_local, true);
-  while (!self.local.empty()) {
-    Continuation& node = self.local.pop_front();
-    node.run(node, Turn::on_executor);
-  }
-  self.in_run_local = nested;
-  if (self.task_next != nullptr) {  // this worker will not come to it at once after all
-    mutex().lock();
-    queue_next_locked(self);
-    unlock_and_wake();
-  }
-}
 
 }  // namespace toto::inline v0_1::detail
 

@@ -6,7 +6,6 @@
 #define TOTO_DETAIL_QUEUE_QUEUE_END_HPP
 
 #include <cstddef>
-#include <memory>
 #include <utility>
 
 #include "../ground/lock.hpp"
@@ -60,24 +59,24 @@ class QueueEnd {
   /// Waits until everything is done, every thread has left and the last one was joined.
   bool finish_until(TimePoint deadline) {
     Core::run_local_here();
-    std::unique_ptr<WatchdogBase> watchdog;  // of a named queue: destroyed without the mutex
+    Ref<RefCounted<Runtime>> watchdog;  // of a named queue: destroyed without the mutex
     const Lock lock(core_.mutex());
     while (!core_.ledger().ended()) {
       if (deadline != (TimePoint::max)() && Clock::now() >= deadline) {
         return false;
       }
-      if (!is_stranded_locked()) {
+      if (!core_.stranded_locked()) {
         core_.changed().wait_until(core_.mutex(), deadline, [this]() TOTO_REQUIRES(core_.mutex()) {
-          return core_.ledger().ended() || is_stranded_locked();
+          return core_.ledger().ended() || core_.stranded_locked();
         });
         continue;
       }
       // Continuations wait for a thread that could not be started when they were posted: try again.
       core_.unlock_and_wake();
       core_.mutex().lock();
-      const TimePoint retry = Clock::now() + StartAgain<Runtime>::kPeriod;
+      const TimePoint retry = Clock::now() + kStartAgain;
       core_.changed().wait_until(core_.mutex(), retry < deadline ? retry : deadline,
-                                 [this]() TOTO_REQUIRES(core_.mutex()) { return !is_stranded_locked(); });
+                                 [this]() TOTO_REQUIRES(core_.mutex()) { return !core_.stranded_locked(); });
     }
     if (ThreadContext<Runtime>::current().left == &core_ && core_.crew().exited().joinable()) {
       core_.crew().exited().detach();  // a thread-local of a worker that has left destroys the queue: perhaps that very
@@ -90,7 +89,11 @@ class QueueEnd {
 
   /// The same without a limit. On one of this queue's own workers: until every other one has left.
   void finish() {
-    stop_watching();
+    {
+      Ref<RefCounted<Runtime>> watchdog;  // destroyed after the lock
+      const Lock lock(core_.mutex());
+      watchdog = core_.take_watchdog();
+    }
     if (core_.this_worker() == nullptr) {
       finish_until((TimePoint::max)());
     }
@@ -135,17 +138,7 @@ class QueueEnd {
   }
 
  private:
-  void stop_watching() {
-    std::unique_ptr<WatchdogBase> watchdog;
-    const Lock lock(core_.mutex());
-    watchdog = core_.take_watchdog();
-  }
-
   using Clock = typename Runtime::Clock;
-
-  bool is_stranded_locked() const noexcept TOTO_REQUIRES(core_.mutex()) {
-    return core_.crew().live() == 0 && !core_.order().empty();
-  }
 
   /// One at a time, of those who wait for the end.
   void join_last_locked() TOTO_REQUIRES(core_.mutex()) {

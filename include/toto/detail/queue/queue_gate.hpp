@@ -9,10 +9,10 @@
 #include <cstddef>
 #include <exception>
 #include <new>
-#include <utility>
 
 #include "../../errors.hpp"
 #include "../../options.hpp"
+#include "../ground/lock.hpp"
 #include "../ground/text.hpp"
 #include "queue_parts.hpp"
 
@@ -32,6 +32,7 @@ class QueueGate : public QueueParts<Runtime> {
   using Parts::crew;
   using Parts::ledger;
   using Parts::mutex;
+  using Parts::options;
   using Parts::order;
   using Parts::room;
   using Parts::this_worker;
@@ -40,10 +41,31 @@ class QueueGate : public QueueParts<Runtime> {
 
   /// Books room for one task. False if there was none until the deadline; a worker of this queue does not wait.
   /// Throws: QueueClosed.
-  TOTO_COLD bool book_room_until(TimePoint deadline);
+  TOTO_COLD bool book_room_until(TimePoint deadline) {
+    const Lock lock(mutex());
+    bool booked = !ledger().closed() && room().book(order().tasks());
+    // A worker might wait for itself.
+    if (!ledger().closed() && !booked && deadline > Clock::now() && this_worker() == nullptr) {
+      wait_for_room_locked(deadline, booked);
+    }
+    if (ledger().closed() && !booked) {
+      throw closed_error();
+    }
+    return booked;
+  }
   /// Reserves room for one task, or puts `waiter` in line for room, to be notified.
   /// Throws: QueueClosed.
-  TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter);
+  TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter) {
+    const Lock lock(mutex());
+    if (ledger().closed()) {
+      throw closed_error();
+    }
+    const bool booked = room().book(order().tasks());
+    if (!booked) {
+      room().line().join(waiter);
+    }
+    return booked;
+  }
   /// The waiter leaves the line, if it is there. Returns true if it was granted room.
   bool leave_line(RoomWaiter& waiter) noexcept {
     const Lock lock(mutex());
@@ -79,7 +101,19 @@ class QueueGate : public QueueParts<Runtime> {
 
   /// Completes with TaskCancelled the tasks that were taken out, and the `dropped` closures. Returns with the mutex
   /// held.
-  void discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex());
+  void discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex()) {
+    ledger().count_cancelled(dropped + tasks.size());
+    ledger().begin_completing();  // the queue does not end meanwhile
+    auto* const surplus = order().closures().take_surplus();
+    mutex().unlock();
+    ClosureLine<Runtime>::free_all(surplus);
+    while (!tasks.empty()) {
+      static_cast<QueuedTask&>(tasks.pop_front()).discard();
+    }
+    mutex().lock();
+    ledger().end_completing();
+    this->announce_quiet_locked();
+  }
 
   /// If the calling thread is a worker, of any queue, finishes the coroutine tasks that have ended on it. Called by a
   /// thread that is about to sleep, because what it waits for may depend on such a task. Runs user code: no lock may be
@@ -94,8 +128,7 @@ class QueueGate : public QueueParts<Runtime> {
   /// A hop is not a task: a coroutine that runs may still hop to a closed queue.
   enum class Kind { closure, task, hop };
 
-  QueueGate(const QueueOptions& options, const QueueMakings<Runtime>& makings)
-      : Parts(options, makings), overflow_(options.overflow) {}
+  using Parts::Parts;
   ~QueueGate() override = default;
 
   bool needs_preparation_locked() const noexcept TOTO_REQUIRES(mutex()) {
@@ -107,170 +140,111 @@ class QueueGate : public QueueParts<Runtime> {
   /// Makes sure that there is memory for a closure, a thread to run it, and room under the bound. May release the mutex
   /// on the way.
   /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
-  TOTO_COLD void prepare_locked(Kind kind, bool& booked) TOTO_REQUIRES(mutex());
+  TOTO_COLD void prepare_locked(Kind kind, bool& booked) TOTO_REQUIRES(mutex()) {
+    const bool given = booked;
+    try {
+      while (prepare_further_locked(kind, booked)) {
+      }
+    } catch (...) {
+      if (!given) {
+        room().unbook(booked);
+      }
+      this->unlock_and_tell({});
+      throw;
+    }
+  }
 
  private:
-  TOTO_COLD std::exception_ptr secure_first_worker_locked(Kind kind) TOTO_REQUIRES(mutex());
-  TOTO_COLD std::exception_ptr make_room_locked(bool& booked) TOTO_REQUIRES(mutex());
-  TOTO_COLD void wait_for_room_locked(TimePoint deadline, bool& booked) TOTO_REQUIRES(mutex());
-  TOTO_COLD QueueClosed closed_error() const {
-    return QueueClosed(detail::join({"toto: queue '", this->name(), "' is closed and takes no more tasks"}));
-  }
-
-  const Overflow overflow_;
-};
-
-/// What throws: kept, to be rethrown without the mutex. The exception may be std::bad_alloc instead.
-template <class MakeError>
-std::exception_ptr failure_of(MakeError make_error) noexcept {
-  try {
-    throw make_error();
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
-template <class Runtime>
-void QueueGate<Runtime>::prepare_locked(Kind kind, bool& booked) {
-  const bool given = booked;
-  std::exception_ptr failure;
-  while (!failure) {
+  /// One step of that. Returns false if nothing is missing. Whatever has released the mutex, everything is checked again.
+  /// Throws, with the mutex held: as prepare_locked().
+  bool prepare_further_locked(Kind kind, bool& booked) TOTO_REQUIRES(mutex()) {
     if (refuses_locked(kind)) {
-      failure = detail::failure_of([this] { return closed_error(); });
-    } else if (kind == Kind::closure && !order().closures().has_memory()) {
+      throw closed_error();
+    }
+    if (kind == Kind::closure && !order().closures().has_memory()) {
       mutex().unlock();
       auto* const chunk = ClosureLine<Runtime>::Chunk::make();
       mutex().lock();
-      if (chunk != nullptr) {
-        order().closures().add_spare(chunk);
-      } else {
-        failure = std::make_exception_ptr(std::bad_alloc());
+      if (chunk == nullptr) {
+        throw std::bad_alloc();
       }
+      order().closures().add_spare(chunk);
     } else if (crew().secured() == 0) {
-      failure = secure_first_worker_locked(kind);
+      secure_first_worker_locked(kind);
     } else if (kind == Kind::hop || booked || room().available(order().tasks())) {
-      return;
-    } else if (overflow_ == Overflow::block && this_worker() != nullptr) {
-      return;  // it would wait for itself
+      return false;
+    } else if (options().overflow == Overflow::block && this_worker() != nullptr) {
+      return false;  // it would wait for itself
     } else {
-      failure = make_room_locked(booked);
+      make_room_locked(booked);
+    }
+    return true;
+  }
+
+  /// Starts the first thread, or waits for the adder that is starting it (I4).
+  void secure_first_worker_locked(Kind kind) TOTO_REQUIRES(mutex()) {
+    Runtime::point("no worker is secured");
+    crew().promise();  // keeps the new worker from leaving before this adder has pushed
+    std::exception_ptr failure;
+    if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
+      // Whatever ends this wait must change what the next step does; otherwise it would come here again.
+      changed().wait(mutex(), [this, kind]() TOTO_REQUIRES(mutex()) {
+        return crew().secured() > 0 || refuses_locked(kind) ||
+               !(crew().searching() || crew().live() == this->thread_count());
+      });
+    } else {
+      crew().begin_search();
+      const Choice choice = crew().count_start();
+      mutex().unlock();
+      failure = this->makings().start(static_cast<QueueCore<Runtime>&>(*this), choice.worker, true);
+      mutex().lock();
+    }
+    crew().keep_promise();
+    if (failure && crew().secured() == 0) {
+      std::rethrow_exception(failure);
     }
   }
-  if (!given) {
-    room().unbook(booked);
-  }
-  this->unlock_and_tell({});
-  std::rethrow_exception(failure);
-}
 
-/// Starts the first thread, or waits for the adder that is starting it (I4).
-template <class Runtime>
-std::exception_ptr QueueGate<Runtime>::secure_first_worker_locked(Kind kind) {
-  Runtime::point("no worker is secured");
-  crew().promise();  // keeps the new worker from leaving before this adder has pushed
-  std::exception_ptr failure;
-  if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
-    // Whatever ends this wait must change what prepare_locked() does next; otherwise it would come here again.
-    changed().wait(mutex(), [this, kind]() TOTO_REQUIRES(mutex()) {
-      return crew().secured() > 0 || refuses_locked(kind) ||
-             !(crew().searching() || crew().live() == this->thread_count());
-    });
-  } else {
-    crew().begin_search();
-    const Choice choice = crew().count_start();
-    mutex().unlock();
-    failure = this->makings().start(static_cast<QueueCore<Runtime>&>(*this), choice.worker, true);
-    mutex().lock();
-  }
-  crew().keep_promise();
-  return crew().secured() == 0 ? failure : nullptr;
-}
-
-/// The queue is full. Makes or waits for room, or returns why the task is refused. Returns null if the caller has to
-/// check again.
-template <class Runtime>
-std::exception_ptr QueueGate<Runtime>::make_room_locked(bool& booked) {
-  if (overflow_ == Overflow::reject) {
-    return detail::failure_of([limit = room().limit(), this] {
-      return QueueFull(
-          detail::join({"toto: queue '", this->name(), "' is full: ", Digits(limit), " task(s) wait for a thread"}));
-    });
-  }
-  if (overflow_ == Overflow::block) {
-    wait_for_room_locked((TimePoint::max)(), booked);
-    return nullptr;
-  }
-  ContinuationList tasks;
-  const bool found = order().take_oldest_task(tasks);
-  room().book_beyond_limit();  // its room, before anybody who waits for some; or, if all is booked, beyond the bound
-  booked = true;
-  if (found) {
-    discard_locked(tasks, tasks.empty() ? 1 : 0);
-  }
-  return nullptr;
-}
-
-/// Stands in line until there is room, the queue has closed, or the deadline has passed.
-template <class Runtime>
-void QueueGate<Runtime>::wait_for_room_locked(TimePoint deadline, bool& booked) {
-  if (ThreadContext<Runtime>::current().worker != nullptr) {
-    mutex().unlock();
-    run_local_here();
-    mutex().lock();
-    booked = !ledger().closed() && room().book(order().tasks());
-    if (ledger().closed() || booked) {
+  /// The queue is full: makes room, or waits for some.
+  /// Throws: QueueFull.
+  void make_room_locked(bool& booked) TOTO_REQUIRES(mutex()) {
+    if (options().overflow == Overflow::reject) {
+      throw QueueFull(detail::join(
+          {"toto: queue '", this->name(), "' is full: ", Digits(room().limit()), " task(s) wait for a thread"}));
+    }
+    if (options().overflow == Overflow::block) {
+      wait_for_room_locked((TimePoint::max)(), booked);
       return;
     }
+    ContinuationList tasks;
+    const bool found = order().take_oldest_task(tasks);
+    room().book_beyond_limit();  // its room, before anybody who waits for some; or, if all is booked, beyond the bound
+    booked = true;
+    if (found) {
+      discard_locked(tasks, tasks.empty() ? 1 : 0);
+    }
   }
-  LineThread<Runtime, RoomRequest> self(RoomRequest{});
-  self.wait(mutex(), room().line(), deadline, [] {});
-  booked = self.request.granted;
-}
 
-template <class Runtime>
-bool QueueGate<Runtime>::book_room_until(TimePoint deadline) {
-  mutex().lock();
-  bool booked = !ledger().closed() && room().book(order().tasks());
-  // A worker might wait for itself.
-  if (!ledger().closed() && !booked && deadline > Clock::now() && this_worker() == nullptr) {
-    wait_for_room_locked(deadline, booked);
+  /// Stands in line until there is room, the queue has closed, or the deadline has passed.
+  void wait_for_room_locked(TimePoint deadline, bool& booked) TOTO_REQUIRES(mutex()) {
+    if (ThreadContext<Runtime>::current().worker != nullptr) {
+      mutex().unlock();
+      run_local_here();
+      mutex().lock();
+      booked = !ledger().closed() && room().book(order().tasks());
+      if (ledger().closed() || booked) {
+        return;
+      }
+    }
+    LineThread<Runtime, RoomRequest> self(RoomRequest{});
+    self.wait(mutex(), room().line(), deadline, [] {});
+    booked = self.request.granted;
   }
-  const bool refused = ledger().closed() && !booked;
-  mutex().unlock();
-  if (refused) {
-    throw closed_error();
-  }
-  return booked;
-}
 
-template <class Runtime>
-bool QueueGate<Runtime>::book_room_or_wait(RoomWaiter& waiter) {
-  Lock lock(mutex());
-  if (ledger().closed()) {
-    lock.unlock();
-    throw closed_error();
+  TOTO_COLD QueueClosed closed_error() const {
+    return QueueClosed(detail::join({"toto: queue '", this->name(), "' is closed and takes no more tasks"}));
   }
-  const bool booked = room().book(order().tasks());
-  if (!booked) {
-    room().line().join(waiter);
-  }
-  return booked;
-}
-
-template <class Runtime>
-void QueueGate<Runtime>::discard_locked(ContinuationList& tasks, std::size_t dropped) noexcept {
-  ledger().count_cancelled(dropped + tasks.size());
-  ledger().begin_completing();  // the queue does not end meanwhile
-  auto* const surplus = order().closures().take_surplus();
-  mutex().unlock();
-  ClosureLine<Runtime>::free_all(surplus);
-  while (!tasks.empty()) {
-    static_cast<QueuedTask&>(tasks.pop_front()).discard();
-  }
-  mutex().lock();
-  ledger().end_completing();
-  this->announce_quiet_locked();
-}
+};
 
 }  // namespace toto::inline v0_1::detail
 

@@ -27,7 +27,6 @@
 #include <string>
 #include <utility>
 
-#include "../../duration.hpp"
 #include "../../options.hpp"
 #include "../executor/executor_core.hpp"
 #include "../ground/fork.hpp"
@@ -35,13 +34,11 @@
 #include "../ground/ref.hpp"
 #include "../ground/wait_list.hpp"
 #include "crew.hpp"
-#include "error_sink.hpp"
+#include "hooks.hpp"
 #include "ledger.hpp"
 #include "order.hpp"
-#include "queue_makings.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
-#include "thread_hooks.hpp"
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -56,10 +53,9 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   using Choice = typename Crew<Runtime>::Choice;
 
   const std::string& name() const noexcept { return name_; }
-  std::size_t thread_count() const noexcept { return thread_count_; }
-  Duration idle_timeout() const noexcept { return idle_timeout_; }
-  bool bounded() const noexcept { return bounded_; }
-  bool blocks_signals() const noexcept { return blocks_signals_; }
+  const QueueOptions& options() const noexcept { return options_; }
+  std::size_t thread_count() const noexcept { return options_.thread_count; }
+  bool bounded() const noexcept { return options_.max_queued != (std::numeric_limits<std::size_t>::max)(); }
   const QueueMakings<Runtime>& makings() const noexcept { return makings_; }
 
   // The mutex, which also guards the threads blocked on this queue's tasks, and the parts.
@@ -86,12 +82,12 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   // Who follows the tasks.
 
   /// Null if nobody does.
-  QueueObserver* observer() const noexcept { return observer_; }
-  bool tracks() const noexcept { return tracks_; }
+  QueueObserver* observer() const noexcept { return options_.observer; }
+  bool tracks() const noexcept { return options_.track_tasks; }
   /// Whether every task has a supervisor, because it is observed or listed.
-  bool follows() const noexcept { return observer_ != nullptr || tracks_; }
+  bool follows() const noexcept { return observer() != nullptr || tracks(); }
   /// Whether every task has to be a QueuedTask, because it has a supervisor or is queued by its age.
-  bool needs_states() const noexcept { return follows() || ages_; }
+  bool needs_states() const noexcept { return follows() || !options_.ageing.is_never(); }
   /// Null if not every task has a supervisor.
   MakeSupervisor<Runtime> supervisor_maker() const noexcept { return follows() ? makings_.make_supervisor : nullptr; }
   TaskList<Runtime>& task_list() noexcept { return task_list_; }
@@ -172,6 +168,12 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   bool quiet_locked() const noexcept TOTO_REQUIRES(mutex_) {
     return crew_.busy() == 0 && !ledger_.completing() && ledger_.open_coroutines() == 0 && order_.empty();
   }
+  /// Something is queued, and there is no thread: the last start has failed.
+  bool stranded_locked() const noexcept TOTO_REQUIRES(mutex_) { return crew_.live() == 0 && !order_.empty(); }
+  bool stranded() const noexcept {
+    const Lock lock(mutex_);
+    return stranded_locked();
+  }
   void announce_quiet_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (!quiet_locked()) {
       return;
@@ -196,13 +198,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   TOTO_COLD QueueParts(const QueueOptions& options, const QueueMakings<Runtime>& makings)
       : ForkAware<Runtime>(ForkRank::executors),
         name_(options.name),
-        thread_count_(options.thread_count),
-        idle_timeout_(options.idle_timeout),
-        bounded_(options.max_queued != (std::numeric_limits<std::size_t>::max)()),
-        ages_(!options.ageing.is_never()),
-        tracks_(options.track_tasks),
-        blocks_signals_(options.block_signals),
-        observer_(options.observer),
+        options_(detail::with_name(options, name_)),
         makings_(makings),
         crew_(options.thread_count),
         order_(options.ageing),
@@ -226,7 +222,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     Room::Line::tell(told);
   }
 
-  void describe(std::string& text) const override { makings_.describe(static_cast<const Core&>(*this), text); }
+  void describe(std::string& text) const override { text += makings_.dump(static_cast<const Core&>(*this)); }
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child of a fork the queue is empty and has no threads, but for the forking one if that is a worker. What
   /// the lost threads and tasks owned is left alone: its state is unknown.
@@ -244,13 +240,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
 
   // What is read at each task and never written.
   const std::string name_;
-  const std::size_t thread_count_;
-  const Duration idle_timeout_;
-  const bool bounded_;
-  const bool ages_;
-  const bool tracks_;
-  const bool blocks_signals_;
-  QueueObserver* const observer_;
+  const QueueOptions options_;
   const QueueMakings<Runtime> makings_;
 
   alignas(128) mutable typename Runtime::Mutex mutex_;  // away from what is only read

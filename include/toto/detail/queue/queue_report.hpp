@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// What a queue reports about itself: its size, its counts, and dump(), the same as text.
+// What a queue reports about itself: its counts, and dump(), the same as text.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_REPORT_HPP
 
-#include <cstddef>
 #include <string>
 
 #include "../../stats.hpp"
@@ -26,13 +25,6 @@ TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
   stats.threads_started = core.crew().threads_started();
   stats.times = times;
   return stats;
-}
-
-/// What len() is in Python.
-template <class Runtime>
-TOTO_COLD std::size_t size_of(const QueueCore<Runtime>& core) {
-  const Lock lock(core.mutex());
-  return core.crew().live() + core.order().tasks() + core.order().continuations();
 }
 
 template <class Runtime>
@@ -71,11 +63,6 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
   }
   core.task_list().describe(text);
   return text;
-}
-
-template <class Runtime>
-TOTO_COLD void describe_queue(const QueueCore<Runtime>& core, std::string& text) {
-  text += detail::dump_of(core);
 }
 
 }  // namespace toto::inline v0_1::detail

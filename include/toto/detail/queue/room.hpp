@@ -11,7 +11,6 @@
 #define TOTO_DETAIL_QUEUE_ROOM_HPP
 
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 #include "../line/permit_line.hpp"
@@ -24,14 +23,13 @@ struct RoomRequest {
 };
 using RoomWaiter = LineWaiter<RoomRequest>;
 
-/// Thread safety: Requires the queue's mutex, except bounded() and limit(). `queued`: the number of queued tasks.
+/// Thread safety: Requires the queue's mutex, except limit(). `queued`: the number of queued tasks.
 class Room {
  public:
   using Line = PermitLine<RoomRequest>;
 
   explicit Room(std::size_t limit) noexcept : limit_(limit) {}
 
-  bool bounded() const noexcept { return limit_ != (std::numeric_limits<std::size_t>::max)(); }
   std::size_t limit() const noexcept { return limit_; }
   std::size_t booked() const noexcept { return booked_; }
   Line& line() noexcept { return line_; }
@@ -72,9 +70,9 @@ class Room {
   }
 
  private:
-  bool fits(std::size_t queued) const noexcept { return !bounded() || queued + booked_ < limit_; }
+  bool fits(std::size_t queued) const noexcept { return queued + booked_ < limit_; }
 
-  const std::size_t limit_;
+  const std::size_t limit_;  // the largest number: none
   std::size_t booked_ = 0;
   Line line_;
 };

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "../../errors.hpp"
 #include "../ground/fork.hpp"
@@ -85,12 +86,10 @@ class BlockedThread {
                : detail::join({"worker ", Digits(worker_->number), " of queue '", worker_->core.name(), "'"});
   }
 
-  Worker<Runtime>* const worker_;  // null: not a worker
-  std::uint64_t thread_ = 0;       // its number; 0: it has none, and holds no instance
-  const Awaited<Runtime>* awaited_ = nullptr;
-  bool entered_ = false;
-  bool stuck_ = true;  // unless the graph, while it looks, has found out that it may go on
-  bool told_ = false;
+  Worker<Runtime>* const worker_;              // null: not a worker
+  std::uint64_t thread_ = 0;                   // its number; 0: it has none, and holds no instance
+  const Awaited<Runtime>* awaited_ = nullptr;  // null: it is not in the graph
+  bool stuck_ = true;                          // unless the graph, while it looks, has found out that it may go on
   BlockedThread* next_told_ = nullptr;
 };
 
@@ -106,10 +105,8 @@ class WaitGraph final : private ForkAware<Runtime> {
 
   void enter(Blocked& self, const Awaited<Runtime>& awaited) {
     const Lock lock(mutex_);
-    self.awaited_ = &awaited;
     self.thread_ = ThisThread<Runtime>::get().number;
-    if (!self.entered_) {
-      self.entered_ = true;
+    if (std::exchange(self.awaited_, &awaited) == nullptr) {
       threads_.push_back(self);
       set(self, &self);
     }
@@ -129,9 +126,7 @@ class WaitGraph final : private ForkAware<Runtime> {
   }
   void leave(Blocked& self) noexcept {
     const Lock lock(mutex_);
-    if (self.entered_) {
-      remove_locked(self);
-    }
+    remove_locked(self);
   }
 
   // For Awaited::may_come(), which is called under the mutex.
@@ -141,8 +136,7 @@ class WaitGraph final : private ForkAware<Runtime> {
     if (thread == nullptr || !thread->stuck_) {
       return false;
     }
-    if (last_told_ != nullptr && !thread->told_) {
-      thread->told_ = true;
+    if (last_told_ != nullptr && last_told_ != thread && thread->next_told_ == nullptr) {
       last_told_ = last_told_->next_told_ = thread;
     }
     return true;
@@ -183,7 +177,7 @@ class WaitGraph final : private ForkAware<Runtime> {
   void remove_locked(Blocked& self) noexcept TOTO_REQUIRES(mutex_) {
     set(self, nullptr);
     threads_.remove(self);
-    self.entered_ = false;
+    self.awaited_ = nullptr;
   }
 
   /// None of them leaves meanwhile: that takes the mutex.
@@ -215,13 +209,11 @@ class WaitGraph final : private ForkAware<Runtime> {
         graph.last_told_ = nullptr;
         for (Blocked* thread = graph.threads_.front(); thread != nullptr; thread = thread->next) {
           thread->stuck_ = true;
-          thread->told_ = false;
           thread->next_told_ = nullptr;
         }
       }
     } const looked{*this};
     last_told_ = &self;
-    self.told_ = true;
     std::string text = "toto: this wait could never end";
     const char* before = ": ";
     const char* waits = " would wait for ";
@@ -287,25 +279,22 @@ TOTO_COLD std::string lane_words(const QueueCore<Runtime>& core, const QueuedTas
   return lane->name.empty() ? detail::join({kWords}) : detail::join({kWords, " in the view '", lane->name, "'"});
 }
 
-/// Whether everything there is to do may be done.
-template <class Runtime>
-TOTO_COLD bool may_become_idle(const QueueCore<Runtime>& core, const WaitGraph<Runtime>& graph) {
-  const Lock lock(core.mutex());
-  for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
-    if (worker->secured && graph.is_stuck(worker->blocked_on)) {
-      return core.quiet_locked();
-    }
-  }
-  return true;
-}
-
 /// The wait for a queue that has nothing left to do.
 template <class Runtime>
 class AwaitedIdle final : public Awaited<Runtime> {
  public:
   explicit AwaitedIdle(QueueCore<Runtime>& queue) noexcept : queue_(queue) {}
 
-  bool may_come(const WaitGraph<Runtime>& graph) const override { return detail::may_become_idle(queue_, graph); }
+  /// Whether everything there is to do may be done.
+  TOTO_COLD bool may_come(const WaitGraph<Runtime>& graph) const override {
+    const Lock lock(queue_.mutex());
+    for (const Worker<Runtime>* worker = queue_.crew().all(); worker != nullptr; worker = worker->next_of_all) {
+      if (worker->secured && graph.is_stuck(worker->blocked_on)) {
+        return queue_.quiet_locked();
+      }
+    }
+    return true;
+  }
   std::string words() const override { return detail::join({"queue '", queue_.name(), "' to be idle"}); }
 
  private:

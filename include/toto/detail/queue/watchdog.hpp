@@ -17,33 +17,16 @@
 #include "../executor/timer.hpp"
 #include "../ground/lean_std.hpp"
 #include "../ground/lock.hpp"
+#include "../ground/ref.hpp"
 
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class QueueCore;
 
-/// How far a queue has come.
-struct QueueProgress {
-  std::uint64_t begun = 0;
-  std::uint64_t cancelled = 0;
-  std::uint64_t queued = 0;
-
-  /// No task has begun since, and one that was queued then still is: not all of them can have been cancelled.
-  bool stands_since(const QueueProgress& earlier) const noexcept {
-    return begun == earlier.begun && cancelled - earlier.cancelled < earlier.queued;
-  }
-};
-
-/// Lets a queue destroy a watchdog whose type its file does not know, because few queues have one.
-class WatchdogBase {
- public:
-  virtual ~WatchdogBase() = default;
-};
-
 /// Lifetime: the queue destroys it before it ends.
 template <class Runtime>
-class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
+class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
  public:
   using Clock = typename Runtime::Clock;
 
@@ -53,8 +36,6 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     this->deadline = period.after(since_);
     TimerService<Runtime>::instance().add(*this, nullptr);
   }
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
   TOTO_COLD ~Watchdog() override { TimerService<Runtime>::instance().remove(*this, nullptr); }
 
  private:
@@ -62,9 +43,9 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     // This thread may be held up at any point: the time is read before what it ends with, and after what it begins
     // with.
     const auto before = Clock::now();
-    const QueueProgress seen = progress();
+    const QueueStats seen = counts();
     const auto after = Clock::now();
-    if (seen.stands_since(first_)) {
+    if (is_stuck(first_, seen)) {
       report(static_cast<std::size_t>(seen.queued), before - since_);
     } else {
       first_ = seen;
@@ -78,10 +59,16 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
     }
   }
 
-  QueueProgress progress() const noexcept {
+  QueueStats counts() const noexcept {
     const Lock lock(core_.mutex());
-    const QueueStats now = core_.ledger().stats(core_.crew().all(), core_.order().tasks());
-    return {.begun = now.submitted - now.cancelled - now.queued, .cancelled = now.cancelled, .queued = now.queued};
+    return core_.ledger().stats(core_.crew().all(), core_.order().tasks());
+  }
+  static std::uint64_t begun(const QueueStats& counts) noexcept {
+    return counts.submitted - counts.cancelled - counts.queued;
+  }
+  /// No task has begun since, and one that was queued then still is: not all of them can have been cancelled.
+  static bool is_stuck(const QueueStats& earlier, const QueueStats& now) noexcept {
+    return begun(now) == begun(earlier) && now.cancelled - earlier.cancelled < earlier.queued;
   }
 
   void report(std::size_t queued, Duration since) const noexcept {
@@ -101,7 +88,7 @@ class Watchdog final : public WatchdogBase, private TimerNode<Runtime> {
 
   QueueCore<Runtime>& core_;
   const Duration period_;
-  QueueProgress first_;  // what it saw at `since_`: all that it has seen afterwards stands since then
+  QueueStats first_;  // what it saw at `since_`: all that it has seen afterwards stands since then
   typename Clock::time_point since_;
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used for one
-// thread after another, so that a late wake-up is at worst spurious. Read next: crew.hpp, worker_loop.hpp.
+// thread after another, so that a late wake-up is at worst spurious. QueueMakings: how a queue gets its workers. Read
+// next: crew.hpp, worker_loop.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_HPP
 #define TOTO_DETAIL_QUEUE_WORKER_HPP
@@ -10,7 +11,9 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <exception>
+#include <string>
+#include <string_view>
 
 #include "../executor/continuation.hpp"
 #include "../ground/annotations.hpp"
@@ -23,6 +26,14 @@ template <class Runtime>
 class BlockedThread;
 template <class Runtime>
 class QueueCore;
+template <class Runtime>
+class Control;
+template <class Runtime>
+class SupervisorBase;
+template <class Runtime>
+class TaskStateBase;
+template <class Runtime>
+struct PackedCall;
 
 /// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
 /// update: tasks completed and failed, and tasks that it ran without queueing them, which count as submitted and begun;
@@ -50,11 +61,10 @@ struct Tally {
 template <class Runtime>
 class Worker {
  public:
-  Worker(QueueCore<Runtime>& core_of_worker, std::size_t number_of_worker) noexcept
-      : core(core_of_worker), number(number_of_worker) {}
+  explicit Worker(QueueCore<Runtime>& core_of_worker) noexcept : core(core_of_worker) {}
 
   QueueCore<Runtime>& core;
-  const std::size_t number;  // from 1
+  std::size_t number = 0;  // from 1; constant once it has a thread
 
   // Used by the worker's own thread only.
   /// The coroutine that awaited the task just finished and lives on this queue: resumed next, right here.
@@ -117,6 +127,28 @@ class Worker {
     on_top = nullptr;
     in_coroutine.store(false, std::memory_order_relaxed);
   }
+};
+
+/// Makes a Supervisor in `memory`, for a task whose callable is of the type `what`.
+/// Throws: std::bad_alloc, std::system_error.
+template <class Runtime>
+using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskStateBase<Runtime>& state, std::string_view what,
+                                                    const Control<Runtime>& control);
+
+/// Functions compiled in the files that make a queue, so that files that merely use one do not compile them.
+template <class Runtime>
+struct QueueMakings {
+  using Core = QueueCore<Runtime>;
+  /// Starts a thread: start_worker().
+  std::exception_ptr (*start)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
+  /// It could not be started: start_again().
+  void (*try_again)(Core& core) noexcept = nullptr;
+  /// The queue's report about itself: dump_of().
+  std::string (*dump)(const Core& core) = nullptr;
+  /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
+  void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
+  /// Null without options.
+  MakeSupervisor<Runtime> make_supervisor = nullptr;
 };
 
 }  // namespace toto::inline v0_1::detail

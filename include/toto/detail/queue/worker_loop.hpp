@@ -95,7 +95,7 @@ class WorkerLoop {
     if (std::exchange(self_.worked, false)) {
       self_.idle_since = Clock::now();  // a wake-up that finds nothing does not move the deadline
     }
-    const TimePoint deadline = core_.idle_timeout().after(self_.idle_since);
+    const TimePoint deadline = core_.options().idle_timeout.after(self_.idle_since);
     core_.crew().end_work();
     core_.announce_quiet_locked();
     look_again_locked();
@@ -133,7 +133,7 @@ class WorkerLoop {
   /// for the mutex. Enters and returns with the mutex held; the caller checks once more while holding it.
   void look_again_locked() TOTO_REQUIRES(core_.mutex()) {
     if constexpr (Runtime::spins) {
-      if (core_.crew().searching() || core_.ledger().over() || core_.idle_timeout() == Duration() ||
+      if (core_.crew().searching() || core_.ledger().over() || core_.options().idle_timeout == Duration() ||
           Runtime::processors() < 2) {
         return;
       }
@@ -204,16 +204,14 @@ class WorkerLoop {
   /// Calls the start hook. Returns false if it has thrown; then the thread ends. Enters and returns with the mutex
   /// held.
   bool start_hook_locked() TOTO_REQUIRES(core_.mutex()) {
-    if (!core_.thread_hooks().start && !core_.thread_hooks().end) [[likely]] {
+    const auto start = core_.thread_hooks().start;
+    if (!start) [[likely]] {
       return true;
     }
-    const auto start = core_.thread_hooks().start;
     core_.mutex().unlock();
     std::exception_ptr failure;
     try {
-      if (start) {
-        (*start)();
-      }
+      (*start)();
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {  // a forced unwind
@@ -255,7 +253,7 @@ class WorkerLoop {
     auto predecessor = core_.crew().leave(self_, core_.ledger().orphaned());
     // After a forced unwind. A thread that could not begin leaves it to the next task, or the timers.
     const auto choice = has_begun_ ? core_.choose_locked() : typename Core::Choice{};
-    const auto end = has_begun_ ? core_.thread_hooks().end : Ref<ThreadHook<Runtime>>();
+    const auto end = has_begun_ ? core_.thread_hooks().end : Ref<Hook<Runtime>>();
     core_.announce_quiet_locked();
     core_.changed().notify_all();
     QueueObserver* const observer = core_.observer();

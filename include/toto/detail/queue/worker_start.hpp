@@ -30,19 +30,6 @@ TOTO_COLD inline std::string thread_name(std::string_view queue, std::size_t num
   return detail::join({queue.substr(0, kShown > size ? kShown - size - 1 : 0), "-", digits});
 }
 
-template <class Runtime>
-Worker<Runtime>* make_worker(QueueCore<Runtime>& core) {
-  std::size_t number;
-  {
-    const Lock lock(core.mutex());
-    number = core.crew().next_number();
-  }
-  auto worker = std::make_unique<Worker<Runtime>>(core, number);
-  const Lock lock(core.mutex());
-  core.crew().add(*worker);
-  return worker.release();
-}
-
 /// Starts the thread of a worker that was counted. Returns null, or the failure after taking everything back. `worker`
 /// may be null: then it is made. Not under the mutex.
 template <class Runtime>
@@ -50,14 +37,17 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
   std::exception_ptr failure;
   try {
     if (worker == nullptr) {
-      worker = detail::make_worker(core);
+      auto* const made = new Worker<Runtime>(core);
+      const Lock lock(core.mutex());
+      core.crew().add(*made);
+      worker = made;
     }
     typename Runtime::Thread thread(
         detail::thread_name(core.name(), worker->number),
         [kept = Ref<QueueCore<Runtime>>::share(&core), worker, searches] {
           WorkerLoop<Runtime>(*kept, *worker).run(searches);
         },
-        core.blocks_signals());
+        core.options().block_signals);
     const Lock lock(core.mutex());
     core.crew().store_thread(*worker, std::move(thread));
     core.crew().secure(*worker);
@@ -77,44 +67,34 @@ TOTO_COLD std::exception_ptr start_worker(QueueCore<Runtime>& core, Worker<Runti
   return failure;
 }
 
-/// Accepted work waits, no thread is alive, and the system cannot start one: the timer thread tries again every ten
-/// milliseconds, until there is a thread, or nothing waits any more. If there is no timer thread either, whoever comes
-/// to the queue next tries again.
+inline constexpr std::chrono::milliseconds kStartAgain{10};
+
+/// If accepted work waits, no thread is alive, and the system could not start one: the timer thread tries again every
+/// ten milliseconds, until there is a thread, or nothing waits any more. If there is no timer thread either, whoever
+/// comes to the queue next tries again.
 template <class Runtime>
-class StartAgain final : private TimerNode<Runtime> {
- public:
-  static constexpr std::chrono::milliseconds kPeriod{10};
-
-  static void begin(QueueCore<Runtime>& core) noexcept {
-    if (!is_stranded(core)) {
-      return;
-    }
-    try {
-      auto again = std::make_unique<StartAgain>(core);
-      TimerService<Runtime>::instance().add(*again, nullptr);
-      again.release();  // the timer's
-    } catch (...) {
-    }
+void start_again(QueueCore<Runtime>& core) noexcept {
+  struct Again : TimerNode<Runtime> {
+    Ref<QueueCore<Runtime>> core;
+  };
+  if (!core.stranded()) {
+    return;
   }
-
-  explicit StartAgain(QueueCore<Runtime>& core) noexcept : core_(Ref<QueueCore<Runtime>>::share(&core)) {
-    this->deadline = Runtime::Clock::now() + kPeriod;
-    this->run = [](Continuation& node, Turn turn) noexcept {
-      const std::unique_ptr<StartAgain> self(static_cast<StartAgain*>(&static_cast<TimerNode<Runtime>&>(node)));
-      if (turn == Turn::on_executor && is_stranded(*self->core_)) {
-        self->core_->announce(0);  // begins again if that fails, too
+  try {
+    auto again = std::make_unique<Again>();
+    again->core = Ref<QueueCore<Runtime>>::share(&core);
+    again->deadline = Runtime::Clock::now() + kStartAgain;
+    again->run = [](Continuation& node, Turn turn) noexcept {
+      const std::unique_ptr<Again> self(&static_cast<Again&>(node));
+      if (turn == Turn::on_executor && self->core->stranded()) {
+        self->core->announce(0);  // begins again if that fails, too
       }
     };
+    TimerService<Runtime>::instance().add(*again, nullptr);
+    static_cast<void>(again.release());  // the timer's
+  } catch (...) {
   }
-
- private:
-  static bool is_stranded(QueueCore<Runtime>& core) noexcept {
-    const Lock lock(core.mutex());
-    return core.crew().live() == 0 && !core.order().empty();
-  }
-
-  const Ref<QueueCore<Runtime>> core_;
-};
+}
 
 /// Starts one worker now, if fewer than thread_count live.
 /// Throws: QueueClosed, std::system_error, std::bad_alloc.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Claim: who holds or awaits an instance or another permit, for reports. HeldByThread: something that only one thread
-// will return, as the WaitGraph must know. Read next: permits.hpp, ../queue/wait_graph.hpp.
+// Permit: something that one user at a time may hold. Claim: who holds or awaits it, for reports and for the WaitGraph.
+// Read next: permits.hpp, ../queue/wait_graph.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CLAIM_HPP
 #define TOTO_DETAIL_TASK_CLAIM_HPP
@@ -104,12 +104,15 @@ std::string claims_text(const LinkedList<Node>& nodes, std::string_view before, 
   return text;
 }
 
-/// While it is bound, only one thread returns it: a call frame of that thread holds it, or an object on its stack that
-/// was never moved.
+/// Only its holder uses it, and returns it once. While it is bound, only one thread does: a call frame of that thread
+/// holds it, or an object on its stack that was never moved.
 template <class Runtime>
-class HeldByThread {
+class Permit {
  public:
-  /// Its holder does: to the calling thread.
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+
+  /// Binds it to the calling thread. The holder does so.
   void bind() noexcept {
     thread_.store(detail::this_thread_number<Runtime>(), std::memory_order_relaxed);
     ++ThisThread<Runtime>::get().bound;
@@ -128,7 +131,7 @@ class HeldByThread {
   /// Binds it for a scope, unless it is bound already.
   class Here {
    public:
-    explicit Here(HeldByThread& held) noexcept : held_(held.bound_to() == 0 ? &held : nullptr) {
+    explicit Here(Permit& held) noexcept : held_(held.bound_to() == 0 ? &held : nullptr) {
       if (held_ != nullptr) {
         held_->bind();
       }
@@ -142,8 +145,17 @@ class HeldByThread {
     Here& operator=(const Here&) = delete;
 
    private:
-    HeldByThread* const held_;
+    Permit* const held_;
   };
+
+  // Guarded by the mutex of Permits; used by LinkedList.
+  Claim<Runtime> holder;  // while it is held
+  Permit* next = nullptr;
+  Permit* previous = nullptr;
+
+ protected:
+  Permit() = default;
+  ~Permit() = default;
 
  private:
   typename Runtime::template Atomic<std::uint64_t> thread_{0};

@@ -21,8 +21,8 @@
 #include "../ground/annotations.hpp"
 #include "../ground/callable.hpp"
 #include "../ground/ref.hpp"
-#include "../queue/lane.hpp"
 #include "../queue/queue_core.hpp"
+#include "../queue/queued_task.hpp"
 #include "submission.hpp"
 
 namespace toto::inline v0_1::detail {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // PermitTask: a task that takes its permit before it joins its queue, and keeps the permit until its captures are gone.
-// Until it gets a permit, it waits in line, and holds no thread. PermitSlot: its place in line. PermitCall: what it
-// calls. Read next: permits.hpp, ../pool/pool_use.hpp.
+// Until it gets a permit, it waits in line, and holds no thread. PermitSlot: its place in line. Read
+// next: permits.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_TASK_HPP
 #define TOTO_DETAIL_TASK_PERMIT_TASK_HPP
 
 #include <exception>
 #include <string>
-#include <tuple>
-#include <type_traits>
 #include <utility>
 
 #include "coroutine_state.hpp"
@@ -82,37 +80,9 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
   bool used_ = false;
 };
 
-/// Calls `use(slot, args...)`, with a stop token in front of the arguments if it cannot be called without. Gives the
-/// permit back when it is destroyed, after everything else.
-template <class Runtime, class Use, class... Args>
-class PermitCall {
- public:
-  template <class U, class... As>
-  explicit PermitCall(PermitSlot<Runtime>& slot, U&& use, As&&... args)
-      : back_{slot}, call_(std::forward<U>(use), std::forward<As>(args)...) {}
-
-  template <class... Token>
-    requires std::is_invocable_v<Use, PermitSlot<Runtime>&, Token..., Args...>
-  decltype(auto) operator()(Token... token) {
-    return std::apply(
-        [&](Use& use, Args&... args) -> decltype(auto) {
-          return std::move(use)(back_.slot, std::move(token)..., std::move(args)...);
-        },
-        call_);
-  }
-
- private:
-  struct Back {
-    PermitSlot<Runtime>& slot;
-    ~Back() { slot.give_back(); }
-  };
-
-  const Back back_;  // the last to be destroyed
-  std::tuple<Use, Args...> call_;
-};
-
 /// The task's state. While it waits in line it owns a reference to its queue's core, as it does when it is queued.
-/// `Call` is a PermitCall; F is what the observer is to see.
+/// `Call` is made with the
+/// PermitSlot, and gives its permit back at the end; F is what the observer is to see.
 template <class Runtime, class Call, class F>
 class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runtime, StateFor<Runtime, Call>> {
  public:

@@ -2,7 +2,7 @@
 //
 // How a coroutine waits for a permit. PermitWait: its place in line, in a block that it shares with the line: the
 // permit is granted under the mutex, the coroutine is resumed without the mutex, and may be destroyed in between.
-// LimitedWait: the same with a timer. PermitAwaiter: what is awaited. Read next: join.hpp, ../pool/pool_use.hpp.
+// PermitAwaiter: what is awaited. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
 #define TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
@@ -11,7 +11,7 @@
 #include <exception>
 #include <utility>
 
-#include "../executor/timer.hpp"
+#include "../executor/timer_heap.hpp"
 #include "join.hpp"
 #include "permits.hpp"
 
@@ -21,7 +21,7 @@ namespace toto::inline v0_1::detail {
 /// coroutine waits there, or the queue in which its permit is made ready. This object is also the task that does so, so
 /// that granting a permit never allocates.
 template <class Runtime>
-class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime>>, private QueuedTask<Runtime> {
+class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime>>, private QueuedTask<Runtime> {
  public:
   using Owner = Permits<Runtime>;
   using Permit = detail::Permit<Runtime>;
@@ -33,16 +33,26 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
       : Join<Runtime>(1),
         LineWaiter<Request>(wanted),
         owner_(std::move(owner)),
-        queue_(Ref<QueueCore<Runtime>>::share(&owner_->fallback())) {
+        queue_(Ref<QueueCore<Runtime>>::share(&owner_->queue_named({}))) {
     this->arm(coroutine);
     static_cast<void>(this->started());
   }
 
   /// Returns true if the coroutine will be resumed at its home, or has been already. Returns false if it continues now,
   /// with the permit that it has `taken`, or had before.
-  /// Throws: why it does not wait; then it still has what it has taken.
+  /// Throws: why it does not wait, or why there is no timer; then it still has what it has taken.
   bool begin(Permit*& taken) {
-    this->retain();
+    const auto deadline = this->request.deadline;
+    if (deadline != (Runtime::Clock::time_point::max)() && deadline > Runtime::Clock::now()) {
+      timer_.wait = this;
+      timer_.deadline = deadline;
+      timer_.run = [](Continuation& node, Turn) noexcept {
+        const Ref<PermitWait> self = Ref<PermitWait>::adopt(static_cast<Timer&>(node).wait);
+        self->expire();
+      };
+      owner_->arm(timer_, *this);
+    }
+    this->retain();  // if the time is up by now, that is seen under the mutex
     try {
       if (taken == nullptr) {
         taken = owner_->take_or_wait(*this);
@@ -93,6 +103,9 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   }
   /// The coroutine has what it wanted, or is being destroyed. After this the block may be gone.
   void leave() noexcept {
+    if (timer_.wait != nullptr) {
+      owner_->disarm(timer_, *this);
+    }
     if (owner_->leave(*this)) {
       this->release();
     }
@@ -106,13 +119,16 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
     }
   }
 
+ private:
+  struct Timer : TimerNode<Runtime> {
+    PermitWait* wait = nullptr;  // null: its time is not limited
+  };
+
   void expire() noexcept {
     if (owner_->expire(*this, failure_)) {
       come_home();
     }
   }
-
- private:
   /// Sends the coroutine home, if it is still there. After this the block may be gone.
   bool come_home(bool result = true) noexcept {
     this->child_over(nullptr, queue_.get());
@@ -166,48 +182,10 @@ class PermitWait : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime
   const Ref<QueueCore<Runtime>> queue_;
   std::exception_ptr failure_;
   Permit* unready_ = nullptr;
-};
-
-/// The time of the request is limited.
-template <class Runtime>
-class LimitedWait final : public PermitWait<Runtime> {
- public:
-  using Wait = PermitWait<Runtime>;
-  using Wait::Wait;
-
-  /// Throws: also what arming a timer throws.
-  bool begin(Permit<Runtime>*& taken) {
-    const auto deadline = this->request.deadline;
-    if (deadline != (Runtime::Clock::time_point::max)() && deadline > Runtime::Clock::now()) {
-      timer_.wait = this;
-      timer_.deadline = deadline;
-      timer_.run = [](Continuation& node, Turn) noexcept {
-        const Ref<LimitedWait> self = Ref<LimitedWait>::adopt(static_cast<Timer&>(node).wait);
-        self->expire();
-      };
-      TimerService<Runtime>::instance().arm(timer_, *this);
-    }
-    return Wait::begin(taken);  // it is seen under the mutex if the time is up by then
-  }
-  void leave() noexcept {
-    if (timer_.wait != nullptr) {
-      TimerService<Runtime>::instance().disarm(timer_, *this);
-    }
-    Wait::leave();
-  }
-
- protected:
-  ~LimitedWait() override = default;
-
- private:
-  struct Timer : TimerNode<Runtime> {
-    LimitedWait* wait = nullptr;
-  };
   Timer timer_;
 };
 
-/// `Wait` is one of the above, or derived from one.
-template <class Runtime, class Wait>
+template <class Runtime>
 class PermitAwaiter {
  public:
   /// Before it is awaited.
@@ -224,8 +202,8 @@ class PermitAwaiter {
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     Request request{claim()};
     request.deadline = limit_.is_never() ? request.deadline : limit_.after(request.claim.since);
-    wait_ = new Wait(owner_, request, coroutine);
-    const Ref<Wait> kept = Ref<Wait>::share(wait_);
+    wait_ = new PermitWait<Runtime>(owner_, request, coroutine);
+    const Ref<PermitWait<Runtime>> kept = Ref<PermitWait<Runtime>>::share(wait_);
     Permit* taken = std::exchange(permit_, nullptr);
     try {
       if (kept->begin(taken)) {
@@ -268,7 +246,7 @@ class PermitAwaiter {
   const CallSite where_;
   const Duration limit_;
   Permit* permit_ = nullptr;
-  Wait* wait_ = nullptr;
+  PermitWait<Runtime>* wait_ = nullptr;
 };
 
 }  // namespace toto::inline v0_1::detail

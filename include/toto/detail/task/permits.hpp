@@ -33,23 +33,6 @@
 
 namespace toto::inline v0_1::detail {
 
-/// Only its holder uses it, and returns it once.
-template <class Runtime>
-class Permit : public HeldByThread<Runtime> {
- public:
-  Permit(const Permit&) = delete;
-  Permit& operator=(const Permit&) = delete;
-
-  // Guarded by the mutex of Permits; used by LinkedList.
-  Claim<Runtime> holder;  // while it is held
-  Permit* next = nullptr;
-  Permit* previous = nullptr;
-
- protected:
-  Permit() = default;
-  ~Permit() = default;
-};
-
 /// Who waits for a permit, until when, and the permit granted; null: refused.
 template <class Runtime>
 struct PermitRequest {
@@ -81,7 +64,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Throws: DeadlockError, std::bad_alloc; what make_ready() throws.
   Permit* take(const Request& request) {
     Permit* taken = take_unready(request, false);
-    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+    while (taken != nullptr && !make_ready(*taken)) {
       taken = take_unready(request, true);
     }
     return taken;
@@ -111,7 +94,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// null if the waiter has to wait for that, ahead of everyone else.
   /// Throws: what make_ready() throws.
   Permit* get_ready(Waiter& waiter, Permit* taken) {
-    while (taken != nullptr && !ready(*taken) && !make_ready(*taken)) {
+    while (taken != nullptr && !make_ready(*taken)) {
       taken = take_or_wait(waiter, true);
     }
     return taken;
@@ -166,9 +149,19 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   virtual void take_back(Permit& permit, [[maybe_unused]] bool failed) noexcept { give_back(permit); }
   /// Whether it can be used as it is.
   virtual bool ready(Permit&) const noexcept { return true; }
-  /// Makes the permit ready. Returns false if it cannot be used; then the caller no longer holds it.
+  /// Makes the permit ready, if it is not. Returns false if it cannot be used; then the caller no longer holds it.
   /// Throws: why that is impossible; then, too, the caller no longer holds it.
   virtual bool make_ready(Permit&) { return true; }
+
+  // What is compiled where permits are made, and not where they are used: it needs timers, or a queue.
+
+  /// Returns the queue of that name; without a name, the one where a coroutine continues that has no home, or whose
+  /// home has ended. Makes the queue if there is none.
+  /// Throws: std::bad_alloc.
+  virtual QueueCore<Runtime>& queue_named(std::string_view name) = 0;
+  /// See TimerService.
+  virtual void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) = 0;
+  virtual void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept = 0;
 
   // The rest.
 
@@ -178,9 +171,6 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     const Lock lock(mutex_);
     return refusal_locked();
   }
-  /// Where a coroutine continues that has no home, or whose home has ended.
-  /// Throws: std::bad_alloc.
-  virtual QueueCore<Runtime>& fallback() = 0;
   /// The task that holds the permit is about to end, and leaves returning it to someone else.
   void forget_task(Permit& held) noexcept {
     const Lock lock(mutex_);
@@ -236,7 +226,26 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Passes the permit to whoever has waited longest; if no one waits, or this has closed, puts the permit away, under
   /// the mutex.
   template <class PutAway>
-  void hand_on(Permit& permit, PutAway put_away_locked) noexcept;
+  void hand_on(Permit& permit, PutAway put_away_locked) noexcept {
+    for (bool again = true; again;) {  // no recursion, however many waiters cannot use it
+      Waiter* next = nullptr;
+      {
+        const Lock lock(mutex_);
+        let_go_locked(permit);
+        if (closed_ || line_.empty()) {
+          put_away_locked();
+        } else {
+          Request& request = line_.first().request;
+          request.permit = &permit;
+          request.claim.since = Clock::now();
+          hold_locked(permit, request.claim);
+          ++handed_out_;
+          next = line_.grant();
+        }
+      }
+      again = next != nullptr && !next->proceed();
+    }
+  }
 
   /// ", held: lease taken at ...", for each of the first.
   std::string holders_locked(std::string_view before) const TOTO_REQUIRES(mutex_) {
@@ -267,7 +276,35 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   };
 
   /// `again`: ahead of everyone else.
-  Permit* take_unready(const Request& request, bool again);
+  Permit* take_unready(const Request& request, bool again) {
+    LineThread<Runtime, Request> self(request);
+    const AwaitedPermit awaited(*this, self);
+    BlockedThread<Runtime> blocked;
+    Lock lock(mutex_);
+    Permit* taken = take_locked(request.claim);
+    if (taken != nullptr || request.deadline <= request.claim.since) {
+      return taken;
+    }
+    if (ThreadContext<Runtime>::current().worker != nullptr) {
+      // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
+      lock.unlock();
+      QueueCore<Runtime>::run_local_here();
+      lock.lock();
+      taken = take_locked(request.claim);
+    }
+    const auto look = [&] {
+      if (request.deadline == (TimePoint::max)()) {
+        blocked.enter(awaited);
+      }
+    };
+    if (taken == nullptr && self.wait(mutex_, line_, request.deadline, look, again)) {
+      taken = self.request.permit;
+      if (taken == nullptr) {
+        std::rethrow_exception(refusal_locked());
+      }
+    }
+    return taken;
+  }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
@@ -286,60 +323,6 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   const char* const one_;
   const bool newest_first_;
 };
-
-template <class Runtime>
-Permit<Runtime>* Permits<Runtime>::take_unready(const Request& request, bool again) {
-  LineThread<Runtime, Request> self(request);
-  const AwaitedPermit awaited(*this, self);
-  BlockedThread<Runtime> blocked;
-  Lock lock(mutex_);
-  Permit* taken = take_locked(request.claim);
-  if (taken != nullptr || request.deadline <= request.claim.since) {
-    return taken;
-  }
-  if (ThreadContext<Runtime>::current().worker != nullptr) {
-    // The holder may be a coroutine task that has ended on this very thread, which would come to it later.
-    lock.unlock();
-    QueueCore<Runtime>::run_local_here();
-    lock.lock();
-    taken = take_locked(request.claim);
-  }
-  const auto look = [&] {
-    if (request.deadline == (TimePoint::max)()) {
-      blocked.enter(awaited);
-    }
-  };
-  if (taken == nullptr && self.wait(mutex_, line_, request.deadline, look, again)) {
-    taken = self.request.permit;
-    if (taken == nullptr) {
-      std::rethrow_exception(refusal_locked());
-    }
-  }
-  return taken;
-}
-
-template <class Runtime>
-template <class PutAway>
-void Permits<Runtime>::hand_on(Permit& permit, PutAway put_away_locked) noexcept {
-  for (bool again = true; again;) {  // no recursion, however many waiters cannot use it
-    Waiter* next = nullptr;
-    {
-      const Lock lock(mutex_);
-      let_go_locked(permit);
-      if (closed_ || line_.empty()) {
-        put_away_locked();
-      } else {
-        Request& request = line_.first().request;
-        request.permit = &permit;
-        request.claim.since = Clock::now();
-        hold_locked(permit, request.claim);
-        ++handed_out_;
-        next = line_.grant();
-      }
-    }
-    again = next != nullptr && !next->proceed();
-  }
-}
 
 /// Counts the permits that may come back. Each task ahead in the line that could not run takes one for good.
 template <class Runtime>
