@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "detail/ground/check_callable.hpp"
+#include "detail/ground/callable.hpp"
 #include "detail/loop/loop_core.hpp"
 #include "detail/loop/loop_timer.hpp"
 #include "detail/task/awaitable.hpp"
@@ -90,7 +90,6 @@ class BasicEventLoop {
   /// The same, but returns a timer that can stop the call, from any thread, and does so when it is destroyed.
   template <class F>
   BasicTimer<Runtime> post_after(Duration delay, F&& fn) {
-    detail::check_duration(delay, "delay");
     return start(delay, Duration::never(), std::forward<F>(fn));
   }
 
@@ -98,7 +97,6 @@ class BasicEventLoop {
   /// the loop is busy or not running, or the Task of a call has not ended; later ticks stay on schedule.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
-    detail::check_period(period);
     return start(period, period, std::forward<F>(fn));
   }
 
@@ -134,11 +132,10 @@ class BasicEventLoop {
   template <class F>
   BasicTimer<Runtime> start(Duration first, Duration period, F&& fn) {
     require_callable<F>();
+    detail::check_times(first, period);
     detail::check_callable(fn);
-    auto timer = detail::Ref<detail::LoopTimer<Runtime>>::adopt(new detail::LoopCall<Runtime, std::decay_t<F>>(
+    return detail::TimerAccess::start<Runtime>(new detail::LoopTimer<Runtime, std::decay_t<F>>(
         *core_, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
-    timer->arm();
-    return detail::TimerAccess::adopt<Runtime>(timer.leak());
   }
 
   detail::Ref<Core> core_;

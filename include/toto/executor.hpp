@@ -37,20 +37,16 @@ template <class Runtime>
 class BasicResumption {
  public:
   /// Resumes one coroutine that waits for this executor. Does nothing if that coroutine was destroyed meanwhile.
-  void operator()() const noexcept { run_(*core_, ticket_); }
+  void operator()() const noexcept { core_->run_posted(ticket_); }
 
  private:
   template <class R, class U>
   friend class detail::UserExecutorCore;
   using Core = detail::ExecutorCore<Runtime>;
 
-  using Run = void (*)(Core&, std::uint64_t ticket) noexcept;
-
-  BasicResumption(detail::Ref<Core> core, Run run, std::uint64_t ticket) noexcept
-      : core_(std::move(core)), run_(run), ticket_(ticket) {}
+  BasicResumption(detail::Ref<Core> core, std::uint64_t ticket) noexcept : core_(std::move(core)), ticket_(ticket) {}
 
   detail::Ref<Core> core_;
-  Run run_;
   std::uint64_t ticket_;
 };
 using Resumption = BasicResumption<StdRuntime>;
@@ -92,7 +88,24 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   }
   void announce(std::uint64_t ticket) noexcept override {
     const InPost<Runtime> here;
-    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), &run_one, ticket));
+    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), ticket));
+  }
+
+  void run_posted(std::uint64_t ticket) noexcept override {
+    Continuation* node = nullptr;
+    {
+      const Lock lock(mutex_);
+      // Usually the first. Null: it has run, or its coroutine was destroyed.
+      for (node = nodes_.front(); node != nullptr && node->ticket != ticket; node = node->next) {
+      }
+      if (node != nullptr) {
+        nodes_.remove(*node);
+      }
+    }
+    if (node != nullptr) {
+      const ExecutorScope<Runtime> here(this);
+      node->run(*node, Turn::on_executor);
+    }
   }
 
   bool withdraw(Continuation& node) noexcept override {
@@ -116,24 +129,6 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   }
 
  private:
-  static void run_one(ExecutorCore<Runtime>& core, std::uint64_t ticket) noexcept {
-    auto& self = static_cast<UserExecutorCore&>(core);
-    Continuation* node = nullptr;
-    {
-      const Lock lock(self.mutex_);
-      // Usually the first. Null: it has run, or its coroutine was destroyed.
-      for (node = self.nodes_.front(); node != nullptr && node->ticket != ticket; node = node->next) {
-      }
-      if (node != nullptr) {
-        self.nodes_.remove(*node);
-      }
-    }
-    if (node != nullptr) {
-      const ExecutorScope<Runtime> here(&core);
-      node->run(*node, Turn::on_executor);
-    }
-  }
-
   static inline char type_ = 0;  // its address: an executor and its first member may share theirs
 
   UserExecutor& executor_;
@@ -220,7 +215,7 @@ class BasicExecutorScope {
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::Access::core(executor_).get()) {}
   /// Blocks: while the timer thread is in the executor's post().
-  ~BasicExecutorScope() { detail::wait_until_posted<Runtime>(); }
+  ~BasicExecutorScope() { detail::TimerService<Runtime>::instance().wait_until_posted(); }
   BasicExecutorScope(const BasicExecutorScope&) = delete;
   BasicExecutorScope& operator=(const BasicExecutorScope&) = delete;
 

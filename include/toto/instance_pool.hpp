@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "call_site.hpp"
-#include "detail/ground/invoke.hpp"
+#include "detail/ground/callable.hpp"
 #include "detail/pool/pool_core.hpp"
 #include "detail/pool/pool_instance.hpp"
 #include "detail/pool/pool_use.hpp"

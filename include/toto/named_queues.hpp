@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "detail/executor/timers_at_hand.hpp"
+#include "detail/executor/timer.hpp"
 #include "detail/ground/annotations.hpp"
 #include "detail/ground/fork.hpp"
 #include "detail/ground/lean_std.hpp"
@@ -126,9 +126,7 @@ class NamedQueues {
       // A task of this queue is calling this function, so the queue cannot be waited for.
       done = core.this_worker() == nullptr && detail::QueueEnd(core).finish_until(deadline) && done;
     }
-    if (auto* const timers = detail::TimersAtHand<Runtime>::instance().service()) {
-      timers->rest_until(deadline);
-    }
+    detail::TimerService<Runtime>::instance().rest_until(deadline);
     return done;
   }
 

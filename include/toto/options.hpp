@@ -107,6 +107,14 @@ inline void check_duration(Duration value, const char* parameter) {
   }
 }
 
+/// `or_else`: what else is allowed, in words.
+TOTO_COLD inline void check_positive(Duration value, const char* parameter, std::string_view or_else = {}) {
+  check_duration(value, parameter);
+  if (value == Duration()) {
+    refuse_argument({"toto: ", parameter, " is 0; it must be positive", or_else});
+  }
+}
+
 inline void check_name(std::string_view value, const char* parameter) {
   if (value.empty()) {
     refuse_argument({"toto: ", parameter, " is empty (\"\"); pass a name"});
@@ -119,13 +127,10 @@ TOTO_COLD inline void check_threads(std::size_t value, const char* parameter) {
   }
 }
 
-TOTO_COLD inline void refuse_pending(Pending value) {
-  refuse_argument(
-      {"toto: pending is ", Digits(static_cast<int>(value)), "; it must be Pending::run or Pending::cancel"});
-}
-inline void check_pending(Pending value) {
+TOTO_COLD inline void check_pending(Pending value) {
   if (value != Pending::run && value != Pending::cancel) {
-    refuse_pending(value);
+    refuse_argument(
+        {"toto: pending is ", Digits(static_cast<int>(value)), "; it must be Pending::run or Pending::cancel"});
   }
 }
 
@@ -140,14 +145,8 @@ TOTO_COLD inline void check_options(const QueueOptions& options) {
     refuse_argument({"toto: overflow is ", Digits(static_cast<int>(options.overflow)),
                      "; it must be Overflow::block, reject or discard_oldest"});
   }
-  check_duration(options.ageing, "ageing");
-  if (options.ageing == Duration()) {
-    refuse_argument({"toto: ageing is 0; it must be positive, or Duration::never()"});
-  }
-  check_duration(options.watchdog, "watchdog");
-  if (options.watchdog == Duration()) {
-    refuse_argument({"toto: watchdog is 0; it must be positive, or Duration::never()"});
-  }
+  check_positive(options.ageing, "ageing", ", or Duration::never()");
+  check_positive(options.watchdog, "watchdog", ", or Duration::never()");
 }
 
 inline void check_options(const TaskOptions& options) {

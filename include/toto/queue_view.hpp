@@ -67,11 +67,11 @@ class QueueView {
   /// timer.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) const {
-    return detail::add_after(*core_, lane_, control_, delay, std::forward<F>(fn));
+    return detail::add_delayed(*core_, lane_, control_, delay, Duration::never(), std::forward<F>(fn));
   }
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) const {
-    return detail::add_every(*core_, lane_, control_, period, std::forward<F>(fn));
+    return detail::add_delayed(*core_, lane_, control_, period, period, std::forward<F>(fn));
   }
 
   /// Returns a view like this one, for tasks with these options, or with a token that cancels them: queued tasks are

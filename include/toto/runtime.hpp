@@ -17,7 +17,6 @@
 #include "detail/ground/annotations.hpp"
 #include "detail/ground/futex.hpp"
 #include "detail/ground/lean_std.hpp"
-#include "detail/ground/processor.hpp"
 #include "detail/ground/system_thread.hpp"
 
 #if defined(__cpp_lib_jthread)

@@ -25,8 +25,8 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
   SleepAwaiter(SleepAwaiter&& other) noexcept : length_(other.length_) {}
   SleepAwaiter& operator=(SleepAwaiter&&) = delete;
   ~SleepAwaiter() {
-    if (home_) {
-      detail::remove_timer(*home_, timer_);
+    if (home_ && !home_->remove_timer(timer_)) {
+      TimerService<Runtime>::instance().remove(timer_, home_.get());
     }
   }
 
@@ -42,7 +42,10 @@ class [[nodiscard("co_await it: calling sleep_for alone does not wait")]] SleepA
     timer_.deadline = length_.after(Runtime::Clock::now());
     home_ = Ref<ExecutorCore<Runtime>>::share(executor);
     try {
-      detail::add_timer(*executor, timer_);  // *this may be gone after this line
+      // *this may be gone as soon as the timer is added.
+      if (!executor->add_timer(timer_)) {
+        TimerService<Runtime>::instance().add(timer_, executor);
+      }
     } catch (...) {
       home_ = {};
       throw;

@@ -99,7 +99,7 @@ class TaskPromiseBase : public Jumper, public Traveller {
   auto start_for(std::coroutine_handle<Parent> parent, std::coroutine_handle<> self) {
     const Trampoline::Target awaiter = detail::jump_target(parent);
     awaiter_ = awaiter;
-    follow(detail::traveller_in(parent));
+    strand = detail::strand_of(parent);
     if constexpr (kJumps) {
       return self;
     } else {
@@ -294,7 +294,7 @@ struct TaskAccess {
   template <class T>
   static void start(Task<T>& task, TaskPromiseBase::Ended ended, void* context, Strand* strand = nullptr) {
     check_startable(task);
-    task.coroutine_.promise().begin(strand);
+    task.coroutine_.promise().strand = strand;
     task.coroutine_.promise().on_end(ended, context);
     task.coroutine_.resume();
   }

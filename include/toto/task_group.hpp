@@ -13,7 +13,7 @@
 
 #include "detail/gather/child.hpp"
 #include "detail/gather/fail_fast.hpp"
-#include "detail/ground/invoke.hpp"
+#include "detail/ground/callable.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "runtime.hpp"
 #include "task.hpp"

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "admission.hpp"
-#include "detail/ground/check_callable.hpp"
+#include "detail/ground/callable.hpp"
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/text.hpp"
 #include "detail/queue/queue_core.hpp"
@@ -169,7 +169,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc; std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_after(Duration delay, F&& fn) {
-    return detail::add_after(*core_, {}, Control(), delay, std::forward<F>(fn));
+    return detail::add_delayed(*core_, {}, Control(), delay, Duration::never(), std::forward<F>(fn));
   }
 
   /// Adds `fn()` after each `period`, until the timer is stopped or destroyed, or the queue closes. Calls never
@@ -178,7 +178,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// std::system_error.
   template <class F>
   BasicTimer<Runtime> add_task_every(Duration period, F&& fn) {
-    return detail::add_every(*core_, {}, Control(), period, std::forward<F>(fn));
+    return detail::add_delayed(*core_, {}, Control(), period, period, std::forward<F>(fn));
   }
 
   // Views and room.
@@ -322,9 +322,9 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   friend NamedQueues<Runtime, BasicTaskQueue>;
 
   TOTO_COLD static detail::Ref<Core> make_core(BasicTaskQueue* owner, const QueueOptions& options,
-                                               const detail::QueueFunctions<Runtime>& makings) {
+                                               const detail::QueueFunctions<Runtime>& functions) {
     detail::check_options(options);
-    auto core = detail::Ref<Core>::adopt(new Core(options, makings));
+    auto core = detail::Ref<Core>::adopt(new Core(options, functions));
     core->owner.store(owner, std::memory_order_relaxed);
     return core;
   }

@@ -38,9 +38,7 @@ class ScopeState final : public RootScope<Runtime> {
       const Lock lock(mutex_);
       waiters_.push_back(std::move(waiter));
     }
-    if (this->size() == 0) {  // or whoever takes out the last one comes to the mutex afterwards
-      emptied();
-    }
+    emptied();  // or whoever takes out the last one comes to the mutex afterwards
   }
 
   typename Runtime::StopSource stop;
@@ -53,6 +51,9 @@ class ScopeState final : public RootScope<Runtime> {
     std::vector<Waiter> waiters;
     {
       const Lock lock(mutex_);
+      if (this->size() != 0) {
+        return;  // it was empty for an instant
+      }
       waiters.swap(waiters_);
     }
     for (const Waiter& waiter : waiters) {

@@ -6,9 +6,9 @@
 #ifndef TOTO_TIMER_HPP
 #define TOTO_TIMER_HPP
 
-#include <stdexcept>
 #include <utility>
 
+#include "detail/executor/repeating_timer.hpp"
 #include "detail/ground/ref.hpp"
 #include "duration.hpp"
 #include "options.hpp"
@@ -17,18 +17,8 @@
 namespace toto::inline v0_1 {
 
 namespace detail {
-
 struct TimerAccess;
-
-/// What a BasicTimer shares with the queue or loop that it belongs to.
-template <class Runtime>
-class StoppableTimer : public RefCounted<Runtime> {
- public:
-  virtual void stop() noexcept = 0;
-  virtual bool stopped() const noexcept = 0;
-};
-
-}  // namespace detail
+}
 
 /// A task that will be added to a queue later, or a function that a loop will call later, once or periodically.
 /// Destroying the timer stops it.
@@ -66,9 +56,9 @@ class [[nodiscard("destroying the timer stops it; keep it, or say std::move(time
 
  private:
   friend detail::TimerAccess;
-  explicit BasicTimer(detail::Ref<detail::StoppableTimer<Runtime>> timer) noexcept : timer_(std::move(timer)) {}
+  explicit BasicTimer(detail::Ref<detail::RepeatingTimer<Runtime>> timer) noexcept : timer_(std::move(timer)) {}
 
-  detail::Ref<detail::StoppableTimer<Runtime>> timer_;
+  detail::Ref<detail::RepeatingTimer<Runtime>> timer_;
 };
 
 using Timer = BasicTimer<StdRuntime>;
@@ -76,18 +66,23 @@ using Timer = BasicTimer<StdRuntime>;
 namespace detail {
 
 struct TimerAccess {
-  /// Takes ownership.
+  /// Takes ownership of a new timer, and arms it.
+  /// Throws: what that throws.
   template <class Runtime>
-  static BasicTimer<Runtime> adopt(StoppableTimer<Runtime>* timer) noexcept {
-    return BasicTimer<Runtime>(Ref<StoppableTimer<Runtime>>::adopt(timer));
+  static BasicTimer<Runtime> start(RepeatingTimer<Runtime>* made) {
+    auto timer = Ref<RepeatingTimer<Runtime>>::adopt(made);
+    timer->arm();
+    return BasicTimer<Runtime>(std::move(timer));
   }
 };
 
+/// Of a timer: `period` is never() for a single call after `first`.
 /// Throws: std::invalid_argument.
-inline void check_period(Duration period) {
-  check_duration(period, "period");
-  if (period == Duration()) {
-    throw std::invalid_argument("toto: period is 0; it must be positive");
+inline void check_times(Duration first, Duration period) {
+  if (period.is_never()) {
+    check_duration(first, "delay");
+  } else {
+    check_positive(period, "period");
   }
 }
 

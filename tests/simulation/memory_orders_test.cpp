@@ -50,7 +50,7 @@ struct Boxed {
 };
 
 using SimThread = SimRuntime::Thread;
-using Timers = toto::detail::TimersAtHand<SimRuntime>;
+using Timers = toto::detail::TimerService<SimRuntime>;
 
 }  // namespace
 
@@ -510,18 +510,6 @@ TEST_CASE("orders: a task that is added as its deadline passes is cancelled then
   });
 }
 
-TEST_CASE("orders: two threads that are the first to need a timer", "[simulation][orders][timers]") {
-  explore("orders: first timer", kSmall, [](Simulation& sim) {
-    static_cast<void>(Timers::instance());
-    const auto use = [] {
-      auto& timers = toto::detail::TimerService<SimRuntime>::instance();
-      timers.enter_post();
-      timers.leave_post();
-    };
-    sim.run_threads({{"one", use}, {"other", use}});
-  });
-}
-
 TEST_CASE("orders: a first timer while the process ends", "[simulation][orders][timers]") {
   explore("orders: timers at exit", kSmall, [](Simulation&) {
     static_cast<void>(Timers::instance());
@@ -530,7 +518,7 @@ TEST_CASE("orders: a first timer while the process ends", "[simulation][orders][
       Late late;
       late.run = [](toto::detail::Continuation&, toto::detail::Turn) noexcept {};
       late.deadline = SimRuntime::Clock::now() + 1h;
-      auto& timers = toto::detail::TimerService<SimRuntime>::instance();
+      auto& timers = Timers::instance();
       timers.add(late, nullptr);
       timers.remove(late, nullptr);
     }).detach();

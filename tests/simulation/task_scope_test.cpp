@@ -188,3 +188,24 @@ TEST_CASE("a loop ends while others join two of its scopes", "[simulation][task_
     require(joined == 2, "whoever joins a scope of a loop that has ended goes on");
   });
 }
+
+TEST_CASE("a scope is joined that was empty for an instant", "[simulation][task_scope][L19][inv.W3]") {
+  explore("a spawn and a join as the last coroutine of a scope ends", {}, [](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    SimLoop loop;
+    SimScope scope(loop.executor());
+    Tally ended;
+    const auto count = [](Tally& all) -> toto::Task<> {
+      ++all;
+      co_return;
+    };
+    scope.spawn(count(ended));
+    auto joining = queue.yield_task([&]() -> toto::Task<> {
+      scope.spawn(count(ended));
+      co_await scope.join();
+      require(ended == 2, "who joins a scope waits for the coroutines that it has by then");
+    });
+    loop.run_sync(std::move(joining));
+  });
+}

@@ -28,11 +28,9 @@ namespace hostile {
   void name(A&&, B&&...) = delete
 
 // What the library itself defines.
-TOTO_TESTS_HOSTILE(add_after);
-TOTO_TESTS_HOSTILE(add_every);
+TOTO_TESTS_HOSTILE(add_delayed);
 TOTO_TESTS_HOSTILE(add_inline);
 TOTO_TESTS_HOSTILE(add_packed);
-TOTO_TESTS_HOSTILE(add_timer);
 TOTO_TESTS_HOSTILE(add_to_queue);
 TOTO_TESTS_HOSTILE(align_in);
 TOTO_TESTS_HOSTILE(allocate_aligned);
@@ -49,7 +47,8 @@ TOTO_TESTS_HOSTILE(check_instances);
 TOTO_TESTS_HOSTILE(check_name);
 TOTO_TESTS_HOSTILE(check_not_nan);
 TOTO_TESTS_HOSTILE(check_options);
-TOTO_TESTS_HOSTILE(check_period);
+TOTO_TESTS_HOSTILE(check_positive);
+TOTO_TESTS_HOSTILE(check_times);
 TOTO_TESTS_HOSTILE(children_of);
 TOTO_TESTS_HOSTILE(current_executor);
 TOTO_TESTS_HOSTILE(fill);
@@ -72,7 +71,6 @@ TOTO_TESTS_HOSTILE(make_transaction);
 TOTO_TESTS_HOSTILE(next_time);
 TOTO_TESTS_HOSTILE(not_a_temporary);
 TOTO_TESTS_HOSTILE(refuse_argument);
-TOTO_TESTS_HOSTILE(remove_timer);
 TOTO_TESTS_HOSTILE(require);
 TOTO_TESTS_HOSTILE(require_callable);
 TOTO_TESTS_HOSTILE(resume_on);
@@ -87,10 +85,9 @@ TOTO_TESTS_HOSTILE(simulate);
 TOTO_TESTS_HOSTILE(sleep_for);
 TOTO_TESTS_HOSTILE(sleep_until);
 TOTO_TESTS_HOSTILE(start_asio_get);
-TOTO_TESTS_HOSTILE(start_delayed);
 TOTO_TESTS_HOSTILE(submit);
 TOTO_TESTS_HOSTILE(submit_call);
-TOTO_TESTS_HOSTILE(submit_named_call);
+TOTO_TESTS_HOSTILE(submit_call_as);
 TOTO_TESTS_HOSTILE(sync_wait);
 TOTO_TESTS_HOSTILE(take_element);
 TOTO_TESTS_HOSTILE(text_of);

@@ -50,8 +50,8 @@ REPLACEMENTS = [
 ]
 
 # What runtime.hpp itself is made of.
-OF_THE_RUNTIME = {"runtime.hpp", "annotations.hpp", "futex.hpp", "processor.hpp", "stop_token.hpp",
-                  "system_thread.hpp", "version.hpp"}
+OF_THE_RUNTIME = {"runtime.hpp", "annotations.hpp", "futex.hpp", "stop_token.hpp", "system_thread.hpp",
+                  "version.hpp"}
 
 PATHS = ["add_task_24", "add_task_64", "yield_task_24", "yield_task_64", "round_trip", "schedule", "call"]
 FEW, MANY = 500, 3500
@@ -92,7 +92,7 @@ def replace_once(path, text, replacement):
 def do_not_spin(include):
     """The library as it is, but for looking again before sleeping."""
     replace_once(include / "toto" / "runtime.hpp", "bool spins = true;", "bool spins = false;")
-    replace_once(include / "toto" / "detail" / "ground" / "processor.hpp", "count = detail::count_processors();",
+    replace_once(include / "toto" / "detail" / "ground" / "system_thread.hpp", "count = detail::count_processors();",
                  "count = 1;")
 
 

@@ -26,11 +26,7 @@ struct Continuation {
   std::uint64_t ticket = 0;
 };
 
-class ContinuationList : public LinkedList<Continuation> {
- public:
-  /// The node is in this list, or in none.
-  bool holds(const Continuation& node) const noexcept { return node.previous != nullptr || front() == &node; }
-};
+using ContinuationList = LinkedList<Continuation>;
 
 }  // namespace toto::inline v0_1::detail
 

@@ -55,15 +55,16 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// announce() must be called with that ticket, without the mutex; the node may have run by then. Thread-safe.
   virtual bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept = 0;
   virtual void announce(std::uint64_t ticket) noexcept = 0;
+  /// Of a user's executor, on its thread: runs the node with that ticket, if it is still there.
+  virtual void run_posted(std::uint64_t /*ticket*/) noexcept {}
 
   /// Takes back a node that was posted here and has not begun to run. The caller makes sure that it does not begin to
   /// run now. Returns false if this executor has ended; then the thread that ends it is about to run the node on the
   /// turn `homeless`. Thread-safe.
   virtual bool withdraw(Continuation& node) noexcept = 0;
 
-  /// Posts the node here at its deadline. Returns false if this executor does not watch the clock; the TimerService
-  /// does (timer.hpp: add_timer(), remove_timer()). The service is not called here, so that files without timers do not
-  /// compile it.
+  /// Posts the node here at its deadline. Returns false if this executor does not watch the clock; the caller then uses
+  /// the TimerService, which files without timers do not compile.
   /// Throws: std::bad_alloc; then nothing has changed.
   /// Thread-safe.
   virtual bool add_timer([[maybe_unused]] TimerNode<Runtime>& node) { return false; }

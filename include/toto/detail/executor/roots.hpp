@@ -6,7 +6,7 @@
 // Invariants (docs/design.md has all; tests cite them as [inv.W1]):
 //  W1  A root is in the list, or released, to destroy itself where it ends, or over. It changes under the mutex, once.
 //  W2  While a root is queued at its home, either the home reaches it in turn, or withdraw() has taken it back.
-//  W3  Each scope is notified once that it has no root any more, without the mutex, whoever took out the last root.
+//  W3  Whoever has taken out the last root of a scope notifies the scope, without the mutex.
 
 #ifndef TOTO_DETAIL_EXECUTOR_ROOTS_HPP
 #define TOTO_DETAIL_EXECUTOR_ROOTS_HPP
@@ -39,11 +39,11 @@ class RootScope : public RefCounted<Runtime> {
 
  private:
   friend Roots<Runtime>;
-  /// Called when the last coroutine has ended, without a lock, on any thread.
+  /// Called after the last coroutine has ended, without a lock, on any thread; maybe several times, and maybe when
+  /// another one has been added already.
   virtual void emptied() noexcept = 0;
 
   typename Runtime::template Atomic<std::size_t> size_{0};  // changed with the mutex of the roots
-  Ref<RootScope> next_emptied_;                             // while whoever ends the home is about to tell it
 };
 
 /// A coroutine with an owner: it begins in its turn at its home, and is destroyed there when it has ended. If it has no
@@ -79,11 +79,7 @@ class Root : public Continuation, public Whereabouts {
   }
   /// The coroutine has ended, and its home has reached it in turn, or has ended.
   virtual void collect(Turn turn) noexcept {
-    if (turn == Turn::on_executor) {
-      report(failure());
-    } else {
-      print();
-    }
+    report(failure(), turn);
     forget();
   }
   void forget() noexcept;
@@ -96,21 +92,19 @@ class Root : public Continuation, public Whereabouts {
 
   void stranded() noexcept override;
   void come(Turn turn) noexcept;
-  void report(std::exception_ptr thrown) noexcept {
-    if (thrown != nullptr && (!scope_ || detail::concerns_anybody(thrown))) {
-      home_->fail(std::move(thrown));
+  void report(std::exception_ptr thrown, Turn turn) const noexcept {
+    const bool has_owner = turn == Turn::on_executor;
+    if (thrown == nullptr || !((has_owner && !scope_) || detail::concerns_anybody(thrown))) {
+      return;
     }
-  }
-  void print() const noexcept {
-    const std::exception_ptr thrown = failure();
-    if (thrown != nullptr && detail::concerns_anybody(thrown)) {
+    if (has_owner) {
+      home_->fail(std::move(thrown));
+    } else {
       detail::print_failure({"a coroutine whose owner has ended"}, thrown);
     }
   }
 
-  struct First final : Strand {};
-
-  First strand_;
+  Strand strand_;
   const Ref<ExecutorCore<Runtime>> home_;
   const Ref<RootScope<Runtime>> scope_;  // null: none
   // Guarded by the mutex of the roots.
@@ -118,6 +112,7 @@ class Root : public Continuation, public Whereabouts {
   bool queued_ = false;  // at home: to begin, or to be collected
   bool ended_ = false;
   bool let_go_ = false;
+  bool over_ = false;  // read by the thread that has written it
   Root* next_root_ = nullptr;
   Root* previous_root_ = nullptr;
 };
@@ -130,8 +125,7 @@ class Roots {
 
   explicit Roots(ExecutorCore<Runtime>& home) noexcept : home_(home) {}
 
-  /// Whether there is no root. A hint, for callers that what is posted notifies of a change. Thread-safe.
-  bool empty() const noexcept { return size() == 0; }
+  /// A hint, for callers that what is posted notifies of a change. Thread-safe.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
@@ -171,33 +165,19 @@ class Roots {
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
-    GivenUp given_up;
-    for (Root* next = first_; next != nullptr;) {
-      give_up_locked(*std::exchange(next, next->next_root_), given_up);
-    }
-    lock.unlock();
-    given_up.finish();
+    finish(give_up_locked(nullptr), lock);
   }
   /// The same for the coroutines of a scope.
   void end(const Scope& scope) noexcept {
     Lock lock(mutex_);
-    GivenUp given_up;
-    for (Root* next = first_; next != nullptr;) {
-      Root& root = *std::exchange(next, next->next_root_);
-      if (root.scope_.get() == std::addressof(scope)) {
-        give_up_locked(root, given_up);
-      }
-    }
-    lock.unlock();
-    given_up.finish();
+    finish(give_up_locked(std::addressof(scope)), lock);
   }
-  /// The same for one coroutine that belongs to no scope.
+  /// The same for one coroutine that is not in the list.
   void end(Root& root) noexcept {
     Lock lock(mutex_);
-    GivenUp given_up;
+    Root* given_up = nullptr;
     give_up_locked(root, given_up);
-    lock.unlock();
-    given_up.finish();
+    finish(given_up, lock);
   }
 
   /// For forks.
@@ -206,46 +186,45 @@ class Roots {
  private:
   friend Root;
 
-  /// What to do without the mutex, because destroying a coroutine runs user code.
-  struct GivenUp {
-    Root* over = nullptr;    // to be destroyed
-    Root* scoped = nullptr;  // to be forsaken. This is one of their owners
-    Ref<Scope> emptied;      // and so on by next_emptied_: several, if the home ends
-
-    void finish() noexcept {
-      while (over != nullptr) {
-        Root& root = *std::exchange(over, over->next_root_);
-        if (root.scope_) {
-          root.forsake();  // others that nobody waits for may be left
-        }
-        root.drop();
-      }
-      while (scoped != nullptr) {
-        const auto root = Ref<Root>::adopt(std::exchange(scoped, scoped->next_root_));
-        root->forsake();
-      }
-      while (emptied) {
-        const Ref<Scope> told = std::exchange(emptied, std::move(emptied->next_emptied_));
-        told->emptied();
+  /// Gives up the roots of a scope, or, with null, all. Returns those to be passed to finish().
+  Root* give_up_locked(const Scope* scope) noexcept TOTO_REQUIRES(mutex_) {
+    Root* given_up = nullptr;
+    for (Root* next = first_; next != nullptr;) {
+      Root& root = *std::exchange(next, next->next_root_);
+      if (scope == nullptr || root.scope_.get() == scope) {
+        give_up_locked(root, given_up);
       }
     }
-  };
-
-  /// The home no longer owns it.
-  void give_up_locked(Root& root, GivenUp& given_up) noexcept TOTO_REQUIRES(mutex_) {
+    return given_up;
+  }
+  /// The home no longer owns it. `given_up` has a reference to each, and goes on by next_root_.
+  void give_up_locked(Root& root, Root*& given_up) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it
       return;
     }
-    if (unlist_locked(root)) {
-      root.scope_->next_emptied_ = std::exchange(given_up.emptied, root.scope_);
-    }
+    unlist_locked(root);
     root.let_go_ = !root.ended_ && (root.scope_ || root.any_away());
-    if (!root.let_go_) {
-      root.next_root_ = std::exchange(given_up.over, &root);
-    } else if (root.scope_) {
+    root.over_ = !root.let_go_;
+    if (root.let_go_) {
       root.retain();
-      root.next_root_ = std::exchange(given_up.scoped, &root);
+    }
+    root.next_root_ = std::exchange(given_up, &root);
+  }
+  /// Unlocks, because destroying a coroutine runs user code.
+  static void finish(Root* given_up, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
+    lock.unlock();
+    for (Root* root = given_up; root != nullptr; root = root->next_root_) {
+      if (root->scope_) {
+        root->forsake();  // also if it is over: others that nobody waits for may be left
+      }
+      if (root->over_) {
+        root->destroy_coroutine();
+      }
+    }
+    while (given_up != nullptr) {
+      const auto root = Ref<Root>::adopt(std::exchange(given_up, given_up->next_root_));
+      tell(root->scope_);
     }
   }
 
@@ -256,33 +235,32 @@ class Roots {
       first_->previous_root_ = &root;
     }
     first_ = &root;
-    change(size_, 1);
-    if (root.scope_) {
-      change(root.scope_->size_, 1);
-    }
+    count_locked(root, 1);
   }
-  /// Returns true if it was the last of its scope.
-  bool unlist_locked(Root& root) noexcept TOTO_REQUIRES(mutex_) {
+  void unlist_locked(Root& root) noexcept TOTO_REQUIRES(mutex_) {
     if (!std::exchange(root.listed_, false)) {
-      return false;
+      return;
     }
     (root.previous_root_ != nullptr ? root.previous_root_->next_root_ : first_) = root.next_root_;
     if (root.next_root_ != nullptr) {
       root.next_root_->previous_root_ = root.previous_root_;
     }
-    change(size_, -1);
-    return root.scope_ && change(root.scope_->size_, -1) == 0;
+    count_locked(root, -1);
   }
-  static void tell(const Ref<Scope>& emptied) noexcept {
-    if (emptied) {
-      emptied->emptied();
+  void count_locked(Root& root, int by) noexcept TOTO_REQUIRES(mutex_) {
+    const auto add = [by](typename Runtime::template Atomic<std::size_t>& size) {
+      size.store(size.load(std::memory_order_relaxed) + static_cast<std::size_t>(by), std::memory_order_relaxed);
+    };
+    add(size_);
+    if (root.scope_) {
+      add(root.scope_->size_);
     }
   }
-  /// With the mutex.
-  static std::size_t change(typename Runtime::template Atomic<std::size_t>& size, int by) noexcept {
-    const std::size_t after = size.load(std::memory_order_relaxed) + static_cast<std::size_t>(by);
-    size.store(after, std::memory_order_relaxed);
-    return after;
+  /// After a root of the scope, if there is one, was taken out.
+  static void tell(const Ref<Scope>& scope) noexcept {
+    if (scope && scope->size() == 0) {
+      scope->emptied();
+    }
   }
 
   ExecutorCore<Runtime>& home_;  // this is a part of it
@@ -307,11 +285,12 @@ void Root<Runtime>::on_end(void* context) noexcept {
     return;
   }
   self.let_go_ = false;
-  const Ref<RootScope<Runtime>> emptied = roots.unlist_locked(self) ? self.scope_ : Ref<RootScope<Runtime>>();
+  roots.unlist_locked(self);
   lock.unlock();
-  self.print();
+  self.report(self.failure(), Turn::homeless);
+  const auto scope = self.scope_;
   self.drop();
-  Roots<Runtime>::tell(emptied);
+  Roots<Runtime>::tell(scope);
 }
 
 /// Unless the coroutine itself has ended, and only strands were left for which no one waits.
@@ -330,13 +309,14 @@ void Root<Runtime>::forget() noexcept {
   const auto home = home_;
   Roots<Runtime>& roots = *home->roots();
   Lock lock(roots.mutex_);
-  const Ref<RootScope<Runtime>> emptied = roots.unlist_locked(*this) ? scope_ : Ref<RootScope<Runtime>>();
+  roots.unlist_locked(*this);
   lock.unlock();
-  if (scope_) {
+  const auto scope = scope_;
+  if (scope) {
     forsake();  // losers of its combinators may be left
   }
   drop();
-  Roots<Runtime>::tell(emptied);
+  Roots<Runtime>::tell(scope);
 }
 
 /// Its home has reached it in turn, or has ended.
@@ -354,7 +334,7 @@ void Root<Runtime>::come(Turn turn) noexcept {
     try {
       begin();
     } catch (...) {
-      report(std::current_exception());
+      report(std::current_exception(), turn);
       forget();
     }
   }

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // TimerService: the process's thread that waits for deadlines, for executors which have no thread for that. The thread
-// starts with the first timer and ends when there has been no timer for a second. Read next: ../../sleep_for.hpp,
-// ../../event_loop.hpp.
+// starts with the first timer and ends when there has been no timer for a second. Files that use no timers do not
+// compile its life. Read next: ../../sleep_for.hpp, ../../event_loop.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HPP
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <string>
 #include <utility>
 
 #include "../../duration.hpp"
@@ -22,26 +20,30 @@
 #include "../ground/wait_list.hpp"
 #include "executor_core.hpp"
 #include "timer_heap.hpp"
-#include "timers_at_hand.hpp"
 
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<Runtime> {
+class TimerService final : private ForkAware<Runtime> {
  public:
   using Node = TimerNode<Runtime>;
   using Clock = typename Runtime::Clock;
   using TimePoint = typename Clock::time_point;
 
-  /// The service of this process, made at its first use.
+  /// The service of this process, made at its first use. At the end of the process its thread ends, before anything
+  /// older than the service is destroyed. So whatever may need timers later calls this first.
   /// Throws: std::bad_alloc, the first time.
-  static TimerService& instance() {
-    TimerServiceBase<Runtime>* const known = TimersAtHand<Runtime>::instance().service();
-    return static_cast<TimerService&>(known != nullptr ? *known : first_use());
-  }
+  static TimerService& instance() { return Runtime::template global<TimerService>(); }
 
+  /// Whether the calling thread is the timer thread.
+  static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimerService>::get(); }
+
+  TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
+    Runtime::at_exit([] { instance().stop(); });
+    this->watch_forks();
+  }
   /// Called only under the simulator, at the end of a schedule. Timers that are not due are dropped.
-  TOTO_COLD ~TimerService() override {
+  TOTO_COLD ~TimerService() {
     while (!heap_.empty()) {
       Node& node = heap_.first();
       heap_.remove(node);
@@ -55,22 +57,23 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
 
   /// Posts `node` to `home` at node.deadline. Thread-safe.
   /// Throws: std::bad_alloc, std::system_error if the thread cannot be started; then nothing has changed.
-  void add(Node& node, ExecutorCore<Runtime>* home) override {
+  void add(Node& node, ExecutorCore<Runtime>* home) {
     const Lock lock(mutex_);
-    node.home = home;
-    heap_.add(node);
-    try {
-      start_locked();
-    } catch (...) {
-      heap_.remove(node);
-      throw;
+    start_ = &TimerService::start_thread;
+    add_locked(node, home);
+  }
+  /// The same without a home, for files that do not compile the thread. Returns false if no file has used a timer yet.
+  bool add_if_used(Node& node) {
+    const Lock lock(mutex_);
+    if (start_ != nullptr) {
+      add_locked(node, nullptr);
     }
-    if (home != nullptr) {
-      home->retain();
-    }
-    if (&heap_.first() == &node) {
-      parker_.unpark();
-    }
+    return start_ != nullptr;
+  }
+  /// From now on add_if_used() returns true.
+  void use() noexcept {
+    const Lock lock(mutex_);
+    start_ = &TimerService::start_thread;
   }
 
   /// Takes back a node that has not begun to run, from here or from its home. The caller makes sure that the node does
@@ -79,7 +82,7 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   bool remove(Node& node, ExecutorCore<Runtime>* home) noexcept {
     {
       const Lock lock(mutex_);
-      if (home == nullptr && !TimersAtHand<Runtime>::is_this_thread()) {
+      if (home == nullptr && !is_this_thread()) {
         fired_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) { return firing_ != &node; });
       }
       if (node.place == Node::kNotWaiting) {
@@ -99,15 +102,23 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     return true;
   }
 
-  void enter_post() noexcept override {
+  /// The timer thread is about to call post() of a user's own executor, or has returned from it.
+  void enter_post() noexcept {
     const Lock lock(mutex_);
     ++in_posts_;
   }
-  void leave_post() noexcept override {
+  void leave_post() noexcept {
     const Lock lock(mutex_);
     leave_post_locked();
   }
-  bool wait_until_posted(TimePoint deadline) noexcept override {
+  /// For an object that ends, or reports that everything has ended: once this has returned, no thread is in post() of
+  /// an executor because of something that was resumed, or destroyed, before. Returns false if the deadline has passed
+  /// first.
+  /// Blocks: for the rest of one call of post(), unless this is the timer thread.
+  bool wait_until_posted(TimePoint deadline = (TimePoint::max)()) noexcept {
+    if (is_this_thread()) {
+      return true;
+    }
     const Lock lock(mutex_);
     const std::uint64_t before = posts_;
     return posted_.wait_until(mutex_, deadline,
@@ -115,45 +126,53 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   }
 
   /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
-  /// has returned true, or until the timer has run, on either turn, and has released its owner.
+  /// has returned, or until the timer has run, on either turn, and has released its owner.
   /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
   template <class Owner>
   void arm(Node& node, Owner& owner) {
-    owner.retain();
-    try {
-      add(node, nullptr);
-    } catch (...) {
+    auto owned = Ref<Owner>::share(std::addressof(owner));
+    add(node, nullptr);
+    owned.leak();  // the timer's from now on; it may have run
+  }
+
+  /// Takes back the timer. Once this has returned, the timer does not run, unless this is the timer thread.
+  template <class Owner>
+  void disarm(Node& node, Owner& owner) noexcept {
+    if (remove(node, nullptr)) {
       owner.release();
-      throw;
     }
   }
 
-  /// Takes back the timer. Once this has returned, the timer does not run, unless this is the timer thread. Returns
-  /// true if the timer has not run.
-  template <class Owner>
-  bool disarm(Node& node, Owner& owner) noexcept {
-    const bool taken = remove(node, nullptr);
-    if (taken) {
-      owner.release();
+  /// Ends the thread, unless there are timers, and, on any other thread, waits for that until the deadline. The next
+  /// timer starts it again.
+  TOTO_COLD void rest_until(TimePoint deadline) noexcept {
+    if (is_this_thread()) {
+      return;
     }
-    return taken;
+    const Lock lock(mutex_);
+    if (running_ && heap_.empty()) {
+      hurries_ = true;
+      parker_.unpark();
+      fired_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return !hurries_; });
+    }
+    if (!running_ && thread_.joinable()) {
+      thread_.join();  // it has left its last critical section
+    }
   }
 
  private:
   static constexpr std::chrono::seconds kLinger{1};
 
-  TimerService() : ForkAware<Runtime>(ForkRank::timers) { this->watch_forks(); }
-
-  /// Not a local static: other threads wait while one thread makes that, and if a thread forks meanwhile, the child
-  /// would wait forever. If two services are made at the same time, one is discarded.
-  TOTO_COLD static TimerServiceBase<Runtime>& first_use() {
-    auto* const made = new TimerService;
-    TimerServiceBase<Runtime>* const service = TimersAtHand<Runtime>::instance().propose(made);
-    if (service != made) {
-      made->ignore_forks();
-      delete made;
+  void add_locked(Node& node, ExecutorCore<Runtime>* home) TOTO_REQUIRES(mutex_) {
+    start_locked();
+    heap_.add(node);
+    node.home = home;
+    if (home != nullptr) {
+      home->retain();
     }
-    return *service;
+    if (&heap_.first() == &node) {
+      parker_.unpark();
+    }
   }
 
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
@@ -180,12 +199,15 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     if (thread_.joinable()) {
       thread_.join();  // it has left its last critical section
     }
-    thread_ = typename Runtime::Thread("toto-timer", [this] { watch(); });
+    (this->*start_)();
     running_ = true;
+  }
+  TOTO_COLD void start_thread() {
+    thread_ = typename Runtime::Thread("toto-timer", [this] { watch(); });
   }
 
   TOTO_COLD void watch() noexcept {
-    TimersAtHand<Runtime>::is_this_thread() = true;
+    is_this_thread() = true;
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
       const TimePoint now = Clock::now();
@@ -242,34 +264,19 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
     }
   }
 
-  /// Ends the thread, unless there are timers, and, on any other thread, waits for that until the deadline. The next
-  /// timer starts it again.
-  TOTO_COLD void rest_until(TimePoint deadline) noexcept override {
-    if (TimersAtHand<Runtime>::is_this_thread()) {
-      return;
-    }
-    const Lock lock(mutex_);
-    if (running_ && heap_.empty()) {
-      hurries_ = true;
-      parker_.unpark();
-      fired_.wait_until(mutex_, deadline, [this]() TOTO_REQUIRES(mutex_) { return !hurries_; });
-    }
-    if (!running_ && thread_.joinable()) {
-      thread_.join();  // it has left its last critical section
-    }
-  }
-
-  TOTO_COLD void stop() noexcept override {
+  TOTO_COLD void stop() noexcept {
     mutex_.lock();
     stopped_ = true;
     parker_.unpark();
     mutex_.unlock();
-    if (thread_.joinable() && !TimersAtHand<Runtime>::is_this_thread()) {
+    if (thread_.joinable() && !is_this_thread()) {
       thread_.join();
     }
   }
 
   typename Runtime::Mutex mutex_;
+  void (TimerService::*start_)()
+      TOTO_GUARDED_BY(mutex_) = nullptr;  // start_thread, once a file that compiles it is used
   TimerHeap<Runtime> heap_ TOTO_GUARDED_BY(mutex_);
   bool running_ TOTO_GUARDED_BY(mutex_) = false;
   bool hurries_ TOTO_GUARDED_BY(mutex_) = false;          // a thread waits until it ends
@@ -283,21 +290,54 @@ class TimerService final : public TimerServiceBase<Runtime>, private ForkAware<R
   typename Runtime::Parker parker_;
 };
 
-/// Posts `node` to `executor` at its deadline. After this the node may have run.
-/// Throws: std::bad_alloc, std::system_error; then nothing has changed.
+/// Exists while a thread is in post() of a user's own executor. Workers are joined before their queue has ended; the
+/// timer thread cannot be joined, but one can wait until it has returned.
 template <class Runtime>
-void add_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) {
-  if (!executor.add_timer(node)) {
-    TimerService<Runtime>::instance().add(node, &executor);
+class InPost {
+ public:
+  InPost() noexcept {
+    if (on_timers_) {
+      TimerService<Runtime>::instance().enter_post();
+    }
   }
-}
+  ~InPost() {
+    if (on_timers_) {
+      TimerService<Runtime>::instance().leave_post();
+    }
+  }
+  InPost(const InPost&) = delete;
+  InPost& operator=(const InPost&) = delete;
 
-/// Takes back the node, if it has not begun to run. The caller makes sure that it does not begin now.
+ private:
+  const bool on_timers_ = TimerService<Runtime>::is_this_thread();
+};
+
+/// Lets the timer thread run `node` at once, because no other thread is left to do it. Returns false if there is no
+/// memory for that, no thread, or if no timer has been used yet.
 template <class Runtime>
-void remove_timer(ExecutorCore<Runtime>& executor, TimerNode<Runtime>& node) noexcept {
-  if (!executor.remove_timer(node)) {
-    TimerService<Runtime>::instance().remove(node, &executor);
+TOTO_COLD bool run_on_timers(Continuation& node) noexcept {
+  struct Stray : TimerNode<Runtime> {
+    Continuation* node = nullptr;
+  };
+  std::unique_ptr<Stray> stray(new (std::nothrow) Stray);
+  if (stray == nullptr) {
+    return false;
   }
+  stray->node = &node;
+  stray->deadline = Runtime::Clock::now();
+  stray->run = [](Continuation& timer, Turn) noexcept {
+    const std::unique_ptr<Stray> self(&static_cast<Stray&>(timer));
+    self->node->run(*self->node, Turn::on_executor);
+  };
+  try {
+    if (!TimerService<Runtime>::instance().add_if_used(*stray)) {
+      return false;
+    }
+  } catch (...) {
+    return false;
+  }
+  static_cast<void>(stray.release());  // it frees itself
+  return true;
 }
 
 }  // namespace toto::inline v0_1::detail

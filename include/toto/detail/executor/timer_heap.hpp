@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TimerNode: a continuation that is due at a point in time. TimerHeap: the container in which a loop and the
-// TimerService keep timers. Read next: timers_at_hand.hpp, timer.hpp.
+// TimerService keep timers. Read next: timer.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HEAP_HPP
@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "../../duration.hpp"
 #include "executor_core.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -29,21 +28,6 @@ struct TimerNode : Continuation {
   /// loop whether it still has the timer.
   ExecutorCore<Runtime>* home = nullptr;
 };
-
-/// Returns the first point in time that has not passed yet, in steps of `period`, or of a tick of the clock, from
-/// `last`.
-template <class Clock>
-typename Clock::time_point next_time(typename Clock::time_point last, Duration period) noexcept {
-  using TimePoint = typename Clock::time_point;
-  using Length = typename Clock::duration;
-  const auto whole = std::chrono::duration_cast<Length>(period.nanoseconds());
-  const Length step = whole < Length(1) ? Length(1) : whole;
-  const TimePoint now = Clock::now();
-  if (now > last) {
-    last += (now - last) / step * step;  // in one step: a short period may have passed many times
-  }
-  return last > (TimePoint::max)() - step ? (TimePoint::max)() : last + step;
-}
 
 /// A binary heap of timers, from which any timer can be removed. Its owner's mutex guards it.
 template <class Runtime>

@@ -94,6 +94,7 @@ class Strand {
   Strand() noexcept = default;
   Strand(const Strand&) = delete;
   Strand& operator=(const Strand&) = delete;
+  virtual ~Strand() { end(); }
 
   /// Whether the strand has an owner: the following functions are for strands that have.
   bool is_owned() const noexcept { return owner_ != nullptr; }
@@ -184,9 +185,6 @@ class Strand {
     }
   }
 
- protected:
-  virtual ~Strand() { end(); }
-
  private:
   friend Whereabouts;
 
@@ -245,34 +243,24 @@ inline void Whereabouts::forsake() noexcept {
   one_less();
 }
 
-/// What a Task's promise stores of its strand.
-class Traveller {
- public:
-  /// Null if the strand has no owner.
-  Strand* strand() const noexcept { return strand_; }
-  /// Before it begins.
-  void begin(Strand* strand) noexcept { strand_ = strand; }
-  /// This is awaited by `awaiter`, which may be null.
-  void follow(const Traveller* awaiter) noexcept { strand_ = awaiter != nullptr ? awaiter->strand_ : nullptr; }
-
- private:
-  Strand* strand_ = nullptr;
+/// Base of a Task's promise.
+struct Traveller {
+  Strand* strand = nullptr;  // null: none that somebody may own
 };
 
-/// The part of a coroutine's promise that refers to its strand; null if the promise is of another library.
+/// The strand that the coroutine is part of; null if the promise is of another library.
 template <class Promise>
-Traveller* traveller_in(std::coroutine_handle<Promise> coroutine) noexcept {
+Strand* strand_of(std::coroutine_handle<Promise> coroutine) noexcept {
   if constexpr (std::is_base_of_v<Traveller, Promise>) {
-    return &coroutine.promise();
+    return coroutine.promise().strand;
   } else {
     return nullptr;
   }
 }
-/// The strand that the coroutine is part of, if that strand has an owner; or null.
+/// The same if that strand has an owner, otherwise null.
 template <class Promise>
 Strand* owned_strand_of(std::coroutine_handle<Promise> coroutine) noexcept {
-  const Traveller* const traveller = detail::traveller_in(coroutine);
-  Strand* const strand = traveller != nullptr ? traveller->strand() : nullptr;
+  Strand* const strand = detail::strand_of(coroutine);
   return strand != nullptr && strand->is_owned() ? strand : nullptr;
 }
 

@@ -8,6 +8,7 @@
 #define TOTO_DETAIL_GROUND_BLOCK_CACHE_HPP
 
 #include <cstddef>
+#include <initializer_list>
 #include <new>
 #include <utility>
 
@@ -168,9 +169,7 @@ class BlockCache {
 
   static void free_chain(Block* block) noexcept {
     while (block != nullptr) {
-      Block* const next = block->next;
-      delete_block(block);
-      block = next;
+      delete_block(std::exchange(block, block->next));
     }
   }
 
@@ -185,17 +184,15 @@ class BlockCache {
     Local& mine = local();
     mine.closed = true;
     mine.watched = false;
-    for (std::size_t size = 0; size < kClasses; ++size) {
-      if (mine.current[size].size == kChain) {
-        store(size, mine.current[size].first);
-      } else {
-        free_chain(mine.current[size].first);
+    for (Chain* const chains : {mine.current, mine.reserve}) {
+      for (std::size_t size = 0; size < kClasses; ++size) {
+        const Chain chain = std::exchange(chains[size], {});
+        if (chain.size == kChain) {
+          store(size, chain.first);
+        } else {
+          free_chain(chain.first);
+        }
       }
-      if (mine.reserve[size].first != nullptr) {
-        store(size, mine.reserve[size].first);
-      }
-      mine.current[size] = {};
-      mine.reserve[size] = {};
     }
   }
 };

@@ -58,7 +58,9 @@ class ForkAware {
  private:
   class Everything {
    public:
-    TOTO_COLD Everything() { Runtime::at_fork(&before, &after_in_parent, &after_in_child); }
+    TOTO_COLD Everything() {
+      Runtime::at_fork(&before, [] { after(false); }, [] { after(true); });
+    }
 
     void add(ForkAware& object) {
       const Lock lock(mutex_);
@@ -95,8 +97,6 @@ class ForkAware {
         }
       }
     }
-    static void after_in_parent() { after(false); }
-    static void after_in_child() { after(true); }
     TOTO_COLD static void after(bool in_child) TOTO_NO_THREAD_SAFETY_ANALYSIS {
       Everything& all = everything();
       for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {

@@ -29,7 +29,7 @@
 
 #include "annotations.hpp"
 #include "lean_std.hpp"
-#include "processor.hpp"
+#include "system_thread.hpp"
 
 namespace toto::inline v0_1::detail {
 

@@ -40,6 +40,9 @@ class LinkedList {
     return node;
   }
 
+  /// The node is in this list, or in none.
+  bool holds(const Node& node) const noexcept { return node.previous != nullptr || first_ == &node; }
+
   /// The node is in this list.
   void remove(Node& node) noexcept {
     (node.previous != nullptr ? node.previous->next : first_) = node.next;

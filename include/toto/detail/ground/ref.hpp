@@ -80,6 +80,7 @@ class Ref {
   T* operator->() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
+  friend bool operator==(const Ref&, const Ref&) noexcept = default;
   /// Gives up the reference without releasing it.
   T* leak() noexcept { return std::exchange(object_, nullptr); }
 

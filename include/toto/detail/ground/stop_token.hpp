@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "annotations.hpp"
+#include "linked_list.hpp"
 #include "lock.hpp"
+#include "ref.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -25,7 +27,6 @@ struct StopNode {
   void (*const run)(StopNode&) noexcept;
   StopNode* next = nullptr;
   StopNode* previous = nullptr;
-  bool listed = false;
 };
 
 /// What the sources, tokens and callbacks of one stop request share.
@@ -36,22 +37,8 @@ struct StopNode {
 ///  T3  A callback runs without the lock.
 /// Thread safety: Thread-safe.
 template <class Runtime>
-class StopState {
+class StopState final : public RefCounted<Runtime> {
  public:
-  StopState() = default;
-  StopState(const StopState&) = delete;
-  StopState& operator=(const StopState&) = delete;
-
-  void add_reference() noexcept {
-    references_.fetch_add(1, std::memory_order_relaxed);  // no pair: whoever adds has a reference already
-  }
-  void remove_reference() noexcept {
-    // Release and acquire pair with each other: the last one sees everything done under the other references.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete this;
-    }
-  }
-
   void add_source() noexcept {
     sources_.fetch_add(1, std::memory_order_relaxed);  // no pair: a count alone
   }
@@ -77,9 +64,8 @@ class StopState {
     }
     requested_.store(true, std::memory_order_release);  // pairs with stop_requested()
     requester_ = this_thread();
-    while (first_ != nullptr) {
-      StopNode& node = *first_;
-      unlink_locked(node);
+    while (!nodes_.empty()) {
+      StopNode& node = nodes_.pop_front();
       running_ = &node;
       lock.unlock();
       node.run(node);
@@ -102,12 +88,7 @@ class StopState {
     if (requested_.load(std::memory_order_relaxed)) {  // no pair: written under mutex_ only
       return false;
     }
-    node.listed = true;
-    node.next = first_;
-    if (first_ != nullptr) {
-      first_->previous = &node;
-    }
-    first_ = &node;
+    nodes_.push_front(node);
     return true;
   }
 
@@ -115,8 +96,8 @@ class StopState {
   /// Blocks: while another thread runs this very callback.
   void detach(StopNode& node) noexcept {
     Lock lock(mutex_);
-    if (node.listed) {
-      unlink_locked(node);
+    if (nodes_.holds(node)) {
+      nodes_.remove(node);
       return;
     }
     if (running_ != &node) {
@@ -141,55 +122,13 @@ class StopState {
   // Every thread has its own; the address is only ever compared for equality.
   static const void* this_thread() noexcept { return &Runtime::template Local<char, Tag>::get(); }
 
-  void unlink_locked(StopNode& node) noexcept TOTO_REQUIRES(mutex_) {
-    (node.previous != nullptr ? node.previous->next : first_) = node.next;
-    if (node.next != nullptr) {
-      node.next->previous = node.previous;
-    }
-    node.next = nullptr;
-    node.previous = nullptr;
-    node.listed = false;
-  }
-
-  typename Runtime::template Atomic<std::size_t> references_{1};
   typename Runtime::template Atomic<std::size_t> sources_{0};
   typename Runtime::template Atomic<bool> requested_{false};
   typename Runtime::Mutex mutex_;
-  StopNode* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  LinkedList<StopNode> nodes_ TOTO_GUARDED_BY(mutex_);
   StopNode* running_ TOTO_GUARDED_BY(mutex_) = nullptr;
   typename Runtime::Parker* waiter_ TOTO_GUARDED_BY(mutex_) = nullptr;
   const void* requester_ TOTO_GUARDED_BY(mutex_) = nullptr;
-};
-
-/// A counted reference to a stop state, or none.
-template <class Runtime>
-class StopStateRef {
- public:
-  StopStateRef() noexcept = default;
-  /// Takes over the first reference of a new state.
-  explicit StopStateRef(StopState<Runtime>* state) noexcept : state_(state) {}
-  StopStateRef(const StopStateRef& other) noexcept : state_(other.state_) {
-    if (state_ != nullptr) {
-      state_->add_reference();
-    }
-  }
-  StopStateRef(StopStateRef&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-  StopStateRef& operator=(StopStateRef other) noexcept {
-    std::swap(state_, other.state_);
-    return *this;
-  }
-  ~StopStateRef() {
-    if (state_ != nullptr) {
-      state_->remove_reference();
-    }
-  }
-
-  explicit operator bool() const noexcept { return state_ != nullptr; }
-  StopState<Runtime>* operator->() const noexcept { return state_; }
-  friend bool operator==(const StopStateRef&, const StopStateRef&) noexcept = default;
-
- private:
-  StopState<Runtime>* state_ = nullptr;
 };
 
 template <class Runtime, class Callback>
@@ -214,9 +153,9 @@ class BasicStopToken {
   template <class, class>
   friend class BasicStopCallback;
 
-  explicit BasicStopToken(StopStateRef<Runtime> state) noexcept : state_(std::move(state)) {}
+  explicit BasicStopToken(Ref<StopState<Runtime>> state) noexcept : state_(std::move(state)) {}
 
-  StopStateRef<Runtime> state_;
+  Ref<StopState<Runtime>> state_;
 };
 
 /// Requests a stop.
@@ -225,7 +164,7 @@ template <class Runtime>
 class BasicStopSource {
  public:
   /// Throws: std::bad_alloc.
-  BasicStopSource() : state_(new StopState<Runtime>) { state_->add_source(); }
+  BasicStopSource() : state_(Ref<StopState<Runtime>>::adopt(new StopState<Runtime>)) { state_->add_source(); }
   BasicStopSource(const BasicStopSource& other) noexcept : state_(other.state_) {
     if (state_) {
       state_->add_source();
@@ -245,7 +184,7 @@ class BasicStopSource {
   /// If this is the first request, runs the callbacks on this thread. Returns whether it was the first.
   /// Lifetime: a callback may destroy this source.
   bool request_stop() noexcept {
-    const StopStateRef<Runtime> kept = state_;
+    const Ref<StopState<Runtime>> kept = state_;
     return kept && kept->request_stop();
   }
 
@@ -256,7 +195,7 @@ class BasicStopSource {
   [[nodiscard]] friend bool operator==(const BasicStopSource&, const BasicStopSource&) noexcept = default;
 
  private:
-  StopStateRef<Runtime> state_;
+  Ref<StopState<Runtime>> state_;
 };
 
 /// Calls `callback` when a stop is requested, on the thread that requests it; at once if that has happened already.
@@ -291,7 +230,7 @@ class BasicStopCallback : private StopNode {
   }
 
   Callback callback_;
-  StopStateRef<Runtime> state_;
+  Ref<StopState<Runtime>> state_;
 };
 
 template <class Runtime, class Callback>

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "annotations.hpp"
-#include "invoke.hpp"
+#include "callable.hpp"
 
 #define TOTO_STORE_THE_HANDLE_FIRST                                                                           \
   "toto: GCC before 13 destroys such a temporary twice; store the handle first: auto handle = ...; co_await " \
@@ -111,22 +111,9 @@ class Named {
   T object_;
 };
 
-template <class T>
-inline constexpr bool kIsNamed = false;
-template <class T>
-inline constexpr bool kIsNamed<Named<T>> = true;
-
 /// The type that is stored for an argument: std::decay_t of it, or, for a Named object, the type of that object.
 template <class T>
-struct StoredAs {
-  using Type = T;
-};
-template <class T>
-struct StoredAs<Named<T>> {
-  using Type = T;
-};
-template <class T>
-using Stored = typename StoredAs<std::decay_t<T>>::Type;
+using Stored = std::decay_t<decltype(detail::in_named(std::declval<std::decay_t<T>&>()))>;
 
 }  // namespace detail
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Builds the texts of errors, in the headers that every program compiles: one function joins all parts of a text at
-// once. With operator+, the code for each temporary string would be inlined, over and over.
+// Builds the texts of errors and reports, in the headers that every program compiles: one function joins all parts of a
+// text at once. With operator+, the code for each temporary string would be inlined, over and over.
 
 #ifndef TOTO_DETAIL_GROUND_TEXT_HPP
 #define TOTO_DETAIL_GROUND_TEXT_HPP
 
+#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <initializer_list>
@@ -14,7 +15,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "../../duration.hpp"
 #include "annotations.hpp"
+#include "lean_std.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -66,6 +69,26 @@ TOTO_COLD inline std::string join(std::initializer_list<std::string_view> parts)
 /// Throws: std::invalid_argument with that text; std::bad_alloc.
 [[noreturn]] TOTO_COLD inline void refuse_argument(std::initializer_list<std::string_view> parts) {
   throw std::invalid_argument(join(parts));
+}
+
+/// "0.250 s"
+template <class Rep, class Period>
+std::string seconds_text(std::chrono::duration<Rep, Period> length) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>(length).count());
+  return text.data();
+}
+
+/// A time limit, in words: "within 0.250 s", "within 900 ns", "at once".
+TOTO_COLD inline std::string within_text(Duration limit) {
+  const std::chrono::nanoseconds length = limit.nanoseconds();
+  if (length.count() <= 0) {
+    return "at once";
+  }
+  if (length < std::chrono::milliseconds(1)) {
+    return join({"within ", Digits(length.count()), " ns"});
+  }
+  return join({"within ", seconds_text(length)});
 }
 
 }  // namespace toto::inline v0_1::detail

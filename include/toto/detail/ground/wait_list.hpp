@@ -46,15 +46,14 @@ class WaitList {
  private:
   struct Sleeper {
     typename Runtime::Parker parker;
-    Sleeper* next = nullptr;
-    Sleeper* previous = nullptr;
+    Sleeper* next;
   };
 
   /// Unlocks the mutex and sleeps once. Returns false if the deadline has passed. Not compiled anew for each predicate.
   TOTO_NOINLINE bool wait_once(typename Runtime::Mutex& mutex, TimePoint deadline)
       TOTO_REQUIRES(mutex) TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    Sleeper self;
-    add(self);
+    Sleeper self{{}, first_};
+    first_ = &self;
     mutex.unlock();
     self.parker.park_until(deadline);
     mutex.lock();
@@ -62,20 +61,12 @@ class WaitList {
     return deadline == (TimePoint::max)() || Runtime::Clock::now() < deadline;
   }
 
-  void add(Sleeper& sleeper) noexcept {
-    sleeper.previous = nullptr;
-    sleeper.next = first_;
-    if (first_ != nullptr) {
-      first_->previous = &sleeper;
+  void remove(const Sleeper& sleeper) noexcept {
+    Sleeper** link = &first_;
+    while (*link != &sleeper) {
+      link = &(*link)->next;
     }
-    first_ = &sleeper;
-  }
-
-  void remove(Sleeper& sleeper) noexcept {
-    (sleeper.previous != nullptr ? sleeper.previous->next : first_) = sleeper.next;
-    if (sleeper.next != nullptr) {
-      sleeper.next->previous = sleeper.previous;
-    }
+    *link = sleeper.next;
   }
 
   Sleeper* first_ = nullptr;

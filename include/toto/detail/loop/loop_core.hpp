@@ -54,7 +54,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
   /// Throws: std::bad_alloc.
   explicit LoopCore(void* owner) : ForkAware<Runtime>(ForkRank::executors), owner_(owner) {
-    TimersAtHand<Runtime>::instance();  // its end needs them
+    TimerService<Runtime>::instance();  // its end needs them
     this->watch_forks();
   }
 
@@ -197,7 +197,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         return;
       }
     }
-    detail::wait_until_posted<Runtime>();
+    TimerService<Runtime>::instance().wait_until_posted();
   }
 
  private:
@@ -220,7 +220,9 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
       if (ending_ || std::exchange(stopping_, false)) {
         return false;
       }
-      collect_due_locked();
+      if (!timers_.empty()) {
+        collect_due_locked(Clock::now());
+      }
       if (done()) {
         return true;
       }
@@ -249,7 +251,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   /// Whether nothing is posted, no timer is pending, and every coroutine that was started has ended. Requires mutex_:
   /// called by run().
   bool empty_locked() const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    return nodes_.empty() && timers_.empty() && roots_.empty();
+    return nodes_.empty() && timers_.empty() && roots_.size() == 0;
   }
 
   /// Identifies a thread, and has no other use.
@@ -276,24 +278,19 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   void clean_up_locked() noexcept TOTO_REQUIRES(mutex_) {
     mutex_.unlock();
     roots_.end();
+    TimerService<Runtime>::instance().use();  // coroutines without a home may need it: see run_on_timers()
     mutex_.lock();
     gone_ = true;
-    while (!nodes_.empty() || !timers_.empty()) {
-      Continuation* node = nullptr;
-      if (!nodes_.empty()) {
-        node = &nodes_.pop_front();
-      } else {
-        Timer& timer = timers_.first();
-        timers_.remove(timer);
-        node = &timer;
-      }
-      leaving_ = node;
+    collect_due_locked((TimePoint::max)());
+    while (!nodes_.empty()) {
+      Continuation& node = nodes_.pop_front();
+      leaving_ = &node;
       mutex_.unlock();
-      make_timers();
-      node->run(*node, Turn::homeless);
+      node.run(node, Turn::homeless);
       mutex_.lock();
       leaving_ = nullptr;
       handed_over_.notify_all();
+      collect_due_locked((TimePoint::max)());
     }
   }
 
@@ -332,14 +329,6 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     void collect(Turn) noexcept override { collected = true; }
   };
 
-  /// A coroutine without a home may need the timers: see run_on_timers().
-  static void make_timers() noexcept {
-    try {
-      TimerService<Runtime>::instance();
-    } catch (...) {  // no memory: then it has none
-    }
-  }
-
   void describe(std::string& text) const override {
     const Lock lock(mutex_);
     detail::append(
@@ -364,11 +353,8 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     }
   }
 
-  void collect_due_locked() noexcept TOTO_REQUIRES(mutex_) {
-    if (timers_.empty()) {
-      return;
-    }
-    for (const TimePoint now = Clock::now(); !timers_.empty() && timers_.first().deadline <= now;) {
+  void collect_due_locked(TimePoint now) noexcept TOTO_REQUIRES(mutex_) {
+    while (!timers_.empty() && timers_.first().deadline <= now) {
       Timer& timer = timers_.first();
       timers_.remove(timer);
       nodes_.push_back(timer);

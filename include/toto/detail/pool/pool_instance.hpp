@@ -18,10 +18,8 @@
 
 #include "../../options.hpp"
 #include "../../pool_options.hpp"
-#include "../ground/any_function.hpp"
-#include "../ground/check_callable.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/object_ref.hpp"
-#include "../ground/parameters.hpp"
 #include "../ground/ranges.hpp"
 #include "../ground/temporaries.hpp"
 #include "../ground/text.hpp"

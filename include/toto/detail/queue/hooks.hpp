@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "../../stats.hpp"
-#include "../ground/check_callable.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
 #include "../ground/unseen.hpp"

@@ -51,8 +51,9 @@ class QueueCore final : public QueueGate<Runtime> {
   using typename Gate::TimePoint;
   using typename Gate::Worker;
 
-  TOTO_COLD QueueCore(const QueueOptions& options, const QueueFunctions<Runtime>& makings) : Gate(options, makings) {
-    TimersAtHand<Runtime>::instance();  // older than this queue, so that at exit its timers end later
+  TOTO_COLD QueueCore(const QueueOptions& options, const QueueFunctions<Runtime>& functions)
+      : Gate(options, functions) {
+    TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
   }
 
   /// Once.

@@ -53,7 +53,7 @@ class QueueEnd {
         return false;
       }
     }
-    return detail::wait_until_posted<Runtime>(deadline);
+    return TimerService<Runtime>::instance().wait_until_posted(deadline);
   }
 
   /// Waits until everything is done, every thread has left and the last one was joined.
@@ -112,7 +112,7 @@ class QueueEnd {
     if (credit > 0) {
       core_.release(credit);  // never the last: the caller owns one
     }
-    detail::wait_until_posted<Runtime>();
+    TimerService<Runtime>::instance().wait_until_posted();
   }
 
   /// The calling thread, if it is one of this queue's workers, will never return to the queue: it has called exit().

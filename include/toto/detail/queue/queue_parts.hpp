@@ -195,11 +195,11 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   typename Runtime::template Atomic<void*> owner{nullptr};
 
  protected:
-  TOTO_COLD QueueParts(const QueueOptions& options, const QueueFunctions<Runtime>& makings)
+  TOTO_COLD QueueParts(const QueueOptions& options, const QueueFunctions<Runtime>& functions)
       : ForkAware<Runtime>(ForkRank::executors),
         name_(options.name),
         options_(detail::with_name(options, name_)),
-        functions_(makings),
+        functions_(functions),
         crew_(options.thread_count),
         order_(options.ageing),
         room_(options.max_queued) {

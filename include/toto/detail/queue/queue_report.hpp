@@ -9,7 +9,6 @@
 
 #include "../../stats.hpp"
 #include "../ground/lock.hpp"
-#include "../ground/seconds_text.hpp"
 #include "../ground/text.hpp"
 #include "queue_core.hpp"
 #include "wait_graph.hpp"

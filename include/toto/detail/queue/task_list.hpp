@@ -16,7 +16,6 @@
 #include "../ground/lean_std.hpp"
 #include "../ground/linked_list.hpp"
 #include "../ground/lock.hpp"
-#include "../ground/seconds_text.hpp"
 #include "../ground/text.hpp"
 
 namespace toto::inline v0_1::detail {

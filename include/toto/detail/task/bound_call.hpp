@@ -14,8 +14,7 @@
 #include <utility>
 
 #include "../../task.hpp"
-#include "../ground/invoke.hpp"
-#include "../ground/parameters.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/temporaries.hpp"
 
 namespace toto::inline v0_1::detail {

@@ -14,7 +14,6 @@
 #include "../../call_site.hpp"
 #include "../executor/executor_core.hpp"
 #include "../ground/linked_list.hpp"
-#include "../ground/seconds_text.hpp"
 #include "../ground/text.hpp"
 #include "../ground/this_thread.hpp"
 #include "../queue/worker.hpp"

@@ -16,11 +16,10 @@
 #include "../../duration.hpp"
 #include "../../errors.hpp"
 #include "../../timer.hpp"
+#include "../executor/repeating_timer.hpp"
 #include "../executor/timer.hpp"
 #include "../ground/annotations.hpp"
-#include "../ground/check_callable.hpp"
-#include "../ground/invoke.hpp"
-#include "../ground/parameters.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/ref.hpp"
 #include "../queue/queue_core.hpp"
 #include "../queue/queued_task.hpp"
@@ -31,40 +30,35 @@ namespace toto::inline v0_1::detail {
 /// Its stage: idle -> queued -> running -> idle; idle, queued, running -> stopped. One that is run once is stopped
 /// after that. Every call has a token, so that one that is queued when the timer is stopped is taken out.
 template <class Runtime>
-class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
+class DelayedTask : public RepeatingTimer<Runtime> {
  public:
-  using Clock = typename Runtime::Clock;
-  using TimePoint = typename Clock::time_point;
+  using TimePoint = typename Runtime::Clock::time_point;
 
-  /// Period: never, for a task that is run once. `lane` and `control`: of the view that its calls are added by.
+  /// `lane` and `control`: of the view that its calls are added by.
   /// Throws: std::bad_alloc.
   DelayedTask(QueueCore<Runtime>& core, Ref<Lane<Runtime>> lane, const Control<Runtime>& control, TimePoint first,
               Duration period)
-      : core_(Ref<QueueCore<Runtime>>::share(&core)), lane_(std::move(lane)), control_(control), period_(period) {
+      : RepeatingTimer<Runtime>(first, period),
+        core_(Ref<QueueCore<Runtime>>::share(&core)),
+        lane_(std::move(lane)),
+        control_(control) {
     control_.set(stop_.get_token());
     if (control.token().stop_possible()) {
       forward_.emplace(control.token(), Forward{stop_});
     }
-    this->deadline = first;
-    this->run = [](Continuation& node, Turn turn) noexcept { static_cast<DelayedTask&>(node).fire(turn); };
   }
 
-  /// Arms the timer, which from now on owns this object, too.
-  /// Throws: std::bad_alloc, std::system_error; then it is not armed.
-  void arm() { TimerService<Runtime>::instance().arm(*this, *this); }
-
-  /// Once this has returned, no call begins, none is queued, and one that runs was asked to stop. Blocks for an
-  /// instant, while the timer hands the task over.
+  /// Afterwards no call is queued, either, and one that runs was asked to stop. Blocks for an instant, while the timer
+  /// hands the task over.
   void stop() noexcept final {
     stage_.store(Stage::stopped, std::memory_order_relaxed);  // orders nothing: one word decides who is first
-    TimerService<Runtime>::instance().disarm(*this, *this);
+    this->take_back();
     stop_.request_stop();
   }
 
-  /// Whether no call will begin any more.
   bool stopped() const noexcept final {
     const Stage stage = stage_.load(std::memory_order_relaxed);
-    return stage == Stage::stopped || (stage == Stage::running && once()) || stop_.stop_requested() ||
+    return stage == Stage::stopped || (stage == Stage::running && this->once()) || stop_.stop_requested() ||
            (stage != Stage::queued && core_->closed());
   }
 
@@ -106,46 +100,35 @@ class DelayedTask : public StoppableTimer<Runtime>, private TimerNode<Runtime> {
 
   enum class Stage : unsigned char { idle, queued, running, stopped };
 
-  bool once() const noexcept { return period_.is_never(); }
   /// acq_rel: pairs with itself. A call sees what the one before has written, on whatever thread.
   bool move(Stage from, Stage to) noexcept {
     return stage_.compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_relaxed);
   }
 
-  /// On the timer thread: it is due. Homeless: it never will be.
-  void fire(Turn turn) noexcept {
-    const Ref<DelayedTask> kept = Ref<DelayedTask>::adopt(this);  // the timer's
-    if (turn == Turn::homeless) {
-      return;
-    }
+  /// Throws: std::bad_alloc, std::system_error.
+  void wait() final { TimerService<Runtime>::instance().add(*this, nullptr); }
+  bool leave() noexcept final { return TimerService<Runtime>::instance().remove(*this, nullptr); }
+
+  /// On the timer thread.
+  void call() noexcept final {
     if (move(Stage::idle, Stage::queued)) {  // otherwise the previous call has not ended, and this tick is skipped
       try {
-        add_call(Round(kept));
+        add_call(Round(Ref<DelayedTask>::share(this)));
       } catch (const QueueClosed&) {
         stage_.store(Stage::stopped, std::memory_order_relaxed);
       } catch (...) {
         core_->report(std::current_exception());
       }
     }
-    if (!once() && !stopped()) {
-      arm_again();
-    }
   }
-
-  void arm_again() noexcept {
-    this->deadline = detail::next_time<Clock>(this->deadline, period_);
-    try {
-      arm();
-    } catch (...) {
-      stage_.store(Stage::stopped, std::memory_order_relaxed);
-      core_->report(std::current_exception());
-    }
+  void fail(std::exception_ptr why) noexcept final {
+    stage_.store(Stage::stopped, std::memory_order_relaxed);
+    core_->report(why);
   }
 
   const Ref<QueueCore<Runtime>> core_;
   const Ref<Lane<Runtime>> lane_;
   Control<Runtime> control_;
-  const Duration period_;
   typename Runtime::StopSource stop_;  // what the token of its calls listens to
   std::optional<typename Runtime::template StopCallback<Forward>> forward_;
   typename Runtime::template Atomic<Stage> stage_{Stage::idle};
@@ -199,33 +182,18 @@ class DelayedCall final : public DelayedTask<Runtime> {
   F function_;
 };
 
+/// Adds `fn` after `first`, and, unless `period` is never(), after each further `period`.
+/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
 template <class Runtime, class F>
-BasicTimer<Runtime> start_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
-                                  const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
+BasicTimer<Runtime> add_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane,
+                                const Control<Runtime>& control, Duration first, Duration period, F&& fn) {
+  check_times(first, period);
   detail::check_callable(fn);
   using Task = DelayedCall<Runtime, std::decay_t<F>>;
   static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
                 "toto: fn cannot be called again and again, without arguments or with a StopToken");
-  auto task = Ref<DelayedTask<Runtime>>::adopt(
+  return TimerAccess::start<Runtime>(
       new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
-  task->arm();
-  return TimerAccess::adopt<Runtime>(task.leak());
-}
-
-/// Throws: std::invalid_argument, std::bad_alloc, std::system_error, what copying `fn` throws.
-template <class Runtime, class F>
-BasicTimer<Runtime> add_after(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                              Duration delay, F&& fn) {
-  check_duration(delay, "delay");
-  return detail::start_delayed(core, lane, control, delay, Duration::never(), std::forward<F>(fn));
-}
-
-/// The same for each `period`.
-template <class Runtime, class F>
-BasicTimer<Runtime> add_every(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                              Duration period, F&& fn) {
-  check_period(period);
-  return detail::start_delayed(core, lane, control, period, period, std::forward<F>(fn));
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../ground/invoke.hpp"
+#include "../ground/callable.hpp"
 #include "../queue/queue_core.hpp"
 #include "call_state.hpp"
 #include "submission.hpp"

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "../../task_handle.hpp"
-#include "../ground/check_callable.hpp"
+#include "../ground/callable.hpp"
 #include "../queue/queue_core.hpp"
 #include "coroutine_state.hpp"
 #include "supervisor.hpp"

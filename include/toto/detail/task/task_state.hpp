@@ -32,7 +32,7 @@
 #include <string>
 #include <utility>
 
-#include "../executor/timers_at_hand.hpp"
+#include "../executor/timer.hpp"
 #include "../ground/result.hpp"
 #include "../queue/home.hpp"
 #include "../queue/queue_core.hpp"

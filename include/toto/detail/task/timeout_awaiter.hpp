@@ -15,7 +15,6 @@
 #include "../../duration.hpp"
 #include "../../errors.hpp"
 #include "../executor/timer.hpp"
-#include "../ground/seconds_text.hpp"
 #include "../ground/text.hpp"
 #include "join.hpp"
 #include "result_state.hpp"
