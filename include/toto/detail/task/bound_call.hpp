@@ -43,11 +43,12 @@ struct CallTraits {
 
 template <class Runtime, class F, class... Args>
 consteval void require_callable() {
-  constexpr bool kTask = IsTask<std::remove_cvref_t<F>>::value;
-  static_assert(!kTask,
-                "toto: this is a Task; pass the function that returns it, and its arguments: "
+  constexpr bool kResult = IsTask<std::remove_cvref_t<F>>::value || std::is_arithmetic_v<std::remove_cvref_t<F>> ||
+                           std::is_enum_v<std::remove_cvref_t<F>>;
+  static_assert(!kResult,
+                "toto: this is a Task or a value; pass the function that returns it, and its arguments: "
                 "yield_task(fn, args...) and not yield_task(fn(args...))");
-  static_assert(kTask || CallTraits<Runtime, F, Args...>::kValid,
+  static_assert(kResult || CallTraits<Runtime, F, Args...>::kValid,
                 "toto: fn cannot be called with these arguments; they are copied or moved as by std::thread: use "
                 "std::ref to pass a reference");
 }
