@@ -309,7 +309,7 @@ def awaiter_of(task):
     """The coroutine that awaits a task, or 0. `task`: a pointer to a QueuedTask, or to what derives from it."""
     if "Wait<" in class_name(task):
         return 0  # not a task, but a coroutine's place in line
-    state = downcast(task, library_type("TaskStateBase"))
+    state = downcast(task, library_type("TaskState"))
     word = enumerator(get(state, "word_"))
     waiter = get(state, "waiter_")
     if word in ("awaited", "posted"):

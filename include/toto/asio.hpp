@@ -111,7 +111,7 @@ class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
   std::optional<Handler> handler_;
   /// Null: no one waits for the task any more. A canceller may use the task on another thread while the handler is
   /// called.
-  TaskState<T, Runtime>* state_ = nullptr;
+  ResultState<T, Runtime>* state_ = nullptr;
 };
 
 /// The completion signature of async_get().

@@ -126,7 +126,7 @@ class [[nodiscard(
   void detach() & = delete;  // say std::move(handle).detach()
 
  protected:
-  using State = detail::TaskState<T, Runtime>;
+  using State = detail::ResultState<T, Runtime>;
   using TimePoint = typename Runtime::Clock::time_point;
 
   explicit TaskHandle(State* state) noexcept : state_(state) {}

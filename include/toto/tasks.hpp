@@ -28,8 +28,7 @@
 // This header includes everything except the opt-in headers (task_scope.hpp, trace.hpp, fmt.hpp, asio.hpp, qt.hpp,
 // glib.hpp, libuv.hpp) and the simulator (testing/). Namespace toto::detail is not part of the interface.
 //
-// Read in this order: the headers below, then detail/queue/queue_core.hpp and detail/task/task_state.hpp, which do the
-// work.
+// Read in this order: the headers below, then the ten files of docs/design.md, "The life of a task".
 
 #ifndef TOTO_TASKS_HPP
 #define TOTO_TASKS_HPP

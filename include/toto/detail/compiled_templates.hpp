@@ -21,19 +21,19 @@
 
 // Declares each of them (`extern`), or defines it (nothing). A definition may stand behind a declaration, as it does
 // in compiled.cpp if that has the headers precompiled.
-#define TOTO_DETAIL_COMPILED_TEMPLATES(declare)             \
-  declare template class detail::BlockCache<StdRuntime>;    \
-  declare template class detail::TimerHeap<StdRuntime>;     \
-  declare template class detail::TimerService<StdRuntime>;  \
-  declare template class detail::Watchdog<StdRuntime>;      \
-  declare template class detail::QueueCore<StdRuntime>;     \
-  declare template class detail::TaskStateBase<StdRuntime>; \
-  declare template class detail::Supervisor<StdRuntime>;    \
-  declare template class detail::LoopCore<StdRuntime>;      \
-  declare template class detail::AllOf<StdRuntime>;         \
-  declare template class detail::FirstOf<StdRuntime>;       \
-  declare template class detail::FailFast<StdRuntime>;      \
-  declare template class detail::PoolCore<StdRuntime>;      \
+#define TOTO_DETAIL_COMPILED_TEMPLATES(declare)            \
+  declare template class detail::BlockCache<StdRuntime>;   \
+  declare template class detail::TimerHeap<StdRuntime>;    \
+  declare template class detail::TimerService<StdRuntime>; \
+  declare template class detail::Watchdog<StdRuntime>;     \
+  declare template class detail::QueueCore<StdRuntime>;    \
+  declare template class detail::TaskState<StdRuntime>;    \
+  declare template class detail::Supervisor<StdRuntime>;   \
+  declare template class detail::LoopCore<StdRuntime>;     \
+  declare template class detail::AllOf<StdRuntime>;        \
+  declare template class detail::FirstOf<StdRuntime>;      \
+  declare template class detail::FailFast<StdRuntime>;     \
+  declare template class detail::PoolCore<StdRuntime>;     \
   declare template class BasicTaskQueue<StdRuntime>;
 
 namespace toto::inline v0_1 {

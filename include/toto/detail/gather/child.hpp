@@ -39,14 +39,14 @@ class HandleChild final : public Child<Runtime> {
   }
 
   T take() {
-    TaskState<T, Runtime>& ended = *state();
+    ResultState<T, Runtime>& ended = *state();
     this->state_ = nullptr;
     return ended.consume_resumed();
   }
   void rethrow() override { static_cast<void>(state()->take()); }
 
  private:
-  TaskState<T, Runtime>* state() const noexcept { return static_cast<TaskState<T, Runtime>*>(this->state_); }
+  ResultState<T, Runtime>* state() const noexcept { return static_cast<ResultState<T, Runtime>*>(this->state_); }
   std::exception_ptr failure() const noexcept override { return state()->failure(); }
 };
 

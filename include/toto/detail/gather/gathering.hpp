@@ -91,11 +91,11 @@ class Child : public Observer<Runtime> {
   bool over = false;
 
  protected:
-  explicit Child(TaskStateBase<Runtime>* state) noexcept : state_(state) {}
+  explicit Child(TaskState<Runtime>* state) noexcept : state_(state) {}
 
   virtual std::exception_ptr failure() const noexcept = 0;
 
-  TaskStateBase<Runtime>* state_;            // of a handle's task; null for a Task
+  TaskState<Runtime>* state_;                // of a handle's task; null for a Task
   Gathering<Runtime>* gathering_ = nullptr;  // once started
 
  private:

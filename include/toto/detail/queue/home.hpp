@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Home: where a coroutine that awaits continues. Read next: queue_gate.hpp, ../loop/loop_core.hpp.
+// Home: where a coroutine that awaits continues. Read next: ../task/task_state.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_HOME_HPP
 #define TOTO_DETAIL_QUEUE_HOME_HPP
@@ -40,15 +40,15 @@ class Home {
     return executor != nullptr && executor != known ? Home(Ref<Executor>::share(executor)) : Home(executor, 0);
   }
 
-  /// `worker` may resume the coroutine itself, as soon as it has finished what it is doing.
-  bool is_here(const Worker<Runtime>* worker) const noexcept {
+  /// Whether `worker` may resume the coroutine itself, as soon as it has finished what it is doing: not if it has
+  /// another one to resume then, or is in run_local().
+  bool may_resume_here(const Worker<Runtime>* worker) const noexcept {
     return worker != nullptr && !worker->resume_next && !worker->in_run_local &&
            (executor() == nullptr || executor() == &worker->core);
   }
 
   /// Posts the continuation to its home, if there is a home that has not ended; `ahead` of what waits there, if the
-  /// home is a queue: for code that cancels tasks, which may be queued there. After true, the node and this may be
-  /// gone.
+  /// home is a queue: only for a group's canceller. After true, the node and this may be gone.
   bool try_post(Continuation& node, bool ahead = false) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
     Executor* const executor = home.executor();
@@ -91,7 +91,8 @@ class Home {
   }
 
   /// Posts the continuation to its home; if there is no home, or it has ended, to `worker`, which runs it after what it
-  /// is doing; or else to a worker of `queue`, ahead of queued tasks. After this the node and this may be gone.
+  /// is doing; or else to a worker of `queue`, ahead of queued tasks, or, if that has ended too, runs it here. After this
+  /// the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
     if (try_post(node, ahead)) {
       return;

@@ -10,8 +10,8 @@
 //   lanes     tasks that wait for a turn in their lane: not runnable, and not in line before they get it
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.O1]):
-//  O1  A node in line carries the number of closures that were pushed before it, and runs before the closure with that
-//      number: so what stands in line begins in the order of adding, for any number of workers.
+//  O1  A node in line carries the number of closures that were pushed before it (plus kFirst), and runs before the
+//      closure with that number: so what stands in line begins in the order of adding, for any number of workers.
 //  O2  What is queued is in exactly one of these places, and is taken, removed or discarded once.
 //  O3  `runnable_` is the number of things that take_next() would give; `tasks_` that of queued tasks, those in lanes
 //      included. Both are exact under the mutex.
@@ -253,7 +253,7 @@ class Order {
 
  private:
   static constexpr std::uint64_t kFront = 0;
-  static constexpr std::uint64_t kFirst = 1;  // the ticket of closure 0
+  static constexpr std::uint64_t kFirst = 1;  // added to the number of a closure, so that none is kFront
 
   /// The value of `run` in a queued task, which distinguishes a task from other nodes; never called.
   static void task_mark(Continuation&, Turn) noexcept {}

@@ -81,7 +81,8 @@ class QueueCore final : public QueueGate<Runtime> {
     unlock_and_wake();
   }
 
-  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, it waits there.
+  /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, the
+  /// task waits there, not the caller.
   /// `booked`: the caller has booked room, which is used up if this does not throw.
   /// Throws: as add_closure().
   void add(QueuedTask& task, bool booked = false) {
@@ -105,7 +106,7 @@ class QueueCore final : public QueueGate<Runtime> {
     this->beyond_bound([&](bool booked) { add(task, booked); });
   }
 
-  /// Queues the hop of a coroutine behind everything queued now. Returns false if the hop would be next, and its worker
+  /// Queues the hop of a coroutine (`co_await queue.schedule()`) behind everything queued now. Returns false if the hop would be next, and its worker
   /// would take it at once: then the coroutine just continues.
   /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
   bool hop(Continuation& node, std::coroutine_handle<> coroutine) {
@@ -152,7 +153,7 @@ class QueueCore final : public QueueGate<Runtime> {
     ContinuationList tasks;
     tasks.push_back(task);
     discard_and_relock(tasks, 0);
-    this->unlock_and_tell({});
+    this->unlock_and_give_room({});
     return true;
   }
   /// A task that had a turn in its lane has ended.

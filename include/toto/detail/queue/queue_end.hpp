@@ -31,7 +31,7 @@ class QueueEnd {
     }
     core_.announce_quiet_locked();
     core_.changed().notify_all();
-    core_.unlock_and_tell({});  // no waiter gets room any more
+    core_.unlock_and_give_room({});  // no waiter gets room any more
   }
 
   /// Completes every task that has not begun with TaskCancelled; returns how many.
@@ -41,7 +41,7 @@ class QueueEnd {
     const std::size_t dropped = core_.order().take_tasks(tasks);
     const std::size_t cancelled = dropped + tasks.size();
     core_.discard_and_relock(tasks, dropped);
-    core_.unlock_and_tell({});
+    core_.unlock_and_give_room({});
     return cancelled;
   }
 

@@ -94,7 +94,7 @@ class QueueGate : public QueueParts<Runtime> {
     mutex().lock();
     bool booked = true;
     room().give_back(booked);
-    this->unlock_and_tell({});
+    this->unlock_and_give_room({});
   }
 
   // Tasks that leave the queue without having begun.
@@ -149,7 +149,7 @@ class QueueGate : public QueueParts<Runtime> {
       if (!given) {
         room().give_back(booked);
       }
-      this->unlock_and_tell({});
+      this->unlock_and_give_room({});
       throw;
     }
   }

@@ -8,7 +8,7 @@
 //   Ledger  counts, closing and ending                 ledger.hpp
 //
 // Each part owns its data and its invariants. This class does what needs several of them: it decides which worker is
-// woken, and when a queue is quiet. Read next: ../task/result_state.hpp, ../task/task_state.hpp.
+// woken, and when a queue is quiet. Read next: worker_loop.hpp.
 //
 // Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
@@ -156,7 +156,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     }
   }
   /// Ends a critical section in which tasks may have left the queue: gives room to those who wait for it.
-  void unlock_and_tell(Choice choice) noexcept TOTO_RELEASE(mutex_) {
+  void unlock_and_give_room(Choice choice) noexcept TOTO_RELEASE(mutex_) {
     if (!choice && room_.line().empty()) [[likely]] {
       mutex_.unlock();
     } else {

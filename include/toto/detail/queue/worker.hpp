@@ -31,7 +31,7 @@ class Control;
 template <class Runtime>
 class SupervisorBase;
 template <class Runtime>
-class TaskStateBase;
+class TaskState;
 template <class Runtime>
 struct PackedCall;
 
@@ -132,7 +132,7 @@ class Worker {
 /// Makes a Supervisor in `memory`, for a task whose callable is of the type `what`.
 /// Throws: std::bad_alloc, std::system_error.
 template <class Runtime>
-using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskStateBase<Runtime>& state, std::string_view what,
+using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state, std::string_view what,
                                                     const Control<Runtime>& control);
 
 /// Functions compiled in the files that make a queue, so that files that merely use one do not compile them.

@@ -38,7 +38,7 @@ class WorkerLoop {
           core_.ledger().count_begun();
         }
         auto* const surplus = core_.order().closures().take_surplus();
-        core_.unlock_and_tell(core_.choose_locked());  // another worker, if there is more
+        core_.unlock_and_give_room(core_.choose_locked());  // another worker, if there is more
         try {
           ClosureLine<Runtime>::free_all(surplus);
           run_taken(next);
@@ -109,14 +109,14 @@ class WorkerLoop {
       }
       core_.mutex().unlock();
       self_.spins.spin([this] { return self_.parker.has_token(); });
-      const bool awake = self_.parker.has_token();
-      self_.parker.park_until(may_leave ? deadline : (TimePoint::max)());
-      leave_it_to_others();
+      const bool woken_spinning = self_.parker.has_token();
+      self_.parker.park_until(may_leave ? deadline : (TimePoint::max)());  // until QueueParts::deliver() wakes it
+      wait_while_others_are_quick();
       core_.mutex().lock();
       if (std::exchange(self_.searcher, false)) {
         core_.crew().end_search();
       }
-      self_.spins.paid(awake && !core_.order().empty());
+      self_.spins.paid(woken_spinning && !core_.order().empty());
     }
     if (self_.idle) {
       core_.crew().remove_idle(self_);
@@ -159,7 +159,7 @@ class WorkerLoop {
   /// mutex, with everything in its cache. So this worker waits while others take tasks in quick succession. As soon as
   /// they do not, because a task is long or blocks, this worker takes tasks, no later than a thread that first has to
   /// be woken.
-  void leave_it_to_others() noexcept {
+  void wait_while_others_are_quick() noexcept {
     if constexpr (Runtime::spins) {
       if (!self_.woken_by_worker.load(std::memory_order_relaxed) || Runtime::processors() < 2) {
         return;

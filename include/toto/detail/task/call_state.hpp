@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// CallState: the state of a task made from a callable and its arguments. Read next: ../queue/home.hpp; coroutine_state.hpp.
+// CallState: the state of a task made from a callable and its arguments. Read next: result_state.hpp; coroutine_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CALL_STATE_HPP
 #define TOTO_DETAIL_TASK_CALL_STATE_HPP
@@ -21,9 +21,9 @@ namespace toto::inline v0_1::detail {
 
 /// What the states of plain calls and of coroutines have in common: the call, and how it is destroyed.
 template <class Runtime, class F, class... Args>
-class BoundState : public TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
  public:
-  using Base = TaskState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
+  using Base = ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
 
   template <class... As>
   explicit BoundState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}

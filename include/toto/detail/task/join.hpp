@@ -121,7 +121,7 @@ class Join : public RefCounted<Runtime> {
 
   void resume(Worker* worker, QueueCore<Runtime>* queue) noexcept {
     Word seen = Word::waiting;
-    if (home_.is_here(worker)) {
+    if (home_.may_resume_here(worker)) {
       const std::coroutine_handle<> coroutine = coroutine_;
       if (move(seen, Word::done)) {
         worker->resume_next = coroutine;

@@ -16,7 +16,7 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-class TaskStateBase;
+class TaskState;
 
 /// Notified when a task has ended.
 template <class Runtime>
@@ -36,14 +36,14 @@ class Observer {
 template <class Runtime>
 class AwaitedTask final : public Awaited<Runtime> {
  public:
-  explicit AwaitedTask(TaskStateBase<Runtime>& state) noexcept : state_(state) {}
+  explicit AwaitedTask(TaskState<Runtime>& state) noexcept : state_(state) {}
 
   bool may_come(const WaitGraph<Runtime>& graph) const override { return state_.may_end(graph); }
   std::string words() const override { return detail::join({"a task of queue '", state_.core().name(), "'"}); }
   std::string details() const override { return state_.blocking_details(); }
 
  private:
-  TaskStateBase<Runtime>& state_;
+  TaskState<Runtime>& state_;
 };
 
 }  // namespace toto::inline v0_1::detail

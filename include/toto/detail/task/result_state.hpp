@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskState<R>: a task's state with room for its result. HandleAwaiter: how a coroutine waits for that, and takes it.
-// Read next: task_state.hpp.
+// ResultState<R>: a task's state with room for its result. HandleAwaiter: how a coroutine waits for that, and takes it.
+// Read next: ../queue/home.hpp.
 
 #ifndef TOTO_DETAIL_TASK_RESULT_STATE_HPP
 #define TOTO_DETAIL_TASK_RESULT_STATE_HPP
@@ -28,9 +28,9 @@ namespace toto::inline v0_1::detail {
 
 /// A state with room for a result of type R.
 template <class R, class Runtime>
-class TaskState : public TaskStateBase<Runtime> {
+class ResultState : public TaskState<Runtime> {
  public:
-  using TaskStateBase<Runtime>::TaskStateBase;
+  using TaskState<Runtime>::TaskState;
 
   /// Moves the result out or throws how the task ended. It is over, and the caller is the only consumer.
   R take() {
@@ -64,22 +64,22 @@ class TaskState : public TaskStateBase<Runtime> {
   }
 
  protected:
-  ~TaskState() = default;
+  ~ResultState() = default;
 
   Result<R> result_;
 
  private:
   struct Freed {
-    TaskState& state;
+    ResultState& state;
     ~Freed() { state.free(); }
   };
 };
 
-/// Awaits one task. Owns the task's state from the co_await on; if it is destroyed while suspended, it drops the task.
+/// Awaits one task. Takes the handle's place from the co_await on; if it is destroyed while suspended, it drops the task.
 template <class T, class Runtime>
 class HandleAwaiter {
  public:
-  explicit HandleAwaiter(TaskState<T, Runtime>* state) noexcept : state_(state) {}
+  explicit HandleAwaiter(ResultState<T, Runtime>* state) noexcept : state_(state) {}
   HandleAwaiter(HandleAwaiter&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   HandleAwaiter& operator=(HandleAwaiter&&) = delete;
   ~HandleAwaiter() {
@@ -103,10 +103,10 @@ class HandleAwaiter {
   T await_resume() { return std::exchange(state_, nullptr)->consume_resumed(); }
 
  protected:
-  TaskState<T, Runtime>* state() const noexcept { return state_; }
+  ResultState<T, Runtime>* state() const noexcept { return state_; }
 
  private:
-  TaskState<T, Runtime>* state_;
+  ResultState<T, Runtime>* state_;
 };
 
 /// The same for a coroutine that is to continue on `executor`, or, if that is null, wherever the task ends. A
@@ -116,13 +116,13 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
  public:
   using Executor = Ref<ExecutorCore<Runtime>>;
 
-  MovingHandleAwaiter(TaskState<T, Runtime>* state, Executor executor) noexcept
+  MovingHandleAwaiter(ResultState<T, Runtime>* state, Executor executor) noexcept
       : HandleAwaiter<T, Runtime>(state), executor_(std::move(executor)) {}
 
   bool await_ready() const { return HandleAwaiter<T, Runtime>::await_ready() && is_there(); }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    TaskState<T, Runtime>& state = *this->state();
+    ResultState<T, Runtime>& state = *this->state();
     if (journey_.begin(coroutine, executor_.get())) [[unlikely]] {
       come_home(coroutine, state);
       return true;
@@ -141,7 +141,7 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   /// After this the coroutine may be gone.
   /// Throws: std::bad_alloc.
   template <class Promise>
-  void come_home(std::coroutine_handle<Promise> coroutine, TaskStateBase<Runtime>& state) {
+  void come_home(std::coroutine_handle<Promise> coroutine, TaskState<Runtime>& state) {
     JoinOfOne<Runtime>& join = way_home_.adopt(new JoinOfOne<Runtime>());
     join.arm(coroutine, Home<Runtime>(executor_), true);
     join.retain();                      // for the task

@@ -52,7 +52,7 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
     state->destroy();
     throw;
   }
-  if (make != nullptr) [[unlikely]] {  // then it has a handle until now, and is still there
+  if (make != nullptr) [[unlikely]] {  // its word is not yet `dropped`: the task cannot have freed it
     state->supervisor()->added();
   }
   if constexpr (!kForgotten) {
@@ -62,7 +62,7 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
   }
 }
 
-/// The same for a callable that is called what it is.
+/// The same; the observer sees the callable's own type.
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
                    bool booked, F&& fn, Args&&... args) {

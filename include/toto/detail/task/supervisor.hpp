@@ -57,7 +57,7 @@ struct TaskNumbers {
 template <class Runtime>
 class SupervisorBase {
  public:
-  using State = TaskStateBase<Runtime>;
+  using State = TaskState<Runtime>;
   using Worker = detail::Worker<Runtime>;
 
   SupervisorBase(const SupervisorBase&) = delete;
@@ -298,7 +298,7 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
 /// task may be gone, unless it has a handle.
 /// Throws: what adding throws.
 template <class Runtime>
-TOTO_ALWAYS_INLINE void add_to_queue(TaskStateBase<Runtime>& state, bool booked = false) {
+TOTO_ALWAYS_INLINE void add_to_queue(TaskState<Runtime>& state, bool booked = false) {
   if (state.supervised) {
     state.supervisor()->add(booked);
   } else {
@@ -307,7 +307,7 @@ TOTO_ALWAYS_INLINE void add_to_queue(TaskStateBase<Runtime>& state, bool booked 
 }
 
 template <class Runtime>
-TaskInfo TaskStateBase<Runtime>::info() const noexcept {
+TaskInfo TaskState<Runtime>::info() const noexcept {
   // Null although supervised: the state of a task that was refused is being destroyed, and its supervisor has gone.
   const SupervisorBase<Runtime>* const followed = this->supervised ? supervisor() : nullptr;
   return followed != nullptr ? followed->info() : TaskInfo{.queue = {}, .name = what()};

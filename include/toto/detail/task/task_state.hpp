@@ -3,11 +3,12 @@
 // Folder: task. Uses: ground executor line queue.
 // One task, from its submission to whoever waits for its result; the permits that tasks and coroutines hold.
 //
-// TaskStateBase: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
-// block and who has come first, the worker or the waiter. Read next: ../queue/worker_loop.hpp.
+// TaskState: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
+// block and who has come first, the worker or the waiter. Read next: join.hpp (waiting for several), ../loop/loop_core.hpp.
 //
 // The word:
-//   pending    not over; the handle exists and nobody waits. The task and the handle share the block.
+//   pending    not over; the handle exists and nobody waits. The task and the handle, or the awaiter that has taken its
+//              place, share the block.
 //   awaited    not over; a coroutine waits, and says in the block where it continues.
 //   observed   not over; an observer (when_all) waits to be notified.
 //   blocked    not over; threads sleep in a list that the queue's mutex guards.
@@ -44,7 +45,7 @@ template <class Runtime>
 class SupervisorBase;
 
 template <class Runtime>
-class TaskStateBase : public QueuedTask<Runtime> {
+class TaskState : public QueuedTask<Runtime> {
  public:
   using Core = QueueCore<Runtime>;
   using Worker = detail::Worker<Runtime>;
@@ -139,8 +140,8 @@ class TaskStateBase : public QueuedTask<Runtime> {
   virtual std::string blocking_details() const { return detail::lane_words(*core_, *this); }
 
  protected:
-  explicit TaskStateBase(Core& core) noexcept : core_(&core) {}
-  ~TaskStateBase() = default;
+  explicit TaskState(Core& core) noexcept : core_(&core) {}
+  ~TaskState() = default;
 
   /// The task's end: its result is stored and its captures are gone. `worker` if it ended on one. After this the block
   /// may be gone.
@@ -173,7 +174,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 
   /// Whether a coroutine waits that may continue on this very worker.
   bool is_awaited_here(Word seen, const Worker* worker) const noexcept {
-    return seen == Word::awaited && home_.is_here(worker);
+    return seen == Word::awaited && home_.may_resume_here(worker);
   }
   /// It will. A plain store: no other thread may destroy it meanwhile (docs/semantics.md, "Not promised").
   void resume_here(Worker& worker) noexcept {
@@ -203,7 +204,7 @@ class TaskStateBase : public QueuedTask<Runtime> {
 };
 
 template <class Runtime>
-inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
+inline void TaskState<Runtime>::complete(Worker* worker) noexcept {
   Word seen = word_.load(std::memory_order_acquire);
   if (this->lane || this->supervised) {
     complete_slowly(worker);
@@ -215,7 +216,7 @@ inline void TaskStateBase<Runtime>::complete(Worker* worker) noexcept {
 }
 
 template <class Runtime>
-void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
+void TaskState<Runtime>::complete_slowly(Worker* worker) noexcept {
   if (this->lane) {
     core_->leave_lane(*this);
   }
@@ -236,7 +237,7 @@ void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
           return;
         }
         if (advance(seen, Word::posted)) {
-          this->run = &resume_posted;
+          this->run = &resume_posted;  // still ours: whoever destroys the coroutine now only says `abandoned`
           hand_over(worker);
           return;
         }
@@ -270,7 +271,7 @@ void TaskStateBase<Runtime>::complete_slowly(Worker* worker) noexcept {
 
 /// Publishes the end to sleeping threads. False if the last of them has given up.
 template <class Runtime>
-bool TaskStateBase<Runtime>::wake_blocked() noexcept {
+bool TaskState<Runtime>::wake_blocked() noexcept {
   const Lock lock(core_->mutex());
   if (word_.load(std::memory_order_relaxed) != Word::blocked) {
     return false;
@@ -283,7 +284,7 @@ bool TaskStateBase<Runtime>::wake_blocked() noexcept {
 }
 
 template <class Runtime>
-bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
+bool TaskState<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
   if (BlockedThread<Runtime>* const runner = graph.find_runner(*this)) {
     return !graph.is_stuck(runner);
   }
@@ -295,7 +296,7 @@ bool TaskStateBase<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
 }
 
 template <class Runtime>
-bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
+bool TaskState<Runtime>::wait_until(TimePoint deadline) {
   if (ready()) {
     return true;
   }
@@ -328,7 +329,7 @@ bool TaskStateBase<Runtime>::wait_until(TimePoint deadline) {
 }
 
 template <class Runtime>
-void TaskStateBase<Runtime>::drop() noexcept {
+void TaskState<Runtime>::drop() noexcept {
   Word seen = word_.load(std::memory_order_acquire);
   for (;;) {
     switch (seen) {
@@ -364,7 +365,7 @@ void TaskStateBase<Runtime>::drop() noexcept {
 }
 
 template <class Runtime>
-typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
+typename TaskState<Runtime>::Left TaskState<Runtime>::leave() noexcept {
   Word seen = word_.load(std::memory_order_acquire);
   if (seen == Word::awaited && advance(seen, Word::dropped)) {
     return Left::not_over;
@@ -377,8 +378,9 @@ typename TaskStateBase<Runtime>::Left TaskStateBase<Runtime>::leave() noexcept {
 }
 
 template <class Runtime>
-void TaskStateBase<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
-  auto& state = static_cast<TaskStateBase&>(node);
+void TaskState<Runtime>::resume_posted(Continuation& node, Turn turn) noexcept {
+  auto& state = static_cast<TaskState&>(node);
+  // Its home has ended: on to the task's queue, or, if that has ended too, the timer thread, or else right here.
   if (turn == Turn::homeless && state.word_.load(std::memory_order_relaxed) != Word::abandoned &&
       (state.core_->post_front(node) || detail::run_on_timers<Runtime>(node))) {
     return;

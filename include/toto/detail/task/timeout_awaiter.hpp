@@ -26,7 +26,7 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private TimerNode<Runtime> {
  public:
-  using State = TaskStateBase<Runtime>;
+  using State = TaskState<Runtime>;
 
   TimedWait(State& state, Duration limit) noexcept : Join<Runtime>(1), state_(state) {
     this->deadline = limit.after(Runtime::Clock::now());
@@ -94,7 +94,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
 template <class T, class Runtime>
 class TimeoutAwaiter : public HandleAwaiter<T, Runtime> {
  public:
-  TimeoutAwaiter(TaskState<T, Runtime>* state, Duration limit) noexcept
+  TimeoutAwaiter(ResultState<T, Runtime>* state, Duration limit) noexcept
       : HandleAwaiter<T, Runtime>(state), limit_(limit) {}
   TimeoutAwaiter(TimeoutAwaiter&&) noexcept = default;
   TimeoutAwaiter& operator=(TimeoutAwaiter&&) = delete;
@@ -106,7 +106,7 @@ class TimeoutAwaiter : public HandleAwaiter<T, Runtime> {
 
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    TaskState<T, Runtime>& state = *this->state();
+    ResultState<T, Runtime>& state = *this->state();
     TimedWait<Runtime>& wait = wait_.adopt(new TimedWait<Runtime>(state, limit_));
     wait.arm(coroutine);
     wait.start_timer();
