@@ -205,8 +205,8 @@ BasicExecutorRef<Runtime> current_executor() noexcept {
 ///
 /// Without an ExecutorScope, only code that toto resumes there counts as running on the executor, not code that the
 /// toolkit calls.
-/// Lifetime: must be a local variable of a function, not of a coroutine; scopes of one thread end in reverse order. The
-/// executor must outlive it. Not for a thread of a queue.
+/// Lifetime: must be a local variable of a function, not of a coroutine; scopes on one thread must end in reverse
+/// order. The executor must outlive it. Not for a thread of a queue.
 /// Thread safety: One thread at a time.
 template <class Runtime>
 class BasicExecutorScope {

@@ -124,7 +124,8 @@ class InstancePool {
   template <class F>
   void validate(F&& check) {
     static_assert(detail::Verdict<std::decay_t<F>&, T&>,
-                  "toto: validate takes a callable that is given an instance and returns a bool: whether it is good");
+                  "toto: validate takes a callable that is given an instance and returns a bool: whether the "
+                  "instance is good");
     core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
   }
 
@@ -135,8 +136,8 @@ class InstancePool {
   template <class F>
   void on_return(F&& hook) {
     static_assert(detail::ReturnHook<std::decay_t<F>&, T>,
-                  "toto: on_return takes a callable that is given an instance, or that and a bool, and returns "
-                  "nothing, or a bool: whether the instance is good");
+                  "toto: on_return takes a callable that is given an instance, or an instance and a bool, and "
+                  "returns nothing, or a bool: whether the instance is good");
     core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
   }
 
@@ -202,8 +203,8 @@ class InstancePool {
   }
 
   /// The same, but waits for at most `limit`; 0 or less does not wait. The time the factory takes is not limited.
-  /// Throws: as lease(); when awaited, TimedOut, whose message says who holds the instances, since when and from which
-  /// source line, and std::system_error if the timer thread cannot be started; std::invalid_argument, at once, for NaN.
+  /// Throws: as lease(); when awaited, TimedOut, whose message says who holds the instances, since when, and where they
+  /// were taken, and std::system_error if the timer thread cannot be started; std::invalid_argument, at once, for NaN.
   /// Resumes on: as lease().
   [[nodiscard("co_await it: calling lease_for alone takes no instance")]] auto lease_for(
       Duration limit, CallSite where = CallSite::current()) {

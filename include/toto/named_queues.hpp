@@ -149,7 +149,7 @@ class NamedQueues {
     std::size_t hash;  // of the name
     std::unique_ptr<Queue> queue;
   };
-  /// Where the queue of that name is, or is to be, and the queue, or null.
+  /// The slot where the queue of that name is or will be; and the queue itself, or null.
   struct Place {
     std::size_t index;
     std::size_t hash;

@@ -23,8 +23,8 @@ struct PoolOptions {
   /// per instance that the pool may have.
   std::string_view default_queue = "pool";
   /// An instance that has not been used for this long is destroyed, on the default queue; another one is made when it
-  /// is needed. 0: as soon as it comes back. Duration::never(): not at all. Such a pool lends the most recently used
-  /// instance, so that the others can expire. Only for pools with a factory.
+  /// is needed. 0: as soon as it comes back. Duration::never(): not at all. A pool with this timeout lends the most
+  /// recently used instance, so that the others can expire. Only for pools with a factory.
   Duration idle_timeout = Duration::never();
   /// How many instances idle_timeout leaves. No instance is made in advance, or to replace a discarded one.
   std::size_t min_instances = 0;

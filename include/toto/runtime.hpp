@@ -117,7 +117,7 @@ struct StdRuntime {
   /// destroyed as soon as the woken thread has taken the token.
   ///
   /// Each sleeping thread has its own parker, so no condition variable here ever has two waiters: glibc before
-  /// 2.41 can lose a signal among several (glibc bug 25847).
+  /// 2.41 can lose a signal if there are several waiters (glibc bug 25847).
 #if defined(TOTO_DETAIL_FUTEX)
   using Parker = detail::FutexParker;
 #else

@@ -67,7 +67,7 @@ namespace detail {
 
 struct TimerAccess {
   /// Takes ownership of a new timer, and arms it.
-  /// Throws: what that throws.
+  /// Throws: whatever arming the timer throws.
   template <class Runtime>
   static BasicTimer<Runtime> start(RepeatingTimer<Runtime>* made) {
     auto timer = Ref<RepeatingTimer<Runtime>>::adopt(made);

@@ -36,7 +36,7 @@ class Settled {
   explicit operator bool() const noexcept { return has_value(); }
 
   /// Returns the value; for T&, the object itself.
-  /// Throws: the exception, if there is one instead.
+  /// Throws: the stored exception, if there is no value.
   std::add_lvalue_reference_t<T> value() & {
     rethrow();
     if constexpr (!std::is_void_v<T>) {

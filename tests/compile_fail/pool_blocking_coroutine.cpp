@@ -2,7 +2,7 @@
 //
 // A coroutine in a blocking transaction would run on when its instance is back in the pool.
 // covers: [Q14]
-// expect: fn returns a Task, which would run on without the instance
+// expect: fn returns a Task, which would continue without the instance
 // expect: await_transaction
 
 #include <toto/tasks.hpp>

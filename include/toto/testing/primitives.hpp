@@ -176,7 +176,7 @@ class MutexState : public Primitive {
       return;
     }
     if (owner_ != scheduler->running().number) {
-      scheduler->fail("mutex " + std::to_string(number()) + " is unlocked by a thread that does not hold it");
+      scheduler->fail("mutex " + std::to_string(number()) + " was unlocked by a thread that did not hold it");
     }
     owner_ = 0;
     scheduler->count_locks(-1);

@@ -24,7 +24,7 @@ inline void maybe_refuse_start(Scheduler& scheduler) {
 inline void join(Scheduler& scheduler, std::uint32_t thread) noexcept {
   ThreadRecord& other = scheduler.threads()[thread];
   if (&other == &scheduler.running()) {
-    scheduler.fail("a thread joins itself");
+    scheduler.fail("a thread tried to join itself");
   }
   if (other.alive != 0) {
     scheduler.block({.kind = Wait::Kind::thread, .word = &other.alive, .object = thread}, "join a thread");

@@ -100,7 +100,7 @@ class Root : public Continuation, public Whereabouts {
     if (has_owner) {
       home_->fail(std::move(thrown));
     } else {
-      detail::print_failure({"a coroutine whose owner has ended"}, thrown);
+      detail::print_failure({"a coroutine that outlived its owner"}, thrown);
     }
   }
 

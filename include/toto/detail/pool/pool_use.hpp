@@ -33,8 +33,8 @@ struct BlockingCall {
   static_assert(kValid, "toto: fn cannot be called with an instance of the pool and these arguments");
   using Returned = typename std::conditional_t<kValid, std::invoke_result<F, Args...>, std::type_identity<void>>::type;
   static_assert(!IsTask<std::remove_cvref_t<Returned>>::value,
-                "toto: fn returns a Task, which would run on without the instance; pool.await_transaction(fn) keeps it "
-                "until the coroutine has ended");
+                "toto: fn returns a Task, which would continue without the instance; "
+                "pool.await_transaction(fn) keeps it until the coroutine has ended");
   using Type = typename PooledValue<Returned>::Type;
 };
 template <class F, class... Args>
@@ -104,8 +104,8 @@ Handle submit_transaction(QueueCore<Runtime>& queue, const Ref<PoolCore<Runtime>
                           Args&&... args) {
   using Call = Transaction<T, Runtime, F, Args...>;
   static_assert(CallTraits<Runtime, Call>::kValid,
-                "toto: fn cannot be called with an instance of the pool and these arguments; they are copied or "
-                "moved as std::thread does it: use std::ref to pass a reference");
+                "toto: fn cannot be called with an instance of the pool and these arguments, which are copied "
+                "or moved, as with std::thread; use std::ref to pass a reference");
   detail::check_callable(fn);
   auto* const state = new PermitTask<Runtime, Call, Stored<F>>(
       queue, Ref<Permits<Runtime>>::share(pool.get()),

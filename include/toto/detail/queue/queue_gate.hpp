@@ -210,7 +210,7 @@ class QueueGate : public QueueParts<Runtime> {
   void make_room_locked(bool& booked) TOTO_REQUIRES(mutex()) {
     if (options().overflow == Overflow::reject) {
       throw QueueFull(detail::join(
-          {"toto: queue '", this->name(), "' is full: ", Digits(room().limit()), " task(s) wait for a thread"}));
+          {"toto: queue '", this->name(), "' is full: ", Digits(room().limit()), " task(s) are waiting for a thread"}));
     }
     if (options().overflow == Overflow::block) {
       wait_for_room_locked((TimePoint::max)(), booked);

@@ -161,7 +161,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     explicit Awaiter(CallAwaitable& call) noexcept : call_(call) {}
     bool await_ready() const {
       if (call_.added_) {
-        throw NoState("toto: this call was awaited before");
+        throw NoState("toto: this call has already been awaited");
       }
       return false;
     }
