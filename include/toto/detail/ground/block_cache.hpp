@@ -197,6 +197,20 @@ class BlockCache {
   }
 };
 
+/// A base for what is allocated in recycled blocks, unless it is over-aligned. Separate, because GCC 12 crashes when it
+/// checks an operator new of some classes that have a local type in their name.
+template <class Runtime>
+struct InRecycledBlock {
+  static void* operator new(std::size_t size) { return BlockCache<Runtime>::allocate(size); }
+  static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+  static void operator delete(void* memory, std::size_t size) noexcept {
+    BlockCache<Runtime>::deallocate(memory, size);
+  }
+  static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(memory, alignment);
+  }
+};
+
 }  // namespace toto::inline v0_1::detail
 
 #endif  // TOTO_DETAIL_GROUND_BLOCK_CACHE_HPP

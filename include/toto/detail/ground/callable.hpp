@@ -101,7 +101,7 @@ class Named;  // temporaries.hpp
 /// What a callable or an argument is, or holds.
 template <class T>
 const T& in_named(const T& value) noexcept {
-  return value;
+  return value;  // NOLINT(bugprone-return-const-ref-from-parameter): callers pass names
 }
 template <class T>
 const T& in_named(const Named<T>& value) noexcept {

@@ -21,22 +21,13 @@ namespace toto::inline v0_1::detail {
 
 /// What the states of plain calls and of coroutines have in common: the call, and how it is destroyed.
 template <class Runtime, class F, class... Args>
-class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime> {
+class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
+                   public InRecycledBlock<Runtime> {
  public:
   using Base = ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
 
   template <class... As>
   explicit BoundState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
-
-  // Its memory is recycled, unless it is over-aligned.
-  static void* operator new(std::size_t size) { return BlockCache<Runtime>::allocate(size); }
-  static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
-  static void operator delete(void* memory, std::size_t size) noexcept {
-    BlockCache<Runtime>::deallocate(memory, size);
-  }
-  static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
-    ::operator delete(memory, alignment);
-  }
 
   void discard() noexcept override {
     this->result_.set_cancelled();
