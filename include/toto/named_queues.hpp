@@ -157,9 +157,13 @@ class NamedQueues {
   };
 
   struct Registry final : private detail::ForkAware<Runtime> {
-    Registry() : detail::ForkAware<Runtime>(detail::ForkRank::registry) { this->watch_forks(); }
+    Registry() : detail::ForkAware<Runtime>(detail::ForkRank::registry) {}
 
-    static Registry& instance() { return Runtime::template global<Registry>(); }
+    static Registry& instance() {
+      Registry& registry = Runtime::template global<Registry>();
+      registry.watch_forks();
+      return registry;
+    }
 
     void before_fork() noexcept override TOTO_ACQUIRE(mutex) { mutex.lock(); }
     void after_fork(bool) noexcept override TOTO_RELEASE(mutex) { mutex.unlock(); }

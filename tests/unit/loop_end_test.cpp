@@ -3,11 +3,14 @@
 // The end of an EventLoop: in the middle of what it runs, from another thread, and with coroutines that are away. And
 // what it owns until then: coroutines that callables return.
 
+#include <toto/task_scope.hpp>
 #include <toto/tasks.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <coroutine>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -490,4 +493,101 @@ TEST_CASE("after a queue, a loop, an ExecutorScope or wait_idle() has ended, the
   }
   CHECK(executor.returned);
   other.join();
+}
+
+namespace {
+
+/// Resumes, when it is destroyed, whoever waits for it.
+class Bell {
+ public:
+  explicit Bell(std::coroutine_handle<>& waiter) noexcept : waiter_(waiter) {}
+  ~Bell() {
+    if (const auto waiter = std::exchange(waiter_, nullptr)) {
+      waiter.resume();
+    }
+  }
+
+ private:
+  std::coroutine_handle<>& waiter_;
+};
+
+class Ringing {
+ public:
+  explicit Ringing(std::coroutine_handle<>& waiter) noexcept : waiter_(waiter) {}
+  Ringing(const Ringing&) = delete;
+  Ringing& operator=(const Ringing&) = delete;
+  ~Ringing() { waiter_ = nullptr; }
+  static bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) noexcept { waiter_ = coroutine; }
+  static void await_resume() noexcept {}
+
+ private:
+  std::coroutine_handle<>& waiter_;
+};
+
+struct Dialog {
+  explicit Dialog(bool& is_open) : open(is_open) { open = true; }
+  ~Dialog() { open = false; }
+  bool& open;
+};
+
+}  // namespace
+
+TEST_CASE("a coroutine that ends because another one of its loop is destroyed is destroyed once",
+          "[event_loop][shutdown]") {
+  Lifetimes lifetimes;
+  std::coroutine_handle<> waiter;
+  int heard = 0;
+  for (const bool waits_first : {true, false}) {
+    std::optional<EventLoop> loop(std::in_place);
+    const auto wait = [&](Counted) -> Task<> {
+      Ringing ringing(waiter);
+      co_await ringing;
+      ++heard;
+    };
+    const auto ring = [&](Counted) -> Task<> {
+      const Bell bell(waiter);
+      co_await toto::sleep_for(1h);
+    };
+    if (waits_first) {
+      loop->spawn(wait(Counted(lifetimes)));
+    }
+    loop->spawn(ring(Counted(lifetimes)));
+    if (!waits_first) {
+      loop->spawn(wait(Counted(lifetimes)));
+    }
+    loop->post([&] { loop->stop(); });
+    loop->run();
+    loop.reset();
+    CHECK(lifetimes.alive() == 0);
+  }
+  CHECK(heard == 1);  // the other was destroyed first
+}
+
+TEST_CASE("what a scope owns is destroyed with its loop before the coroutine that owns the scope",
+          "[task_scope][shutdown]") {
+  std::optional<EventLoop> loop(std::in_place);
+  bool open = false;
+  bool was_open = false;
+  const auto use = [&](Dialog& dialog) -> Task<> {
+    struct Leaving {
+      Dialog& dialog;
+      bool& was_open;
+      ~Leaving() { was_open = dialog.open; }
+    } const leaving{dialog, was_open};
+    co_await toto::sleep_for(1h);
+  };
+  const auto show = [&]() -> Task<> {
+    Dialog dialog(open);
+    toto::TaskScope scope(*loop);
+    scope.spawn(use(dialog));
+    co_await toto::sleep_for(1h);
+  };
+  loop->spawn(show());
+  loop->post([&] { loop->post([&] { loop->stop(); }); });
+  loop->run();
+  REQUIRE(open);
+  loop.reset();
+  CHECK_FALSE(open);
+  CHECK(was_open);
 }

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <utility>
 
 #include "../ground/annotations.hpp"
@@ -214,12 +215,16 @@ class Roots {
   /// Unlocks, because destroying a coroutine runs user code.
   static void finish(Root* given_up, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
     lock.unlock();
-    for (Root* root = given_up; root != nullptr; root = root->next_root_) {
-      if (root->scope_) {
-        root->forsake();  // also if it is over: others that nobody waits for may be left
-      }
-      if (root->over_) {
-        root->destroy_coroutine();
+    for (const bool scoped : {true, false}) {  // those in scopes first: a scope's owner may live in a coroutine
+      for (Root* root = given_up; root != nullptr; root = root->next_root_) {
+        if (scoped == static_cast<bool>(root->scope_)) {
+          if (scoped) {
+            root->forsake();  // also if it is over: others that nobody waits for may be left
+          }
+          if (root->over_) {
+            root->destroy_coroutine();
+          }
+        }
       }
     }
     while (given_up != nullptr) {
@@ -278,6 +283,9 @@ void Root<Runtime>::on_end(void* context) noexcept {
   std::uint64_t ticket = 0;
   Lock lock(roots.mutex_);
   self.ended_ = true;
+  if (self.over_) {
+    return;  // resumed by what is destroyed before it: finish() destroys it next
+  }
   if (!self.let_go_ && home->post_silently(self, ticket)) {
     self.queued_ = true;
     lock.unlock();

@@ -33,14 +33,17 @@ class TimerService final : private ForkAware<Runtime> {
   /// The service of this process, made at its first use. At the end of the process its thread ends, before anything
   /// older than the service is destroyed. So whatever may need timers later calls this first.
   /// Throws: std::bad_alloc, the first time.
-  static TimerService& instance() { return Runtime::template global<TimerService>(); }
+  static TimerService& instance() {
+    TimerService& service = Runtime::template global<TimerService>();
+    service.watch_forks();
+    return service;
+  }
 
   /// Whether the calling thread is the timer thread.
   static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimerService>::get(); }
 
   TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
     Runtime::at_exit([] { instance().stop(); });
-    this->watch_forks();
   }
   /// Called only under the simulator, at the end of a schedule. Timers that are not due are dropped.
   TOTO_COLD ~TimerService() {
@@ -258,7 +261,8 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   void leave_post_locked() noexcept TOTO_REQUIRES(mutex_) {
-    if (--in_posts_ == 0) {  // they may nest, where post() runs things in place
+    in_posts_ -= in_posts_ > 0 ? 1U : 0U;  // in the child of a fork from within post(), none are left
+    if (in_posts_ == 0) {                  // they may nest, where post() runs things in place
       ++posts_;
       posted_.notify_all();
     }

@@ -72,7 +72,12 @@ class BlockCache {
     bool closed = false;
   };
   struct Depot final : private ForkAware<Runtime> {
-    Depot() : ForkAware<Runtime>(ForkRank::memory) { this->watch_forks(); }
+    static Depot& instance() {
+      Depot& depot = Runtime::template global<Depot>();
+      depot.watch_forks();
+      return depot;
+    }
+    Depot() : ForkAware<Runtime>(ForkRank::memory) {}
     /// A process never comes to this; a simulated one does.
     ~Depot() {
       for (Block* chain : chains) {
@@ -92,7 +97,7 @@ class BlockCache {
   static constexpr bool recycled(std::size_t bytes) noexcept { return Runtime::recycles_memory && bytes <= kLargest; }
   static std::size_t size_class(std::size_t bytes) noexcept { return (bytes - 1) / kGrain; }
   static Local& local() noexcept { return Runtime::template Local<Local, Local>::get(); }
-  static Depot& depot() { return Runtime::template global<Depot>(); }
+  static Depot& depot() { return Depot::instance(); }
 
   /// Whole cache lines: one thread fills a block while another one works on its neighbour.
   TOTO_NOINLINE static Block* new_block(std::size_t size) {

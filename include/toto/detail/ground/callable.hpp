@@ -118,8 +118,6 @@ bool is_null(const T& given) {
     return value == nullptr;
   } else if constexpr (kIsFunctionWrapper<Value>) {
     return !static_cast<bool>(value);
-  } else if constexpr (SmartPointer<Value>) {
-    return value.get() == nullptr;
   } else {
     return false;
   }
@@ -129,7 +127,13 @@ bool is_null(const T& given) {
 /// that is a pointer itself.
 template <class Member, class C, class Object>
 bool is_null_object(Member C::* /*member*/, const Object& object) {
-  return !std::is_same_v<C, Object> && !std::is_base_of_v<C, Object> && detail::is_null(object);
+  if constexpr (std::is_same_v<C, Object> || std::is_base_of_v<C, Object>) {
+    return false;
+  } else if constexpr (SmartPointer<Object>) {
+    return object.get() == nullptr;
+  } else {
+    return detail::is_null(object);
+  }
 }
 
 /// Throws: std::invalid_argument for a null callable, or for a member pointer and a null object.

@@ -8,6 +8,7 @@
 #ifndef TOTO_DETAIL_GROUND_FORK_HPP
 #define TOTO_DETAIL_GROUND_FORK_HPP
 
+#include <atomic>
 #include <initializer_list>
 #include <string>
 
@@ -42,10 +43,13 @@ class ForkAware {
   ~ForkAware() = default;
 
   /// From now on this object takes part in forks. Last in the constructor of the final class: a fork on another thread
-  /// must not meet a half-constructed object.
+  /// must not meet a half-constructed object. A process's only object of a type calls this whenever it is asked for, and
+  /// not in its constructor: the child of a fork would wait forever for a constructor that has waited for the fork.
   void watch_forks() {
     if constexpr (Runtime::forks) {
-      everything().add(*this);
+      if (!watched_.load(std::memory_order_relaxed)) {
+        everything().add(*this);
+      }
     }
   }
   /// First in its destructor.
@@ -64,6 +68,10 @@ class ForkAware {
 
     void add(ForkAware& object) {
       const Lock lock(mutex_);
+      if (object.watched_.load(std::memory_order_relaxed)) {
+        return;
+      }
+      object.watched_.store(true, std::memory_order_relaxed);  // a hint: who is in the list is known under the mutex
       object.next_ = first_;
       if (first_ != nullptr) {
         first_->previous_ = &object;
@@ -111,6 +119,7 @@ class ForkAware {
 
   static Everything& everything() { return Runtime::template global<Everything>(); }
 
+  typename Runtime::template Atomic<bool> watched_{false};
   ForkRank rank_;
   ForkAware* next_ = nullptr;
   ForkAware* previous_ = nullptr;

@@ -16,6 +16,7 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#include <unistd.h>
 #elif defined(_MSC_VER)
 #include <intrin.h>
 #endif
@@ -168,11 +169,12 @@ inline void relax() noexcept {
 }
 
 /// Returns how many of the program's threads can run at the same time; 0 if that is unknown. On Linux a program can be
-/// confined to some of the processors (taskset, containers), which hardware_concurrency() does not tell.
+/// confined to some of the processors (taskset, containers), which hardware_concurrency() does not tell. The main thread
+/// is asked: the calling one may have been given an affinity by a hook.
 inline unsigned count_processors() noexcept {
 #if defined(__linux__)
   cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+  if (sched_getaffinity(getpid(), sizeof allowed, &allowed) == 0) {
     return static_cast<unsigned>(CPU_COUNT(&allowed));
   }
 #endif

@@ -194,6 +194,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         wake_locked();
         left_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return runner_ == nullptr; });
       } else {
+        wake_locked();  // it may be about to sleep
         return;
       }
     }
@@ -340,8 +341,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     mutex_.lock();
   }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(roots_.mutex(), mutex_) {
-    if (in_child && runner_ != this_thread()) {
-      runner_ = nullptr;  // that thread does not exist here
+    if (in_child) {  // other threads do not exist here: neither runners nor sleepers, nor who was about to wake this one
+      runner_ = runner_ == this_thread() ? runner_ : nullptr;
+      left_ = {};
+      handed_over_ = {};
+      parker_.unpark();
     }
     mutex_.unlock();
     roots_.mutex().unlock();

@@ -99,9 +99,13 @@ class WaitGraph final : private ForkAware<Runtime> {
  public:
   using Blocked = BlockedThread<Runtime>;
 
-  static WaitGraph& instance() { return Runtime::template global<WaitGraph>(); }
+  static WaitGraph& instance() {
+    WaitGraph& graph = Runtime::template global<WaitGraph>();
+    graph.watch_forks();
+    return graph;
+  }
 
-  WaitGraph() : ForkAware<Runtime>(ForkRank::waits) { this->watch_forks(); }
+  WaitGraph() : ForkAware<Runtime>(ForkRank::waits) {}
 
   void enter(Blocked& self, const Awaited<Runtime>& awaited) {
     const Lock lock(mutex_);

@@ -204,7 +204,7 @@ class WorkerLoop {
   /// Calls the start hook. Returns false if it has thrown; then the thread ends. Enters and returns with the mutex
   /// held.
   bool start_hook_locked() TOTO_REQUIRES(core_.mutex()) {
-    const auto start = core_.thread_hooks().start;
+    auto start = core_.thread_hooks().start;
     if (!start) [[likely]] {
       return true;
     }
@@ -212,7 +212,9 @@ class WorkerLoop {
     std::exception_ptr failure;
     try {
       (*start)();
+      start = {};  // it may be the last owner: not with the mutex held
     } catch (...) {
+      start = {};
       failure = std::current_exception();
       if (!failure) {  // a forced unwind
         core_.mutex().lock();
