@@ -186,8 +186,9 @@ def short(name):
 def task_name(task):
     """The types of a task's callable and arguments."""
     name = short(class_name(task))
-    inner = re.match(r"\w+<(.*)>$", name)
-    return inner[1] if inner else name
+    while inner := re.match(r"\w*State<(.*)>$", name.strip()):  # BlockState<CallState<...>>
+        name = inner[1]
+    return name.strip()
 
 
 def closure_name(function):

@@ -249,7 +249,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// Returns the number of live threads plus queued tasks and continuations (len() in Python). Snapshot: may be stale
   /// on return.
   std::size_t size() const {
-    const QueueStats now = stats();
+    const auto now = detail::stats_of(*core_);
     return static_cast<std::size_t>(now.threads + now.queued + now.continuations);
   }
 

@@ -7,5 +7,6 @@
 #include <toto/tasks.hpp>
 
 void use(toto::TaskQueue& queue) {
-  queue.add_task(42);
+  struct Nothing {};
+  queue.add_task(Nothing());
 }

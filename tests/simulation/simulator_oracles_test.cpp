@@ -156,7 +156,7 @@ TEST_CASE("a mutex is misused in words", "[simulator]") {
                mutex.lock();
              }),
              contains("main (1): mutex 1 is locked by the thread that holds it"));
-  CHECK_THAT(failure_of([](Simulation&) { Mutex().unlock(); }), contains("a thread that does not hold it"));
+  CHECK_THAT(failure_of([](Simulation&) { Mutex().unlock(); }), contains("a thread that did not hold it"));
   CHECK_THAT(failure_of([](Simulation&) {
                Mutex mutex;
                mutex.lock();
