@@ -106,7 +106,12 @@ class BlockState final : public State {
  public:
   using State::State;
 
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override {
+    if constexpr (requires { this->end_supervision(); }) {
+      this->end_supervision();
+    }
+    delete this;
+  }
 
  protected:
   ~BlockState() = default;

@@ -119,17 +119,25 @@ class SupervisedState : public State {
                   const Control<Runtime>& control, As&&... call)
       : State(core, std::forward<As>(call)...) {
     if (make != nullptr) {
-      supervisor_ = make(room_, *this, what, control);
+      supervise(make, what, control);
+    }
+  }
+
+  /// For a token or a deadline, only when the whole object exists: other threads may call it from then on.
+  /// Throws: std::bad_alloc, std::system_error.
+  void supervise(MakeSupervisor<Runtime> make, std::string_view what, const Control<Runtime>& control) {
+    supervisor_ = make(room_, *this, what, control);
+  }
+  /// The supervisor lets go of token and timer: nobody calls this object any more. Before anything is destroyed.
+  void end_supervision() noexcept {
+    if (supervisor_ != nullptr) {
+      supervisor_->~SupervisorBase();  // waits for who is calling this object, and may need the supervisor for it
+      supervisor_ = nullptr;
     }
   }
 
  protected:
-  /// The supervisor lets go of token and timer before anything else is freed.
-  ~SupervisedState() {
-    if (supervisor_ != nullptr) {
-      supervisor_->~SupervisorBase();
-    }
-  }
+  ~SupervisedState() { end_supervision(); }
 
   SupervisorBase<Runtime>* supervisor() const noexcept final { return supervisor_; }
 

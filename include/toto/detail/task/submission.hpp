@@ -34,10 +34,10 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
   constexpr bool kForgotten = std::is_void_v<Handle>;
   detail::check_callable(fn, args...);
   const MakeSupervisor<Runtime> make = control.supervisor_maker(core);
+  using Supervised = SupervisedState<Runtime, State>;
   State* state = nullptr;
   if (make != nullptr) {
-    state = new BlockState<SupervisedState<Runtime, State>>(core, make, what, control, std::forward<F>(fn),
-                                                            std::forward<Args>(args)...);
+    state = new BlockState<Supervised>(core, nullptr, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
   } else {
     state = new BlockState<State>(core, std::forward<F>(fn), std::forward<Args>(args)...);
     if constexpr (kForgotten) {
@@ -47,6 +47,9 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
   state->lane = lane;
   state->priority = static_cast<signed char>(control.options().priority);
   try {
+    if (make != nullptr) [[unlikely]] {
+      static_cast<Supervised*>(state)->supervise(make, what, control);
+    }
     detail::add_to_queue(*state, booked);
   } catch (...) {
     state->destroy();
