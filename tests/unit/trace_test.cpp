@@ -405,13 +405,23 @@ TEST_CASE("a trace in a file can be opened while the program runs, and is writte
     text << std::ifstream(path).rdbuf();
     return read_trace(text.str());  // refuses what is not complete
   };
+  const auto shows = [&](std::size_t tasks) {
+    try {
+      return written().slices.size() == tasks;
+    } catch (const std::exception& error) {  // the task has a result, but its worker has not noted the end yet
+      if (!std::string_view(error.what()).starts_with("a slice without an end")) {
+        throw;
+      }
+      return false;
+    }
+  };
   {
     TraceWriter writer(path.string(), {.flush_every = 1ms});
     CHECK(written().slices.empty());
     TaskQueue queue({.observer = &writer});
     for (std::size_t tasks = 1; tasks <= 3; ++tasks) {
       queue.yield_task([] {}).wait();
-      CHECK(toto_tests::eventually([&] { return written().slices.size() == tasks; }));
+      CHECK(toto_tests::eventually([&] { return shows(tasks); }));
     }
   }
   CHECK(written().slices.size() == 3);
