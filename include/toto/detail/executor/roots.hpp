@@ -198,7 +198,7 @@ class Roots {
     }
     return given_up;
   }
-  /// The home no longer owns it. `given_up` has a reference to each, and goes on by next_root_.
+  /// The home no longer owns it. `given_up` has a reference to each; they are linked by next_root_.
   void give_up_locked(Root& root, Root*& given_up) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the user has set on a queue. ErrorSink: who is told of exceptions that no one will observe. ThreadHooks: what
+// What the user has set on a queue. ErrorSink: reports exceptions that no one will observe. ThreadHooks: what
 // each thread calls when it begins and when it ends. Read next: worker_loop.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_HOOKS_HPP

@@ -25,8 +25,11 @@ class FramedState final : public SupervisedState<Runtime, Base> {
  public:
   template <class... As>
   explicit FramedState(QueueCore<Runtime>& core, As&&... call)
-      : SupervisedState<Runtime, Base>(core, core.supervisor_maker(), detail::type_name<F>(), {},
-                                       std::forward<As>(call)...) {}
+      : SupervisedState<Runtime, Base>(core, std::forward<As>(call)...) {
+    if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) [[unlikely]] {
+      this->supervise(make, detail::type_name<F>(), {});
+    }
+  }
   ~FramedState() = default;
 
   void destroy() noexcept override {

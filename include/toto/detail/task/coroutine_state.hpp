@@ -113,17 +113,10 @@ using StateFor = std::conditional_t<CallTraits<Runtime, F, Args...>::kCoroutine,
 template <class Runtime, class State>
 class SupervisedState : public State {
  public:
-  /// `make`: null if it needs no supervisor. `what`: the type of the callable, as the observer is to see it.
-  template <class... As>
-  SupervisedState(QueueCore<Runtime>& core, MakeSupervisor<Runtime> make, std::string_view what,
-                  const Control<Runtime>& control, As&&... call)
-      : State(core, std::forward<As>(call)...) {
-    if (make != nullptr) {
-      supervise(make, what, control);
-    }
-  }
+  using State::State;
 
-  /// For a token or a deadline, only when the whole object exists: other threads may call it from then on.
+  /// Only when the whole object exists: other threads may call it from then on. `what`: the type of the callable, as the
+  /// observer is to see it.
   /// Throws: std::bad_alloc, std::system_error.
   void supervise(MakeSupervisor<Runtime> make, std::string_view what, const Control<Runtime>& control) {
     supervisor_ = make(room_, *this, what, control);

@@ -81,8 +81,7 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
 };
 
 /// The task's state. While it waits in line it owns a reference to its queue's core, as it does when it is queued.
-/// `Call` is made with the
-/// PermitSlot, and gives its permit back at the end; F is what the observer is to see.
+/// `Call` is made with the PermitSlot, and gives its permit back at the end; F is what the observer is to see.
 template <class Runtime, class Call, class F>
 class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runtime, StateFor<Runtime, Call>> {
  public:
@@ -92,9 +91,11 @@ class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runt
 
   template <class... As>
   PermitTask(Queue& queue, Ref<Permits<Runtime>> owner, const Claim<Runtime>& who, As&&... call)
-      : Slot(std::move(owner), who),
-        Base(queue, queue.supervisor_maker(), detail::type_name<F>(), {}, static_cast<Slot&>(*this),
-             std::forward<As>(call)...) {}
+      : Slot(std::move(owner), who), Base(queue, static_cast<Slot&>(*this), std::forward<As>(call)...) {
+    if (const MakeSupervisor<Runtime> make = queue.supervisor_maker()) [[unlikely]] {
+      this->supervise(make, detail::type_name<F>(), {});
+    }
+  }
 
   /// Takes a permit and joins the queue, or waits for one. `forgotten`: there is no handle. After this the state may be
   /// gone.

@@ -37,7 +37,7 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
   using Supervised = SupervisedState<Runtime, State>;
   State* state = nullptr;
   if (make != nullptr) {
-    state = new BlockState<Supervised>(core, nullptr, what, control, std::forward<F>(fn), std::forward<Args>(args)...);
+    state = new BlockState<Supervised>(core, std::forward<F>(fn), std::forward<Args>(args)...);
   } else {
     state = new BlockState<State>(core, std::forward<F>(fn), std::forward<Args>(args)...);
     if constexpr (kForgotten) {
