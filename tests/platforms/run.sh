@@ -132,7 +132,8 @@ run_testing() {
   for combination in "g++ 20" "g++ 26" "clang++ 20" "clang++ 23"; do
     read -r compiler standard <<< "$combination"
     log=$work/testing-$compiler-$standard.log
-    chroot "$root" sh -c "cmake -S /toto/tests -B /build/$compiler-$standard -G Ninja -D CMAKE_CXX_COMPILER=$compiler \
+    # Without this system's environment: a compiler cache that it names is not installed there.
+    env -i PATH="$PATH" HOME=/root chroot "$root" sh -c "cmake -S /toto/tests -B /build/$compiler-$standard -G Ninja -D CMAKE_CXX_COMPILER=$compiler \
         -D CMAKE_CXX_STANDARD=$standard -D CMAKE_BUILD_TYPE=Debug -D TOTO_WARNINGS_AS_ERRORS=ON &&
       cmake --build /build/$compiler-$standard --target toto_unit_tests &&
       ctest --test-dir /build/$compiler-$standard -L unit --no-tests=error" > "$log" 2>&1 < /dev/null

@@ -26,6 +26,9 @@
   declare template class detail::TimerHeap<StdRuntime>;    \
   declare template class detail::TimerService<StdRuntime>; \
   declare template class detail::Watchdog<StdRuntime>;     \
+  declare template class detail::Order<StdRuntime>;        \
+  declare template class detail::QueueParts<StdRuntime>;   \
+  declare template class detail::QueueGate<StdRuntime>;    \
   declare template class detail::QueueCore<StdRuntime>;    \
   declare template class detail::TaskState<StdRuntime>;    \
   declare template class detail::Supervisor<StdRuntime>;   \

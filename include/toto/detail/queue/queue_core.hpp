@@ -74,7 +74,7 @@ class QueueCore final : public QueueGate<Runtime> {
     mutex().lock();
     bool booked = false;
     if (needs_preparation_locked() || !order().closures().has_memory()) [[unlikely]] {
-      prepare_locked(Kind::closure, booked);
+      prepare_locked(Entry::closure, booked);
     }
     fill(order().push_closure());
     count_added_locked(booked);
@@ -88,7 +88,7 @@ class QueueCore final : public QueueGate<Runtime> {
   void add(QueuedTask& task, bool booked = false) {
     mutex().lock();
     if (needs_preparation_locked()) [[unlikely]] {
-      prepare_locked(Kind::task, booked);
+      prepare_locked(Entry::task, booked);
     }
     const bool runnable = order().push(task);
     ledger().take_reference(*this);  // a closure needs none: the queue's owner waits for it
@@ -116,7 +116,7 @@ class QueueCore final : public QueueGate<Runtime> {
     mutex().lock();
     if (needs_preparation_locked()) [[unlikely]] {
       bool booked = false;
-      prepare_locked(Kind::hop, booked);
+      prepare_locked(Entry::hop, booked);
     }
     order().push_back(node);
     unlock_and_wake();
@@ -228,7 +228,6 @@ class QueueCore final : public QueueGate<Runtime> {
  private:
   using Gate::needs_preparation_locked;
   using Gate::prepare_locked;
-  using typename Gate::Kind;
 
   ~QueueCore() override = default;
 

@@ -124,44 +124,47 @@ class QueueGate : public QueueParts<Runtime> {
     }
   }
 
- protected:
-  /// A hop is not a task: a coroutine that runs may still hop to a closed queue.
-  enum class Kind { closure, task, hop };
+  /// What prepare_locked() does, compiled where a queue is made.
+  TOTO_COLD static void prepare(QueueCore<Runtime>& core, Entry entry, bool& booked) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    QueueGate& gate = core;
+    const bool given = booked;
+    try {
+      while (gate.prepare_further_locked(entry, booked)) {
+      }
+    } catch (...) {
+      if (!given) {
+        gate.room().give_back(booked);
+      }
+      gate.unlock_and_give_room({});
+      throw;
+    }
+  }
 
+ protected:
   using Parts::Parts;
   ~QueueGate() override = default;
 
   bool needs_preparation_locked() const noexcept TOTO_REQUIRES(mutex()) {
     return ledger().closed() || crew().secured() == 0 || bounded();
   }
-  bool refuses_locked(Kind kind) const noexcept TOTO_REQUIRES(mutex()) {
-    return kind == Kind::hop ? ledger().ended() : ledger().closed();
-  }
   /// Makes sure that there is memory for a closure, a thread to run it, and room under the bound. May release the mutex
   /// on the way.
   /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
-  TOTO_COLD void prepare_locked(Kind kind, bool& booked) TOTO_REQUIRES(mutex()) {
-    const bool given = booked;
-    try {
-      while (prepare_further_locked(kind, booked)) {
-      }
-    } catch (...) {
-      if (!given) {
-        room().give_back(booked);
-      }
-      this->unlock_and_give_room({});
-      throw;
-    }
+  void prepare_locked(Entry entry, bool& booked) TOTO_REQUIRES(mutex()) {
+    this->functions().prepare(static_cast<QueueCore<Runtime>&>(*this), entry, booked);
   }
 
  private:
-  /// One step of that. Returns false if nothing is missing. Whatever has released the mutex, everything is checked again.
+  bool refuses_locked(Entry entry) const noexcept TOTO_REQUIRES(mutex()) {
+    return entry == Entry::hop ? ledger().ended() : ledger().closed();
+  }
+  /// One step of prepare(). Returns false if nothing is missing. Whatever has released the mutex, everything is checked again.
   /// Throws, with the mutex held: as prepare_locked().
-  bool prepare_further_locked(Kind kind, bool& booked) TOTO_REQUIRES(mutex()) {
-    if (refuses_locked(kind)) {
+  bool prepare_further_locked(Entry entry, bool& booked) TOTO_REQUIRES(mutex()) {
+    if (refuses_locked(entry)) {
       throw closed_error();
     }
-    if (kind == Kind::closure && !order().closures().has_memory()) {
+    if (entry == Entry::closure && !order().closures().has_memory()) {
       mutex().unlock();
       auto* const chunk = ClosureLine<Runtime>::Chunk::make();
       mutex().lock();
@@ -170,8 +173,8 @@ class QueueGate : public QueueParts<Runtime> {
       }
       order().closures().add_spare(chunk);
     } else if (crew().secured() == 0) {
-      secure_first_worker_locked(kind);
-    } else if (kind == Kind::hop || booked || room().available(order().tasks())) {
+      secure_first_worker_locked(entry);
+    } else if (entry == Entry::hop || booked || room().available(order().tasks())) {
       return false;
     } else if (options().overflow == Overflow::block && this_worker() != nullptr) {
       return false;  // it would wait for itself
@@ -182,14 +185,14 @@ class QueueGate : public QueueParts<Runtime> {
   }
 
   /// Starts the first thread, or waits for the adder that is starting it (I4).
-  void secure_first_worker_locked(Kind kind) TOTO_REQUIRES(mutex()) {
+  void secure_first_worker_locked(Entry entry) TOTO_REQUIRES(mutex()) {
     Runtime::point("no worker is secured");
     crew().promise();  // keeps the new worker from leaving before this adder has pushed
     std::exception_ptr failure;
     if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
       // Whatever ends this wait must change what the next step does; otherwise it would come here again.
-      changed().wait(mutex(), [this, kind]() TOTO_REQUIRES(mutex()) {
-        return crew().secured() > 0 || refuses_locked(kind) ||
+      changed().wait(mutex(), [this, entry]() TOTO_REQUIRES(mutex()) {
+        return crew().secured() > 0 || refuses_locked(entry) ||
                !(crew().searching() || crew().live() == this->thread_count());
       });
     } else {

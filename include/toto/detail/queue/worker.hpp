@@ -135,10 +135,15 @@ template <class Runtime>
 using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state, std::string_view what,
                                                     const Control<Runtime>& control);
 
+/// What enters a queue. A hop is not a task: a coroutine that runs may still hop to a closed queue.
+enum class Entry { closure, task, hop };
+
 /// Functions compiled in the files that make a queue, so that files that merely use one do not compile them.
 template <class Runtime>
 struct QueueFunctions {
   using Core = QueueCore<Runtime>;
+  /// Makes sure that `entry` can be added: QueueGate::prepare().
+  void (*prepare)(Core& core, Entry entry, bool& booked) = nullptr;
   /// Starts a thread: start_worker(). Returns why that has failed, or null.
   std::exception_ptr (*start_thread)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
   /// After such a failure: start_again().
