@@ -56,7 +56,7 @@ class [[nodiscard(
   /// same queue); without a home, on that worker, or, if no worker finished the task, on a worker of the task's queue.
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr)); }
 
-  /// Await this instead: the coroutine continues on `executor`, even if the task has ended already.
+  /// Await this instead: the coroutine continues on `executor`, even if the task has already ended.
   auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(detail::Access::core(executor)); }
   void resume_on(BasicExecutorRef<Runtime> executor) & = delete;  // say std::move(handle).resume_on(...)
 

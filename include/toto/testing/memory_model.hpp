@@ -45,7 +45,7 @@ class Location {
   std::size_t stores() const noexcept { return stores_.size(); }
   std::size_t newest() const noexcept { return stores_.size() - 1; }
   const std::byte* value(std::size_t store) const noexcept { return values_.data() + store * value_size_; }
-  /// Whether a read-modify-write has met that store, so that none may come between the two.
+  /// Whether a read-modify-write has met that store, so that no other store may come between the two.
   bool updated(std::size_t store) const noexcept { return stores_[store].updated; }
 
  private:

@@ -25,7 +25,7 @@ namespace toto::inline v0_1::testing::detail {
   std::abort();
 }
 
-/// Gives up the schedule, or the program if there is none.
+/// Abandons the schedule, or the program if there is none.
 [[noreturn]] inline void fail_anywhere(const char* text) noexcept {
   if (Scheduler* const scheduler = Scheduler::current()) {
     scheduler->fail(text);
@@ -291,7 +291,7 @@ class ParkerState : public Primitive {
 
   bool park_outside(TimePoint deadline) noexcept {
     if (token_ == 0 && deadline == (TimePoint::max)()) {
-      fail_outside("a thread parks that nobody can wake");
+      fail_outside("a thread parks, and no other thread can wake it");
     }
     return std::exchange(token_, 0) != 0;
   }

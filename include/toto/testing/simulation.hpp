@@ -104,7 +104,7 @@ class Simulation {
     scheduler_.step({.operation = detail::Operation::start, .object = thread});
   }
 
-  /// Joins the threads spawned so far. Not to be called on one of them.
+  /// Joins the threads spawned so far. Must not be called on one of them.
   /// Blocks: until they have ended.
   void join_all() {
     if (unfinished_ != 0) {
@@ -133,7 +133,7 @@ class Simulation {
   }
   [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
 
-  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so `look` may lock and
+  /// Calls `look` after each operation, unless a simulated thread holds a SimRuntime::Mutex, so `look` may lock and
   /// read anything. While it runs, no other thread runs, and its accesses are not operations.
   StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
 
