@@ -19,7 +19,7 @@
 
 namespace toto::inline v0_1 {
 
-/// The result of one task that was added to a queue. Move-only; the task is running or queued already.
+/// The result of one task that was added to a queue. Move-only; the task is already queued or running.
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
 /// detaches the task: it still runs, its result is destroyed, and a failure goes to the queue's on_error. A handle may

@@ -76,7 +76,7 @@ class Primitive {
   std::uint32_t number() const noexcept { return number_; }
 
   /// Before each use: what the memory model knows of this object. Null unless memory is weak, and for an observer,
-  /// which sees what is newest and orders nothing.
+  /// which sees the newest values and establishes no order.
   Location* location(Scheduler* scheduler) const noexcept {
     if (scheduler == nullptr || !scheduler->memory().weak() || scheduler->observing()) {
       return nullptr;

@@ -152,8 +152,8 @@ class Simulation {
   /// The same for those that were started in this schedule, whether alive or not.
   std::size_t threads_started(std::string_view name = {}) const { return count_threads(name, false); }
 
-  /// From now on the nth call of allocation_should_fail() returns true, counted from 1, without those under NoFaults;
-  /// 0: none.
+  /// From now on the nth call of allocation_should_fail() returns true, counted from 1 and without those under
+  /// NoFaults; 0: none.
   void fail_allocation(std::size_t nth) noexcept { scheduler_.fail_allocation(nth); }
   /// Returns how often allocation_should_fail() was called in this schedule.
   std::size_t allocations() const noexcept { return scheduler_.allocations(); }
