@@ -67,7 +67,7 @@ invariants=$(find ../include/toto -name '*.hpp' -exec sed -nE 's@^ *//+ +(Invari
 for argued in $(sed -n 's/^| \([A-Z][0-9][0-9]*\) |.*/inv.\1/p' ../docs/design.md); do
   case " $invariants" in
     *" $argued "*) ;;
-    *) echo "design.md argues $argued, which no class owns" >&2 && exit 1 ;;
+    *) echo "design.md justifies $argued, which no class owns" >&2 && exit 1 ;;
   esac
 done
 

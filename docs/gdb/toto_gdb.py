@@ -375,7 +375,7 @@ def suspended():
     heaps += [get(service, "heap_") for service in all_of("TimerService")]
     for timer in (timer for heap in heaps for timer in timers_in(heap)):
         if frame := coroutine_of(timer):
-            yield frame, f"a time{until(get(timer, 'deadline'))}"
+            yield frame, f"a timer{until(get(timer, 'deadline'))}"
     for loop in all_of("LoopCore"):
         for node in nodes(get(loop, "nodes_")):
             if frame := coroutine_of(node):
@@ -383,7 +383,7 @@ def suspended():
 
 
 def until(deadline):
-    return f", in {(number(deadline) - time.monotonic_ns()) / 1e9:.3f} s" if knows_time() else ""
+    return f", due in {(number(deadline) - time.monotonic_ns()) / 1e9:.3f} s" if knows_time() else ""
 
 
 def timers_in(heap):
@@ -496,7 +496,7 @@ def show_queues():
             f"queue '{text(get(queue, 'name_'))}': "
             f"{number(get(crew, 'live_'))} of {number(get(queue, 'options_', 'thread_count'))} thread(s), "
             f"{number(get(crew, 'busy_'))} busy; {number(get(order, 'tasks_'))} queued, "
-            f"{number(get(ledger, 'open_coroutines_'))} coroutine task(s) not over"
+            f"{number(get(ledger, 'open_coroutines_'))} coroutine task(s) not ended"
             + (f"; {len(waiting)} wait(s) for room" if waiting else "")
             + ("; closed" if scalar(get(ledger, "closed_")) else "")
         )
@@ -560,7 +560,7 @@ def show_loops():
         started = list(chain(get(loop, "roots_", "first_"), "next_root_"))
         posted = len(list(nodes(get(loop, "nodes_"))))
         timers = len(list(timers_in(get(loop, "timers_"))))
-        runs = "runs" if get(loop, "runner_") else "does not run"
+        runs = "running" if get(loop, "runner_") else "not running"
         what = f"{len(started)} coroutine(s), {posted} posted, {timers} timer(s)"
         print(f"event loop at {hex(int(loop))}: {runs}; {what}")
         for each in started:

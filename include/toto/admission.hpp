@@ -63,11 +63,11 @@ class [[nodiscard("destroying it releases the room")]] Admission {
     }
   }
 
-  /// Returns whether the room is still reserved: false once a task was added, or after a move.
+  /// Returns whether the room is still reserved: false once a task has been added, or after a move.
   bool valid() const noexcept { return static_cast<bool>(core_); }
 
   /// Adds one task; never waits for room, and never fails for lack of room. If this throws, the room stays reserved.
-  /// Throws: as BasicTaskQueue::add_task, except QueueFull; NoState if the room was used already.
+  /// Throws: as BasicTaskQueue::add_task, except QueueFull; NoState if the room was already used.
   template <class F, class... Args>
   void add_task(F&& fn, Args&&... args) {
     submit<void>(std::forward<F>(fn), std::forward<Args>(args)...);
@@ -106,7 +106,7 @@ namespace detail {
 
 /// What queue.admission() returns.
 template <class Runtime>
-class [[nodiscard("co_await it: nothing is reserved before")]] AdmissionAwaiter {
+class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwaiter {
  public:
   explicit AdmissionAwaiter(Ref<QueueCore<Runtime>> core) noexcept : core_(std::move(core)) {}
   AdmissionAwaiter(AdmissionAwaiter&&) noexcept = default;

@@ -184,7 +184,7 @@ inline namespace TOTO_DETAIL_ASIO {
 /// cancellation slot cancels the task as TaskHandle::cancel() does; with cancellation_type::total alone, only if the
 /// task has not begun. The handler is still called, with the outcome of the task. So with Asio's cancel_after(), the
 /// wait ends when the task ends: a running task must check its StopToken. The handler's associated allocator is not
-/// used, because other threads post the task's end and release memory.
+/// used, because other threads post the task's completion and release memory.
 /// Throws: NoState, at once, if there is no task; std::bad_alloc, where Asio starts its operations; the task then still
 /// runs. If T's default constructor throws, the exception propagates out of the executor, and the handler is not
 /// called. If memory runs out when the handler is posted, the process ends (std::terminate), since there is no one to

@@ -74,8 +74,8 @@ class AwaitableInstance {
   auto operator()(F&& fn, Args&&... args) const {
     using Call = detail::InstanceCall<T, Runtime, std::decay_t<F>>;
     static_assert(detail::CallTraits<Runtime, Call, Args...>::kValid,
-                  "toto: fn cannot be called with the instance and these arguments; they are copied or moved as "
-                  "std::thread does it: use std::ref to pass a reference");
+                  "toto: fn cannot be called with the instance and these arguments; they are copied or moved as with "
+                  "std::thread: use std::ref to pass a reference");
     using Result = typename detail::CallTraits<Runtime, Call, Args...>::Result;
     using Handle = detail::HandleFrom<Result, Runtime, F, Args...>;
     detail::check_callable(fn);

@@ -29,8 +29,8 @@ namespace toto::inline v0_1 {
 /// functions. A coroutine that is away, because it moved to a queue or another executor, is not touched: it continues
 /// without a home, and is destroyed when it ends. Any other coroutine that would come back continues as if it had no
 /// home: on the worker that finishes the task it waits for; on a worker of that task's queue if the task has already
-/// ended; or, after sleep_for and if there is no such queue or it has ended, on the timer thread. The destructor itself
-/// resumes the coroutine only if the timer thread cannot be started, and after a queue's call() whose queue has ended.
+/// ended; or, after sleep_for, or if there is no such queue or it has ended, on the timer thread. The destructor itself
+/// resumes the coroutine only if the timer thread cannot be started, or after a call() on a queue that has ended.
 /// Called from something that the loop runs, the destructor returns at once, and run() does the rest before it returns.
 /// On another thread it makes run() return, and blocks until it has.
 /// Thread safety: One thread at a time, except post, spawn, call_later, post_after, post_every and stop, which are
@@ -47,7 +47,7 @@ class BasicEventLoop {
   /// spawned coroutine that has not ended. May be called again.
   /// Blocks: until then.
   /// Throws: what a posted function or a spawned coroutine threw; everything else waits for the next run().
-  /// std::logic_error if the loop is running already.
+  /// std::logic_error if the loop is already running.
   void run() { core_->run_all(); }
 
   /// Makes run() return after the function or coroutine that it is running now; posted functions stay until the loop
@@ -58,8 +58,8 @@ class BasicEventLoop {
   /// Runs the loop until `awaitable` is done, and returns its result or throws what it threw.
   /// Blocks: until then.
   /// Throws: also what run() throws, and toto::Error if the loop is stopped or destroyed first. In that case the
-  /// awaitable has begun, and the coroutine that awaits it here is destroyed, unless it is away. If the loop is running
-  /// already, nothing has begun.
+  /// awaitable has begun, and the coroutine that awaits it here is destroyed, unless it is away. If the loop was
+  /// already running, nothing has begun.
   template <class Awaitable>
   detail::AwaitResult<Awaitable> run_sync(Awaitable&& awaitable) {
     using A = std::remove_cvref_t<Awaitable>;
@@ -80,7 +80,7 @@ class BasicEventLoop {
     core_->post_function(std::forward<F>(fn));
   }
 
-  /// Calls `fn()` on the loop's thread after `delay`, which is 0 or more. Thread-safe.
+  /// Calls `fn()` on the loop's thread after `delay`, which must be 0 or more. Thread-safe.
   /// Throws: std::invalid_argument for a negative delay or NaN, or a null callable; std::bad_alloc.
   template <class F>
   void call_later(Duration delay, F&& fn) {
@@ -93,8 +93,8 @@ class BasicEventLoop {
     return start(delay, Duration::never(), std::forward<F>(fn));
   }
 
-  /// The same after each `period`, which is positive, until the timer is stopped or destroyed. Ticks are skipped while
-  /// the loop is busy or not running, or the Task of a call has not ended; later ticks stay on schedule.
+  /// The same after each `period`, which must be positive, until the timer is stopped or destroyed. Ticks are skipped
+  /// while the loop is busy or not running, or the Task of a call has not ended; later ticks stay on schedule.
   template <class F>
   BasicTimer<Runtime> post_every(Duration period, F&& fn) {
     return start(period, period, std::forward<F>(fn));

@@ -120,7 +120,8 @@ class InstancePool {
   /// the instance is still good. It is called on the thread on which the factory would be called. If it returns false
   /// or throws, the instance is destroyed, and the caller gets a new instance, which is not checked; or, without a
   /// factory, another instance, for which the caller waits ahead of everyone else.
-  /// Throws: std::logic_error if an instance was taken already; std::invalid_argument for a null hook; std::bad_alloc.
+  /// Throws: std::logic_error if an instance has already been taken; std::invalid_argument for a null hook;
+  /// std::bad_alloc.
   template <class F>
   void validate(F&& check) {
     static_assert(detail::Verdict<std::decay_t<F>&, T&>,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // NamedQueues: the queues that the whole process shares by name; the static part of BasicTaskQueue. They are made on
-// demand and never destroyed. When the process exits they are closed and drained; so they are when the shared library
-// that they belong to is unloaded. Read next: task_queue.hpp.
+// demand and never destroyed. They are closed and drained when the process exits, and when the shared library that they
+// belong to is unloaded. Read next: task_queue.hpp.
 
 #ifndef TOTO_NAMED_QUEUES_HPP
 #define TOTO_NAMED_QUEUES_HPP

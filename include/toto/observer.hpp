@@ -14,7 +14,7 @@
 
 namespace toto::inline v0_1 {
 
-/// A task as an observer sees it. The texts are valid during the call.
+/// A task as an observer sees it. The strings are valid only during the call.
 struct TaskEvent {
   std::string_view queue;  ///< the name of its queue
   std::uint64_t task = 0;  ///< a number that is unique in the process
@@ -44,7 +44,7 @@ class QueueObserver {
   virtual void task_queued(const TaskEvent& /*event*/) noexcept {}
   /// A worker begins to run the task.
   virtual void task_started(const TaskEvent& /*event*/) noexcept {}
-  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has ended. Then
+  /// A coroutine task leaves the worker that began it: it has suspended for the first time, or has ended. By then,
   /// task_finished may already have been called. Not called for plain tasks.
   virtual void task_suspended(const TaskEvent& /*event*/) noexcept {}
   /// The task has ended, and its captures are destroyed. A coroutine task ends with its coroutine.

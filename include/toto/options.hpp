@@ -23,7 +23,7 @@ enum class Pending {
   cancel,  ///< complete them with TaskCancelled
 };
 
-/// What adding a task does if the queue holds max_queued tasks already.
+/// What adding a task does if the queue already holds max_queued tasks.
 enum class Overflow {
   block,           ///< waits for room; the queue's own threads never wait: their tasks may exceed the bound
   reject,          ///< throws QueueFull

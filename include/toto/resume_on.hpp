@@ -21,7 +21,7 @@ namespace toto::inline v0_1 {
 namespace detail {
 
 template <class Runtime>
-class [[nodiscard("co_await it: the coroutine continues on the executor then")]] MoveAwaiter {
+class [[nodiscard("co_await it: only then does the coroutine continue on the executor")]] MoveAwaiter {
  public:
   explicit MoveAwaiter(BasicExecutorRef<Runtime> executor) noexcept : executor_(std::move(executor)) {}
 
@@ -53,7 +53,7 @@ class [[nodiscard("co_await it: the coroutine continues on the executor then")]]
 /// Throws: std::bad_alloc, when awaited.
 /// Thread safety: Thread-safe.
 template <class Runtime = StdRuntime>
-[[nodiscard("co_await it: the coroutine continues on the executor then")]] auto resume_on(
+[[nodiscard("co_await it: only then does the coroutine continue on the executor")]] auto resume_on(
     std::type_identity_t<BasicExecutorRef<Runtime>> executor) noexcept {
   return detail::MoveAwaiter<Runtime>(std::move(executor));
 }

@@ -48,8 +48,7 @@ struct QueueStats {
   friend bool operator==(const QueueStats&, const QueueStats&) = default;
 };
 
-/// The failed task, as an error handler sees it.
-/// Texts are valid during the call.
+/// The failed task, as an error handler sees it. The strings are valid only during the call.
 struct TaskInfo {
   std::string_view queue;    ///< the name of its queue
   std::string_view name;     ///< TaskOptions::name, or the type of the callable as the compiler writes it; empty: not a

@@ -86,7 +86,7 @@ class TaskPromiseBase : public Jumper, public Traveller {
   };
   static FinalAwaiter final_suspend() noexcept { return {}; }
 
-  /// The coroutine is being awaited or run already.
+  /// The coroutine is already being awaited or run.
   bool started() const noexcept { return ended_ != nullptr || awaiter_.coroutine; }
 
   void on_end(Ended ended, void* context) noexcept {
@@ -236,7 +236,7 @@ class [[nodiscard(
         throw NoState("toto: this Task is empty: it was default-constructed or moved from");
       }
       if (coroutine_.promise().started() && !coroutine_.done()) {
-        throw NoState("toto: this Task is being awaited or run already; it can have only one awaiter");
+        throw NoState("toto: this Task is already being awaited or run; it can have only one awaiter");
       }
       return coroutine_.done();
     }
@@ -316,7 +316,7 @@ struct TaskAccess {
       throw NoState("toto: this Task is empty: it was default-constructed or moved from");
     }
     if (task.coroutine_.promise().started() || task.coroutine_.done()) {
-      throw NoState("toto: this Task is running or has run already; it runs only once");
+      throw NoState("toto: this Task is running or has already run; it runs only once");
     }
   }
 };

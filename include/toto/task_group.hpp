@@ -205,7 +205,7 @@ struct GroupBody {
   using Returned = typename std::conditional_t<std::is_invocable_v<Body, Group>, std::invoke_result<Body, Group>,
                                                std::type_identity<void>>::type;
   static_assert(IsTask<Returned>::value,
-                "toto: the body of a task group is a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
+                "toto: the body of a task group must be a coroutine: [](toto::TaskGroup& group) -> toto::Task<> {...}");
   using Result = typename TaskResult<Returned>::Type;
 };
 

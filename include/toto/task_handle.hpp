@@ -19,7 +19,7 @@
 
 namespace toto::inline v0_1 {
 
-/// The result of one task that was added to a queue. Move-only; the task is running or queued already.
+/// The result of one task that was added to a queue. Move-only; the task is already queued or running.
 ///
 /// T is void, an lvalue reference, or a value that can be moved or copied and is not const. Dropping the handle
 /// detaches the task: it still runs, its result is destroyed, and a failure goes to the queue's on_error. A handle may
@@ -56,7 +56,7 @@ class [[nodiscard(
   /// same queue); without a home, on that worker, or, if no worker finished the task, on a worker of the task's queue.
   auto operator co_await() noexcept { return detail::HandleAwaiter<T, Runtime>(std::exchange(state_, nullptr)); }
 
-  /// Await this instead: the coroutine continues on `executor`, even if the task has ended already.
+  /// Await this instead: the coroutine continues on `executor`, even if the task has already ended.
   auto resume_on(BasicExecutorRef<Runtime> executor) && { return relocate<false>(detail::Access::core(executor)); }
   void resume_on(BasicExecutorRef<Runtime> executor) & = delete;  // say std::move(handle).resume_on(...)
 

@@ -209,7 +209,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   /// Awaitable: the coroutine continues on this queue, behind what is queued now. Allocates nothing.
   /// Throws, when awaited: QueueClosed if the queue has ended; std::bad_alloc; std::system_error.
-  [[nodiscard("co_await it: the coroutine continues on the queue then")]] auto schedule() noexcept {
+  [[nodiscard("co_await it: only then does the coroutine continue on the queue")]] auto schedule() noexcept {
     return detail::ScheduleAwaiter<Runtime>(*core_);
   }
 
@@ -221,7 +221,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   /// Refuses new tasks from now on. Accepted tasks still run; with Pending::cancel, those that have not begun complete
   /// with TaskCancelled instead. Continuations of coroutines are not refused. Does not block; may be called again.
-  /// Throws: std::invalid_argument for a value that is neither.
+  /// Throws: std::invalid_argument for any other value.
   void close(Pending pending = Pending::run) {
     detail::check_pending(pending);
     detail::QueueEnd(*core_).close();
@@ -285,9 +285,9 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
 
   /// Makes each thread of the queue that starts from now on call `fn()` before its first task, to set up what the
   /// thread needs, such as an affinity, COM, or mysql_thread_init. If `fn` throws, the thread ends, and the exception
-  /// goes to on_error (only once until a thread has begun). The next task tries again with another thread; so does the
-  /// queue itself after ten milliseconds, if it has no thread and something waits. So a hook that always throws keeps
-  /// tasks, and the destructor, waiting until close(Pending::cancel).
+  /// goes to on_error; further ones are not reported until a thread has begun. The next task tries again with another
+  /// thread; so does the queue itself after ten milliseconds, if it has no thread and work is waiting. So a hook that
+  /// always throws keeps tasks, and the destructor, waiting until close(Pending::cancel).
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; what copying or moving `fn` throws.
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>

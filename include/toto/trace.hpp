@@ -166,7 +166,7 @@ class TraceWriter final : public QueueObserver {
   Log* find_log(Thread& thread) noexcept;
   Log& make_log_locked(Thread& thread, std::uint32_t track) TOTO_REQUIRES(mutex_);
 
-  /// The one copy of the text. Null: no memory for it.
+  /// The only copy of the text, or null if there was no memory for it.
   Name* name(Log& log, std::string_view text) noexcept;
 
   /// `queued`: by how much this changes the number of queued tasks.

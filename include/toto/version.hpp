@@ -9,7 +9,7 @@
 
 // A missing include ends the compilation, whereas after an #error alone further errors would follow.
 #if defined(TOTO_VERSION) && TOTO_VERSION != 100
-#error "toto: two different versions of the library meet in this translation unit; keep one on the include path"
+#error "toto: two different versions of the library are included in this translation unit; keep one on the include path"
 #include <nothing more: two versions of toto>
 #endif
 

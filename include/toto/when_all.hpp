@@ -17,7 +17,7 @@ using WhenAllValues = WhenAll<AllOf, TakeElement>;
 /// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order. The arguments may
 /// also be one range, which is consumed: then it returns a vector of the results, or nothing for void.
 ///
-/// The tasks of handles are queued or running already. Tasks (the type) are started when this is awaited, one after
+/// The tasks of handles are already queued or running. Tasks (the type) are started when this is awaited, one after
 /// another, each up to its first suspension. Anything else that can be awaited and moved, such as sleep_for or another
 /// when_all, is treated like a Task. Named arguments are consumed, too. If the awaiting coroutine is destroyed, handles
 /// are detached and Tasks destroyed.
@@ -33,7 +33,7 @@ auto when_all(As&&... awaitables) {
 }
 
 template <class... As>
-void when_all(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
+void when_all(As&&...) = delete;  // when_all, when_any and the like accept only what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

@@ -26,7 +26,7 @@ auto when_all_or_cancel(As&&... awaitables) {
 }
 
 template <class... As>
-void when_all_or_cancel(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
+void when_all_or_cancel(As&&...) = delete;  // when_all, when_any and the like accept only what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

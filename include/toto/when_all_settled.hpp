@@ -86,8 +86,8 @@ using WhenAllSettled = WhenAll<AllOf, TakeSettled>;
 
 }  // namespace detail
 
-/// Awaitable: as when_all, but returns a tuple of Settled (for a range a vector of Settled, also for void), and does not
-/// throw failures.
+/// Awaitable: as when_all, but returns a tuple of Settled (for a range a vector of Settled, also for void), and does
+/// not throw failures.
 /// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
@@ -98,7 +98,7 @@ auto when_all_settled(As&&... awaitables) {
 }
 
 template <class... As>
-void when_all_settled(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
+void when_all_settled(As&&...) = delete;  // when_all, when_any and the like accept only what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

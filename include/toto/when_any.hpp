@@ -63,7 +63,7 @@ auto when_any(As&&... awaitables) {
 void when_any() = delete;
 
 template <class... As>
-void when_any(As&&...) = delete;  // when_all, when_any and the like take what can be awaited and moved
+void when_any(As&&...) = delete;  // when_all, when_any and the like accept only what can be awaited and moved
 
 }  // namespace toto::inline v0_1
 

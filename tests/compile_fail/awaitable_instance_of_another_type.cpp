@@ -3,7 +3,7 @@
 // What is wrapped is neither an object of the type that was named nor an owner of one.
 // covers: [P1][U5]
 // each: WEAK SHARED LVALUE VALUE
-// expect: an AwaitableInstance<T> is made of a T
+// expect: an AwaitableInstance<T> is made from a T
 
 #include <toto/tasks.hpp>
 

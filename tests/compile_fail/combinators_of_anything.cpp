@@ -2,7 +2,7 @@
 //
 // when_all, when_any and their relatives take what can be awaited and moved.
 // covers: [U5]
-// expect: when_all, when_any and the like take what can be awaited and moved
+// expect: when_all, when_any and the like accept only what can be awaited and moved
 // each: LAMBDA NUMBERS CONSTANT CONSTANTS MOVED_CONSTANT OR_CANCEL SETTLED
 
 #include <toto/tasks.hpp>

@@ -4,7 +4,7 @@
 // covers: [G22]
 // flags: -Werror=unused-result -Werror=unused-value
 // expect: a Task does nothing until it is awaited
-// expect: the coroutine continues on the queue then
+// expect: only then does the coroutine continue on the queue
 // expect: calling sleep_for alone does not wait
 // expect: nothing happens unless this is awaited
 // expect: tasks do not start, and handles are not waited for

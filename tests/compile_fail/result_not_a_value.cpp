@@ -2,7 +2,7 @@
 //
 // The result of a coroutine or task is a value, a reference, or nothing: said where the type is written.
 // covers: [U5]
-// expect: a result is void, an lvalue reference or a value
+// expect: a result must be void, an lvalue reference or a value
 // each: RVALUE CONSTANT ARRAY HANDLE
 
 #include <toto/tasks.hpp>

@@ -2,7 +2,7 @@
 //
 // The body of a group is a coroutine that takes the group.
 // covers: [U5]
-// expect: the body of a task group is a coroutine
+// expect: the body of a task group must be a coroutine
 // each: PLAIN WITHOUT_GROUP
 
 #include <toto/tasks.hpp>

@@ -32,26 +32,26 @@ expect() {
 }
 
 expect_everything() {
-  expect "^queue 'database': 1 of 1 thread\(s\), 1 busy; 7 queued, 0 coroutine task\(s\) not over; 1 wait\(s\) for room$" \
+  expect "^queue 'database': 1 of 1 thread\(s\), 1 busy; 7 queued, 0 coroutine task\(s\) not ended; 1 wait\(s\) for room$" \
     '^  worker 1 \(thread [0-9]+, LWP [0-9]+\) busy: .*hang_in_database' \
     '^  queued: .*Refresh$' \
     '^  queued by priority: main::' \
     '^  queued: int \(\*\)\(\), awaited by .*fetch.* at hang\.cpp:[0-9]+$' \
     '^  waits for a turn in its view: int \(\*\)\(\)' \
-    "^queue 'timers': 1 of 1 thread\(s\), 0 busy; 0 queued, 1 coroutine task\(s\) not over$" \
+    "^queue 'timers': 1 of 1 thread\(s\), 0 busy; 0 queued, 1 coroutine task\(s\) not ended$" \
     '^  worker 1 .* idle' \
     '^  task .*Task.* suspended' \
     '^pool at 0x[0-9a-f]+: 0 free, 1 leased, 1 waiting$' \
     '^  held: lease taken at hang\.cpp:[0-9]+ by thread 1' \
     '^  waits: lease awaited at hang\.cpp:[0-9]+ by thread 1.*: .*borrow.* at hang\.cpp:[0-9]+$' \
-    '^event loop at 0x[0-9a-f]+: runs; 4 coroutine\(s\), 0 posted, 0 timer\(s\)$' \
+    '^event loop at 0x[0-9a-f]+: running; 4 coroutine\(s\), 0 posted, 0 timer\(s\)$' \
     '^  started .*session' \
     "^coroutine .*fetch.* waits for a task of queue 'database', which is queued$" \
     '^  awaited by .*session.* at hang\.cpp:[0-9]+$' \
     "^coroutine .*fetch_two.* waits for a task of queue 'database', which is queued$" \
     "^coroutine .*enter.* waits for room in queue 'database'$" \
     '^coroutine .*borrow.* waits for an instance of the pool' \
-    '^coroutine .*nap.* waits for a time'
+    '^coroutine .*nap.* waits for a timer'
   if grep -E 'warning: RTTI|Traceback|Python Exception|toto_gdb\.py:' log; then
     failed=1
   fi

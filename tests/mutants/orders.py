@@ -234,7 +234,7 @@ def main(arguments):
             found = run(program, -1, SCHEDULES)
             if found is not None:
                 print(f"FAILS    {program.name} without a weakening: {found}")
-                print("what a test finds that fails without a weakening, too, proves nothing")
+                print("a test that also fails without a weakening proves nothing")
                 print("0 passed, 1 failed")
                 return 1
         expected = survivors()

@@ -94,7 +94,7 @@ plant() {
     old=$(part "$1" old "$change") new=$(part "$1" new "$change") perl -0777 -i -pe '
       BEGIN { $old = $ENV{old}; $new = $ENV{new}; @ARGV == 1 && -f $ARGV[0] or die "there is no such header\n"; }
       my $count = () = /\Q$old\E/g;
-      die "the text is there $count times\n" unless $count == 1;
+      die "the text occurs $count times\n" unless $count == 1;
       s/\Q$old\E/$new/;' "$2/toto/$header" 2>"$2.log" || {
       echo "STALE    $(basename "$1" .mutant): $header: $(head -n 1 "$2.log")"
       return 1
@@ -205,7 +205,7 @@ passed=$(grep -c '^found' "$work/result")
 failed=$((${#mutants[@]} - passed))
 echo "$passed passed, $failed failed"
 if grep '^FAILS' "$work/controls" > /dev/null; then
-  echo "what a test finds that fails without a mutant, too, proves nothing" >&2
+  echo "a test that also fails without a mutant proves nothing" >&2
   exit 1
 fi
 [ "$failed" -eq 0 ]

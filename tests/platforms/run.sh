@@ -145,7 +145,7 @@ run_testing() {
       [ "${BASH_REMATCH[1]}" -eq 0 ] || sed -n '/The following tests FAILED/,$p' "$log"
     else
       grep -E -A 6 'error|FAILED' "$log" | head -n 60
-      echo "FAILED: testing: $compiler as C++$standard does not come to its tests"
+      echo "FAILED: testing: $compiler as C++$standard does not get as far as its tests"
       failed=$((failed + 1))
     fi
   done

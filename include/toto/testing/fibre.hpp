@@ -151,7 +151,7 @@ class Fibre {
   /// Whether `object` is a local variable on this fibre, which has its own stack and is running.
   bool holds(const void* object) const noexcept;
 
-  /// Its own, if it is not the context that was there before.
+  /// The fibre's own stack. Not for the context of the caller, which has none.
   const Stack& stack() const noexcept { return *stack_; }
 
   /// This fibre, left in the middle of its body, will never run again. What its stack refers to is not a leak, as long

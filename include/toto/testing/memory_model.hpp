@@ -45,7 +45,7 @@ class Location {
   std::size_t stores() const noexcept { return stores_.size(); }
   std::size_t newest() const noexcept { return stores_.size() - 1; }
   const std::byte* value(std::size_t store) const noexcept { return values_.data() + store * value_size_; }
-  /// Whether a read-modify-write has met that store, so that none may come between the two.
+  /// Whether a read-modify-write has met that store, so that no other store may come between the two.
   bool updated(std::size_t store) const noexcept { return stores_[store].updated; }
 
  private:
@@ -121,7 +121,7 @@ class MemoryModel {
   void find(std::uint32_t number) { fresh(number); }
   Location& location(std::uint32_t number) noexcept { return locations_[number - 1]; }
 
-  /// Before each use. Returns false if the construction does not happen before.
+  /// Before each use. Returns false if the construction does not happen before it.
   bool use(Location& location, std::uint32_t thread) {
     location.used_.set(thread, epoch(thread));
     return happened(thread, location.maker_, location.made_);
@@ -218,7 +218,7 @@ class MemoryModel {
     tick(thread);
   }
 
-  /// How many operations have met, or placed themselves behind, another store than the newest.
+  /// How many operations have met, or placed themselves behind, a store other than the newest.
   std::size_t older() const noexcept { return older_; }
 
  private:

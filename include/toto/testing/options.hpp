@@ -30,8 +30,8 @@ struct Exhaustive {
 };
 
 /// Draws new priorities for each schedule, and depth - 1 points at which the running thread becomes the least important
-/// one. Finds a bug that takes `depth` ordered events with a probability that has a lower bound (Burckhardt and others,
-/// "A randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010).
+/// one. Finds a bug that takes `depth` ordered events with at least a known probability (Burckhardt and others, "A
+/// randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010).
 struct Pct {
   unsigned depth = 3;
 };

@@ -188,8 +188,8 @@ class PlainData {
            !memory.happened(here.thread, other.thread, other.epoch);
   }
 
-  /// Replaces an access that is no longer needed: what races with the old access races with the new one, too. If there
-  /// is no such access, the first is replaced.
+  /// Replaces an access that is no longer needed because whatever races with it also races with the new one. If there
+  /// is no such access, replaces the first one.
   static void remember(const MemoryModel& memory, Cell& cell, const Access& here) noexcept {
     const auto covered = [&](const Access& other) {
       return other.thread == 0 ||

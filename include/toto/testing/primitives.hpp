@@ -25,7 +25,7 @@ namespace toto::inline v0_1::testing::detail {
   std::abort();
 }
 
-/// Gives up the schedule, or the program if there is none.
+/// Abandons the schedule, or the program if there is none.
 [[noreturn]] inline void fail_anywhere(const char* text) noexcept {
   if (Scheduler* const scheduler = Scheduler::current()) {
     scheduler->fail(text);
@@ -76,7 +76,7 @@ class Primitive {
   std::uint32_t number() const noexcept { return number_; }
 
   /// Before each use: what the memory model knows of this object. Null unless memory is weak, and for an observer,
-  /// which sees what is newest and orders nothing.
+  /// which sees the newest values and establishes no order.
   Location* location(Scheduler* scheduler) const noexcept {
     if (scheduler == nullptr || !scheduler->memory().weak() || scheduler->observing()) {
       return nullptr;
@@ -291,7 +291,7 @@ class ParkerState : public Primitive {
 
   bool park_outside(TimePoint deadline) noexcept {
     if (token_ == 0 && deadline == (TimePoint::max)()) {
-      fail_outside("a thread parks that nobody can wake");
+      fail_outside("a thread parks, and no other thread can wake it");
     }
     return std::exchange(token_, 0) != 0;
   }

@@ -29,7 +29,7 @@
 
 namespace toto::inline v0_1::testing::detail {
 
-/// One schedule after the other; one simulation at a time on a thread of the system.
+/// Runs one schedule after another; one simulation at a time on each system thread.
 ///
 /// A decision follows each operation and never precedes it. No other thread can see what a thread does between two
 /// operations, except through its next operation, so one decision in the gap is enough; and it comes right after the
@@ -63,11 +63,12 @@ class Scheduler {
   bool block(const Wait& wait, const char* what) noexcept;
   /// Lets the others go first.
   void yield() noexcept;
-  /// Returns true if the environment chose a fault, of which `left`, a member of faults(), may still happen.
+  /// Lets the environment choose a fault, and returns true if it did. `left`, a member of faults(), is how many of that
+  /// kind may still happen.
   bool choose_fault(unsigned& left) noexcept;
   /// Returns which of `count` stores an operation meets; 0 is the newest.
   std::size_t choose_store(std::size_t count) noexcept;
-  /// Gives up this schedule.
+  /// Abandons this schedule.
   [[noreturn]] void fail(const std::string& text) noexcept;
 
   // Threads.
@@ -125,8 +126,8 @@ class Scheduler {
 
  private:
   static constexpr const char* kDifferent =
-      "this schedule differs from an earlier one with the same choices: something depends on more than them, or lives "
-      "longer than a schedule; or the choices to replay are those of other options";
+      "this schedule differs from an earlier one with the same choices: something depends on more than the choices, or "
+      "outlives a schedule; or the replayed choices were recorded with other options";
 
   void reset();
   static void enter(void* scheduler);

@@ -99,11 +99,11 @@ struct SimRuntime {
 
     bool joinable() const noexcept { return number_ != 0; }
     void join() {
-      detail::join(owner_of("a thread is joined that is not joinable"), number_);
+      detail::join(owner_of("a thread that is not joinable is joined"), number_);
       number_ = 0;
     }
     void detach() {
-      detail::Scheduler& scheduler = owner_of("a thread is detached that is not joinable");
+      detail::Scheduler& scheduler = owner_of("a thread that is not joinable is detached");
       detail::detach(scheduler, std::exchange(number_, 0));  // *this may be gone after this line
     }
 

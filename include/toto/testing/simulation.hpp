@@ -104,7 +104,7 @@ class Simulation {
     scheduler_.step({.operation = detail::Operation::start, .object = thread});
   }
 
-  /// Joins the threads spawned so far. Not to be called on one of them.
+  /// Joins the threads spawned so far. Must not be called on one of them.
   /// Blocks: until they have ended.
   void join_all() {
     if (unfinished_ != 0) {
@@ -133,7 +133,7 @@ class Simulation {
   }
   [[noreturn]] void fail(std::string_view text) { scheduler_.fail(std::string(text)); }
 
-  /// Calls `look` after each operation at which no simulated thread holds a SimRuntime::Mutex, so `look` may lock and
+  /// Calls `look` after each operation, unless a simulated thread holds a SimRuntime::Mutex, so `look` may lock and
   /// read anything. While it runs, no other thread runs, and its accesses are not operations.
   StepCheck on_step(std::function<void()> look) { return observe(std::move(look), false); }
 
@@ -152,8 +152,8 @@ class Simulation {
   /// The same for those that were started in this schedule, whether alive or not.
   std::size_t threads_started(std::string_view name = {}) const { return count_threads(name, false); }
 
-  /// From now on the nth call of allocation_should_fail() returns true, counted from 1, without those under NoFaults;
-  /// 0: none.
+  /// From now on the nth call of allocation_should_fail() returns true, counted from 1 and without those under
+  /// NoFaults; 0: none.
   void fail_allocation(std::size_t nth) noexcept { scheduler_.fail_allocation(nth); }
   /// Returns how often allocation_should_fail() was called in this schedule.
   std::size_t allocations() const noexcept { return scheduler_.allocations(); }

@@ -31,8 +31,8 @@ struct Option {
     expire,    ///< a timed wait ends at its deadline
     spurious,  ///< a wait ends spuriously
     normal,    ///< nothing unusual happens
-    fault,     ///< what was asked for is refused
-    older,     ///< an atomic operation meets an older store than the newest
+    fault,     ///< a request is refused
+    older,     ///< an atomic operation meets a store older than the newest
   };
 
   Kind kind;
@@ -147,8 +147,9 @@ class Uniform final : public Explorer {
   Dice dice_;
 };
 
-/// The thread with the highest priority runs; see Pct. A deviation of the environment is no thread and has no priority:
-/// of the decisions that offer such deviations, one in sixteen takes one; of those about an older store, one in four.
+/// The thread with the highest priority runs; see Pct. A deviation of the environment is not a thread and has no
+/// priority: of the decisions that offer such deviations, one in sixteen takes one; of those about an older store, one
+/// in four.
 class Priorities final : public Explorer {
  public:
   Priorities(Pct options, std::uint64_t seed) : dice_(seed), changes_((std::max)(options.depth, 1U) - 1) {}
@@ -265,7 +266,7 @@ inline std::vector<std::uint32_t> read_choices(std::string_view text) {
   return choices;
 }
 
-/// The schedule that was written down, once.
+/// Runs a recorded schedule, once.
 class Repeat final : public Explorer {
  public:
   /// Throws: std::invalid_argument.
@@ -285,7 +286,7 @@ class Repeat final : public Explorer {
   bool first_ = true;
 };
 
-/// The schedule that bytes choose, once; see Bytes.
+/// Runs the schedule that bytes choose, once; see Bytes.
 class ByBytes final : public Explorer {
  public:
   explicit ByBytes(Bytes options) noexcept : bytes_(options.bytes) { take(); }

@@ -49,7 +49,7 @@ inline void sleep_until(Scheduler& scheduler, TimePoint deadline) noexcept {
   scheduler.step({.operation = Operation::sleep});
 }
 
-/// Returns when the running thread is the only one left; fails if one of the others has an owner still.
+/// Returns when the running thread is the only one left; fails if one of the others still has an owner.
 inline void wait_for_others(Scheduler& scheduler) noexcept {
   const ThreadList& threads = scheduler.threads();
   if (threads.others() != 0) {

@@ -40,7 +40,7 @@ elif ! grep -q 'the process stood still' "$output"; then
   echo "the soak has not noticed that it was stopped"
   status=1
 elif [ "$(lines)" -le "$before" ]; then
-  echo "the soak has not gone on"
+  echo "the soak has not continued"
   status=1
 fi
 exit "$status"

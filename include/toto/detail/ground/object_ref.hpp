@@ -86,8 +86,8 @@ class ObjectRef {
     } else {
       constexpr bool kValue = !std::is_lvalue_reference_v<Source> && std::is_constructible_v<T, Source>;
       static_assert(kValue,
-                    "toto: an AwaitableInstance<T> is made of a T, of a std::shared_ptr or std::unique_ptr that owns "
-                    "one, or of a std::weak_ptr");
+                    "toto: an AwaitableInstance<T> is made from a T, from a std::shared_ptr or std::unique_ptr that "
+                    "owns one, or from a std::weak_ptr");
       if constexpr (kValue) {
         ref.object_ = std::make_shared<T>(std::forward<Source>(source));
       }

@@ -31,7 +31,8 @@ using ResultOf = std::conditional_t<std::is_lvalue_reference_v<R>, R, std::remov
 template <class R>
 consteval bool require_result() {
   static_assert(std::is_same_v<R, ResultOf<R>> && !std::is_array_v<R> && !std::is_function_v<R>,
-                "toto: a result is void, an lvalue reference or a value: leave out const and &&, and use std::array");
+                "toto: a result must be void, an lvalue reference or a value: leave out const and &&, and use "
+                "std::array");
   return true;
 }
 
@@ -142,7 +143,7 @@ class Result {
       case Outcome::taken:
         break;
     }
-    throw NoState("toto: the result was taken already");
+    throw NoState("toto: the result has already been taken");
   }
 
  private:

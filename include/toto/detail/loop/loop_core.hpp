@@ -261,7 +261,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   void enter() {
     const Lock lock(mutex_);
     if (runner_ != nullptr) {
-      throw std::logic_error("toto: this event loop is running already; co_await instead of run_sync, or post");
+      throw std::logic_error("toto: this event loop is already running; co_await instead of run_sync, or post");
     }
     runner_ = this_thread();
   }

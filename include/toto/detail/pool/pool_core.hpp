@@ -179,7 +179,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
     counts_.instances -= instances;
     counts_.*why += instances;
   }
-  /// Throws: std::logic_error if an instance was taken already.
+  /// Throws: std::logic_error if an instance has already been taken.
   void set(InstanceCheck& which, InstanceCheck& check, const char* name) {
     const Lock lock(mutex_);
     if (this->handed_out_ != 0) {

@@ -201,8 +201,8 @@ std::vector<std::unique_ptr<PooledInstance<Runtime>>> make_places(Source&& sourc
     static_assert(OneObject<Owner, T> || !kFactory,
                   "toto: a factory needs the number of instances it may make: InstancePool(factory, max)");
     static_assert(OneObject<Owner, T> || kFactory,
-                  "toto: a pool is made of a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, of a range of these, "
-                  "or of a factory and the number it may make");
+                  "toto: a pool is made from a T, a T*, a std::unique_ptr<T> or std::shared_ptr<T>, from a range of "
+                  "these, or from a factory and the number it may make");
     if constexpr (OneObject<Owner, T>) {
       if constexpr (kPoints<Owner, T>) {
         if (std::to_address(source) == nullptr) {

@@ -22,8 +22,8 @@ namespace toto::inline v0_1::detail {
 template <class R>
 struct PooledValue {
   static_assert(!std::is_reference_v<R> || std::is_constructible_v<std::remove_cvref_t<R>, R>,
-                "toto: fn returns a reference to what cannot be copied, and the instance goes back to the pool when fn "
-                "returns: return a value, or use pool.instance()");
+                "toto: fn returns a reference to something that cannot be copied; the instance goes back to the pool "
+                "when fn returns: return a value, or use pool.instance()");
   using Type = std::remove_cvref_t<R>;
 };
 
@@ -41,7 +41,7 @@ template <class F, class... Args>
 using BlockingResult = typename BlockingCall<F, Args...>::Type;
 
 template <class T, class Runtime>
-class [[nodiscard("co_await it: it takes no instance before")]] LeaseAwaiter : public PermitAwaiter<Runtime> {
+class [[nodiscard("co_await it: it takes no instance before that")]] LeaseAwaiter : public PermitAwaiter<Runtime> {
  public:
   LeaseAwaiter(PoolCore<Runtime>& pool, CallSite where, Duration limit = Duration::never()) noexcept
       : PermitAwaiter<Runtime>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}

@@ -3,7 +3,7 @@
 // Crew: the threads of a queue: how many live, which are idle, who is on the way to work, and who has to be joined.
 // What a thread does is in worker_loop.hpp, how it is started in worker_start.hpp.
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.I3]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.I3]):
 //  I3  `searching` has one owner: the worker being woken, being started or taking its last look. Only the owner clears
 //      it, under the mutex, before it looks.
 //  I5  `live` never exceeds thread_count, and counts a worker from the decision to start it to its leaving.

@@ -2,7 +2,7 @@
 //
 // Ledger: a queue's counts, the progress of its shutdown, and the references to the queue that its tasks own.
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.I8]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.I8]):
 //  I8  After `ended` nothing is accepted, and everything accepted before has been completed.
 //  I12 submitted = completed + failed + cancelled + queued + running + suspended, at every moment: workers' tallies are
 //      added by whoever reads, each read once.

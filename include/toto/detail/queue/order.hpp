@@ -9,7 +9,7 @@
 //   patient   tasks with a priority below 0: when there is nothing else
 //   lanes     tasks that wait for a turn in their lane: not runnable, and not in line before they get it
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.O1]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.O1]):
 //  O1  A node in line carries the number of closures that were pushed before it (plus kFirst), and runs before the
 //      closure with that number: so what stands in line begins in the order of adding, for any number of workers.
 //  O2  What is queued is in exactly one of these places, and is taken, removed or discarded once.

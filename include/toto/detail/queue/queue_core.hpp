@@ -9,7 +9,7 @@
 // refers to it. Read next: order.hpp and queue_parts.hpp (what it is made of), worker_loop.hpp (the life of a worker);
 // queue_end.hpp and queue_report.hpp (what the owner of a queue needs).
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.I7]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.I7]):
 //  I7  A task is claimed, cancelled or discarded by taking it out of the Order, under the mutex: one of these, once.
 //  I11 A worker runs a task, or lets a coroutine continue, without queueing it only if that would be the next to be
 //      claimed, and this worker would claim it at once.
@@ -106,8 +106,8 @@ class QueueCore final : public QueueGate<Runtime> {
     this->beyond_bound([&](bool booked) { add(task, booked); });
   }
 
-  /// Queues the hop of a coroutine (`co_await queue.schedule()`) behind everything queued now. Returns false if the hop would be next, and its worker
-  /// would take it at once: then the coroutine just continues.
+  /// Queues the hop of a coroutine (`co_await queue.schedule()`) behind everything queued now. Returns false if the hop
+  /// would be next, and its worker would take it at once: then the coroutine just continues.
   /// Throws: QueueClosed if the queue has ended, std::bad_alloc, std::system_error; then nothing has changed.
   bool hop(Continuation& node, std::coroutine_handle<> coroutine) {
     if (Worker* const self = this_worker(); self != nullptr && self->on_top == coroutine && would_be_next(*self)) {

@@ -10,7 +10,7 @@
 // Each part owns its data and its invariants. This class does what needs several of them: it decides which worker is
 // woken, and when a queue is quiet. Read next: worker_loop.hpp.
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.I1]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
 //  I2  If there is work, then a worker is on the way, or no worker is idle and no more may be started, or the last
 //      start failed and a live worker will come back to look, or the timers will try again.

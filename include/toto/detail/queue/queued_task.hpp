@@ -7,7 +7,7 @@
 // others wait in the lane, in order, and hold no thread. A view with a limit is a lane, an AwaitableInstance a lane of
 // one.
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.L1]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.L1]):
 //  L1  `admitted` counts the tasks that have a turn, those of the lane that run or stand in the queue proper, and
 //      never exceeds `limit`.
 //  L2  A task that leaves the lane lets in the one that has waited longest. As long as one waits, all turns are taken.

@@ -3,7 +3,7 @@
 // Room: the bound of a queue: how many tasks may wait, how much of that is booked, and who stands in line for it. Read
 // next: ../line/permit_line.hpp.
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.R1]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.R1]):
 //  R1  Queued tasks plus booked room exceed the bound only by tasks that were added beyond it on purpose.
 //  R2  Room goes to those who have waited longest; while there are waiters, no one else gets any.
 

@@ -14,7 +14,7 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-class [[nodiscard("co_await it: the coroutine continues on the queue then")]] ScheduleAwaiter {
+class [[nodiscard("co_await it: only then does the coroutine continue on the queue")]] ScheduleAwaiter {
  public:
   explicit ScheduleAwaiter(QueueCore<Runtime>& core) noexcept : core_(core) {}
   ScheduleAwaiter(const ScheduleAwaiter&) = delete;

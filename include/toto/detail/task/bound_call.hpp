@@ -49,7 +49,7 @@ consteval void require_callable() {
                 "toto: this is a Task or a value; pass the function that returns it, and its arguments: "
                 "yield_task(fn, args...) and not yield_task(fn(args...))");
   static_assert(kResult || CallTraits<Runtime, F, Args...>::kValid,
-                "toto: fn cannot be called with these arguments; they are copied or moved as by std::thread: use "
+                "toto: fn cannot be called with these arguments; they are copied or moved as with std::thread: use "
                 "std::ref to pass a reference");
 }
 

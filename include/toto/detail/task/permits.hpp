@@ -5,7 +5,7 @@
 // class that derives from this one: an InstancePool's PoolCore. Read next: ../line/permit_line.hpp, permit_wait.hpp,
 // permit_task.hpp, ../pool/pool_core.hpp.
 //
-// Invariants (docs/design.md argues them; tests cite them as [inv.P1]):
+// Invariants (docs/design.md justifies them; tests cite them as [inv.P1]):
 //  P1  A permit is in exactly one of free_ and held_, or is being deleted. Only its holder uses it, and returns it
 //      once.
 //  P2  While there are waiters, nothing is free and no permit can be added: first come, first served. Only a waiter
