@@ -8,7 +8,7 @@
 #   run.sh PLATFORM...       some of them: mingw armhf aarch64 riscv64 s390x i386 testing
 #
 # The last one is Debian's testing distribution in a directory of its own (debootstrap and chroot, so as root): the unit
-# tests with its newest GCC, Clang, CMake, Catch2 3 and {fmt}, in C++20 and newer. For each it prints the compiler, how
+# tests and the models with its newest GCC, Clang, CMake, Catch2 3 and {fmt}, in C++20 and newer. For each it prints the compiler, how
 # many tests passed of how many, and what is not run there and why. The last line is "N passed, N failed".
 
 set -u
@@ -111,7 +111,8 @@ run_platform() {
   failed=$((failed + all - good))
 }
 
-# The unit tests in a Debian testing: as C++20, as what the compiler calls newest, and with CMake's scan for modules.
+# The unit tests, the models and the quickstart in a Debian testing: as C++20, as what the compiler calls newest, and with
+# CMake's scan for modules.
 run_testing() {
   local root=$work/testing mirror combination log compiler standard summary
   local packages=g++,clang,clang-tools,cmake,ninja-build,catch2,libfmt-dev,libasio-dev,python3
@@ -133,10 +134,18 @@ run_testing() {
     read -r compiler standard <<< "$combination"
     log=$work/testing-$compiler-$standard.log
     # Without this system's environment: a compiler cache that it names is not installed there.
-    env -i PATH="$PATH" HOME=/root chroot "$root" sh -c "cmake -S /toto/tests -B /build/$compiler-$standard -G Ninja -D CMAKE_CXX_COMPILER=$compiler \
-        -D CMAKE_CXX_STANDARD=$standard -D CMAKE_BUILD_TYPE=Debug -D TOTO_WARNINGS_AS_ERRORS=ON &&
-      cmake --build /build/$compiler-$standard --target toto_unit_tests &&
-      ctest --test-dir /build/$compiler-$standard -L unit --no-tests=error" > "$log" 2>&1 < /dev/null
+    # shellcheck disable=SC2016 # $0 and $1 are those of the inner shell
+    env -i PATH="$PATH" HOME=/root chroot "$root" sh -c '
+      set -e
+      rm -rf /build
+      cmake -S /toto/tests -B /build -G Ninja -D CMAKE_CXX_COMPILER="$0" -D CMAKE_CXX_STANDARD="$1" \
+        -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_FLAGS_DEBUG="-O0 -g0" -D TOTO_MODELS_OPTIMISED=ON -D TOTO_TESTS_COMPILED=ON \
+        -D TOTO_BUILD_EXAMPLES=OFF -D TOTO_WARNINGS_AS_ERRORS=ON
+      cmake --build /build --target toto_unit_tests toto_simulation_tests
+      "$0" -std="c++$1" -I/toto/include /toto/examples/quickstart.cpp -pthread -o /build/quickstart
+      /build/quickstart
+      ctest --test-dir /build -L "^(unit|simulation)$" --parallel "$(nproc)" --no-tests=error' \
+      "$compiler" "$standard" > "$log" 2>&1 < /dev/null
     summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1)
     if [[ $summary =~ ([0-9]+)\ tests\ failed\ out\ of\ ([0-9]+) ]]; then
       passed=$((passed + BASH_REMATCH[2] - BASH_REMATCH[1]))
