@@ -19,23 +19,24 @@ import plots
 # the largest ratio, or number, that is good enough.
 Goal = collections.namedtuple("Goal", "workload variant contender reference limit")
 GOALS = [
-    Goal("fire", "T1", "toto", "baseline", 0.20),
-    Goal("fire", "T2", "toto", "baseline", 0.20),
-    Goal("fire", "T4", "toto", "oneTBB", 0.15),
-    Goal("fire, 4 producers", "T1", "toto", "baseline", 0.35),
-    Goal("fire, 4 producers", "T2", "toto", "baseline", 0.30),
-    Goal("fire, 4 producers", "T4", "toto", "baseline", 0.20),
-    Goal("round trip", "T1", "toto", "oneTBB", 0.45),
-    Goal("round trip", "T2", "toto", "oneTBB", 0.55),
-    Goal("round trip", "T1", "toto call", "oneTBB", 0.25),
-    Goal("round trip", "T2", "toto call", "oneTBB", 0.25),
+    # The lead over pools that queue may be spent for simpler code, down to these.
+    Goal("fire", "T1", "toto", "baseline", 0.6),
+    Goal("fire", "T2", "toto", "baseline", 0.6),
+    Goal("fire", "T4", "toto", "oneTBB", 0.6),
+    Goal("fire, 4 producers", "T1", "toto", "baseline", 0.5),
+    Goal("fire, 4 producers", "T2", "toto", "baseline", 0.5),
+    Goal("fire, 4 producers", "T4", "toto", "baseline", 0.5),
+    Goal("round trip", "T1", "toto", "oneTBB", 0.85),
+    Goal("round trip", "T2", "toto", "oneTBB", 0.95),
+    Goal("round trip", "T1", "toto call", "oneTBB", 0.7),
+    Goal("round trip", "T2", "toto call", "oneTBB", 0.7),
     Goal("hand-over", "get()", "toto", "baseline", 0.06),
     Goal("hand-over", "event loop", "toto", "baseline", 0.06),
     Goal("hand-over", "get(), 100 us", "toto", "baseline", 1.1),
     Goal("hand-over", "event loop, 100 us", "toto", "Asio coroutine", 1.1),
-    Goal("batch", "T1", "toto", "baseline", 0.08),
-    Goal("batch", "T2", "toto", "baseline", 0.08),
-    Goal("batch", "T4", "toto", "baseline", 0.04),
+    Goal("batch", "T1", "toto", "baseline", 0.6),
+    Goal("batch", "T2", "toto", "baseline", 0.3),
+    Goal("batch", "T4", "toto", "baseline", 0.3),
     Goal("wake-up", "1 ms, p50", "toto", "baseline", 1.0),
     Goal("wake-up", "1 ms, p99", "toto", "baseline", 1.0),
     Goal("wake-up", "300 ms, p50", "toto", "baseline", 1.0),
@@ -162,7 +163,8 @@ def markdown(results, plot_files, quick):
              "- *Round trip* stays within the pool: a coroutine on a worker awaits a task of its own queue. The baseline has no "
              "coroutines; there, a thread outside the pool blocks. In oneTBB, the waiting task runs the other one in place.",
              "- *Hand-over* goes from a thread outside the pool, or an event loop, to a worker that has just finished a task "
-             "and may still be spinning; *wake-up* goes to a pool that has been idle for 1 ms or 300 ms.",
+             "and may still be spinning; *wake-up* goes to a pool that has been idle for 1 ms or 300 ms. There, waking one thread "
+             "costs the same with each pool; which processor the system picks for it decides a factor of two.",
              "- *Batch* adds 1,000 tasks from a thread outside the pool. toto, Asio, libthread-pool and the baseline return a "
              "handle or future for each result; oneTBB's tasks write into an array, and the thread waits for the whole group "
              "and runs tasks itself meanwhile.", "",

@@ -8,8 +8,8 @@
 #   run.sh PLATFORM...       some of them: mingw armhf aarch64 riscv64 s390x i386 testing
 #
 # The last one is Debian's testing distribution in a directory of its own (debootstrap and chroot, so as root): the unit
-# tests and the models with its newest GCC, Clang, CMake, Catch2 3 and {fmt}, in C++20 and newer. For each it prints the compiler, how
-# many tests passed of how many, and what is not run there and why. The last line is "N passed, N failed".
+# tests and the models with its newest GCC, Clang, CMake, Catch2 3 and {fmt}, in C++20 and newer. For each it prints the
+# compiler, how many tests passed of how many, and what is not run there and why. The last line is "N passed, N failed".
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -3,10 +3,12 @@
 // Order: everything that is queued, and what comes next. Only this class knows where a queued thing is. Read next:
 // queue_parts.hpp.
 //
-//   front     what must not wait: continuations without a home, or whose home has ended, and those that cancel tasks
-//   urgent    tasks with a priority above 0, in levels; with ageing all tasks, as urgent as they have become
-//   line      first in, first out: closures (contiguous memory) and nodes (tasks, hops, continuations), merged by number
-//   patient   tasks with a priority below 0: when there is nothing else
+//   front     nodes_, with the ticket kFront: what must not wait: continuations without a home, or whose home has
+//             ended, and those that cancel tasks
+//   urgent    levels_, above 0: tasks with such a priority; with ageing all tasks, as urgent as they have become
+//   line      closures_ (contiguous memory) and nodes_ (tasks, hops, continuations): first in, first out, merged by
+//             number
+//   patient   levels_, below 0: tasks with such a priority, when there is nothing else
 //   lanes     tasks that wait for a turn in their lane: not runnable, and not in line before they get it
 //
 // Invariants (docs/design.md justifies them; tests cite them as [inv.O1]):
@@ -39,7 +41,7 @@ class Order {
   using Closures = ClosureLine<Runtime>;
   using Task = QueuedTask<Runtime>;
 
-  /// What take_next() gives: a copy of a closure, a task, or another continuation.
+  /// What take_next() gives: `task`, or `continuation`, or, if both are null, a copy of a closure.
   struct Next {
     Closure closure;
     Task* task = nullptr;
@@ -123,7 +125,7 @@ class Order {
   bool take_next(Next& next) noexcept {
     const bool ahead = !nodes_.empty() && nodes_.front()->ticket == kFront;
     if (!levels_.empty() && !ahead) {
-      const bool last = nodes_.empty() && closures_.empty();
+      const bool last = nodes_.empty() && closures_.empty();  // only then those with a priority below 0
       if (Task* const task = last ? levels_.find() : levels_.find(1)) {
         levels_.remove(*task);
         return take(next, task);

@@ -10,7 +10,8 @@
 // queue_end.hpp and queue_report.hpp (what the owner of a queue needs).
 //
 // Invariants (docs/design.md justifies them; tests cite them as [inv.I7]):
-//  I7  A task is claimed, cancelled or discarded by taking it out of the Order, under the mutex: one of these, once.
+//  I7  A task that was queued is claimed, cancelled or discarded by taking it out of the Order, under the mutex: one of
+//      these, once.
 //  I11 A worker runs a task, or lets a coroutine continue, without queueing it only if that would be the next to be
 //      claimed, and this worker would claim it at once.
 
@@ -32,6 +33,8 @@
 
 namespace toto::inline v0_1::detail {
 
+/// What tasks, handles and coroutines do with a queue.
+/// Thread safety: Thread-safe, unless a name ends in _locked.
 template <class Runtime>
 class QueueCore final : public QueueGate<Runtime> {
  public:

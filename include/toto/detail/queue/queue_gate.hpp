@@ -18,6 +18,7 @@
 
 namespace toto::inline v0_1::detail {
 
+/// Lets tasks in.
 template <class Runtime>
 class QueueGate : public QueueParts<Runtime> {
  public:

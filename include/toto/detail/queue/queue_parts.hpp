@@ -11,9 +11,11 @@
 // woken, and when a queue is quiet. Read next: worker_loop.hpp.
 //
 // Invariants (docs/design.md justifies them; tests cite them as [inv.I1]):
-//  I1  A worker rests or leaves only in the critical section in which it saw the queue empty.
+//  I1  A worker rests or leaves only in the critical section in which it saw the queue empty. A thread that is lost
+//      (it could not begin, is unwound by force, or has called exit) has another worker chosen, or the timers try again.
 //  I2  If there is work, then a worker is on the way, or no worker is idle and no more may be started, or the last
-//      start failed and a live worker will come back to look, or the timers will try again.
+//      start failed and a live worker will come back to look, or the timers will try again, or whoever has posted
+//      silently has yet to call announce().
 //  I4  No task is accepted while no thread is known to exist.
 //  I6  Nothing of the user's is called, moved or destroyed under the mutex, except trivial copies.
 
@@ -43,6 +45,7 @@
 
 namespace toto::inline v0_1::detail {
 
+/// The mutex, the four parts that it guards, and what needs several of them.
 template <class Runtime>
 class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
  public:
@@ -126,9 +129,9 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
 
   // Waking.
 
-  /// The worker to wake, if one is needed. The caller wakes it after releasing the mutex. Until then it keeps this
-  /// queue alive: a task that destroys the queue may have ended, and its worker left, before the thread that added it
-  /// gets that far.
+  /// The worker to wake, if one is needed: deliver() wakes it, without the mutex. A choice owns a reference to this
+  /// queue: a task that destroys the queue may have ended, and its worker left, before the thread that added the task
+  /// gets as far as that.
   Choice choose_locked() noexcept TOTO_REQUIRES(mutex_) {
     if (order_.empty() || crew_.wakes_nobody()) {
       return {};
@@ -140,7 +143,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     if (!choice) {
       return;  // by now this may be gone
     }
-    const Ref<QueueParts> kept = Ref<QueueParts>::adopt(this);
+    const Ref<QueueParts> kept = Ref<QueueParts>::adopt(this);  // the reference that choose_locked() took
     if (!choice.start) {
       choice.worker->parker.unpark();
     } else if (const std::exception_ptr failure = functions_.start_thread(core(), choice.worker, true)) {

@@ -77,7 +77,7 @@ class Worker {
   /// In run_local(): the task that this thread is in the middle of may still destroy the coroutines of its queue, so
   /// what ends now does not set `resume_next`.
   bool in_run_local = false;
-  /// The coroutine that this thread has resumed from its loop and not from the middle of anything; null otherwise.
+  /// The coroutine that resume_on_top() is running; null otherwise, also in one that was posted to this queue.
   std::coroutine_handle<> on_top;
   /// References to the core that states destroyed on this thread gave back: handed over at the mutex.
   std::size_t returned_references = 0;

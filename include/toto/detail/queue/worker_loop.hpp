@@ -14,6 +14,7 @@
 
 namespace toto::inline v0_1::detail {
 
+/// One thread's life: a local variable of that thread.
 template <class Runtime>
 class WorkerLoop {
  public:
@@ -37,7 +38,7 @@ class WorkerLoop {
         if (next.counts_as_task()) {
           core_.ledger().count_begun();
         }
-        auto* const surplus = core_.order().closures().take_surplus();
+        auto* const surplus = core_.order().closures().take_surplus();  // memory of a burst: freed without the mutex
         core_.unlock_and_give_room(core_.choose_locked());  // another worker, if there is more
         try {
           ClosureLine<Runtime>::free_all(surplus);
@@ -247,8 +248,8 @@ class WorkerLoop {
     leave_locked();
   }
 
-  /// The end of a worker: it is counted out in the critical section in which it saw the queue empty. Returns without
-  /// the mutex.
+  /// The end of a worker: it is counted out in the critical section in which it saw the queue empty, or was lost.
+  /// Returns without the mutex.
   TOTO_COLD void leave_locked() TOTO_RELEASE(core_.mutex()) {
     hand_in_counts_locked();
     ThreadContext<Runtime>::current() = {nullptr, nullptr, &core_};
