@@ -39,7 +39,7 @@ class WorkerLoop {
           core_.ledger().count_begun();
         }
         auto* const surplus = core_.order().closures().take_surplus();  // memory of a burst: freed without the mutex
-        core_.unlock_and_give_room(core_.choose_locked());  // another worker, if there is more
+        core_.unlock_and_give_room(core_.choose_locked());              // another worker, if there is more
         try {
           ClosureLine<Runtime>::free_all(surplus);
           run_taken(next);
