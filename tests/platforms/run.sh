@@ -141,7 +141,7 @@ run_testing() {
       cmake -S /toto/tests -B /build -G Ninja -D CMAKE_CXX_COMPILER="$0" -D CMAKE_CXX_STANDARD="$1" \
         -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_FLAGS_DEBUG="-O0 -g0" -D TOTO_MODELS_OPTIMISED=ON -D TOTO_TESTS_COMPILED=ON \
         -D TOTO_BUILD_EXAMPLES=OFF -D TOTO_WARNINGS_AS_ERRORS=ON
-      cmake --build /build --target toto_unit_tests toto_simulation_tests
+      cmake --build /build --target toto_unit_tests toto_simulation_tests -- -k 0
       "$0" -std="c++$1" -I/toto/include /toto/examples/quickstart.cpp -pthread -o /build/quickstart
       /build/quickstart
       ctest --test-dir /build -L "^(unit|simulation)$" --parallel "$(nproc)" --no-tests=error' \

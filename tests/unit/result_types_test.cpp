@@ -112,12 +112,13 @@ class Fragile {
 
 struct alignas(128) Aligned {
   bool well_placed;
-  Aligned() : well_placed(is_well_placed(this)) {}
-  Aligned(const Aligned& other) : well_placed(other.well_placed && is_well_placed(this)) {}
+  Aligned() : well_placed(is_well_placed(reinterpret_cast<std::uintptr_t>(this))) {}
+  Aligned(const Aligned& other)
+      : well_placed(other.well_placed && is_well_placed(reinterpret_cast<std::uintptr_t>(this))) {}
   Aligned& operator=(const Aligned&) = delete;
 
  private:
-  static bool is_well_placed(const void* place) { return reinterpret_cast<std::uintptr_t>(place) % 128 == 0; }
+  static bool is_well_placed(std::uintptr_t place) { return place % 128 == 0; }
 };
 
 /// A megabyte that knows how often it was copied and moved.
