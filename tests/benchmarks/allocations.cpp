@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   const std::size_t count = settings.amount(100'000);
   Contest fire(settings, "allocations", "fire", "");
   Contest batch(settings, "allocations", "batch", "");
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(1, [&]<class Pool>(std::type_identity<Pool>) {
     fire.enter(Pool::kName, [=] { return in_fire<Pool>(count); });
     batch.enter(Pool::kName, [=] { return in_batch<Pool>(count); });
   });

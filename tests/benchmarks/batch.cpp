@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <future>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -90,17 +91,14 @@ double batches_of_async(std::size_t batches) {
 void contest_with(const Settings& settings, std::size_t threads) {
   const std::size_t batches = settings.amount(200);
   Contest contest(settings, "batch", workers(threads), "ns");
-  contest.enter("toto", [=] { return batches_in<TotoPool>(threads, batches); });
+  for_each_pool(threads, [&]<class Pool>(std::type_identity<Pool>) {
+    if (std::string_view(Pool::kName) != "oneTBB") {  // in its own way, below
+      contest.enter(Pool::kName, [=] { return batches_in<Pool>(threads, batches); });
+    }
+  });
   contest.enter("toto when_all", [=] { return batches_awaited(threads, batches); });
-  contest.enter("baseline", [=] { return batches_in<BaselinePool>(threads, batches); });
-#if defined(TOTO_BENCHMARK_ASIO)
-  contest.enter("Asio", [=] { return batches_in<AsioPool>(threads, batches); });
-#endif
 #if defined(TOTO_BENCHMARK_TBB)
   contest.enter("oneTBB", [=] { return batches_in_tbb(threads, batches); });
-#endif
-#if defined(TOTO_BENCHMARK_THREAD_POOL)
-  contest.enter("libthread-pool", [=] { return batches_in<ThreadPoolPackage>(threads, batches); });
 #endif
   if (threads == 1) {
     contest.enter("std::async", [] { return batches_of_async(1); });  // a thread a task, however many workers

@@ -12,7 +12,7 @@ namespace {
 
 void one_producer(const Settings& settings, std::size_t threads) {
   Contest contest(settings, "fire", workers(threads), "ns");
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(threads, [&]<class Pool>(std::type_identity<Pool>) {
     contest.enter(Pool::kName, [&] { return fire_from_one_thread<Pool>(threads, settings.amount(1'000'000)); });
   });
   contest.run();
@@ -20,7 +20,7 @@ void one_producer(const Settings& settings, std::size_t threads) {
 
 void four_producers(const Settings& settings, std::size_t threads) {
   Contest contest(settings, "fire, 4 producers", workers(threads), "ns");
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(threads, [&]<class Pool>(std::type_identity<Pool>) {
     contest.enter(Pool::kName, [&] { return fire_from_many_threads<Pool>(threads, 4, settings.amount(1'000'000)); });
   });
   contest.run();

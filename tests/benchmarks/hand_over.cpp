@@ -95,7 +95,7 @@ void blocking(const Settings& settings, const Length& length) {
   const std::size_t count = settings.amount(length.count);
   const Work work = length.work;
   Contest contest(settings, "hand-over", std::string("get()") + length.suffix, "ns");
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(1, [&]<class Pool>(std::type_identity<Pool>) {
     contest.enter(Pool::kName, [=] { return block_on_results<Pool>(work, count); });
   });
   contest.enter("std::async", [=] { return block_on_async(work, count); });

@@ -52,7 +52,7 @@ void idle() {
 int main(int argc, char** argv) {
   const Settings settings(argc, argv);
   std::vector<pid_t> children;
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(4, [&]<class Pool>(std::type_identity<Pool>) {
     const pid_t child = fork();
     if (child == 0) {
       idle<Pool>();

@@ -49,7 +49,7 @@ double bytes_for_each_task(std::size_t count) {
 int main(int argc, char** argv) {
   const Settings settings(argc, argv);
   Contest contest(settings, "memory", "a queued task", "bytes");
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(1, [&]<class Pool>(std::type_identity<Pool>) {
     if (std::string_view(Pool::kName) == "oneTBB") {
       return;
     }

@@ -6,7 +6,8 @@ import math
 
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 50
-COLOURS = ["#1b6ca8", "#8a8a8a", "#d1812a", "#4b9b50", "#9a4f96", "#b84a4a", "#7a6a2f"]
+COLOURS = ["#1b6ca8", "#8a8a8a", "#d1812a", "#4b9b50", "#9a4f96", "#b84a4a", "#7a6a2f", "#3fb8af",
+           "#e0709a", "#2f3f8f", "#a8c034", "#e8b830", "#5c3a21"]
 
 
 def decades(values):

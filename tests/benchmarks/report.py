@@ -64,7 +64,8 @@ SCALING = {  # workload: what the horizontal axis counts
     "timers": "timers on one event loop",
 }
 PEERS = {"Asio": "libasio-dev", "oneTBB": "libtbb-dev", "libthread-pool": "libthread-pool-dev",
-         "libdispatch": "not in Debian 12"}
+         "libdispatch": "not in Debian 12", "concurrencpp": "`--peers`", "TooManyCooks": "`--peers`",
+         "BS::thread_pool": "`--peers`", "Taskflow": "`--peers`"}
 
 Summary = collections.namedtuple("Summary", "median low high rounds unit")
 
@@ -109,13 +110,13 @@ def is_scaling(key):
 
 def table(results):
     """All contenders, with their ratio to the baseline."""
-    lines = [f"{'workload':34} {'contender':16} {'median':>10} {'min':>10} {'max':>10} {'unit':6} {'x baseline':>10}"]
+    lines = [f"{'workload':34} {'contender':20} {'median':>10} {'min':>10} {'max':>10} {'unit':6} {'x baseline':>10}"]
     for key, contenders in results.items():
         if is_scaling(key):
             continue
         for name, summary in sorted(contenders.items(), key=lambda entry: entry[1].median):
             relative = to_baseline(summary, contenders, "10.3f")
-            lines.append(f"{', '.join(key):34} {name:16} {summary.median:10.4g} {summary.low:10.4g} "
+            lines.append(f"{', '.join(key):34} {name:20} {summary.median:10.4g} {summary.low:10.4g} "
                          f"{summary.high:10.4g} {summary.unit:6} {relative}".rstrip())
     return lines
 
@@ -156,20 +157,23 @@ def markdown(results, plot_files, quick):
              "",
              "All contenders run in turn, round after round, and their medians are compared. The baseline is the kind of "
              "pool people write by hand: a mutex, a condition variable, `std::function`, `std::future`. The other peers "
-             "are Debian packages. T is the number of workers. The comment at the top of each file in "
-             "`tests/benchmarks` describes its workload.", "",
+             "are Debian packages and, with `--peers DIR`, checkouts in that directory; the last were concurrencpp 0.1.7, "
+             "TooManyCooks 1.6.1 (without hwloc), BS::thread_pool 5.1.0 and Taskflow 4.1.0. *concurrencpp worker* and "
+             "*TooManyCooks st* are their executors for a single thread. T is the number of workers. The comment at the top of "
+             "each file in `tests/benchmarks` describes its workload.", "",
              "Some rows compare different ways to do the same work:", "",
              "- *Fire* posts tasks of 24 bytes from one thread, or from four, and waits until all of them have run.",
-             "- *Round trip* stays within the pool: a coroutine on a worker awaits a task of its own queue. The baseline has no "
-             "coroutines; there, a thread outside the pool blocks. In oneTBB, the waiting task runs the other one in place.",
+             "- *Round trip* stays within the pool: a coroutine on a worker awaits a task of its own queue. The baseline and "
+             "BS::thread_pool have no coroutines; there, a thread outside the pool blocks. In oneTBB and Taskflow, the waiting "
+             "task runs the other one in place.",
              "- *Hand-over* goes from a thread outside the pool, or an event loop, to a worker that has just finished a task "
              "and may still be spinning; *wake-up* goes to a pool that has been idle for 1 ms or 300 ms. There, waking one thread "
              "costs the same with each pool; which processor the system picks for it decides a factor of two.",
-             "- *Batch* adds 1,000 tasks from a thread outside the pool. toto, Asio, libthread-pool and the baseline return a "
-             "handle or future for each result; oneTBB's tasks write into an array, and the thread waits for the whole group "
-             "and runs tasks itself meanwhile.", "",
-             "The table in the [README](../README.md) comes from another program, which also ran concurrencpp, TooManyCooks, "
-             "BS::thread_pool and Taskflow, once; its times cannot be compared with those here.", "",
+             "- *Batch* adds 1,000 tasks from a thread outside the pool. Each returns a handle or future for its result, except in "
+             "oneTBB: there, tasks write into an array, and the thread waits for the whole group and runs tasks itself "
+             "meanwhile.", "",
+             "The table in the [README](../README.md) has T1 of *fire*, *round trip*, *hand-over, get()* and *batch*, and for "
+             "concurrencpp and TooManyCooks the faster of their two executors.", "",
              f"This run: {os.cpu_count()} processors, {platform.machine()}, {platform.system()}; {extent}.", ""]
     if missing := missing_peers(results):
         lines += [f"Not measured, because not installed: {', '.join(missing)}.", ""]

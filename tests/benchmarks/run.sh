@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Builds and runs the benchmarks: tests/benchmarks/run.sh [--quick] [--rounds N]
+# Builds and runs the benchmarks: tests/benchmarks/run.sh [--quick] [--rounds N] [--peers DIR]
 #
 # Prints a table with medians, spread and ratios, and writes samples and summary (JSON) to build/benchmarks. Without
 # --quick it also generates docs/benchmarks.md and its plots. --quick does a tenth of the work, for a first look, in 3
 # rounds instead of 5 unless --rounds is given. On Debian and Ubuntu it installs missing packages; peers that are not
-# available are left out. CXX chooses the compiler, JOBS how many files are compiled at once. Needs an idle machine.
+# available are left out. Those that are not packaged are measured if DIR has checkouts of them, named concurrencpp,
+# TooManyCooks, BS_thread_pool (or thread-pool) and taskflow. CXX chooses the compiler, JOBS how many files are compiled
+# at once. Needs an idle machine.
 
 set -eu
 repository=$(cd "$(dirname "$0")/../.." && pwd)
@@ -14,6 +16,7 @@ here=$repository/tests/benchmarks
 build=$repository/build/benchmarks
 quick=
 rounds=
+peers=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=--quick ;;
@@ -21,8 +24,12 @@ while [ $# -gt 0 ]; do
       rounds=${2:?--rounds N}
       shift
       ;;
+    --peers)
+      peers=$(cd "${2:?--peers DIR}" && pwd)
+      shift
+      ;;
     *)
-      echo "usage: $0 [--quick] [--rounds N]" >&2
+      echo "usage: $0 [--quick] [--rounds N] [--peers DIR]" >&2
       exit 2
       ;;
   esac
@@ -45,7 +52,8 @@ if command -v ninja > /dev/null && [ ! -e "$build/CMakeCache.txt" ]; then
 fi
 # shellcheck disable=SC2086 # no word, or two
 cmake -S "$repository" -B "$build" ${set_generator:-} -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_FLAGS_RELEASE="-O3 -DNDEBUG" \
-  -D TOTO_BUILD_TESTS=OFF -D TOTO_BUILD_EXAMPLES=OFF -D TOTO_BUILD_BENCHMARKS=ON >&2
+  -D TOTO_BUILD_TESTS=OFF -D TOTO_BUILD_EXAMPLES=OFF -D TOTO_BUILD_BENCHMARKS=ON \
+  -D TOTO_BENCHMARK_PEERS="$peers" >&2
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
 cmake --build "$build" --parallel "$jobs" >&2
 

@@ -59,7 +59,7 @@ void contest_after(const Settings& settings, std::chrono::milliseconds pause, st
   // Two samples from one measurement: the second contest reads what the first has left.
   Contest medians(settings, "wake-up", variant + ", p50", "us");
   Contest tails(settings, "wake-up", variant + ", p99", "us");
-  for_each_pool([&]<class Pool>(std::type_identity<Pool>) {
+  for_each_pool(1, [&]<class Pool>(std::type_identity<Pool>) {
     auto times = std::make_shared<std::vector<double>>();
     medians.enter(Pool::kName, [=] {
       *times = sorted_times<Pool>(pause, count);
