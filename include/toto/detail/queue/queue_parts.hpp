@@ -233,6 +233,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
       room_.forget();
       crew_.forget_others(self);
       ledger_.forget(self);
+      task_list_.forget_locked(self != nullptr ? self->number : 0);
       changed_ = {};
     }
     mutex_.unlock();
@@ -250,7 +251,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Room room_ TOTO_GUARDED_BY(mutex_);
   ThreadHooks<Runtime> thread_hooks_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
-  TaskList<Runtime> task_list_;
+  TaskList<Runtime> task_list_{mutex_};
   ErrorSink<Runtime> errors_;
 };
 
