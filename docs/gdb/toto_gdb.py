@@ -557,7 +557,7 @@ def show_pools():
 def show_loops():
     loops = all_of("LoopCore")
     for loop in loops:
-        started = list(chain(get(loop, "roots_", "first_"), "next_root_"))
+        started = list(nodes(get(loop, "roots_", "roots_")))
         posted = len(list(nodes(get(loop, "nodes_"))))
         timers = len(list(timers_in(get(loop, "timers_"))))
         runs = "runs" if get(loop, "runner_") else "does not run"
