@@ -73,19 +73,12 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
 
 using Held = toto::detail::Permit<StdRuntime>;
 
-class Acquire : public toto::detail::PermitAwaiter<StdRuntime> {
- public:
-  Acquire(Semaphore& semaphore, toto::Duration limit)
-      : PermitAwaiter(toto::detail::Ref<toto::detail::Permits<StdRuntime>>::share(&semaphore), "acquired",
-                      toto::CallSite::current(), limit) {}
-  Held* await_resume() { return &take(); }
-};
-
 toto::Task<> use(Semaphore& semaphore, toto::Duration limit, std::string& order, char name) {
+  Semaphore::Request request{Semaphore::Claim::here("acquired", toto::CallSite::current())};
+  request.deadline = limit.after(request.claim.since);
   try {
-    Held* const permit = co_await Acquire(semaphore, limit);
+    const Semaphore::Held permit = co_await toto::detail::PermitAwaiter<StdRuntime>(semaphore, request);
     order += name;
-    semaphore.give_back(*permit);
   } catch (const toto::TimedOut&) {
     order += '-';
   } catch (const toto::PoolClosed&) {
