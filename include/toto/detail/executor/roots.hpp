@@ -168,12 +168,12 @@ class Roots {
   void end() noexcept {
     Lock lock(mutex_);
     ended_ = true;
-    end_locked(nullptr, lock);
+    finish(give_up_locked(nullptr), lock);
   }
   /// The same for the coroutines of a scope.
   void end(const Scope& scope) noexcept {
     Lock lock(mutex_);
-    end_locked(std::addressof(scope), lock);
+    finish(give_up_locked(std::addressof(scope)), lock);
   }
   /// The same for one coroutine that is not in the list.
   void end(Root& root) noexcept {
@@ -189,8 +189,8 @@ class Roots {
  private:
   friend Root;
 
-  /// Ends the roots of a scope, or, with null, all.
-  void end_locked(const Scope* scope, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
+  /// Gives up the roots of a scope, or, with null, all. Returns those to be passed to finish().
+  LinkedList<Root> give_up_locked(const Scope* scope) noexcept TOTO_REQUIRES(mutex_) {
     LinkedList<Root> given_up;
     for (Root* next = roots_.front(); next != nullptr;) {
       Root& root = *std::exchange(next, next->next);
@@ -198,7 +198,7 @@ class Roots {
         give_up_locked(root, given_up);
       }
     }
-    finish(given_up, lock);
+    return given_up;
   }
   /// The home no longer owns it. `given_up` has a reference to each.
   void give_up_locked(Root& root, LinkedList<Root>& given_up) noexcept TOTO_REQUIRES(mutex_) {
@@ -215,7 +215,7 @@ class Roots {
     given_up.push_front(root);
   }
   /// Unlocks, because destroying a coroutine runs user code.
-  static void finish(LinkedList<Root>& given_up, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
+  static void finish(LinkedList<Root> given_up, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
     lock.unlock();
     for (const bool scoped : {true, false}) {  // those in scopes first: a scope's owner may live in a coroutine
       for (Root* root = given_up.front(); root != nullptr; root = root->next) {
