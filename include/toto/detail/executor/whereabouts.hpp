@@ -211,7 +211,7 @@ class Strand {
   }
 
   Whereabouts* owner_ = nullptr;  // it is one of the owners of that, unless it is the first strand
-  bool away_ = false;  // written at home, or before it is listed
+  bool away_ = false;             // written at home, or before it is listed
   // If the owner is scoped. Guarded by its mutex.
   Strand* parent_ = nullptr;  // that needs it; it is there as long as it does
   std::size_t children_ = 0;  // that it needs
