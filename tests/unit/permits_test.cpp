@@ -46,13 +46,6 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
   toto::detail::QueueCore<StdRuntime>& queue_named(std::string_view) override {
     return toto::detail::QueueAccess::core(toto::TaskQueue::instance("semaphore"));
   }
-  void arm(toto::detail::TimerNode<StdRuntime>& timer, toto::detail::RefCounted<StdRuntime>& owner) override {
-    toto::detail::TimerService<StdRuntime>::instance().arm(timer, owner);
-  }
-  void disarm(toto::detail::TimerNode<StdRuntime>& timer,
-              toto::detail::RefCounted<StdRuntime>& owner) noexcept override {
-    toto::detail::TimerService<StdRuntime>::instance().disarm(timer, owner);
-  }
 
  private:
   struct One : Permit {};
@@ -61,6 +54,7 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
     for (One& permit : permits_) {
       free_.push_back(permit);
     }
+    toto::detail::TimerService<StdRuntime>::instance().use();
     watch_forks();
   }
   ~Semaphore() override { ignore_forks(); }

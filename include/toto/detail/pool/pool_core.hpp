@@ -59,6 +59,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
         factory_(std::move(factory)) {
     counts_.capacity = threads_;
     counts_.made = counts_.instances = instances.size();
+    TimerService<Runtime>::instance().use();
     this->watch_forks();  // may throw, so before anything is owned by a raw pointer
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
@@ -105,7 +106,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
       watching = watching_;
     }
     if (watching) {
-      base().disarm(*this, *this);
+      TimerService<Runtime>::instance().disarm(*this, *this);
     }
     destroy_all(unused);
     Line::tell(refused);
@@ -164,12 +165,6 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
         return std::move(held);
       });
     });
-  }
-  void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) override {
-    TimerService<Runtime>::instance().arm(timer, owner);
-  }
-  void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept override {
-    TimerService<Runtime>::instance().disarm(timer, owner);
   }
 
   Permit* add_locked() override TOTO_REQUIRES(mutex_) {
@@ -342,7 +337,7 @@ void PoolCore<Runtime>::start_watch() noexcept {
   this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
   bool too_late = false;
   try {
-    base().arm(*this, *this);
+    TimerService<Runtime>::instance().arm(*this, *this);
     const Lock lock(mutex_);
     too_late = closed_;
   } catch (...) {  // no memory, no thread: the next instance that comes back tries again
@@ -350,7 +345,7 @@ void PoolCore<Runtime>::start_watch() noexcept {
     watching_ = false;
   }
   if (too_late) {
-    base().disarm(*this, *this);  // close() may have been called before the timer was armed
+    TimerService<Runtime>::instance().disarm(*this, *this);  // close() may have been called before the timer was armed
   }
 }
 

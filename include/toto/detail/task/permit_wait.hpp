@@ -14,7 +14,7 @@
 
 #include "../../task.hpp"
 #include "../../task_handle.hpp"
-#include "../executor/timer_heap.hpp"
+#include "../executor/timer.hpp"
 #include "../ground/annotations.hpp"
 #include "join.hpp"
 #include "permits.hpp"
@@ -53,7 +53,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
           self->child_over(nullptr, self->queue_.get());
         }
       };
-      owner_->arm(*this, *this);
+      TimerService<Runtime>::instance().arm(*this, *this);
     }
     return owner_->take_or_wait(*this, again);  // if the time is up by now, that is seen under the mutex
   }
@@ -81,7 +81,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
   /// The coroutine has what it wanted, or is being destroyed. After this the block may be gone.
   void leave() noexcept {
     if (timed_) {
-      owner_->disarm(*this, *this);
+      TimerService<Runtime>::instance().disarm(*this, *this);
     }
     owner_->leave(*this);
     this->abandon();

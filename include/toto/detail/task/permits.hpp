@@ -163,7 +163,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Throws: why that is impossible; then, too, the caller no longer holds it.
   virtual bool make_ready(Permit&) { return true; }
 
-  // What is compiled where permits are made, and not where they are used: it needs timers, or a queue.
+  // What is compiled where permits are made, and not where they are used: it needs a queue.
 
   /// Returns the queue of that name; without a name, the one where a coroutine continues that has no home, or whose
   /// home has ended. Makes the queue if there is none.
@@ -172,9 +172,6 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Makes the permit ready in that queue, for a coroutine. The handle's result: null if it cannot be used.
   /// Throws: what adding a task throws. The task throws what make_ready() throws.
   virtual TaskHandle<Held, Runtime> prepare(Held) { return {}; }
-  /// See TimerService.
-  virtual void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) = 0;
-  virtual void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept = 0;
 
   // The rest.
 
