@@ -72,7 +72,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
   /// The coroutine continues.
   /// Throws: why it gets no permit.
   Permit& get() {
-    Permit* const granted = owner_->use(*this);
+    Permit* const granted = std::exchange(this->request.permit, nullptr);
     if (granted == nullptr) {
       std::rethrow_exception(failure_ ? std::exchange(failure_, nullptr) : owner_->refusal());
     }

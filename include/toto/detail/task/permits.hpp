@@ -88,7 +88,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return taken;
   }
-  /// Returns null if the waiter is in line now; it may have left the line already.
+  /// Returns null if the waiter is in line now; it may have left the line already. `again`: see PermitLine::join().
   /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
   Permit* take_or_wait(Waiter& waiter, bool again = false) {
     const Lock lock(mutex_);
@@ -104,20 +104,6 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // As a waiter that has stood in line.
 
-  /// Begins to use the permit that the waiter was granted. Returns null if it was refused.
-  Permit* use(Waiter& waiter) noexcept {
-    const Lock lock(mutex_);
-    return std::exchange(waiter.request.permit, nullptr);
-  }
-  /// Gets ready the permit that the waiter has taken; a permit that cannot be used is exchanged for another. Returns
-  /// null if the waiter has to wait for that, ahead of everyone else.
-  /// Throws: what make_ready() throws.
-  Permit* get_ready(Waiter& waiter, Permit* taken) {
-    while (taken != nullptr && !make_ready(*taken)) {
-      taken = take_or_wait(waiter, true);
-    }
-    return taken;
-  }
   /// The waiter leaves the line. Returns false if it is no longer there.
   bool withdraw(Waiter& waiter) noexcept {
     const Lock lock(mutex_);
