@@ -59,12 +59,10 @@ def get(value, *names):
     for name in names:
         if strip(value.type).code == gdb.TYPE_CODE_PTR:
             value = pointee(value)
-        for found, member in members(value):
-            if found == name:
-                value = member
-                break
-        else:
+        found = [member for called, member in members(value) if called == name]
+        if not found:
             raise gdb.GdbError(f"toto_gdb.py: {value.type} has no member {name}: {MISFIT}")
+        value = found[-1]  # one that hides that of a base
     return value
 
 
@@ -275,6 +273,11 @@ def awaiters(frame):
         yield frame
         promise = gdb.Value(frame + 2 * 8).cast(base.pointer())
         frame = number(get(promise, "awaiter_", "coroutine"))
+
+
+def of_user(frame):
+    """The coroutine; or, if that is the library's own, the one that awaits it."""
+    return next((each for each in awaiters(frame) if not re.match(r"take_permit\b", coroutine_name(each))), frame)
 
 
 def versions():
@@ -548,7 +551,7 @@ def show_pools():
             print(f"  held: {claim_text(get(permit, 'holder'))}")
         for waiter in waiting:
             frame = coroutine_in(pointee(most_derived(waiter)))
-            name = coroutine_name(frame)
+            name = coroutine_name(of_user(frame))
             print(f"  waits: {claim_text(get(waiter, 'request', 'claim'))}" + (f": {name}" if name else ""))
     if not pools:
         print("no pool")
@@ -557,7 +560,7 @@ def show_pools():
 def show_loops():
     loops = all_of("LoopCore")
     for loop in loops:
-        started = list(chain(get(loop, "roots_", "first_"), "next_root_"))
+        started = list(nodes(get(loop, "roots_", "roots_")))
         posted = len(list(nodes(get(loop, "nodes_"))))
         timers = len(list(timers_in(get(loop, "timers_"))))
         runs = "running" if get(loop, "runner_") else "not running"
@@ -571,7 +574,8 @@ def show_loops():
 
 def show_coroutines():
     seen = set()
-    for frame, what in suspended():
+    for found, what in suspended():
+        frame = of_user(found)
         if frame in seen:
             continue
         seen.add(frame)

@@ -114,47 +114,43 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   ~AdmissionAwaiter() { leave(); }
 
   bool await_ready() {
-    leave();
-    booked_ = core_->book_room_until((Runtime::Clock::time_point::min)());
-    return booked_;
+    if (core_->book_room_until((Runtime::Clock::time_point::min)())) {
+      reserved_ = Access::make<Admission<Runtime>>(core_);
+    }
+    return reserved_.valid();
   }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     AdmissionWait<Runtime>& wait = wait_.adopt(new AdmissionWait<Runtime>(*core_));
     wait.arm(coroutine);
-    static_cast<void>(wait.started());     // false: its child is not over
-    if (core_->book_room_or_wait(wait)) {  // if false, *this may be gone
-      booked_ = true;
-      return false;
+    static_cast<void>(wait.started());      // false: its child is not over
+    if (!core_->book_room_or_wait(wait)) {  // then *this may be gone
+      return true;
     }
-    return true;
+    reserved_ = Access::make<Admission<Runtime>>(core_);
+    return false;
   }
   Admission<Runtime> await_resume() {
-    if (!booked_) {
-      booked_ = wait_->request.granted;
-    }
-    if (!booked_) {
+    leave();
+    if (!reserved_.valid()) {
       throw QueueClosed(detail::join({"toto: queue '", core_->name(), "' has closed and admits no more tasks"}));
     }
-    booked_ = false;
-    wait_.abandon();
-    return Access::make<Admission<Runtime>>(core_);
+    return std::move(reserved_);
   }
 
  private:
   void leave() noexcept {
     if (wait_) {
-      booked_ = core_->leave_line(*wait_) || booked_;
+      if (core_->leave_line(*wait_)) {
+        reserved_ = Access::make<Admission<Runtime>>(core_);
+      }
       wait_.abandon();
-    }
-    if (std::exchange(booked_, false)) {
-      core_->give_back_room();
     }
   }
 
   const Ref<QueueCore<Runtime>> core_;
   JoinOwner<AdmissionWait<Runtime>> wait_;
-  bool booked_ = false;
+  Admission<Runtime> reserved_ = Access::make<Admission<Runtime>>(Ref<QueueCore<Runtime>>());
 };
 
 }  // namespace detail

@@ -185,7 +185,7 @@ class InstancePool {
     const detail::Ref<Core> core = core_;
     detail::PermitRequest<Runtime> request{detail::Claim<Runtime>::here("lease taken", where)};
     request.deadline = limit.after(request.claim.since);
-    if (auto* const taken = core->take_instance(request)) {
+    if (auto* const taken = core->take(request)) {
       return std::optional<Lease<T, Runtime>>(std::in_place, detail::LeaseKind::blocking, core, *taken);
     }
     return std::nullopt;
@@ -273,7 +273,7 @@ class InstancePool {
 
   Lease<T, Runtime> take(detail::LeaseKind kind, const char* how, CallSite where) {
     const detail::Ref<Core> core = core_;  // the pool may be destroyed meanwhile
-    return Lease<T, Runtime>(kind, core, *core->take_instance({detail::Claim<Runtime>::here(how, where)}));
+    return Lease<T, Runtime>(kind, core, *core->take({detail::Claim<Runtime>::here(how, where)}));
   }
   detail::QueueCore<Runtime>& queue_of(const QueueChoice<Runtime>& choice) const {
     return choice.core(

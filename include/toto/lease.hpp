@@ -85,13 +85,12 @@ class [[nodiscard("an instance goes back to its pool when its lease is dropped")
   }
 
   /// Only for the pool.
-  Lease(detail::LeaseKind kind, detail::Ref<detail::PoolCore<Runtime>> pool,
-        detail::PooledInstance<Runtime>& instance) noexcept
-      : pool_(std::move(pool)), instance_(&instance) {
-    pool_->lend(instance);
+  Lease(detail::LeaseKind kind, detail::Ref<detail::PoolCore<Runtime>> pool, detail::Permit<Runtime>& taken) noexcept
+      : pool_(std::move(pool)), instance_(&static_cast<detail::PooledInstance<Runtime>&>(taken)) {
+    pool_->lend(*instance_);
     // Until it is moved, a lease ends on the thread that took it, unless it is in a coroutine frame or on the heap.
     if (kind == detail::LeaseKind::frame || (kind == detail::LeaseKind::blocking && Runtime::on_this_stack(this))) {
-      instance.bind();
+      instance_->bind();
     }
   }
 

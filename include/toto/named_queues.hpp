@@ -53,13 +53,12 @@ class NamedQueues {
     auto made = std::make_unique<Queue>(options);
     Registry& registry = Registry::instance();
     const detail::Lock lock(registry.mutex);
-    const auto [place, hash, found] = registry.look_up_locked(options.name);
+    const auto [place, found] = registry.look_up_locked(options.name);
     if (found != nullptr) {
       return *found;
     }
     Queue& queue = *made;
-    registry.queues.insert(registry.queues.begin() + static_cast<std::ptrdiff_t>(place), {hash, nullptr})->queue =
-        std::move(made);
+    registry.queues.insert(registry.queues.begin() + place, std::move(made));
     if (registry.drained) {
       queue.close();  // the process is ending: nothing would wait for its tasks
     }
@@ -87,8 +86,8 @@ class NamedQueues {
     const detail::Lock lock(registry.mutex);
     std::vector<Queue*> queues;
     queues.reserve(registry.queues.size());
-    for (const auto& entry : registry.queues) {
-      queues.push_back(entry.queue.get());
+    for (const auto& queue : registry.queues) {
+      queues.push_back(queue.get());
     }
     return queues;
   }
@@ -145,14 +144,9 @@ class NamedQueues {
   ~NamedQueues() = default;
 
  private:
-  struct Entry {
-    std::size_t hash;  // of the name
-    std::unique_ptr<Queue> queue;
-  };
-  /// The slot where the queue of that name is or will be; and the queue itself, or null.
+  /// Where the queue of that name is or will be; and the queue itself, or null.
   struct Place {
-    std::size_t index;
-    std::size_t hash;
+    std::ptrdiff_t index;
     Queue* queue;
   };
 
@@ -169,26 +163,21 @@ class NamedQueues {
     void after_fork(bool) noexcept override TOTO_RELEASE(mutex) { mutex.unlock(); }
 
     Place look_up_locked(std::string_view name) const noexcept TOTO_REQUIRES(mutex) {
-      const std::size_t hash = std::hash<std::string_view>()(name);
       std::size_t first = 0;
       for (std::size_t last = queues.size(); first != last;) {
         const std::size_t middle = first + (last - first) / 2;
-        if (queues[middle].hash < hash) {
+        if (queues[middle]->name() < name) {
           first = middle + 1;
         } else {
           last = middle;
         }
       }
-      while (first != queues.size() && queues[first].hash == hash && queues[first].queue->name() != name) {
-        ++first;
-      }
-      const bool found = first != queues.size() && queues[first].hash == hash;
-      return {first, hash, found ? queues[first].queue.get() : nullptr};
+      const bool found = first != queues.size() && queues[first]->name() == name;
+      return {static_cast<std::ptrdiff_t>(first), found ? queues[first].get() : nullptr};
     }
 
     typename Runtime::Mutex mutex;
-    /// Sorted by hash, for a binary search in few cache lines: queues are looked up far more often than made.
-    std::vector<Entry> queues TOTO_GUARDED_BY(mutex);
+    std::vector<std::unique_ptr<Queue>> queues TOTO_GUARDED_BY(mutex);  // by name
     Duration exit_limit TOTO_GUARDED_BY(mutex) = std::chrono::seconds(10);
     bool drains_at_exit TOTO_GUARDED_BY(mutex) = false;
     bool drained TOTO_GUARDED_BY(mutex) = false;

@@ -279,9 +279,9 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
     static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
                   "toto: the hook returns a Task, which no one would run; let it add the coroutine to a queue");
-    core_->on_error(detail::ErrorHook<Runtime>::make(std::forward<Hook>(hook)));
+    set_hook(&detail::Hooks<Runtime>::error, detail::ErrorHook<Runtime>::make(std::forward<Hook>(hook)));
   }
-  void on_error(std::nullptr_t) noexcept { core_->on_error({}); }
+  void on_error(std::nullptr_t) noexcept { set_hook(&detail::Hooks<Runtime>::error, {}); }
 
   /// Makes each thread of the queue that starts from now on call `fn()` before its first task, to set up what the
   /// thread needs, such as an affinity, COM, or mysql_thread_init. If `fn` throws, the thread ends, and the exception
@@ -292,14 +292,16 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>
   void on_thread_start(F&& fn) {
-    set_hook(&detail::ThreadHooks<Runtime>::start, std::forward<F>(fn));
+    detail::check_callable(fn);
+    set_hook(&detail::Hooks<Runtime>::thread_start, detail::Hook<Runtime>::make(std::forward<F>(fn)));
   }
   /// The same at the end of each thread that has begun, after its last task. Exceptions from `fn` go to on_error. The
   /// destructor waits for the call.
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>
   void on_thread_end(F&& fn) {
-    set_hook(&detail::ThreadHooks<Runtime>::end, std::forward<F>(fn));
+    detail::check_callable(fn);
+    set_hook(&detail::Hooks<Runtime>::thread_end, detail::Hook<Runtime>::make(std::forward<F>(fn)));
   }
 
   /// Returns this queue as a place to continue on: `std::move(handle).resume_on(queue)`.
@@ -330,12 +332,11 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     return core;
   }
 
-  template <class F>
-  void set_hook(detail::Ref<detail::Hook<Runtime>> detail::ThreadHooks<Runtime>::* which, F&& fn) {
-    detail::check_callable(fn);
-    auto hook = detail::Hook<Runtime>::make(std::forward<F>(fn));
+  template <class Hook>
+  void set_hook(detail::Ref<Hook> detail::Hooks<Runtime>::* which,
+                std::type_identity_t<detail::Ref<Hook>> hook) noexcept {
     const detail::Lock lock(core_->mutex());
-    std::swap(core_->thread_hooks().*which, hook);  // the former one is destroyed after the lock
+    std::swap(core_->hooks().*which, hook);  // the former one is destroyed after the lock
   }
 
   QueueView<Runtime> view() noexcept {

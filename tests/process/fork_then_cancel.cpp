@@ -5,13 +5,14 @@
 // not: thread sanitizer (its runtime does not let the child of a process with threads start new ones)
 //
 // A process forks while tasks are queued, whatever they wait for. The child may cancel what it has inherited: that does
-// nothing to the queue, which is used and destroyed there.
+// nothing to the queue, which is used and destroyed there, and whose list of tasks has none of the parent's.
 
 #include <sched.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <toto/tasks.hpp>
 #include <utility>
 #include <vector>
@@ -30,12 +31,13 @@ namespace {
 struct Inherited {
   Gate begun;
   Gate go_on;
-  std::optional<toto::TaskQueue> queue{std::in_place, 1};
+  std::optional<toto::TaskQueue> queue;
   toto::StopSource stop;
   std::vector<toto::TaskHandle<>> handles;
   toto::Timer timer;
 
-  Inherited() {
+  explicit Inherited(bool tracked)
+      : queue(std::in_place, toto::QueueOptions{.thread_count = 1, .track_tasks = tracked}) {
     queue->add_task([this] {
       begun.open();
       go_on.wait();
@@ -68,6 +70,9 @@ int cancel_and_go_on(Inherited& inherited) {
     }
   }
   toto::TaskQueue& queue = *inherited.queue;
+  if (queue.dump().find("  task ") != std::string::npos) {
+    return 3;
+  }
   int runs = 0;
   for (int i = 0; i < 10; ++i) {
     queue.with({.priority = i % 3 - 1}).add_task([&runs] { ++runs; });
@@ -84,17 +89,19 @@ int cancel_and_go_on(Inherited& inherited) {
 }  // namespace
 
 int main() {
-  Inherited inherited;
-  // AddressSanitizer may have lost its allocator's lock to the parent.
-  if (!kThreadSanitizer && !kAddressSanitizer) {
-    expect(fork_and_wait([&] { _exit(cancel_and_go_on(inherited)); }) == 0,
-           "the child cancels what it has inherited, and uses the queue");
-  }
-  inherited.timer.stop();
-  inherited.go_on.open();
-  inherited.queue->wait_idle();
-  for (auto& handle : inherited.handles) {
-    handle.wait();
+  for (const bool tracked : {false, true}) {
+    Inherited inherited(tracked);
+    // AddressSanitizer may have lost its allocator's lock to the parent.
+    if (!kThreadSanitizer && !kAddressSanitizer) {
+      expect(fork_and_wait([&] { _exit(cancel_and_go_on(inherited)); }) == 0,
+             "the child cancels what it has inherited, and uses the queue");
+    }
+    inherited.timer.stop();
+    inherited.go_on.open();
+    inherited.queue->wait_idle();
+    for (auto& handle : inherited.handles) {
+      handle.wait();
+    }
   }
   return failures == 0 ? 0 : 1;
 }

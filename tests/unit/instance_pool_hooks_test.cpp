@@ -176,9 +176,12 @@ TEST_CASE("who was served with an instance that is not valid waits before those 
   transactions.push_back(pool.await_transaction([&order](Link&) { order.push_back(3); }));
   REQUIRE(pool.stats().waiting == 3);
   (*first)->good = false;
-  first.reset();  // to the coroutine, which validates it in the default queue
-  REQUIRE(eventually([&] { return pool.size() == 1; }));
-  REQUIRE(until_waiting(pool, 3));
+  first.reset();  // to the coroutine, which has it validated in the default queue
+  REQUIRE(eventually([&] {
+    loop.post([&loop] { loop.stop(); });
+    loop.run();
+    return pool.size() == 1 && pool.stats().waiting == 3;
+  }));
   REQUIRE(pool.dump().find("lease awaited") < pool.dump().find("transaction in a queue"));
   second.reset();
   loop.run();

@@ -46,13 +46,6 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
   toto::detail::QueueCore<StdRuntime>& queue_named(std::string_view) override {
     return toto::detail::QueueAccess::core(toto::TaskQueue::instance("semaphore"));
   }
-  void arm(toto::detail::TimerNode<StdRuntime>& timer, toto::detail::RefCounted<StdRuntime>& owner) override {
-    toto::detail::TimerService<StdRuntime>::instance().arm(timer, owner);
-  }
-  void disarm(toto::detail::TimerNode<StdRuntime>& timer,
-              toto::detail::RefCounted<StdRuntime>& owner) noexcept override {
-    toto::detail::TimerService<StdRuntime>::instance().disarm(timer, owner);
-  }
 
  private:
   struct One : Permit {};
@@ -61,6 +54,7 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
     for (One& permit : permits_) {
       free_.push_back(permit);
     }
+    toto::detail::TimerService<StdRuntime>::instance().use();
     watch_forks();
   }
   ~Semaphore() override { ignore_forks(); }
@@ -73,19 +67,12 @@ class Semaphore final : public toto::detail::Permits<StdRuntime> {
 
 using Held = toto::detail::Permit<StdRuntime>;
 
-class Acquire : public toto::detail::PermitAwaiter<StdRuntime> {
- public:
-  Acquire(Semaphore& semaphore, toto::Duration limit)
-      : PermitAwaiter(toto::detail::Ref<toto::detail::Permits<StdRuntime>>::share(&semaphore), "acquired",
-                      toto::CallSite::current(), limit) {}
-  Held* await_resume() { return &take(); }
-};
-
 toto::Task<> use(Semaphore& semaphore, toto::Duration limit, std::string& order, char name) {
+  Semaphore::Request request{Semaphore::Claim::here("acquired", toto::CallSite::current())};
+  request.deadline = limit.after(request.claim.since);
   try {
-    Held* const permit = co_await Acquire(semaphore, limit);
+    const Semaphore::Held permit = co_await toto::detail::PermitAwaiter<StdRuntime>(semaphore, request);
     order += name;
-    semaphore.give_back(*permit);
   } catch (const toto::TimedOut&) {
     order += '-';
   } catch (const toto::PoolClosed&) {

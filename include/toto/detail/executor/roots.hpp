@@ -52,6 +52,10 @@ class RootScope : public RefCounted<Runtime> {
 template <class Runtime>
 class Root : public Continuation, public Whereabouts {
  public:
+  // In a LinkedList of roots. Those of the Continuation are its home's.
+  Root* next = nullptr;
+  Root* previous = nullptr;
+
   explicit Root(ExecutorCore<Runtime>& home, Ref<RootScope<Runtime>> scope = {}) noexcept
       : Whereabouts(home.identity(), static_cast<bool>(scope)),
         home_(Ref<ExecutorCore<Runtime>>::share(&home)),
@@ -114,8 +118,6 @@ class Root : public Continuation, public Whereabouts {
   bool ended_ = false;
   bool let_go_ = false;
   bool over_ = false;  // read by the thread that has written it
-  Root* next_root_ = nullptr;
-  Root* previous_root_ = nullptr;
 };
 
 template <class Runtime>
@@ -176,7 +178,7 @@ class Roots {
   /// The same for one coroutine that is not in the list.
   void end(Root& root) noexcept {
     Lock lock(mutex_);
-    Root* given_up = nullptr;
+    LinkedList<Root> given_up;
     give_up_locked(root, given_up);
     finish(given_up, lock);
   }
@@ -188,18 +190,18 @@ class Roots {
   friend Root;
 
   /// Gives up the roots of a scope, or, with null, all. Returns those to be passed to finish().
-  Root* give_up_locked(const Scope* scope) noexcept TOTO_REQUIRES(mutex_) {
-    Root* given_up = nullptr;
-    for (Root* next = first_; next != nullptr;) {
-      Root& root = *std::exchange(next, next->next_root_);
+  LinkedList<Root> give_up_locked(const Scope* scope) noexcept TOTO_REQUIRES(mutex_) {
+    LinkedList<Root> given_up;
+    for (Root* next = roots_.front(); next != nullptr;) {
+      Root& root = *std::exchange(next, next->next);
       if (scope == nullptr || root.scope_.get() == scope) {
         give_up_locked(root, given_up);
       }
     }
     return given_up;
   }
-  /// The home no longer owns it. `given_up` has a reference to each; they are linked by next_root_.
-  void give_up_locked(Root& root, Root*& given_up) noexcept TOTO_REQUIRES(mutex_) {
+  /// The home no longer owns it. `given_up` has a reference to each.
+  void give_up_locked(Root& root, LinkedList<Root>& given_up) noexcept TOTO_REQUIRES(mutex_) {
     if (std::exchange(root.queued_, false) && !home_.withdraw(root)) {
       root.queued_ = true;  // whoever ends the home comes to it
       return;
@@ -210,13 +212,13 @@ class Roots {
     if (root.let_go_) {
       root.retain();
     }
-    root.next_root_ = std::exchange(given_up, &root);
+    given_up.push_front(root);
   }
   /// Unlocks, because destroying a coroutine runs user code.
-  static void finish(Root* given_up, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
+  static void finish(LinkedList<Root> given_up, Lock<typename Runtime::Mutex>& lock) noexcept TOTO_RELEASE(lock) {
     lock.unlock();
     for (const bool scoped : {true, false}) {  // those in scopes first: a scope's owner may live in a coroutine
-      for (Root* root = given_up; root != nullptr; root = root->next_root_) {
+      for (Root* root = given_up.front(); root != nullptr; root = root->next) {
         if (scoped == static_cast<bool>(root->scope_)) {
           if (scoped) {
             root->forsake();  // also if it is over: others that nobody waits for may be left
@@ -227,30 +229,22 @@ class Roots {
         }
       }
     }
-    while (given_up != nullptr) {
-      const auto root = Ref<Root>::adopt(std::exchange(given_up, given_up->next_root_));
+    while (!given_up.empty()) {
+      const auto root = Ref<Root>::adopt(&given_up.pop_front());
       tell(root->scope_);
     }
   }
 
   void list_locked(Root& root) noexcept TOTO_REQUIRES(mutex_) {
     root.listed_ = true;
-    root.next_root_ = first_;
-    if (first_ != nullptr) {
-      first_->previous_root_ = &root;
-    }
-    first_ = &root;
+    roots_.push_front(root);
     count_locked(root, 1);
   }
   void unlist_locked(Root& root) noexcept TOTO_REQUIRES(mutex_) {
-    if (!std::exchange(root.listed_, false)) {
-      return;
+    if (std::exchange(root.listed_, false)) {
+      roots_.remove(root);
+      count_locked(root, -1);
     }
-    (root.previous_root_ != nullptr ? root.previous_root_->next_root_ : first_) = root.next_root_;
-    if (root.next_root_ != nullptr) {
-      root.next_root_->previous_root_ = root.previous_root_;
-    }
-    count_locked(root, -1);
   }
   void count_locked(Root& root, int by) noexcept TOTO_REQUIRES(mutex_) {
     const auto add = [by](typename Runtime::template Atomic<std::size_t>& size) {
@@ -270,7 +264,7 @@ class Roots {
 
   ExecutorCore<Runtime>& home_;  // this is a part of it
   typename Runtime::Mutex mutex_;
-  Root* first_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  LinkedList<Root> roots_ TOTO_GUARDED_BY(mutex_);
   bool ended_ TOTO_GUARDED_BY(mutex_) = false;
   typename Runtime::template Atomic<std::size_t> size_{0};
 };

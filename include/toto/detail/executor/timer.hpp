@@ -73,7 +73,7 @@ class TimerService final : private ForkAware<Runtime> {
     }
     return start_ != nullptr;
   }
-  /// From now on add_if_used() returns true.
+  /// From now on add_if_used() returns true, and arm() may be called.
   void use() noexcept {
     const Lock lock(mutex_);
     start_ = &TimerService::start_thread;
@@ -129,12 +129,16 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
-  /// has returned, or until the timer has run, on either turn, and has released its owner.
+  /// has returned, or until the timer has run, on either turn, and has released its owner. Somebody has called use():
+  /// this does not compile the thread.
   /// Throws: std::bad_alloc, std::system_error; then nothing has changed.
   template <class Owner>
   void arm(Node& node, Owner& owner) {
     auto owned = Ref<Owner>::share(std::addressof(owner));
-    add(node, nullptr);
+    {
+      const Lock lock(mutex_);
+      add_locked(node, nullptr);
+    }
     owned.leak();  // the timer's from now on; it may have run
   }
 

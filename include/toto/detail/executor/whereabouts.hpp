@@ -104,7 +104,6 @@ class Strand {
   void begin_at_home(Whereabouts& owner) noexcept {
     owner_ = &owner;
     owner.first_ = this;
-    first_ = true;
   }
   /// The strand begins where `starter`, which may be null, is; `starter` needs it.
   void begin_where(Strand* starter) noexcept {
@@ -132,7 +131,7 @@ class Strand {
   }
   /// The strand is over. After this all frames may be gone.
   void end() noexcept {
-    if (owner_ == nullptr || first_) {
+    if (owner_ == nullptr || owner_->first_ == this) {
       return;
     }
     Whereabouts* const owner = std::exchange(owner_, nullptr);
@@ -199,7 +198,7 @@ class Strand {
         return;
       }
     }
-    if (first_) {
+    if (owner.first_ == this) {
       owner.stranded();
     } else {
       abandon();
@@ -212,8 +211,7 @@ class Strand {
   }
 
   Whereabouts* owner_ = nullptr;  // it is one of the owners of that, unless it is the first strand
-  bool first_ = false;
-  bool away_ = false;  // written at home, or before it is listed
+  bool away_ = false;             // written at home, or before it is listed
   // If the owner is scoped. Guarded by its mutex.
   Strand* parent_ = nullptr;  // that needs it; it is there as long as it does
   std::size_t children_ = 0;  // that it needs

@@ -43,7 +43,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
  public:
   using Base = Permits<Runtime>;
   using typename Base::Claim, typename Base::Clock, typename Base::TimePoint;
-  using typename Base::Line, typename Base::Permit, typename Base::Request;
+  using typename Base::Held, typename Base::Line, typename Base::Permit;
   using Instance = PooledInstance<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
   using Loss = std::uint64_t PoolStats::*;  // the count for the reason why there is one instance less
@@ -59,6 +59,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
         factory_(std::move(factory)) {
     counts_.capacity = threads_;
     counts_.made = counts_.instances = instances.size();
+    TimerService<Runtime>::instance().use();
     this->watch_forks();  // may throw, so before anything is owned by a raw pointer
     for (std::unique_ptr<Instance>& instance : instances) {
       free_.push_back(*instance.release());
@@ -71,7 +72,6 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   /// makes another. Returns false if there is no factory to make one.
   /// Throws: what the factory throws.
   bool make_ready(Permit& permit) override;
-  Instance* take_instance(const Request& request) { return static_cast<Instance*>(this->take(request)); }
   /// Its use begins.
   void lend(Instance& used) const noexcept { used.exceptions = on_return_ ? std::uncaught_exceptions() : 0; }
 
@@ -106,7 +106,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
       watching = watching_;
     }
     if (watching) {
-      base().disarm(*this, *this);
+      TimerService<Runtime>::instance().disarm(*this, *this);
     }
     destroy_all(unused);
     Line::tell(refused);
@@ -156,11 +156,15 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
     }
     return *queue;
   }
-  void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) override {
-    TimerService<Runtime>::instance().arm(timer, owner);
-  }
-  void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept override {
-    TimerService<Runtime>::instance().disarm(timer, owner);
+  TaskHandle<Held, Runtime> prepare(Held held) override {
+    QueueCore<Runtime>& queue = queue_named({});
+    return queue.beyond_bound([&](bool booked) {  // whoever has a permit does not wait for room
+      return detail::submit_call<TaskHandle<Held, Runtime>>(queue, {}, {}, booked, [held = std::move(held)]() mutable {
+        Permit& permit = *held.release();  // make_ready() returns it if it cannot be used
+        held.reset(held.get_deleter().owner->make_ready(permit) ? &permit : nullptr);
+        return std::move(held);
+      });
+    });
   }
 
   Permit* add_locked() override TOTO_REQUIRES(mutex_) {
@@ -215,7 +219,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   /// When the instance that has been free longest retires.
   TimePoint due_locked() const noexcept TOTO_REQUIRES(mutex_) {
     const bool idle = retires() && !closed_ && !free_.empty() && counts_.instances > min_instances_;
-    return idle ? idle_timeout_.after(instance(*free_.front()).free_since) : (TimePoint::max)();
+    return idle ? idle_timeout_.after(free_.front()->holder.since) : (TimePoint::max)();
   }
   /// Returns true if there are idle instances to watch; then the caller must call start_watch().
   bool watch_locked() noexcept TOTO_REQUIRES(mutex_) {
@@ -256,7 +260,7 @@ void PoolCore<Runtime>::give_back(Permit& returned) noexcept {
       lose_locked(&PoolStats::closed, back.object != nullptr ? 1U : 0U);
       return;
     }
-    back.free_since = retires() ? Clock::now() : TimePoint();
+    back.holder.since = retires() ? Clock::now() : TimePoint();
     free_.push_back(back);
     watch = watch_locked();
   });
@@ -333,7 +337,7 @@ void PoolCore<Runtime>::start_watch() noexcept {
   this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(false); };
   bool too_late = false;
   try {
-    base().arm(*this, *this);
+    TimerService<Runtime>::instance().arm(*this, *this);
     const Lock lock(mutex_);
     too_late = closed_;
   } catch (...) {  // no memory, no thread: the next instance that comes back tries again
@@ -341,7 +345,7 @@ void PoolCore<Runtime>::start_watch() noexcept {
     watching_ = false;
   }
   if (too_late) {
-    base().disarm(*this, *this);  // close() may have been called before the timer was armed
+    TimerService<Runtime>::instance().disarm(*this, *this);  // close() may have been called before the timer was armed
   }
 }
 

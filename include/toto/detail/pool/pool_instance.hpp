@@ -41,8 +41,6 @@ class PooledInstance : public Permit<Runtime> {
   /// How many exceptions were in flight on the thread that took the place. Used by the holder; only in pools with
   /// on_return.
   int exceptions = 0;
-  /// Only in a pool that retires instances, while this place is free. Guarded by the pool's mutex.
-  typename Runtime::Clock::time_point free_since{};
 };
 
 /// `Owner` is T, T* (not owned), or a smart pointer to one.

@@ -5,11 +5,13 @@
 #ifndef TOTO_DETAIL_POOL_POOL_USE_HPP
 #define TOTO_DETAIL_POOL_POOL_USE_HPP
 
+#include <coroutine>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../../lease.hpp"
+#include "../../task.hpp"
 #include "../../task_handle.hpp"
 #include "../task/bound_call.hpp"
 #include "../task/permit_task.hpp"
@@ -41,16 +43,40 @@ template <class F, class... Args>
 using BlockingResult = typename BlockingCall<F, Args...>::Type;
 
 template <class T, class Runtime>
-class [[nodiscard("co_await it: it takes no instance before that")]] LeaseAwaiter : public PermitAwaiter<Runtime> {
+class [[nodiscard("co_await it: it takes no instance before that")]] LeaseAwaiter {
  public:
   LeaseAwaiter(PoolCore<Runtime>& pool, CallSite where, Duration limit = Duration::never()) noexcept
-      : PermitAwaiter<Runtime>(Ref<Permits<Runtime>>::share(&pool), "lease awaited", where, limit) {}
+      : pool_(Ref<PoolCore<Runtime>>::share(&pool)), where_(where), limit_(limit) {}
 
-  Lease<T, Runtime> await_resume() {
-    auto& pool = static_cast<PoolCore<Runtime>&>(this->owner());
-    auto& taken = static_cast<PooledInstance<Runtime>&>(this->take());
-    return Lease<T, Runtime>(LeaseKind::awaited, Ref<PoolCore<Runtime>>::share(&pool), taken);
+  bool await_ready() {
+    waiting_ = {};  // of an earlier await
+    taken_ = detail::in_hand(*pool_, pool_->try_take(request().claim));
+    return taken_ != nullptr && pool_->ready(*taken_);
   }
+  template <class Promise>
+  TOTO_NOINLINE auto await_suspend(std::coroutine_handle<Promise> coroutine) {
+    waiting_ = detail::take_permit(Ref<Permits<Runtime>>(pool_), request(), std::move(taken_));
+    return waiting_.operator co_await().await_suspend(coroutine);
+  }
+  Lease<T, Runtime> await_resume() {
+    if (waiting_.valid()) {
+      taken_ = waiting_.operator co_await().await_resume();
+    }
+    return Lease<T, Runtime>(LeaseKind::awaited, pool_, *taken_.release());
+  }
+
+ private:
+  PermitRequest<Runtime> request() const noexcept {
+    PermitRequest<Runtime> wanted{Claim<Runtime>::here("lease awaited", where_)};
+    wanted.deadline = limit_.is_never() ? wanted.deadline : limit_.after(wanted.claim.since);
+    return wanted;
+  }
+
+  Ref<PoolCore<Runtime>> pool_;
+  CallSite where_;
+  Duration limit_;
+  HeldPermit<Runtime> taken_;  // without waiting for it
+  Task<HeldPermit<Runtime>> waiting_;
 };
 
 /// What the task of a transaction calls: `fn(instance, args...)`, or that with a stop token; see call_on(). Gives the

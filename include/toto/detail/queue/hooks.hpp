@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the user has set on a queue. ErrorSink: reports exceptions that no one will observe. ThreadHooks: what
-// each thread calls when it begins and when it ends. Read next: worker_loop.hpp.
+// What the user has set on a queue: what is called with exceptions that no one will observe, and what each thread calls
+// when it begins and when it ends. Read next: queue_parts.hpp, worker_loop.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_HOOKS_HPP
 #define TOTO_DETAIL_QUEUE_HOOKS_HPP
@@ -12,9 +12,7 @@
 
 #include "../../stats.hpp"
 #include "../ground/callable.hpp"
-#include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
-#include "../ground/unseen.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -40,47 +38,13 @@ class Hook : public RefCounted<Runtime> {
 template <class Runtime>
 using ErrorHook = Hook<Runtime, std::exception_ptr, const TaskInfo&>;
 
-/// Thread-safe. The hook is called without a lock, and may do anything; what it throws is ignored.
+/// Guarded by the queue's mutex; called without it, and may do anything. Null: none.
 template <class Runtime>
-class ErrorSink {
- public:
-  /// None: a line on stderr.
-  void set(Ref<ErrorHook<Runtime>> hook) noexcept {
-    const Lock lock(mutex_);
-    std::swap(hook_, hook);  // the former one is destroyed after the lock
-  }
-
-  void report(const std::exception_ptr& failure, const TaskInfo& task) noexcept {
-    Ref<ErrorHook<Runtime>> hook;
-    {
-      const Lock lock(mutex_);
-      hook = hook_;
-    }
-    if (!hook) {
-      if (task.name.empty()) {
-        detail::print_failure({"a task on queue '", task.queue, "'"}, failure);
-      } else {
-        detail::print_failure({"a task on queue '", task.queue, "' (", task.name, ")"}, failure);
-      }
-      return;
-    }
-    try {
-      (*hook)(failure, task);
-    } catch (...) {  // there is nobody left to see it
-    }
-  }
-
- private:
-  typename Runtime::Mutex mutex_;
-  Ref<ErrorHook<Runtime>> hook_ TOTO_GUARDED_BY(mutex_);
-};
-
-/// Guarded by the queue's mutex.
-template <class Runtime>
-struct ThreadHooks {
-  Ref<Hook<Runtime>> start;  // null: none
-  Ref<Hook<Runtime>> end;
-  bool failed = false;  // `start` has thrown, has been reported, and has not succeeded since
+struct Hooks {
+  Ref<Hook<Runtime>> thread_start;
+  Ref<Hook<Runtime>> thread_end;
+  bool start_failed = false;  // `thread_start` has thrown, has been reported, and has not succeeded since
+  Ref<ErrorHook<Runtime>> error;
 };
 
 }  // namespace toto::inline v0_1::detail

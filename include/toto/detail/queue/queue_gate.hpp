@@ -73,17 +73,17 @@ class QueueGate : public QueueParts<Runtime> {
     room().line().withdraw(waiter);
     return waiter.request.granted;
   }
-  /// Calls `add(booked)`, which is to add one task, with room booked for it whether there is any or not.
+  /// Returns `add(booked)`, which is to add one task, with room booked for it whether there is any or not.
   /// Throws: what `add` throws; then the room is given back.
   template <class Add>
-  void beyond_bound(Add add) {
+  auto beyond_bound(Add add) {
     const bool booked = bounded();
     if (booked) {
       const Lock lock(mutex());
       room().book_beyond_limit();
     }
     try {
-      add(booked);
+      return add(booked);
     } catch (...) {
       if (booked) {
         give_back_room();

@@ -34,6 +34,7 @@
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
+#include "../ground/unseen.hpp"
 #include "../ground/wait_list.hpp"
 #include "crew.hpp"
 #include "hooks.hpp"
@@ -72,7 +73,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   const Room& room() const noexcept TOTO_REQUIRES(mutex_) { return room_; }
   Ledger<Runtime>& ledger() noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
   const Ledger<Runtime>& ledger() const noexcept TOTO_REQUIRES(mutex_) { return ledger_; }
-  ThreadHooks<Runtime>& thread_hooks() noexcept TOTO_REQUIRES(mutex_) { return thread_hooks_; }
+  Hooks<Runtime>& hooks() noexcept TOTO_REQUIRES(mutex_) { return hooks_; }
   /// Those who wait for the end, for idleness, or for a thread: notified of each change.
   WaitList<Runtime>& changed() const noexcept TOTO_REQUIRES(mutex_) { return changed_; }
 
@@ -96,13 +97,27 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   TaskList<Runtime>& task_list() noexcept { return task_list_; }
   const TaskList<Runtime>& task_list() const noexcept { return task_list_; }
 
-  void on_error(Ref<ErrorHook<Runtime>> hook) noexcept { errors_.set(std::move(hook)); }
-  /// Calls the error hook. Not under the mutex. Fills in the queue and the worker of `task`.
+  /// Calls the error hook, and ignores what that throws; without one, writes a line to stderr. Not under the mutex.
+  /// Fills in the queue and the worker of `task`.
   TOTO_COLD void report(const std::exception_ptr& failure, TaskInfo task = {}) noexcept {
     const Worker* const worker = this_worker();
     task.queue = name_;
     task.worker = worker != nullptr ? worker->number : 0;
-    errors_.report(failure, task);
+    Ref<ErrorHook<Runtime>> hook;
+    {
+      const Lock lock(mutex_);
+      hook = hooks_.error;
+    }
+    if (hook) {
+      try {
+        (*hook)(failure, task);
+      } catch (...) {  // there is nobody left to see it
+      }
+    } else if (task.name.empty()) {
+      detail::print_failure({"a task on queue '", name_, "'"}, failure);
+    } else {
+      detail::print_failure({"a task on queue '", name_, "' (", task.name, ")"}, failure);
+    }
   }
   /// The same for the failure of a task whose result no one will observe, unless it is one of the library's own.
   TOTO_COLD void report_unseen(const std::exception_ptr& failure, const TaskInfo& task) noexcept {
@@ -236,6 +251,7 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
       room_.forget();
       crew_.forget_others(self);
       ledger_.forget(self);
+      task_list_.forget_locked(self != nullptr ? self->number : 0);
       changed_ = {};
     }
     mutex_.unlock();
@@ -251,10 +267,9 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
   Ledger<Runtime> ledger_ TOTO_GUARDED_BY(mutex_);
   Order<Runtime> order_ TOTO_GUARDED_BY(mutex_);
   Room room_ TOTO_GUARDED_BY(mutex_);
-  ThreadHooks<Runtime> thread_hooks_ TOTO_GUARDED_BY(mutex_);
+  Hooks<Runtime> hooks_ TOTO_GUARDED_BY(mutex_);
   mutable WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
-  TaskList<Runtime> task_list_;
-  ErrorSink<Runtime> errors_;
+  TaskList<Runtime> task_list_{mutex_};
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -16,20 +16,25 @@
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
-TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
-  const QueueTimes times = core.tracks() ? core.task_list().times() : QueueTimes();
-  const Lock lock(core.mutex());
+QueueStats stats_locked(const QueueCore<Runtime>& core) TOTO_REQUIRES(core.mutex()) {
   QueueStats stats = core.ledger().stats(core.crew().all(), core.order().tasks());
   stats.continuations = core.order().continuations();
   stats.threads = core.crew().live();
   stats.threads_started = core.crew().threads_started();
-  stats.times = times;
+  stats.times = core.task_list().times_locked();
   return stats;
 }
 
 template <class Runtime>
+TOTO_COLD QueueStats stats_of(const QueueCore<Runtime>& core) {
+  const Lock lock(core.mutex());
+  return detail::stats_locked(core);
+}
+
+template <class Runtime>
 TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
-  const QueueStats now = detail::stats_of(core);
+  const Lock lock(core.mutex());
+  const QueueStats now = detail::stats_locked(core);
   std::string text =
       detail::join({"queue '", core.name(), "': ", Digits(now.threads), " of ", Digits(core.thread_count())});
   detail::append(text, {" thread(s), ", Digits(now.idle), " idle; ", Digits(now.submitted), " submitted = "});
@@ -37,7 +42,6 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
                  {Digits(now.completed), " completed + ", Digits(now.failed), " failed + ", Digits(now.cancelled)});
   detail::append(text, {" cancelled + ", Digits(now.queued), " queued + ", Digits(now.running), " running + "});
   detail::append(text, {Digits(now.suspended), " suspended; ", Digits(now.continuations), " continuation(s)\n"});
-  const Lock lock(core.mutex());
   const auto time = Runtime::Clock::now();
   if (core.ledger().closed()) {
     text += "  closed\n";
@@ -61,7 +65,7 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
     }
     text += '\n';
   }
-  core.task_list().describe(text);
+  core.task_list().describe_locked(text);
   return text;
 }
 

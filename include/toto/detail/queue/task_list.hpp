@@ -43,12 +43,14 @@ struct TrackedTask {
   TrackedTask* previous = nullptr;
 };
 
-/// Thread-safe; its mutex guards the entries. For files that follow tasks.
+/// Thread-safe; the queue's mutex guards it, and the entries. For files that follow tasks.
 template <class Runtime>
 class TaskList {
  public:
   using Entry = TrackedTask<Runtime>;
   using Clock = typename Runtime::Clock;
+
+  explicit TaskList(typename Runtime::Mutex& of_queue) noexcept : mutex_(of_queue) {}
 
   TOTO_COLD void add(Entry& task, std::string_view what) noexcept {
     const auto now = Clock::now();
@@ -93,8 +95,7 @@ class TaskList {
     }
   }
 
-  TOTO_COLD QueueTimes times() const {
-    const Lock lock(mutex_);
+  TOTO_COLD QueueTimes times_locked() const TOTO_NO_THREAD_SAFETY_ANALYSIS {
     QueueTimes times = times_;
     const Entry* oldest = tasks_.front();  // in the order of adding
     while (oldest != nullptr && oldest->has_begun) {
@@ -121,9 +122,19 @@ class TaskList {
     }
   }
 
+  /// In the child of a fork, with the mutex: only what the worker of this number runs is left; 0: nothing.
+  void forget_locked(std::size_t worker) noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    for (Entry* task = tasks_.front(); task != nullptr;) {
+      Entry& entry = *std::exchange(task, task->next);
+      if (worker == 0 || entry.worker != worker) {
+        entry.listed = false;
+        tasks_.remove(entry);
+      }
+    }
+  }
+
   /// Appends a line for each.
-  TOTO_COLD void describe(std::string& text) const {
-    const Lock lock(mutex_);
+  TOTO_COLD void describe_locked(std::string& text) const TOTO_NO_THREAD_SAFETY_ANALYSIS {
     const auto now = Clock::now();
     for (const Entry* task = tasks_.front(); task != nullptr; task = task->next) {
       detail::append(text, {"  task ", task->what, " ", task->doing});
@@ -147,7 +158,7 @@ class TaskList {
     longest = longest < time ? time : longest;
   }
 
-  mutable typename Runtime::Mutex mutex_;
+  typename Runtime::Mutex& mutex_;
   LinkedList<Entry> tasks_ TOTO_GUARDED_BY(mutex_);
   QueueTimes times_ TOTO_GUARDED_BY(mutex_);
 };

@@ -89,8 +89,7 @@ class BlockedThread {
   Worker<Runtime>* const worker_;              // null: not a worker
   std::uint64_t thread_ = 0;                   // its number; 0: it has none, and holds no instance
   const Awaited<Runtime>* awaited_ = nullptr;  // null: it is not in the graph
-  bool stuck_ = true;                          // unless the graph, while it looks, has found out that it may go on
-  BlockedThread* next_told_ = nullptr;
+  bool stuck_ = true;                          // unless the graph, when it looked, has found out that it may go on
 };
 
 /// Its mutex is taken before those of pools and queues.
@@ -111,17 +110,17 @@ class WaitGraph final : private ForkAware<Runtime> {
     const Lock lock(mutex_);
     self.thread_ = ThisThread<Runtime>::get().number;
     if (std::exchange(self.awaited_, &awaited) == nullptr) {
-      threads_.push_back(self);
       set(self, &self);
+    } else {
+      threads_.remove(self);
     }
-    // Mostly somebody may bring it who is not in the graph.
-    if (self.awaited_->may_come(*this) || may_go_on_locked(self)) {
-      return;
-    }
+    threads_.push_front(self);
     try {
-      const std::string text = text_locked(self);
-      if (!text.empty()) {
-        throw DeadlockError(text);
+      while (is_stuck_locked(self)) {
+        const std::string text = text_locked();
+        if (!text.empty()) {
+          throw DeadlockError(text);
+        }
       }
     } catch (...) {
       remove_locked(self);
@@ -136,15 +135,7 @@ class WaitGraph final : private ForkAware<Runtime> {
   // For Awaited::may_come(), which is called under the mutex.
 
   /// Null for a thread that is not in the graph, and may do anything.
-  bool is_stuck(Blocked* thread) const noexcept {
-    if (thread == nullptr || !thread->stuck_) {
-      return false;
-    }
-    if (last_told_ != nullptr && last_told_ != thread && thread->next_told_ == nullptr) {
-      last_told_ = last_told_->next_told_ = thread;
-    }
-    return true;
-  }
+  bool is_stuck(const Blocked* thread) const noexcept { return thread != nullptr && thread->stuck_; }
   /// The thread with this number, if it is here.
   Blocked* find_thread(std::uint64_t number) const noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
     Blocked* found = threads_.front();
@@ -184,45 +175,35 @@ class WaitGraph final : private ForkAware<Runtime> {
     self.awaited_ = nullptr;
   }
 
-  /// None of them leaves meanwhile: that takes the mutex.
-  bool may_go_on_locked(const Blocked& self) TOTO_REQUIRES(mutex_) {
-    for (bool found = true; found && self.stuck_;) {
+  /// Finds all threads that may go on, or, if the first one is found at once, that one. None of them leaves meanwhile:
+  /// that takes the mutex.
+  bool is_stuck_locked(const Blocked& self) TOTO_REQUIRES(mutex_) {
+    for (Blocked* thread = threads_.front(); thread != nullptr; thread = thread->next) {
+      thread->stuck_ = true;
+    }
+    for (bool found = true; found;) {
       found = false;
-      for (Blocked* thread = threads_.front(); thread != nullptr; thread = thread->next) {
+      for (Blocked* thread = threads_.front(); thread != nullptr && self.stuck_; thread = thread->next) {
         if (thread->stuck_ && thread->awaited_->may_come(*this)) {
           thread->stuck_ = false;
           found = true;
         }
       }
     }
-    if (self.stuck_) {
-      return false;
-    }
-    for (Blocked* thread = threads_.front(); thread != nullptr; thread = thread->next) {
-      thread->stuck_ = true;
-    }
-    return true;
+    return self.stuck_;
   }
 
-  /// Those on which the thread depends, in words. Empty if one of them may go on after all: what it waits for has come
-  /// from outside, while the graph looked.
-  std::string text_locked(Blocked& self) TOTO_REQUIRES(mutex_) {
-    struct Looked {
-      WaitGraph& graph;
-      ~Looked() TOTO_NO_THREAD_SAFETY_ANALYSIS {
-        graph.last_told_ = nullptr;
-        for (Blocked* thread = graph.threads_.front(); thread != nullptr; thread = thread->next) {
-          thread->stuck_ = true;
-          thread->next_told_ = nullptr;
-        }
-      }
-    } const looked{*this};
-    last_told_ = &self;
+  /// Those that are stuck, in words. Empty if one of them may go on after all: what it waits for has come from outside,
+  /// while the graph looked.
+  std::string text_locked() const TOTO_REQUIRES(mutex_) {
     std::string text = "toto: this wait could never end";
     const char* before = ": ";
     const char* waits = " would wait for ";
-    for (Blocked* thread = &self; thread != nullptr; thread = thread->next_told_) {
-      if (thread->awaited_->may_come(*this)) {  // adds those on which this one depends
+    for (const Blocked* thread = threads_.front(); thread != nullptr; thread = thread->next) {
+      if (!thread->stuck_) {
+        continue;
+      }
+      if (thread->awaited_->may_come(*this)) {
         return {};
       }
       detail::append(text, {before, thread->words(), waits, thread->awaited_->words(), thread->awaited_->details()});
@@ -234,8 +215,7 @@ class WaitGraph final : private ForkAware<Runtime> {
   }
 
   typename Runtime::Mutex mutex_;
-  LinkedList<Blocked> threads_ TOTO_GUARDED_BY(mutex_);
-  mutable Blocked* last_told_ = nullptr;  // not null: threads found stuck go into the text; guarded by mutex_
+  LinkedList<Blocked> threads_ TOTO_GUARDED_BY(mutex_);  // the last to come first
 };
 
 // Which workers of a queue are left to run a task, as far as the graph knows. Under the graph's mutex.

@@ -205,7 +205,7 @@ class WorkerLoop {
   /// Calls the start hook. Returns false if it has thrown; then the thread ends. Enters and returns with the mutex
   /// held.
   bool start_hook_locked() TOTO_REQUIRES(core_.mutex()) {
-    auto start = core_.thread_hooks().start;
+    auto start = core_.hooks().thread_start;
     if (!start) [[likely]] {
       return true;
     }
@@ -224,7 +224,7 @@ class WorkerLoop {
       }
     }
     core_.mutex().lock();
-    const bool known = std::exchange(core_.thread_hooks().failed, failure != nullptr);
+    const bool known = std::exchange(core_.hooks().start_failed, failure != nullptr);
     if (failure && !known) {
       core_.mutex().unlock();
       core_.report(failure);
@@ -256,7 +256,7 @@ class WorkerLoop {
     auto predecessor = core_.crew().leave(self_, core_.ledger().orphaned());
     // After a forced unwind. A thread that could not begin leaves it to the next task, or the timers.
     const auto choice = has_begun_ ? core_.choose_locked() : typename Core::Choice{};
-    const auto end = has_begun_ ? core_.thread_hooks().end : Ref<Hook<Runtime>>();
+    const auto end = has_begun_ ? core_.hooks().thread_end : Ref<Hook<Runtime>>();
     core_.announce_quiet_locked();
     core_.changed().notify_all();
     QueueObserver* const observer = core_.observer();

@@ -149,7 +149,7 @@ class Permit {
   };
 
   // Guarded by the mutex of Permits; used by LinkedList.
-  Claim<Runtime> holder;  // while it is held
+  Claim<Runtime> holder;  // while it is held; afterwards its owner may note since when it is free
   Permit* next = nullptr;
   Permit* previous = nullptr;
 

@@ -56,7 +56,10 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
     if (!owner_->ready(*this->request.permit)) {
       const Ref<Permits<Runtime>> owner = owner_;  // this may be gone before the mutex is free
       try {
-        Permit* const ready = owner->get_ready(*this, std::exchange(this->request.permit, nullptr));
+        Permit* ready = std::exchange(this->request.permit, nullptr);
+        while (ready != nullptr && !owner->make_ready(*ready)) {
+          ready = owner->take_or_wait(*this, true);
+        }
         if (ready == nullptr) {
           return false;
         }

@@ -19,11 +19,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "../../errors.hpp"
+#include "../../task_handle.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
@@ -41,6 +43,22 @@ struct PermitRequest {
   detail::Permit<Runtime>* permit = nullptr;
 };
 
+template <class Runtime>
+class Permits;
+
+/// A permit in hand, which is given back unless it is released.
+template <class Runtime>
+struct GiveBack {
+  void operator()(Permit<Runtime>* held) const noexcept { owner->give_back(*held); }
+  Ref<Permits<Runtime>> owner;
+};
+template <class Runtime>
+using HeldPermit = std::unique_ptr<Permit<Runtime>, GiveBack<Runtime>>;
+template <class Runtime>
+HeldPermit<Runtime> in_hand(Permits<Runtime>& owner, Permit<Runtime>* permit) noexcept {
+  return HeldPermit<Runtime>(permit, {Ref<Permits<Runtime>>::share(&owner)});
+}
+
 /// Thread-safe. The mutex also guards the requests.
 template <class Runtime>
 class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
@@ -49,6 +67,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   using TimePoint = typename Clock::time_point;
   using Claim = detail::Claim<Runtime>;
   using Permit = detail::Permit<Runtime>;
+  using Held = HeldPermit<Runtime>;
   using Request = PermitRequest<Runtime>;
   using Line = PermitLine<Request>;
   using Waiter = LineWaiter<Request>;
@@ -69,7 +88,7 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return taken;
   }
-  /// Returns null if the waiter is in line now; it may have left the line already.
+  /// Returns null if the waiter is in line now; it may have left the line already. `again`: see PermitLine::join().
   /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
   Permit* take_or_wait(Waiter& waiter, bool again = false) {
     const Lock lock(mutex_);
@@ -85,45 +104,22 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
 
   // As a waiter that has stood in line.
 
-  /// Begins to use the permit that the waiter was granted. Returns null if it was refused.
-  Permit* use(Waiter& waiter) noexcept {
-    const Lock lock(mutex_);
-    return std::exchange(waiter.request.permit, nullptr);
-  }
-  /// Gets ready the permit that the waiter has taken; a permit that cannot be used is exchanged for another. Returns
-  /// null if the waiter has to wait for that, ahead of everyone else.
-  /// Throws: what make_ready() throws.
-  Permit* get_ready(Waiter& waiter, Permit* taken) {
-    while (taken != nullptr && !make_ready(*taken)) {
-      taken = take_or_wait(waiter, true);
-    }
-    return taken;
-  }
-  /// The waiter's permit is ready.
-  void grant(Waiter& waiter, Permit& permit) noexcept {
-    const Lock lock(mutex_);
-    waiter.request.permit = &permit;
-  }
   /// The waiter leaves the line. Returns false if it is no longer there.
   bool withdraw(Waiter& waiter) noexcept {
     const Lock lock(mutex_);
     return line_.withdraw(waiter);
   }
-  /// The waiter gives up: leaves the line, or returns the permit that it was granted and has not begun to use. Returns
-  /// true if it has left the line.
-  bool leave(Waiter& waiter) noexcept {
+  /// The waiter gives up: leaves the line, or returns the permit that it was granted and has not begun to use.
+  void leave(Waiter& waiter) noexcept {
     Permit* unused = nullptr;
-    bool waited = false;
     {
       const Lock lock(mutex_);
-      waited = line_.withdraw(waiter);
+      line_.withdraw(waiter);
       unused = std::exchange(waiter.request.permit, nullptr);
-      waiter.request.deadline = waiter.request.claim.since;  // it does not wait again
     }
     if (unused != nullptr) {
       give_back(*unused);
     }
-    return waited;
   }
   /// The waiter's time is up. Returns true if it has left the line for that reason.
   bool expire(Waiter& waiter, std::exception_ptr& why) noexcept {
@@ -153,15 +149,15 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// Throws: why that is impossible; then, too, the caller no longer holds it.
   virtual bool make_ready(Permit&) { return true; }
 
-  // What is compiled where permits are made, and not where they are used: it needs timers, or a queue.
+  // What is compiled where permits are made, and not where they are used: it needs a queue.
 
   /// Returns the queue of that name; without a name, the one where a coroutine continues that has no home, or whose
   /// home has ended. Makes the queue if there is none.
   /// Throws: std::bad_alloc.
   virtual QueueCore<Runtime>& queue_named(std::string_view name) = 0;
-  /// See TimerService.
-  virtual void arm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) = 0;
-  virtual void disarm(TimerNode<Runtime>& timer, RefCounted<Runtime>& owner) noexcept = 0;
+  /// Makes the permit ready in that queue, for a coroutine. The handle's result: null if it cannot be used.
+  /// Throws: what adding a task throws. The task throws what make_ready() throws.
+  virtual TaskHandle<Held, Runtime> prepare(Held) { return {}; }
 
   // The rest.
 

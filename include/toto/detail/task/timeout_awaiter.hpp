@@ -34,7 +34,11 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
   }
 
   /// Throws: std::bad_alloc, std::system_error; then nothing waits.
-  void start_timer() { TimerService<Runtime>::instance().arm(*this, *this); }
+  void start_timer() {
+    TimerService<Runtime>& timers = TimerService<Runtime>::instance();
+    timers.use();
+    timers.arm(*this, *this);
+  }
   /// Once this has returned, the task is no longer touched.
   void stop_timer() noexcept { TimerService<Runtime>::instance().disarm(*this, *this); }
 
