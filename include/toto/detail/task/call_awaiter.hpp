@@ -18,8 +18,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The task. Base is the state that yield_task would allocate; this state is not freed when it is no longer needed, but
-/// notifies the frame that it may be destroyed.
+/// The task. Base is the state that yield_task would allocate; where that would be freed, this one notifies the frame
+/// that it may be destroyed.
 template <class Runtime, class Base, class F>
 class FramedState final : public SupervisedState<Runtime, Base> {
  public:
@@ -38,55 +38,54 @@ class FramedState final : public SupervisedState<Runtime, Base> {
     changed_.notify_all();
   }
 
-  /// Blocks: until destroy() has been called.
-  void wait_until_over() noexcept {
-    QueueCore<Runtime>::run_local_here();
-    const Lock lock(mutex_);
-    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return over_; });
-  }
-
-  /// Takes back the continuation of a task that is over, which is on its way to `home`, or there, or, if `home` has
-  /// ended, in the task's queue.
-  void withdraw_from(ExecutorCore<Runtime>& home) noexcept {
-    const Lock lock(mutex_);
-    wait_until_handed_over();
-    if (!in_queue_ && !home.withdraw(*this)) {
-      // Whoever ends the home has it in hand.
-      changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return in_queue_; });
+  /// The coroutine is being destroyed while it waits.
+  /// Blocks: while the task runs, which is asked to stop. A task that is queued is taken out, and so is the continuation
+  /// of one that is over.
+  void abandon() noexcept {
+    this->drop();
+    if (!this->ready()) {
+      this->cancel();
+      QueueCore<Runtime>::run_local_here();
     }
-    if (in_queue_) {
-      this->core().withdraw(*this);
+    bool withdrawn = false;
+    {
+      const Lock lock(mutex_);
+      changed_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) {
+        withdrawn = place_ != nullptr && place_->withdraw(*this);  // if not, whoever ends that place has it in hand
+        return withdrawn || over_;
+      });
+    }
+    if (withdrawn) {
+      Base::resume_posted(*this, Turn::on_executor);  // which only calls destroy(): it is `abandoned`
     }
   }
 
  private:
   void hand_over(Worker<Runtime>* worker) noexcept override {
-    typename Home<Runtime>::Announcement announcement;
+    auto home = Ref<ExecutorCore<Runtime>>::share(this->home());
+    std::uint64_t ticket = 0;
     bool taken = true;
     {
       const Lock lock(mutex_);
       this->run = &run_posted;
-      if (!this->send_home_silently(announcement)) {
-        if (comes_at_once(worker)) {
+      if (home && home->post_silently(*this, ticket)) {
+        place_ = home.get();
+        changed_.notify_all();
+      } else {
+        home = {};
+        if (Home<Runtime>().may_resume_here(worker) && worker->local.empty()) {
+          this->run = &Base::resume_posted;  // at once, before anything of the user's can destroy the coroutine
           worker->local.push_back(*this);
         } else {
           taken = post_to_queue();
         }
       }
-      handed_over_ = true;
-      changed_.notify_all();
     }
-    if (taken) {
-      announcement.make();  // *this may be gone
-    } else {
+    if (home) {
+      home->announce(ticket);  // *this may be gone
+    } else if (!taken) {
       Base::resume_posted(*this, Turn::on_executor);  // no other thread is left to do it
     }
-  }
-
-  /// To what is put into its `local` now, before anything of the user's can destroy the coroutine. What stands there
-  /// longer could not be taken back from other threads.
-  static bool comes_at_once(const Worker<Runtime>* worker) noexcept {
-    return worker != nullptr && !worker->resume_next && !worker->in_run_local && worker->local.empty();
   }
 
   static void run_posted(Continuation& node, Turn turn) noexcept {
@@ -97,30 +96,20 @@ class FramedState final : public SupervisedState<Runtime, Base> {
 
   /// Its home has ended, and the task's queue has it now; after true, *this may be gone.
   bool moves_on(Turn turn) noexcept {
-    const Lock lock(mutex_);
-    wait_until_handed_over();
-    if (turn != Turn::homeless || !post_to_queue()) {
-      return false;
-    }
-    changed_.notify_all();
-    return true;
+    const Lock lock(mutex_);  // whoever has handed it over touches nothing of this any more
+    return turn == Turn::homeless && post_to_queue();
   }
 
   /// Ahead of queued tasks. A worker that takes it from there waits for the mutex.
   bool post_to_queue() noexcept TOTO_REQUIRES(mutex_) {
-    in_queue_ = this->core().post_front(*this);
-    return in_queue_;
-  }
-
-  /// From then on the thread that hands the continuation over touches nothing of this, once it has left the mutex.
-  void wait_until_handed_over() noexcept TOTO_REQUIRES(mutex_) {
-    changed_.wait(mutex_, [this]() TOTO_REQUIRES(mutex_) { return handed_over_; });
+    place_ = this->core().post_front(*this) ? &this->core() : nullptr;
+    changed_.notify_all();
+    return place_ != nullptr;
   }
 
   typename Runtime::Mutex mutex_;
   bool over_ TOTO_GUARDED_BY(mutex_) = false;
-  bool handed_over_ TOTO_GUARDED_BY(mutex_) = false;
-  bool in_queue_ TOTO_GUARDED_BY(mutex_) = false;  // the continuation: not at its home
+  ExecutorCore<Runtime>* place_ TOTO_GUARDED_BY(mutex_) = nullptr;  // where the continuation can be taken back
   WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
 };
 
@@ -137,24 +126,11 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
   CallAwaitable(const CallAwaitable&) = delete;
   CallAwaitable& operator=(const CallAwaitable&) = delete;
 
-  /// The coroutine is being destroyed, or has its result.
-  /// Blocks: while the task runs, which is asked to stop. A task that is queued is taken out.
   ~CallAwaitable() {
-    if (!added_) {
-      return;
-    }
-    switch (state_.leave()) {
-      case State::Left::not_over:
-        state_.cancel();
-        state_.wait_until_over();
-        break;
-      case State::Left::posted:
-        state_.withdraw_from(home_ ? *home_ : state_.core());
-        state_.core().return_reference();
-        break;
-      case State::Left::over:
-        state_.core().return_reference();
-        break;
+    if (stage_ == Stage::waiting) {
+      state_.abandon();
+    } else if (stage_ == Stage::over) {
+      state_.core().return_reference();
     }
   }
 
@@ -163,7 +139,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
    public:
     explicit Awaiter(CallAwaitable& call) noexcept : call_(call) {}
     bool await_ready() const {
-      if (call_.added_) {
+      if (call_.stage_ != Stage::not_added) {
         throw NoState("toto: this call has already been awaited");
       }
       return false;
@@ -172,7 +148,10 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
     TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
       call_.add(coroutine);  // *this may be gone after this line
     }
-    R await_resume() { return call_.state_.take_resumed(); }
+    R await_resume() {
+      call_.stage_ = Stage::over;
+      return call_.state_.take_resumed();
+    }
 
    private:
     CallAwaitable& call_;
@@ -188,9 +167,8 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
  private:
   void add(std::coroutine_handle<> coroutine) {
     const ThreadContext<Runtime>& here = ThreadContext<Runtime>::current();
-    home_ = Ref<ExecutorCore<Runtime>>::share(here.executor != &state_.core() ? here.executor : nullptr);
     state_.await_from_start(coroutine, Home<Runtime>::of(here, &state_.core()));
-    added_ = true;
+    stage_ = Stage::waiting;
     // A worker returns to its loop at once from the coroutine that it has resumed there, and comes to the task.
     const bool returns = here.worker != nullptr && here.worker->on_top == coroutine;
     try {
@@ -198,14 +176,15 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
         detail::add_to_queue(state_);  // *this may be gone after this line
       }
     } catch (...) {
-      added_ = false;  // it was not queued: the coroutine continues here, with the exception
+      stage_ = Stage::not_added;  // it was not queued: the coroutine continues here, with the exception
       throw;
     }
   }
 
-  Ref<ExecutorCore<Runtime>> home_;  // null: the queue, or nowhere
+  enum class Stage : unsigned char { not_added, waiting, over };
+
   State state_;
-  bool added_ = false;
+  Stage stage_ = Stage::not_added;
 };
 
 }  // namespace toto::inline v0_1::detail
