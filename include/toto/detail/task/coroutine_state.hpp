@@ -42,7 +42,7 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
-      task_.emplace(this->call_());
+      task_.emplace(this->call());
       TaskAccess::start(*task_, &CoroutineState::ended, this);  // after this the block may be gone
     } catch (...) {
       failure = std::current_exception();
@@ -82,15 +82,7 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
   }
 
   void collect() noexcept {
-    std::exception_ptr failure;
-    try {
-      this->result_.set_from([this]() -> decltype(auto) { return TaskAccess::take(*task_); });
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (failure) {
-      this->result_.set_exception(std::move(failure));
-    }
+    this->result_.settle([this]() -> decltype(auto) { return TaskAccess::take(*task_); });
     end(this->core().this_worker());
   }
 
