@@ -64,7 +64,6 @@ class FramedState final : public SupervisedState<Runtime, Base> {
   void hand_over(Worker<Runtime>* worker) noexcept override {
     auto home = Ref<ExecutorCore<Runtime>>::share(this->home());
     std::uint64_t ticket = 0;
-    bool taken = true;
     {
       const Lock lock(mutex_);
       this->run = &run_posted;
@@ -77,30 +76,27 @@ class FramedState final : public SupervisedState<Runtime, Base> {
           this->run = &Base::resume_posted;  // at once, before anything of the user's can destroy the coroutine
           worker->local.push_back(*this);
         } else {
-          taken = post_to_queue();
+          post_to_queue();  // which has not ended: it counts this thread, or this is its worker (I8)
         }
       }
     }
     if (home) {
       home->announce(ticket);  // *this may be gone
-    } else if (!taken) {
-      Base::resume_posted(*this, Turn::on_executor);  // no other thread is left to do it
     }
   }
 
   static void run_posted(Continuation& node, Turn turn) noexcept {
-    if (!static_cast<FramedState&>(node).moves_on(turn)) {
-      Base::resume_posted(node, Turn::on_executor);
+    auto& state = static_cast<FramedState&>(node);
+    {
+      const Lock lock(state.mutex_);  // whoever has handed it over touches nothing of this any more
+      if (turn == Turn::homeless && state.post_to_queue()) {
+        return;
+      }
     }
+    Base::resume_posted(node, Turn::on_executor);
   }
 
-  /// Its home has ended, and the task's queue has it now; after true, *this may be gone.
-  bool moves_on(Turn turn) noexcept {
-    const Lock lock(mutex_);  // whoever has handed it over touches nothing of this any more
-    return turn == Turn::homeless && post_to_queue();
-  }
-
-  /// Ahead of queued tasks. A worker that takes it from there waits for the mutex.
+  /// Ahead of queued tasks. A worker that takes it from there waits for the mutex. Returns false if the queue has ended.
   bool post_to_queue() noexcept TOTO_REQUIRES(mutex_) {
     place_ = this->core().post_front(*this) ? &this->core() : nullptr;
     changed_.notify_all();

@@ -51,7 +51,13 @@ class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::
     this->complete(nullptr);
   }
 
-  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+  std::string_view what() const noexcept override {
+    if constexpr (std::is_same_v<F, Closure>) {
+      return call_.kind->what;  // plain bytes: they stay
+    } else {
+      return detail::type_name<F>();
+    }
+  }
 
  protected:
   ~BoundState() { unbind(); }
