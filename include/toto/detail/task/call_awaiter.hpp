@@ -7,6 +7,7 @@
 #define TOTO_DETAIL_TASK_CALL_AWAITER_HPP
 
 #include <coroutine>
+#include <type_traits>
 #include <utility>
 
 #include "../ground/lock.hpp"
@@ -18,19 +19,69 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The task. Base is the state that yield_task would allocate; where that would be freed, this one notifies the frame
-/// that it may be destroyed.
-template <class Runtime, class Base, class F>
-class FramedState final : public SupervisedState<Runtime, Base> {
+/// The task, to be awaited once, in place: it cannot be moved. Base is the state that yield_task would allocate; where
+/// that would be freed, this one notifies the frame that it may be destroyed. `kTemporary`: see temporaries.hpp.
+template <class Runtime, bool kTemporary, class F, class... Args>
+class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable final
+    : SupervisedState<Runtime, StateFor<Runtime, F, Args...>> {
+  using Base = SupervisedState<Runtime, StateFor<Runtime, F, Args...>>;
+
  public:
+  static constexpr bool kMustBeStored = kTemporary;
+
   template <class... As>
-  explicit FramedState(QueueCore<Runtime>& core, As&&... call)
-      : SupervisedState<Runtime, Base>(core, std::forward<As>(call)...) {
+  explicit CallAwaitable(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
     if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) [[unlikely]] {
       this->supervise(make, detail::type_name<F>(), {});
     }
   }
-  ~FramedState() = default;
+  ~CallAwaitable() {
+    if (stage_ == Stage::waiting) {
+      abandon();
+    } else if (stage_ == Stage::over) {
+      this->core().return_reference();
+    }
+  }
+
+  bool await_ready() const {
+    if (stage_ != Stage::not_added) {
+      throw NoState("toto: this call has already been awaited");
+    }
+    return false;
+  }
+  template <class Promise>
+  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+    add(coroutine);  // *this may be gone after this line
+  }
+  typename CallTraits<Runtime, F, Args...>::Result await_resume() {
+    stage_ = Stage::over;
+    return this->take_resumed();
+  }
+
+  template <class Self = CallAwaitable>
+    requires kTemporary
+  void operator co_await() && noexcept {
+    static_assert(!std::is_same_v<Self, CallAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
+  }
+
+ private:
+  enum class Stage : unsigned char { not_added, waiting, over };
+
+  void add(std::coroutine_handle<> coroutine) {
+    const ThreadContext<Runtime>& here = ThreadContext<Runtime>::current();
+    this->await_from_start(coroutine, Home<Runtime>::of(here, &this->core()));
+    stage_ = Stage::waiting;
+    // A worker returns to its loop at once from the coroutine that it has resumed there, and comes to the task.
+    const bool returns = here.worker != nullptr && here.worker->on_top == coroutine;
+    try {
+      if (!returns || !this->core().keep_next(*here.worker, *this)) {
+        detail::add_to_queue<Runtime>(*this);  // *this may be gone after this line
+      }
+    } catch (...) {
+      stage_ = Stage::not_added;  // it was not queued: the coroutine continues here, with the exception
+      throw;
+    }
+  }
 
   void destroy() noexcept override {
     const Lock lock(mutex_);
@@ -60,14 +111,13 @@ class FramedState final : public SupervisedState<Runtime, Base> {
     }
   }
 
- private:
   void hand_over(Worker<Runtime>* worker) noexcept override {
     auto home = Ref<ExecutorCore<Runtime>>::share(this->home());
-    std::uint64_t ticket = 0;
+    std::uint64_t posted = 0;
     {
       const Lock lock(mutex_);
       this->run = &run_posted;
-      if (home && home->post_silently(*this, ticket)) {
+      if (home && home->post_silently(*this, posted)) {
         place_ = home.get();
         changed_.notify_all();
       } else {
@@ -81,12 +131,12 @@ class FramedState final : public SupervisedState<Runtime, Base> {
       }
     }
     if (home) {
-      home->announce(ticket);  // *this may be gone
+      home->announce(posted);  // *this may be gone
     }
   }
 
   static void run_posted(Continuation& node, Turn turn) noexcept {
-    auto& state = static_cast<FramedState&>(node);
+    auto& state = static_cast<CallAwaitable&>(node);
     {
       const Lock lock(state.mutex_);  // whoever has handed it over touches nothing of this any more
       if (turn == Turn::homeless && state.post_to_queue()) {
@@ -107,79 +157,6 @@ class FramedState final : public SupervisedState<Runtime, Base> {
   bool over_ TOTO_GUARDED_BY(mutex_) = false;
   ExecutorCore<Runtime>* place_ TOTO_GUARDED_BY(mutex_) = nullptr;  // where the continuation can be taken back
   WaitList<Runtime> changed_ TOTO_GUARDED_BY(mutex_);
-};
-
-/// To be awaited once, in place: it cannot be moved.
-template <class Runtime, bool kTemporary, class F, class... Args>
-class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable {
- public:
-  using State = FramedState<Runtime, StateFor<Runtime, F, Args...>, F>;
-  using R = typename CallTraits<Runtime, F, Args...>::Result;
-  static constexpr bool kMustBeStored = kTemporary;
-
-  template <class... As>
-  explicit CallAwaitable(QueueCore<Runtime>& core, As&&... call) : state_(core, std::forward<As>(call)...) {}
-  CallAwaitable(const CallAwaitable&) = delete;
-  CallAwaitable& operator=(const CallAwaitable&) = delete;
-
-  ~CallAwaitable() {
-    if (stage_ == Stage::waiting) {
-      state_.abandon();
-    } else if (stage_ == Stage::over) {
-      state_.core().return_reference();
-    }
-  }
-
-  /// Refers to the call: GCC 12 copies an awaiter that operator co_await returns by reference.
-  class Awaiter {
-   public:
-    explicit Awaiter(CallAwaitable& call) noexcept : call_(call) {}
-    bool await_ready() const {
-      if (call_.stage_ != Stage::not_added) {
-        throw NoState("toto: this call has already been awaited");
-      }
-      return false;
-    }
-    template <class Promise>
-    TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
-      call_.add(coroutine);  // *this may be gone after this line
-    }
-    R await_resume() {
-      call_.stage_ = Stage::over;
-      return call_.state_.take_resumed();
-    }
-
-   private:
-    CallAwaitable& call_;
-  };
-
-  Awaiter operator co_await() & noexcept { return Awaiter(*this); }
-  template <class Self = CallAwaitable>
-  Awaiter operator co_await() && noexcept {
-    static_assert(!kTemporary || !std::is_same_v<Self, CallAwaitable>, TOTO_STORE_THE_HANDLE_FIRST);
-    return Awaiter(*this);
-  }
-
- private:
-  void add(std::coroutine_handle<> coroutine) {
-    const ThreadContext<Runtime>& here = ThreadContext<Runtime>::current();
-    state_.await_from_start(coroutine, Home<Runtime>::of(here, &state_.core()));
-    stage_ = Stage::waiting;
-    // A worker returns to its loop at once from the coroutine that it has resumed there, and comes to the task.
-    const bool returns = here.worker != nullptr && here.worker->on_top == coroutine;
-    try {
-      if (!returns || !state_.core().keep_next(*here.worker, state_)) {
-        detail::add_to_queue(state_);  // *this may be gone after this line
-      }
-    } catch (...) {
-      stage_ = Stage::not_added;  // it was not queued: the coroutine continues here, with the exception
-      throw;
-    }
-  }
-
-  enum class Stage : unsigned char { not_added, waiting, over };
-
-  State state_;
   Stage stage_ = Stage::not_added;
 };
 
