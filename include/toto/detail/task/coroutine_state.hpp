@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -42,8 +41,8 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
-      task_.emplace(this->call());
-      TaskAccess::start(*task_, &CoroutineState::ended, this);  // after this the block may be gone
+      task_ = this->call();
+      TaskAccess::start(task_, &CoroutineState::ended, this);  // after this the block may be gone
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {
@@ -82,18 +81,18 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
   }
 
   void collect() noexcept {
-    this->result_.settle([this]() -> decltype(auto) { return TaskAccess::take(*task_); });
+    this->result_.settle([this]() -> decltype(auto) { return TaskAccess::take(task_); });
     end(this->core().this_worker());
   }
 
   void end(Worker* worker) noexcept {
-    task_.reset();  // before the captures
+    task_ = Task<R>();  // before the captures
     this->unbind();
     this->core().coroutine_ended(this->result_.outcome() != Outcome::value);
     this->complete(worker);
   }
 
-  std::optional<Task<R>> task_;
+  Task<R> task_;
 };
 
 /// The state of a task that calls an F with Args, both decayed.
