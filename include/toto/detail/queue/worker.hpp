@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <exception>
 #include <string>
-#include <string_view>
 
 #include "../executor/continuation.hpp"
 #include "../ground/annotations.hpp"
@@ -127,10 +126,10 @@ class Worker {
   }
 };
 
-/// Makes a Supervisor in `memory`, for a task whose callable is of the type `what`.
+/// Makes a Supervisor in `memory`.
 /// Throws: std::bad_alloc, std::system_error.
 template <class Runtime>
-using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state, std::string_view what,
+using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state,
                                                     const Control<Runtime>& control);
 
 /// What enters a queue. A hop is not a task: a coroutine that runs may still hop to a closed queue.

@@ -32,7 +32,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable fin
   template <class... As>
   explicit CallAwaitable(QueueCore<Runtime>& core, As&&... call) : Base(core, std::forward<As>(call)...) {
     if (const MakeSupervisor<Runtime> make = core.supervisor_maker()) [[unlikely]] {
-      this->supervise(make, detail::type_name<F>(), {});
+      this->supervise(make, {});
     }
   }
   ~CallAwaitable() {

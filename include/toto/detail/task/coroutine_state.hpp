@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -106,11 +105,10 @@ class SupervisedState : public State {
  public:
   using State::State;
 
-  /// Only when the whole object exists: other threads may call it from then on. `what`: the type of the callable, as the
-  /// observer is to see it.
+  /// Only when the whole object exists: other threads may call it from then on.
   /// Throws: std::bad_alloc, std::system_error.
-  void supervise(MakeSupervisor<Runtime> make, std::string_view what, const Control<Runtime>& control) {
-    supervisor_ = make(room_, *this, what, control);
+  void supervise(MakeSupervisor<Runtime> make, const Control<Runtime>& control) {
+    supervisor_ = make(room_, *this, control);
   }
   /// The supervisor lets go of token and timer: nobody calls this object any more. Before anything is destroyed.
   void end_supervision() noexcept {

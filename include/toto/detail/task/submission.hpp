@@ -47,7 +47,7 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
   state->priority = static_cast<signed char>(control.options().priority);
   try {
     if (make != nullptr) [[unlikely]] {
-      static_cast<Supervised*>(state)->supervise(make, state->what(), control);
+      static_cast<Supervised*>(state)->supervise(make, control);
     }
     detail::add_to_queue(*state, booked);
   } catch (...) {
