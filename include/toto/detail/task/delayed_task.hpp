@@ -119,6 +119,7 @@ class DelayedTask final : public RepeatingTimer<Runtime> {
     void operator()() noexcept { to.request_stop(); }
   };
 
+  /// Of its call: idle -> queued -> running -> idle. One that is cancelled is never running.
   enum class Stage : unsigned char { idle, queued, running };
 
   /// Throws: std::bad_alloc, std::system_error.
