@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -33,7 +34,7 @@ class DelayedTask final : public RepeatingTimer<Runtime> {
   /// One call in the queue. The call ends when this object is destroyed: for a coroutine, when the coroutine has ended.
   class Round {
    public:
-    explicit Round(DelayedTask& task) noexcept : task_(Ref<DelayedTask>::share(&task)) {}
+    explicit Round(DelayedTask& task) noexcept : task_(Ref<DelayedTask>::share(std::addressof(task))) {}
     Round(Round&& other) noexcept = default;
     Round& operator=(Round&&) = delete;
     ~Round() {
