@@ -189,12 +189,6 @@ def task_name(task):
     return name.strip()
 
 
-def closure_name(function):
-    name = short(function or "a closure")
-    inner = re.search(r"\bbind_inline<(.*?)>\(", name)
-    return inner[1] if inner else name
-
-
 def knows_time():
     """The process runs on this machine, whose clock it reads."""
     connection = getattr(gdb.selected_inferior(), "connection", None)
@@ -421,14 +415,14 @@ def queued_tasks(queue):
 
 
 def closures(queue):
-    """The functions that run the closures in a queue, the next one first."""
+    """The types of the callables of the closures in a queue, the next one first."""
     line = get(queue, "order_", "closures_")
     place, end, chunk = number(get(line, "begin_")), number(get(line, "end_")), get(line, "first_")
     size = None
     while place != end and chunk:
         items = get(chunk, "closures")
         size = items.type.range()[1] + 1
-        yield symbol_at(scalar(get(items[place % size], "run")))
+        yield short(text(get(items[place % size], "kind", "what")))
         place += 1
         if place % size == 0:
             chunk = get(chunk, "next")
@@ -465,8 +459,8 @@ def user_frame(thread):
             if name and symtab and not LIBRARY.search(name) and not PLACES.search(symtab.fullname()) \
                     and not PLACES.search(gdb.solib_name(frame.pc()) or ""):
                 found.append(f"{name} at {symtab.filename.rsplit('/', 1)[-1]}:{frame.find_sal().line}")
-            elif name and "bind_inline<" in name:
-                inlined = closure_name(name)  # the optimiser has kept no frame of it
+            elif name and (bound := re.search(r"\bbind_inline<(.*?)>\(", short(name))):
+                inlined = bound[1]  # the optimiser has kept no frame of it
             frame = frame.older()
         if not found:
             return f": {inlined}" if inlined else ""
@@ -506,8 +500,8 @@ def show_queues():
         for worker in chain(get(crew, "all_"), "next_of_all"):
             if get(worker, "secured"):
                 show_worker(worker)
-        for function in closures(queue):
-            print(f"  queued: {closure_name(function)}")
+        for callable_type in closures(queue):
+            print(f"  queued: {callable_type}")
         for task, where in queued_tasks(queue):
             frame = awaiter_of(task)
             print(

@@ -65,7 +65,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   explicit BasicTaskQueue(const QueueOptions& options)
       : core_(make_core(this, options,
                         {&Core::prepare, &detail::start_worker<Runtime>, &detail::start_again<Runtime>,
-                         &detail::dump_of, &detail::add_packed<Runtime>, &detail::Supervisor<Runtime>::make})) {
+                         &detail::dump_of, &detail::add_with_state<Runtime>, &detail::Supervisor<Runtime>::make})) {
     if (!options.watchdog.is_never()) {
       core_->watch(options.watchdog);
     }
@@ -102,13 +102,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   void add_task(F&& fn, Args&&... args) {
     if constexpr (detail::fits_inline<Runtime, F, Args...>()) {
       detail::check_callable(fn, args...);
-      const auto closure = detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...);
-      if (!core_->needs_states()) [[likely]] {
-        detail::add_inline<detail::Stored<F>>(*core_, closure);
-      } else {
-        core_->functions().add_with_state(*core_, detail::PackedCall<Runtime>(closure),
-                                          detail::type_name<detail::Stored<F>>());
-      }
+      detail::add_inline<detail::Stored<F>>(*core_,
+                                            detail::bind_inline(std::forward<F>(fn), std::forward<Args>(args)...));
     } else {
       detail::submit_call<void>(*core_, {}, Control(), false, std::forward<F>(fn), std::forward<Args>(args)...);
     }

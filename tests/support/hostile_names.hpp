@@ -30,8 +30,8 @@ namespace hostile {
 // What the library itself defines.
 TOTO_TESTS_HOSTILE(add_delayed);
 TOTO_TESTS_HOSTILE(add_inline);
-TOTO_TESTS_HOSTILE(add_packed);
 TOTO_TESTS_HOSTILE(add_to_queue);
+TOTO_TESTS_HOSTILE(add_with_state);
 TOTO_TESTS_HOSTILE(align_in);
 TOTO_TESTS_HOSTILE(allocate_aligned);
 TOTO_TESTS_HOSTILE(append);
@@ -75,7 +75,6 @@ TOTO_TESTS_HOSTILE(require);
 TOTO_TESTS_HOSTILE(require_callable);
 TOTO_TESTS_HOSTILE(resume_on);
 TOTO_TESTS_HOSTILE(run_group);
-TOTO_TESTS_HOSTILE(run_inline);
 TOTO_TESTS_HOSTILE(run_on_timers);
 TOTO_TESTS_HOSTILE(run_scenario);
 TOTO_TESTS_HOSTILE(seconds_text);

@@ -63,6 +63,31 @@ TEST_CASE("an error handler learns the task's name or type, its number and its w
   CHECK(reports.values().size() == 5);
 }
 
+TEST_CASE("an error handler learns the type of a callable of plain bytes, whatever the queue's options",
+          "[task_names][F12]") {
+  Record<std::string> reports;
+  for (const bool tracked : {false, true}) {
+    TaskQueue queue("aged", {.ageing = 1h, .track_tasks = tracked});
+    queue.on_error(note_in(reports));
+    queue.add_task(Failing());
+    queue.wait_idle();
+    CHECK_THAT(reports.values().back(), contains("Failing|1|"));
+  }
+}
+
+TEST_CASE("an error handler learns the type of a transaction's callable, whatever the queue's options",
+          "[task_names][F12]") {
+  Record<std::string> reports;
+  for (const bool tracked : {false, true}) {
+    toto::InstancePool<int> pool(std::vector<int>{1});
+    TaskQueue queue("transactions", {.track_tasks = tracked});
+    queue.on_error(note_in(reports));
+    pool.async_transaction([](int&) { throw 1; }, queue);
+    queue.wait_idle();
+    CHECK_THAT(reports.values().back(), contains("lambda") && !contains("TransactionCall"));
+  }
+}
+
 TEST_CASE("dumps and observers call a task by its name", "[task_names][F12]") {
   Events events;
   Gate begun;

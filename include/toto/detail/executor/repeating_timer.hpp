@@ -6,6 +6,7 @@
 #ifndef TOTO_DETAIL_EXECUTOR_REPEATING_TIMER_HPP
 #define TOTO_DETAIL_EXECUTOR_REPEATING_TIMER_HPP
 
+#include <atomic>
 #include <exception>
 
 #include "../../duration.hpp"
@@ -36,9 +37,12 @@ class RepeatingTimer : public RefCounted<Runtime>, protected TimerNode<Runtime> 
   using TimePoint = typename Clock::time_point;
 
   /// Once this has returned, no call begins. Thread-safe.
-  virtual void stop() noexcept = 0;
+  virtual void stop() noexcept {
+    end();
+    take_back();
+  }
   /// Whether no call will begin any more. Thread-safe.
-  virtual bool stopped() const noexcept = 0;
+  virtual bool stopped() const noexcept { return ended(); }
 
   /// From now on the place where it waits owns it, too, until it is due or taken back.
   /// Throws: what wait() throws; then it is not armed.
@@ -56,11 +60,11 @@ class RepeatingTimer : public RefCounted<Runtime>, protected TimerNode<Runtime> 
   }
 
   bool once() const noexcept { return period_.is_never(); }
-  void take_back() noexcept {
-    if (leave()) {
-      this->release();
-    }
-  }
+
+  /// Whether end() was called. Relaxed, both: the mutex of the place where this waits orders it with being armed again.
+  bool ended() const noexcept { return ended_.load(std::memory_order_relaxed); }
+  /// From now on no call begins. Returns false if that was so already.
+  bool end() noexcept { return !ended_.exchange(true, std::memory_order_relaxed); }
 
  private:
   /// Adds this to the timers of the place where it waits.
@@ -69,8 +73,8 @@ class RepeatingTimer : public RefCounted<Runtime>, protected TimerNode<Runtime> 
   virtual bool leave() noexcept = 0;
   /// It is due. It stays until this has returned.
   virtual void call() noexcept = 0;
-  /// It could not be armed again: there will be no more calls.
-  virtual void fail(std::exception_ptr why) noexcept = 0;
+  /// An exception of the timer's own: it could not be armed again, and has ended.
+  virtual void report(const std::exception_ptr& why) noexcept = 0;
 
   /// Homeless: it never will be due.
   void fire(Turn turn) noexcept {
@@ -88,14 +92,22 @@ class RepeatingTimer : public RefCounted<Runtime>, protected TimerNode<Runtime> 
     try {
       arm();
     } catch (...) {
-      fail(std::current_exception());
+      end();
+      report(std::current_exception());
     }
     if (stopped()) {  // before it was armed
       take_back();
     }
   }
 
+  void take_back() noexcept {
+    if (leave()) {
+      this->release();
+    }
+  }
+
   const Duration period_;
+  typename Runtime::template Atomic<bool> ended_{false};
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -93,6 +93,25 @@ class Result {
     }
     outcome_ = Outcome::value;
   }
+  /// Keeps how `function` ends: what it returns, or what it throws.
+  /// Throws: a forced unwind (pthread_exit), and nothing else; the outcome is `unwound` then.
+  template <class F>
+  void settle(F&& function) {
+    std::exception_ptr failure;
+    try {
+      set_from(std::forward<F>(function));
+    } catch (...) {
+      failure = std::current_exception();
+      if (!failure) {
+        outcome_ = Outcome::unwound;
+        throw;
+      }
+    }
+    // Outside the handler: the exception object is now owned by this result alone, not by this thread too.
+    if (failure) [[unlikely]] {
+      set_exception(std::move(failure));
+    }
+  }
   /// Then only this result owns the exception: not every library's exception_ptr is empty after a move.
   void set_exception(std::exception_ptr&& failure) noexcept {
     ::new (static_cast<void*>(std::addressof(failure_))) std::exception_ptr(std::exchange(failure, nullptr));

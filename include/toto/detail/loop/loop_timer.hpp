@@ -6,7 +6,6 @@
 #ifndef TOTO_DETAIL_LOOP_LOOP_TIMER_HPP
 #define TOTO_DETAIL_LOOP_LOOP_TIMER_HPP
 
-#include <atomic>
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -27,13 +26,6 @@ class LoopTimer final : public RepeatingTimer<Runtime> {
       : RepeatingTimer<Runtime>(first, period),
         loop_(Ref<LoopCore<Runtime>>::share(&loop)),
         function_(std::forward<Fn>(function)) {}
-
-  void stop() noexcept override {
-    // Relaxed: the loop's mutex, which the next line takes, orders it with being armed again.
-    stopped_.store(true, std::memory_order_relaxed);
-    this->take_back();
-  }
-  bool stopped() const noexcept override { return stopped_.load(std::memory_order_relaxed); }
 
  protected:
   ~LoopTimer() override = default;
@@ -63,11 +55,11 @@ class LoopTimer final : public RepeatingTimer<Runtime> {
   /// On the loop's thread. A callable that returns a Task is skipped while its previous call has not ended, as in
   /// DelayedTask. The loop may end in here.
   void call() noexcept override {
-    if (stopped()) {
+    if (this->stopped()) {
       return;
     }
     if (this->once()) {
-      stopped_.store(true, std::memory_order_relaxed);
+      this->end();
     }
     try {
       if constexpr (IsTask<std::remove_cvref_t<std::invoke_result_t<F&>>>::value) {
@@ -78,16 +70,12 @@ class LoopTimer final : public RepeatingTimer<Runtime> {
         static_cast<void>(function_());
       }
     } catch (...) {
-      loop_->fail(std::current_exception());
+      report(std::current_exception());
     }
   }
-  void fail(std::exception_ptr why) noexcept override {
-    stopped_.store(true, std::memory_order_relaxed);
-    loop_->fail(std::move(why));
-  }
+  void report(const std::exception_ptr& why) noexcept override { loop_->fail(why); }
 
   const Ref<LoopCore<Runtime>> loop_;
-  typename Runtime::template Atomic<bool> stopped_{false};
   bool open_ = false;  // the loop destroys the frames of its tasks where it runs
   F function_;
 };

@@ -23,7 +23,6 @@ inline constexpr std::uint32_t kClosuresOfChunk = 64;  // models have fewer
 template <class Runtime>
 class ClosureLine {
  public:
-  using Closure = detail::Closure<Runtime>;
   static constexpr std::uint32_t kSize = kClosuresOfChunk<Runtime>;
 
   struct Chunk {

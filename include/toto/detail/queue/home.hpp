@@ -40,6 +40,9 @@ class Home {
     return executor != nullptr && executor != known ? Home(Ref<Executor>::share(executor)) : Home(executor, 0);
   }
 
+  /// Null: nowhere in particular.
+  Executor* executor() const noexcept { return reinterpret_cast<Executor*>(word_ & ~kOwned); }
+
   /// Whether `worker` may resume the coroutine itself, as soon as it has finished what it is doing: not if it has
   /// another one to resume then, or is in run_local().
   bool may_resume_here(const Worker<Runtime>* worker) const noexcept {
@@ -57,37 +60,6 @@ class Home {
     }
     *this = std::move(home);
     return false;
-  }
-
-  /// The announcement still to be made to a home, a queue or a user's own executor, to which a node was posted
-  /// silently.
-  class Announcement {
-   public:
-    Announcement() noexcept = default;
-    /// The caller holds no mutex.
-    void make() noexcept {
-      if (executor_) {
-        executor_->announce(ticket_);
-      }
-    }
-
-   private:
-    friend Home;
-    Ref<Executor> executor_;
-    std::uint64_t ticket_ = 0;
-  };
-
-  /// As try_post(), for a caller that holds a mutex, and makes the announcement without it.
-  bool try_post_silently(Continuation& node, Announcement& announcement) noexcept {
-    if ((word_ & kOwned) == 0) {
-      return try_post(node);  // the task's own queue, posted in full, or no home
-    }
-    if (!executor()->post_silently(node, announcement.ticket_)) {
-      return false;
-    }
-    announcement.executor_ = Ref<Executor>::adopt(executor());
-    word_ = 0;
-    return true;
   }
 
   /// Posts the continuation to its home; if there is no home, or it has ended, to `worker`, which runs it after what it
@@ -109,7 +81,6 @@ class Home {
 
   Home(Executor* executor, std::uintptr_t owned) noexcept
       : word_(executor != nullptr ? reinterpret_cast<std::uintptr_t>(executor) | owned : 0) {}
-  Executor* executor() const noexcept { return reinterpret_cast<Executor*>(word_ & ~kOwned); }
 
   std::uintptr_t word_ = 0;
 };

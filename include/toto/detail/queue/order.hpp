@@ -37,7 +37,6 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class Order {
  public:
-  using Closure = detail::Closure<Runtime>;
   using Closures = ClosureLine<Runtime>;
   using Task = QueuedTask<Runtime>;
 

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "../executor/continuation.hpp"
@@ -29,12 +30,18 @@ class Worker;
 
 /// A task without a handle whose callable and arguments are plain bytes. Copied into the queue and out of it, under the
 /// queue's mutex: nothing of the user's runs there.
-template <class Runtime>
 struct Closure {
-  using Run = void (*)(std::byte* bytes, Worker<Runtime>& worker);
+  /// What closures of one type have in common. `what`: the type of the callable.
+  struct Kind {
+    void (*call)(std::byte* bytes);
+    std::string_view what;
+  };
   static constexpr std::size_t kBytes = 40;
 
-  Run run;
+  /// Once.
+  void operator()() { kind->call(bytes); }
+
+  const Kind* kind;
   alignas(8) std::byte bytes[kBytes];
 };
 

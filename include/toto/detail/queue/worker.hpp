@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <exception>
 #include <string>
-#include <string_view>
 
 #include "../executor/continuation.hpp"
 #include "../ground/annotations.hpp"
@@ -32,8 +31,6 @@ template <class Runtime>
 class SupervisorBase;
 template <class Runtime>
 class TaskState;
-template <class Runtime>
-struct PackedCall;
 
 /// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
 /// update: tasks completed and failed, and tasks that it ran without queueing them, which count as submitted and begun;
@@ -129,10 +126,10 @@ class Worker {
   }
 };
 
-/// Makes a Supervisor in `memory`, for a task whose callable is of the type `what`.
+/// Makes a Supervisor in `memory`.
 /// Throws: std::bad_alloc, std::system_error.
 template <class Runtime>
-using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state, std::string_view what,
+using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state,
                                                     const Control<Runtime>& control);
 
 /// What enters a queue. A hop is not a task: a coroutine that runs may still hop to a closed queue.
@@ -150,8 +147,8 @@ struct QueueFunctions {
   void (*start_later)(Core& core) noexcept = nullptr;
   /// The queue's report about itself: dump_of().
   std::string (*dump)(const Core& core) = nullptr;
-  /// Adds a closure to a queue whose tasks need states. `what`: the type of the callable. Null without options.
-  void (*add_with_state)(Core& core, const PackedCall<Runtime>& call, std::string_view what) = nullptr;
+  /// Adds a closure to a queue whose tasks need states: add_with_state(). Null without options.
+  void (*add_with_state)(Core& core, const Closure& closure) = nullptr;
   /// Null without options.
   MakeSupervisor<Runtime> make_supervisor = nullptr;
 };

@@ -7,6 +7,7 @@
 #define TOTO_DETAIL_QUEUE_WORKER_LOOP_HPP
 
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include "../ground/lock.hpp"
@@ -58,12 +59,29 @@ class WorkerLoop {
   }
 
  private:
+  void run_closure(Closure& closure) {
+    std::exception_ptr failure;
+    try {
+      closure();
+    } catch (...) {
+      failure = std::current_exception();
+      if (!failure) {
+        self_.count(Tally::kFailed);
+        throw;  // a forced unwind: the thread is ending
+      }
+    }
+    if (failure) [[unlikely]] {
+      core_.report_unseen(failure, {.queue = {}, .name = closure.kind->what});
+    }
+    self_.count(failure ? Tally::kFailed : Tally::kCompleted);
+  }
+
   void run_taken(Next& next) {
     self_.worked = true;
     if (next.task != nullptr) {
       next.task->run_on(self_);
     } else if (next.continuation == nullptr) {
-      next.closure.run(next.closure.bytes, self_);
+      run_closure(next.closure);
     } else {
       self_.in_coroutine.store(true, std::memory_order_relaxed);
       next.continuation->run(*next.continuation, Turn::on_executor);

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// CallTraits: how a callable is called with its arguments, and the type of the result. BoundCall: a callable and its
-// arguments, called once. call_on: calls one with an object and further arguments.
+// CallTraits: how a callable is called with its arguments, and the type of the result. call_on: calls one with an object
+// and further arguments. Read next: call_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_BOUND_CALL_HPP
 #define TOTO_DETAIL_TASK_BOUND_CALL_HPP
 
-#include <exception>
-#include <memory>
-#include <new>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -52,82 +48,6 @@ consteval void require_callable() {
                 "toto: fn cannot be called with these arguments; they are copied or moved as with std::thread: use "
                 "std::ref to pass a reference");
 }
-
-struct NoStop {};
-
-/// The callable, its arguments and, if it takes a token, what that listens to. All cases of a call's end go through
-/// here, so that the captures are always gone before the result is published. Whether they are is kept by the task.
-template <class Runtime, class F, class... Args>
-class BoundCall {
- public:
-  using Traits = CallTraits<Runtime, F, Args...>;
-
-  template <class Fn, class... As>
-  explicit BoundCall(Fn&& function, As&&... args) {
-    constexpr bool kStorable = std::is_constructible_v<Call, Fn, As...>;
-    static_assert(kStorable,
-                  "toto: fn or one of its arguments can be moved, but not copied: pass it with std::move, or by "
-                  "reference with std::ref");
-    if constexpr (kStorable) {
-      ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
-    }
-  }
-  /// The callable and its arguments are gone.
-  ~BoundCall() {}  // NOLINT(modernize-use-equals-default): there is a union
-  BoundCall(const BoundCall&) = delete;
-  BoundCall& operator=(const BoundCall&) = delete;
-
-  /// Once.
-  decltype(auto) operator()() {
-    if constexpr (!Traits::kValid) {
-      return;  // refused by require_callable()
-    } else if constexpr (sizeof...(Args) == 0) {
-      return invoke(call_);
-    } else {
-      return std::apply([this](F& function, Args&... args) -> decltype(auto) { return invoke(function, args...); },
-                        call_);
-    }
-  }
-
-  /// Destroys the callable and its arguments. Returns the exception of a destructor that throws.
-  std::exception_ptr unbind() noexcept {
-    if constexpr (std::is_nothrow_destructible_v<Call>) {
-      call_.~Call();
-      return nullptr;
-    } else {
-      try {
-        call_.~Call();
-        return nullptr;
-      } catch (...) {
-        return std::current_exception();
-      }
-    }
-  }
-
-  void request_stop() noexcept {
-    if constexpr (Traits::kTakesToken) {
-      stop_.request_stop();
-    }
-  }
-
- private:
-  /// Most callables have no arguments, and a tuple takes long to compile.
-  using Call = std::conditional_t<sizeof...(Args) == 0, F, std::tuple<F, Args...>>;
-  using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
-
-  decltype(auto) invoke(F& function, Args&... args) {
-    if constexpr (Traits::kTakesToken) {
-      return detail::invoke(std::move(function), stop_.get_token(), std::move(args)...);
-    } else {
-      return detail::invoke(std::move(function), std::move(args)...);
-    }
-  }
-
-  [[no_unique_address]] Stop stop_;  // its state is made for a callable that takes a token
-  union {
-    Call call_;
-  };
-};
 
 /// A callable that is no member pointer, and takes it there, has the token in front of the object.
 template <class Token, class F, class T, class... Args>

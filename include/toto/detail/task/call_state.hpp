@@ -7,11 +7,15 @@
 
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "../ground/block_cache.hpp"
+#include "../ground/callable.hpp"
 #include "bound_call.hpp"
 #include "result_state.hpp"
 #include "supervisor.hpp"
@@ -19,15 +23,27 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What the states of plain calls and of coroutines have in common: the call, and how it is destroyed.
+struct NoStop {};
+
+/// What the states of plain calls and of coroutines have in common: the callable, its arguments, and, if it takes a
+/// token, what that listens to. All cases of a call's end destroy the captures before the result is published.
 template <class Runtime, class F, class... Args>
 class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>,
                    public InRecycledBlock<Runtime> {
  public:
-  using Base = ResultState<typename CallTraits<Runtime, F, Args...>::Result, Runtime>;
+  using Traits = CallTraits<Runtime, F, Args...>;
+  using Base = ResultState<typename Traits::Result, Runtime>;
 
-  template <class... As>
-  explicit BoundState(QueueCore<Runtime>& core, As&&... call) : Base(core), call_(std::forward<As>(call)...) {}
+  template <class Fn, class... As>
+  explicit BoundState(QueueCore<Runtime>& core, Fn&& function, As&&... args) : Base(core) {
+    constexpr bool kStorable = std::is_constructible_v<Call, Fn, As...>;
+    static_assert(kStorable,
+                  "toto: fn or one of its arguments can be moved, but not copied: pass it with std::move, or by "
+                  "reference with std::ref");
+    if constexpr (kStorable) {
+      ::new (static_cast<void*>(std::addressof(call_))) Call(std::forward<Fn>(function), std::forward<As>(args)...);
+    }
+  }
 
   void discard() noexcept override {
     this->result_.set_cancelled();
@@ -35,24 +51,66 @@ class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::
     this->complete(nullptr);
   }
 
-  std::string_view what() const noexcept override { return detail::type_name<F>(); }
+  std::string_view what() const noexcept override {
+    if constexpr (std::is_same_v<F, Closure>) {
+      return call_.kind->what;  // plain bytes: they stay
+    } else {
+      return detail::type_name<F>();
+    }
+  }
 
  protected:
   ~BoundState() { unbind(); }
 
+  /// Once.
+  decltype(auto) call() {
+    if constexpr (!Traits::kValid) {
+      return;  // refused by require_callable()
+    } else if constexpr (sizeof...(Args) == 0) {
+      return invoke(call_);
+    } else {
+      return std::apply([this](F& function, Args&... args) -> decltype(auto) { return invoke(function, args...); },
+                        call_);
+    }
+  }
+
   /// Destroys the captures, if they are there.
   void unbind() noexcept {
     if (std::exchange(this->bound, false)) {
-      if (const std::exception_ptr thrown = call_.unbind()) {
-        this->core().report(thrown, this->info());
+      if constexpr (std::is_nothrow_destructible_v<Call>) {
+        call_.~Call();
+      } else {
+        try {
+          call_.~Call();
+        } catch (...) {
+          this->core().report(std::current_exception(), this->info());
+        }
       }
     }
   }
 
-  BoundCall<Runtime, F, Args...> call_;
-
  private:
-  void request_stop() noexcept override { call_.request_stop(); }
+  /// Most callables have no arguments, and a tuple takes long to compile.
+  using Call = std::conditional_t<sizeof...(Args) == 0, F, std::tuple<F, Args...>>;
+  using Stop = std::conditional_t<Traits::kTakesToken, typename Runtime::StopSource, NoStop>;
+
+  decltype(auto) invoke(F& function, Args&... args) {
+    if constexpr (Traits::kTakesToken) {
+      return detail::invoke(std::move(function), stop_.get_token(), std::move(args)...);
+    } else {
+      return detail::invoke(std::move(function), std::move(args)...);
+    }
+  }
+  void request_stop() noexcept override {
+    if constexpr (Traits::kTakesToken) {
+      stop_.request_stop();
+    }
+  }
+
+  [[no_unique_address]] Stop stop_;  // its state is made for a callable that takes a token
+  union {
+    Call call_;  // while `bound`
+  };
 };
 
 template <class Runtime, class F, class... Args>
@@ -66,37 +124,24 @@ class CallState : public BoundState<Runtime, F, Args...> {
       return;
     }
     worker.running = this;
-    std::exception_ptr failure;
     try {
-      this->result_.set_from([this]() -> decltype(auto) { return this->call_(); });
+      this->result_.settle([this]() -> decltype(auto) { return this->call(); });
     } catch (...) {
-      failure = std::current_exception();
-      if (!failure) {
-        unwound(worker);
-        throw;  // a forced unwind: the thread is ending
-      }
+      end(worker, nullptr);  // a forced unwind: the thread is ending, and resumes nothing
+      throw;
     }
-    // Outside the handler: the exception object is now owned by the result alone, not by this thread too.
-    const bool failed = failure != nullptr;
-    if (failed) {
-      this->result_.set_exception(std::move(failure));
-    }
-    this->unbind();
-    worker.count(failed ? Tally::kFailed : Tally::kCompleted);
-    worker.running = nullptr;
-    this->complete(&worker);
+    end(worker, &worker);
   }
 
  protected:
   ~CallState() = default;
 
  private:
-  void unwound(Worker& worker) noexcept {
-    worker.count(Tally::kFailed);
-    this->result_.set_unwound();
+  void end(Worker& worker, Worker* resumer) noexcept {
     this->unbind();
+    worker.count(this->result_.outcome() == Outcome::value ? Tally::kCompleted : Tally::kFailed);
     worker.running = nullptr;
-    this->complete(nullptr);  // not on the worker: this thread ends and resumes nothing
+    this->complete(resumer);
   }
 };
 

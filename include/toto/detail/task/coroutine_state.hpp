@@ -9,8 +9,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <optional>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -42,8 +40,8 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
     worker.in_coroutine.store(true, std::memory_order_relaxed);
     std::exception_ptr failure;
     try {
-      task_.emplace(this->call_());
-      TaskAccess::start(*task_, &CoroutineState::ended, this);  // after this the block may be gone
+      task_ = this->call();
+      TaskAccess::start(task_, &CoroutineState::ended, this);  // after this the block may be gone
     } catch (...) {
       failure = std::current_exception();
       if (!failure) {
@@ -82,26 +80,18 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
   }
 
   void collect() noexcept {
-    std::exception_ptr failure;
-    try {
-      this->result_.set_from([this]() -> decltype(auto) { return TaskAccess::take(*task_); });
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (failure) {
-      this->result_.set_exception(std::move(failure));
-    }
+    this->result_.settle([this]() -> decltype(auto) { return TaskAccess::take(task_); });
     end(this->core().this_worker());
   }
 
   void end(Worker* worker) noexcept {
-    task_.reset();  // before the captures
+    task_ = Task<R>();  // before the captures
     this->unbind();
     this->core().coroutine_ended(this->result_.outcome() != Outcome::value);
     this->complete(worker);
   }
 
-  std::optional<Task<R>> task_;
+  Task<R> task_;
 };
 
 /// The state of a task that calls an F with Args, both decayed.
@@ -115,11 +105,10 @@ class SupervisedState : public State {
  public:
   using State::State;
 
-  /// Only when the whole object exists: other threads may call it from then on. `what`: the type of the callable, as the
-  /// observer is to see it.
+  /// Only when the whole object exists: other threads may call it from then on.
   /// Throws: std::bad_alloc, std::system_error.
-  void supervise(MakeSupervisor<Runtime> make, std::string_view what, const Control<Runtime>& control) {
-    supervisor_ = make(room_, *this, what, control);
+  void supervise(MakeSupervisor<Runtime> make, const Control<Runtime>& control) {
+    supervisor_ = make(room_, *this, control);
   }
   /// The supervisor lets go of token and timer: nobody calls this object any more. Before anything is destroyed.
   void end_supervision() noexcept {

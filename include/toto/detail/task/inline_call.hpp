@@ -7,9 +7,7 @@
 #define TOTO_DETAIL_TASK_INLINE_CALL_HPP
 
 #include <cstddef>
-#include <exception>
 #include <new>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -37,57 +35,36 @@ constexpr bool fits_inline() {
                  std::is_trivially_copyable_v<std::decay_t<Args>>)) {
     using Bound = decltype(detail::bind_inline(std::declval<F>(), std::declval<Args>()...));
     return std::is_trivially_copyable_v<Bound> && std::is_copy_constructible_v<Bound> &&
-           sizeof(Bound) <= Closure<Runtime>::kBytes && alignof(Bound) <= alignof(void*);
+           sizeof(Bound) <= Closure::kBytes && alignof(Bound) <= alignof(void*);
   } else {
     return false;
   }
 }
 
-template <class F, class Runtime, class Bound>
-void run_inline(std::byte* bytes, Worker<Runtime>& worker) {
-  std::exception_ptr failure;
-  try {
-    (*std::launder(reinterpret_cast<Bound*>(bytes)))();
-  } catch (...) {
-    failure = std::current_exception();
-    if (!failure) {
-      worker.count(Tally::kFailed);
-      throw;  // a forced unwind: the thread is ending
-    }
-  }
-  if (failure) [[unlikely]] {
-    worker.core.report_unseen(failure, {.queue = {}, .name = detail::type_name<F>()});
-  }
-  worker.count(failure ? Tally::kFailed : Tally::kCompleted);
-}
+template <class F, class Bound>
+inline constexpr Closure::Kind kClosureKind{
+    [](std::byte* bytes) { (*std::launder(reinterpret_cast<Bound*>(bytes)))(); }, detail::type_name<F>()};
 
 /// F: the callable, as it is to be reported.
 template <class F, class Runtime, class Bound>
 void add_inline(QueueCore<Runtime>& core, const Bound& bound) {
-  core.add_closure([&bound](Closure<Runtime>& closure) noexcept {
-    closure.run = &run_inline<F, Runtime, Bound>;
+  const auto fill = [&bound](Closure& closure) noexcept {
+    closure.kind = &kClosureKind<F, Bound>;
     ::new (static_cast<void*>(closure.bytes)) Bound(bound);  // a trivial copy: nothing of the user's runs
-  });
+  };
+  if (!core.needs_states()) [[likely]] {
+    core.add_closure(fill);
+  } else {
+    Closure closure{};
+    fill(closure);
+    core.functions().add_with_state(core, closure);
+  }
 }
 
-/// The same as one type for all of them: a queue whose tasks need states makes one kind of state for all.
+/// A queue whose tasks need states makes one kind of state for all closures.
 template <class Runtime>
-struct PackedCall {
-  template <class Bound>
-  explicit PackedCall(const Bound& bound) noexcept
-      : call([](std::byte* packed) { (*std::launder(reinterpret_cast<Bound*>(packed)))(); }) {
-    ::new (static_cast<void*>(bytes)) Bound(bound);
-  }
-
-  void operator()() { call(bytes); }
-
-  void (*call)(std::byte* packed);
-  alignas(8) std::byte bytes[Closure<Runtime>::kBytes]{};
-};
-
-template <class Runtime>
-void add_packed(QueueCore<Runtime>& core, const PackedCall<Runtime>& call, std::string_view what) {
-  detail::submit_call_as<void>(core, what, {}, Control<Runtime>(), false, call);
+void add_with_state(QueueCore<Runtime>& core, const Closure& closure) {
+  detail::submit_call<void>(core, {}, Control<Runtime>(), false, closure);
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -9,6 +9,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "coroutine_state.hpp"
@@ -84,7 +85,7 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
 };
 
 /// The task's state. While it waits in line it owns a reference to its queue's core, as it does when it is queued.
-/// `Call` is made with the PermitSlot, and gives its permit back at the end; F is what the observer is to see.
+/// `Call` is made with the PermitSlot, and gives its permit back at the end; F is the user's part of it.
 template <class Runtime, class Call, class F>
 class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runtime, StateFor<Runtime, Call>> {
  public:
@@ -96,7 +97,7 @@ class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runt
   PermitTask(Queue& queue, Ref<Permits<Runtime>> owner, const Claim<Runtime>& who, As&&... call)
       : Slot(std::move(owner), who), Base(queue, static_cast<Slot&>(*this), std::forward<As>(call)...) {
     if (const MakeSupervisor<Runtime> make = queue.supervisor_maker()) [[unlikely]] {
-      this->supervise(make, detail::type_name<F>(), {});
+      this->supervise(make, {});
     }
   }
 
@@ -121,6 +122,8 @@ class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runt
       throw;
     }
   }
+
+  std::string_view what() const noexcept override { return detail::type_name<F>(); }
 
   void run_on(Worker<Runtime>& worker) override {
     bool ready = false;

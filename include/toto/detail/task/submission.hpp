@@ -6,7 +6,6 @@
 #ifndef TOTO_DETAIL_TASK_SUBMISSION_HPP
 #define TOTO_DETAIL_TASK_SUBMISSION_HPP
 
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -22,13 +21,13 @@ namespace toto::inline v0_1::detail {
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
-/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `what`: the type of the
-/// callable, as the observer is to see it. `booked`: the caller has reserved room.
+/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `booked`: the caller has
+/// reserved room.
 /// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
 /// null callable.
 template <class Handle, class Runtime, class F, class... Args>
-Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref<Lane<Runtime>>& lane,
-                      const Control<Runtime>& control, bool booked, F&& fn, Args&&... args) {
+Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
+                   bool booked, F&& fn, Args&&... args) {
   detail::require_callable<Runtime, F, Args...>();
   using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
@@ -48,7 +47,7 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
   state->priority = static_cast<signed char>(control.options().priority);
   try {
     if (make != nullptr) [[unlikely]] {
-      static_cast<Supervised*>(state)->supervise(make, what, control);
+      static_cast<Supervised*>(state)->supervise(make, control);
     }
     detail::add_to_queue(*state, booked);
   } catch (...) {
@@ -63,14 +62,6 @@ Handle submit_call_as(QueueCore<Runtime>& core, std::string_view what, const Ref
   } else if (make != nullptr) {
     state->drop();
   }
-}
-
-/// The same; the observer sees the callable's own type.
-template <class Handle, class Runtime, class F, class... Args>
-Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                   bool booked, F&& fn, Args&&... args) {
-  return detail::submit_call_as<Handle>(core, detail::type_name<Stored<F>>(), lane, control, booked,
-                                        std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace toto::inline v0_1::detail

@@ -149,8 +149,8 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
   using Worker = typename Base::Worker;
 
   /// From here on the task may be asked to cancel.
-  static Base* make(void* memory, State& state, std::string_view what, const Control<Runtime>& control) {
-    return ::new (memory) Supervisor(state, what, control);
+  static Base* make(void* memory, State& state, const Control<Runtime>& control) {
+    return ::new (memory) Supervisor(state, control);
   }
 
   ~Supervisor() override {
@@ -248,8 +248,9 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
   };
   using OnStopCallback = typename Runtime::template StopCallback<OnStop>;
 
-  Supervisor(State& state, std::string_view what, const Control<Runtime>& control)
-      : Base(state, control.options().name.empty() ? what : control.options().name, TaskNumbers<Runtime>::next()) {
+  Supervisor(State& state, const Control<Runtime>& control)
+      : Base(state, control.options().name.empty() ? state.what() : control.options().name,
+             TaskNumbers<Runtime>::next()) {
     state.supervised = true;
     this->run = [](Continuation& node, Turn) noexcept { static_cast<Supervisor&>(node).expire(); };
     this->deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()

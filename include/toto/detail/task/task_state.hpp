@@ -112,13 +112,6 @@ class TaskState : public QueuedTask<Runtime> {
 
   /// The end of the handle, or of the coroutine that awaits it.
   void drop() noexcept;
-  /// The end of a coroutine whose frame is the block: what remains to be done before it may go.
-  enum class Left : unsigned char {
-    not_over,  ///< destroy() will be called: by the task's end, or by cancelling it
-    posted,    ///< the continuation is on its way, and has to be taken back
-    over,
-  };
-  Left leave() noexcept;
 
   /// There is no handle: the task frees the block. Before it is queued.
   void let_go() noexcept { word_.store(Word::dropped, std::memory_order_relaxed); }
@@ -151,10 +144,8 @@ class TaskState : public QueuedTask<Runtime> {
   virtual std::exception_ptr failure() const noexcept = 0;
   /// Posts the awaiting coroutine's continuation to its home. After this the block may be gone.
   virtual void hand_over(Worker* worker) noexcept { home_.post(*this, worker, *core_); }
-  /// The same for a caller that holds a mutex. Returns false if there is no home, or if it has ended.
-  bool send_home_silently(typename Home<Runtime>::Announcement& announcement) noexcept {
-    return home_.try_post_silently(*this, announcement);
-  }
+  /// Where that continues; null: nowhere in particular.
+  ExecutorCore<Runtime>* home() const noexcept { return home_.executor(); }
   /// Requests a stop through the task's token, if it has one.
   virtual void request_stop() noexcept {}
   /// Discards a task that waits for something else before it joins its queue. Returns false if it no longer does.
@@ -362,19 +353,6 @@ void TaskState<Runtime>::drop() noexcept {
         std::terminate();  // destroyed while a thread waits on it, or twice
     }
   }
-}
-
-template <class Runtime>
-typename TaskState<Runtime>::Left TaskState<Runtime>::leave() noexcept {
-  Word seen = word_.load(std::memory_order_acquire);
-  if (seen == Word::awaited && advance(seen, Word::dropped)) {
-    return Left::not_over;
-  }
-  if (seen == Word::posted) {
-    report_unseen();
-    return Left::posted;
-  }
-  return Left::over;
 }
 
 template <class Runtime>
