@@ -30,8 +30,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
   /// The suspended coroutine will continue on the calling thread's executor.
   /// Throws: std::bad_alloc.
   PermitWait(Ref<Owner> owner, const Request& wanted, std::coroutine_handle<> coroutine)
-      : Join<Runtime>(1),
-        LineWaiter<Request>(wanted),
+      : LineWaiter<Request>(wanted),
         owner_(std::move(owner)),
         queue_(Ref<QueueCore<Runtime>>::share(&owner_->queue_named({}))) {
     this->arm(coroutine);
@@ -131,7 +130,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
   }
   /// Sends the coroutine home, if it is still there. After this the block may be gone.
   bool come_home(bool result = true) noexcept {
-    this->child_over(nullptr, queue_.get());
+    this->happened(nullptr, queue_.get());
     this->release();
     return result;
   }
