@@ -24,14 +24,14 @@ template <class Runtime>
 class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
  public:
   explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
-      : Join<Runtime>(1), RoomWaiter(RoomRequest{}), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
+      : RoomWaiter(RoomRequest{}), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
 
   bool told_locked() noexcept override {
     this->retain();  // the coroutine may be destroyed as soon as the mutex is free
     return false;
   }
   bool proceed() noexcept override {
-    this->child_over(nullptr, core_.get());
+    this->happened(nullptr, core_.get());
     this->release();
     return true;
   }
@@ -123,7 +123,7 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     AdmissionWait<Runtime>& wait = wait_.adopt(new AdmissionWait<Runtime>(*core_));
     wait.arm(coroutine);
-    static_cast<void>(wait.started());      // false: its child is not over
+    static_cast<void>(wait.started());      // false: nothing has happened yet
     if (!core_->book_room_or_wait(wait)) {  // then *this may be gone
       return true;
     }

@@ -30,11 +30,11 @@ class [[nodiscard("co_await it: only then does the coroutine continue on the exe
   }
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
-    JoinOfOne<Runtime>& move = move_.adopt(new JoinOfOne<Runtime>());
+    Join<Runtime>& move = move_.adopt(new Join<Runtime>());
     const bool homebound = journey_.begin(coroutine, core().get());
     move.arm(coroutine, Home<Runtime>(core()), homebound);
-    static_cast<void>(move.started());  // false: its child, this very move, is not over
-    move.child_over(nullptr, nullptr);  // *this may be gone after this line
+    static_cast<void>(move.started());  // false: nothing has happened yet
+    move.happened(nullptr, nullptr);    // *this may be gone after this line
   }
   void await_resume() noexcept { journey_.end<Runtime>(); }
 
@@ -43,7 +43,7 @@ class [[nodiscard("co_await it: only then does the coroutine continue on the exe
 
   BasicExecutorRef<Runtime> executor_;
   Journey journey_;
-  JoinOwner<JoinOfOne<Runtime>> move_;
+  JoinOwner<Join<Runtime>> move_;
 };
 
 }  // namespace detail

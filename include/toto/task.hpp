@@ -280,6 +280,10 @@ class [[nodiscard(
     return static_cast<Task<T>&>(*this).operator co_await();
   }
 };
+template <bool kTemporary, class T>
+auto stored_task(Task<T> task) {
+  return std::conditional_t<kTemporary, UnstoredTask<T>, Task<T>>(std::move(task));
+}
 template <class T>
 struct IsTask<UnstoredTask<T>> : std::true_type {};
 template <class T>

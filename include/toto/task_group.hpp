@@ -6,14 +6,14 @@
 #ifndef TOTO_TASK_GROUP_HPP
 #define TOTO_TASK_GROUP_HPP
 
-#include <coroutine>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "detail/gather/child.hpp"
-#include "detail/gather/fail_fast.hpp"
+#include "detail/gather/gathering.hpp"
 #include "detail/ground/callable.hpp"
+#include "detail/ground/lock.hpp"
 #include "detail/ground/temporaries.hpp"
 #include "runtime.hpp"
 #include "task.hpp"
@@ -92,103 +92,140 @@ using TaskGroup = BasicTaskGroup<StdRuntime>;
 
 namespace detail {
 
-/// The children of a group. The first is the body, which the awaiter owns; the list owns the others.
+/// The children of a group. The list owns all but the body.
 template <class Runtime>
-class GroupScope final : public FailFast<Runtime> {
+class GroupScope : public Gathering<Runtime> {
  public:
-  /// Throws: std::bad_alloc.
-  GroupScope() = default;
+  using Child = detail::Child<Runtime>;
+  using Worker = detail::Worker<Runtime>;
 
   typename Runtime::StopToken stop_token() const noexcept { return stop_.get_token(); }
+
+  /// Returns whether anything started now would be cancelled. Thread-safe.
+  bool cancelled() const noexcept {
+    const Lock lock(this->mutex_);
+    return cancelled_ || this->decider() != nullptr;
+  }
+  /// Cancels all children: tasks that have not begun never will, and the others are asked to stop. Thread-safe.
+  void cancel() noexcept {
+    {
+      const Lock lock(this->mutex_);
+      if (std::exchange(cancelled_, true)) {
+        return;
+      }
+    }
+    stop_.request_stop();
+    visit([](Child& child) { child.cancel(); });
+  }
 
   /// The caller is part of the group, so the group cannot have ended.
   /// Throws: what starting a Task throws.
   template <class ChildT>
   void spawn(std::unique_ptr<ChildT> owned) {
     ChildT& child = *owned.release();
-    if (!this->enlist(child)) {
+    bool too_late = false;
+    {
+      const Lock lock(this->mutex_);
+      child.listed = true;
+      this->children_.push_back(child);
+      too_late = cancelled_;
+    }
+    if (too_late) {
       child.cancel();
     }
     try {
       this->start_one(child);
     } catch (...) {
-      this->dismiss(child);
+      dismiss(child);
       throw;
     }
   }
 
-  /// Returns false if the coroutine is suspended; then it may be gone.
-  /// Throws: what starting a Task throws.
-  bool start(Child<Runtime>& body) {
-    this->retain();
-    try {
-      this->start_one(body);
-    } catch (...) {
-      this->block();
-      static_cast<void>(this->continues());
-      throw;
-    }
-    return this->continues();
+  /// A child that ends because the group was cancelled has not failed.
+  void over(Child& child, Worker* worker, QueueCore<Runtime>* queue) noexcept final {
+    const bool decides = child.failed() && !(cancelled() && child.was_cancelled()) && this->decide(child);
+    dismiss(child);
+    this->end(decides, worker, queue);
   }
-
-  /// The coroutine is being destroyed: cancels what can be cancelled, destroys coroutines, and waits for the rest,
-  /// which may use what is about to be destroyed. The body stays until then, but no longer counts.
-  /// Blocks: until running tasks have ended.
-  template <class Body>
-  void settle(Body& body) noexcept {
-    const bool open = this->block();
-    this->cancel();
-    this->dispense_with_canceller();
-    this->forsake();
-    body.give_up();
-    QueueCore<Runtime>::run_local_here();
-    while (open && !this->is_over()) {
-      parker_.park();
-    }
+  void happened(Worker* worker, QueueCore<Runtime>* queue, bool ahead) noexcept final {
+    Join<Runtime>::happened(worker, queue, ahead);
+    parker_.unpark();  // the coroutine may be being destroyed
   }
 
  protected:
-  ~GroupScope() override = default;
-
- private:
-  void stop() noexcept override { stop_.request_stop(); }
-  void wake_blocked() noexcept override { parker_.unpark(); }
-
-  typename Runtime::StopSource stop_;
-  typename Runtime::Parker parker_;
-};
-
-/// Awaits the body and everything it starts. If the coroutine is destroyed, this destructor waits instead.
-template <class Runtime, class R>
-class GroupAwaiter {
- public:
-  GroupAwaiter(GroupScope<Runtime>& scope, Task<R>&& body) : scope_(scope), body_(std::move(body)) {}
-  GroupAwaiter(const GroupAwaiter&) = delete;
-  GroupAwaiter& operator=(const GroupAwaiter&) = delete;
-  ~GroupAwaiter() {
-    if (waiting_) {
-      scope_.settle(body_);
+  GroupScope() : Gathering<Runtime>(Until::failure) {}
+  ~GroupScope() override {
+    while (!this->children_.empty()) {
+      delete std::addressof(this->children_.pop_front());  // the one that has failed first
     }
   }
 
-  static bool await_ready() noexcept { return false; }
-  template <class Promise>
-  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    waiting_ = true;
-    scope_.arm(coroutine);
-    return !scope_.start(body_);  // after true, *this may be gone
-  }
-  /// Throws: the first failure.
-  R await_resume() {
-    waiting_ = false;
-    scope_.rethrow_failure();
-    return body_.take();
+  /// The coroutine is being destroyed, and has left: cancels what can be cancelled, destroys coroutines, and waits for
+  /// the rest, which may use what is about to be destroyed. The body stays until then, but no longer counts.
+  /// Blocks: until running tasks have ended.
+  template <class Body>
+  void settle(Body& body) noexcept {
+    cancel();
+    visit([](Child& child) { child.forsake(); });
+    body.give_up();
+    QueueCore<Runtime>::run_local_here();
+    const unsigned due = this->decide(body) ? 1 : 2;  // from now on no child decides, and each is counted
+    for (unsigned waits = this->waits(); waits < due; ++waits) {
+      this->count(nullptr, nullptr);  // the coroutine, or the child that has decided
+    }
+    while (!this->none_left()) {
+      parker_.park();
+    }
+    body.destroy();
   }
 
  private:
-  GroupScope<Runtime>& scope_;
-  TaskChild<R, Runtime> body_;
-  bool waiting_ = false;
+  /// Calls `function(child)` for each child, from the last to the first: a task that stops at once must not let the
+  /// next one begin. The last visitor of a child that has ended meanwhile destroys it.
+  template <class Function>
+  void visit(Function function) noexcept {
+    LinkedList<Child> gone;
+    Lock lock(this->mutex_);
+    for (Child* child = this->children_.back(); child != nullptr;) {
+      ++child->visitors;
+      lock.unlock();
+      function(*child);
+      lock.lock();
+      Child& visited = *std::exchange(child, child->previous);
+      --visited.visitors;
+      if (unlist_locked(visited)) {
+        gone.push_back(visited);
+      }
+    }
+    lock.unlock();
+    while (!gone.empty()) {
+      delete std::addressof(gone.pop_front());
+    }
+  }
+  /// The child has ended.
+  void dismiss(Child& child) noexcept {
+    {
+      const Lock lock(this->mutex_);
+      child.over = true;
+      if (!unlist_locked(child)) {
+        return;
+      }
+    }
+    delete std::addressof(child);
+  }
+  /// Takes a child that has ended out of the list; but not the body, which was never in it, and not the first that has
+  /// failed, whose failure is still to be thrown. Returns whether it did.
+  bool unlist_locked(Child& child) noexcept TOTO_REQUIRES(this -> mutex_) {
+    const bool gone = child.listed && child.over && child.visitors == 0 && std::addressof(child) != this->decider();
+    if (gone) {
+      this->children_.remove(child);
+    }
+    return gone;
+  }
+
+  bool cancelled_ TOTO_GUARDED_BY(this->mutex_) = false;
+  typename Runtime::StopSource stop_;
+  typename Runtime::Parker parker_;
 };
 
 TOTO_COROUTINES_BEGIN
@@ -209,12 +246,44 @@ struct GroupBody {
   using Result = typename TaskResult<Returned>::Type;
 };
 
+/// A group with its body.
+template <class Runtime, class R>
+class GroupBlock final : public GroupScope<Runtime> {
+ public:
+  /// Throws: std::bad_alloc.
+  template <class Body>
+  explicit GroupBlock(Body& body)
+      : group_(Access::make<BasicTaskGroup<Runtime>>(*this)), body_(detail::call_body<R>(body, group_)) {}
+
+  /// Throws: the first failure.
+  R take() {
+    if (this->decider() != nullptr && this->decider() != &body_) {
+      body_.lose();  // its result goes now
+      this->decider()->rethrow();
+    }
+    return body_.take();
+  }
+  void forsake() noexcept { this->settle(body_); }
+
+ protected:
+  ~GroupBlock() override = default;
+
+ private:
+  void start() override { this->start_one(body_); }
+
+  BasicTaskGroup<Runtime> group_;
+  TaskChild<R, Runtime> body_;
+};
+
 template <class Runtime, class R, class Body>
 Task<R> run_group(Body body) {
-  const auto scope = Ref<GroupScope<Runtime>>::adopt(new GroupScope<Runtime>());
-  auto group = Access::make<BasicTaskGroup<Runtime>>(*scope);
-  GroupAwaiter<Runtime, R> all(*scope, detail::call_body<R>(body, group));
-  co_return co_await all;
+  GatherWait<GroupBlock<Runtime, R>> all(std::in_place, body);
+  co_await all;
+  if (all->decider() != nullptr) {
+    all->cancel();
+    co_await all;
+  }
+  co_return all.take();
 }
 
 TOTO_COROUTINES_END
@@ -235,11 +304,8 @@ TOTO_COROUTINES_END
 template <class Runtime = StdRuntime, class Body>
 auto with_task_group(Body&& body) {
   using R = typename detail::GroupBody<std::decay_t<Body>&, BasicTaskGroup<Runtime>&>::Result;
-  if constexpr (detail::kDestroyedTwice<Body>) {
-    return detail::UnstoredTask<R>(detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body)));
-  } else {
-    return detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body));
-  }
+  return detail::stored_task<detail::kDestroyedTwice<Body>>(
+      detail::run_group<Runtime, R, std::decay_t<Body>>(std::forward<Body>(body)));
 }
 
 }  // namespace toto::inline v0_1

@@ -29,7 +29,7 @@ namespace detail {
 template <class Runtime>
 class ScopeState final : public RootScope<Runtime> {
  public:
-  using Waiter = Ref<JoinOfOne<Runtime>>;
+  using Waiter = Ref<Join<Runtime>>;
 
   /// `waiter` continues as soon as there is no coroutine left, possibly before this returns.
   /// Throws: std::bad_alloc.
@@ -57,7 +57,7 @@ class ScopeState final : public RootScope<Runtime> {
       waiters.swap(waiters_);
     }
     for (const Waiter& waiter : waiters) {
-      waiter->child_over(nullptr, nullptr);
+      waiter->happened(nullptr, nullptr);
     }
   }
 
@@ -74,16 +74,16 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
   template <class Promise>
   TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
     const auto scope = scope_;
-    JoinOfOne<Runtime>& join = join_.adopt(new JoinOfOne<Runtime>());
+    Join<Runtime>& join = join_.adopt(new Join<Runtime>());
     join.arm(coroutine);
-    static_cast<void>(join.started());                  // false: its child is not over
-    scope->add(Ref<JoinOfOne<Runtime>>::share(&join));  // *this may be gone after this line
+    static_cast<void>(join.started());             // false: nothing has happened yet
+    scope->add(Ref<Join<Runtime>>::share(&join));  // *this may be gone after this line
   }
   static void await_resume() noexcept {}
 
  private:
   Ref<ScopeState<Runtime>> scope_;
-  JoinOwner<JoinOfOne<Runtime>> join_;
+  JoinOwner<Join<Runtime>> join_;
 };
 
 }  // namespace detail

@@ -9,10 +9,6 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-using WhenAllValues = WhenAll<AllOf, TakeElement>;
-}
-
 /// Awaitable: waits until every argument has ended, then returns a tuple of the results in the order of the arguments
 /// (void as std::monostate, T& as std::reference_wrapper), or throws the first failure in that order. The arguments may
 /// also be one range, which is consumed: then it returns a vector of the results, or nothing for void.
@@ -29,7 +25,7 @@ using WhenAllValues = WhenAll<AllOf, TakeElement>;
 template <class... As>
   requires detail::CanBeGathered<As...>
 auto when_all(As&&... awaitables) {
-  return detail::gather<detail::WhenAllValues, As...>(awaitables...);
+  return detail::gather<detail::Until::all, detail::TakeElement, As...>(awaitables...);
 }
 
 template <class... As>

@@ -9,10 +9,6 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-using WhenAllOrCancel = WhenAll<FailFast, TakeElement>;
-}
-
 /// Awaitable: as when_all, but as soon as one argument has failed, the others are cancelled as by TaskHandle::cancel():
 /// tasks that have not begun never will; a Task that has begun runs to its end. In any case, it waits until all have
 /// ended, then throws the failure that came first.
@@ -22,7 +18,7 @@ using WhenAllOrCancel = WhenAll<FailFast, TakeElement>;
 template <class... As>
   requires detail::CanBeGathered<As...>
 auto when_all_or_cancel(As&&... awaitables) {
-  return detail::gather<detail::WhenAllOrCancel, As...>(awaitables...);
+  return detail::gather<detail::Until::failure, detail::TakeElement, As...>(awaitables...);
 }
 
 template <class... As>

@@ -82,8 +82,6 @@ struct TakeSettled {
   }
 };
 
-using WhenAllSettled = WhenAll<AllOf, TakeSettled>;
-
 }  // namespace detail
 
 /// Awaitable: as when_all, but returns a tuple of Settled (for a range a vector of Settled, also for void), and does
@@ -94,7 +92,7 @@ using WhenAllSettled = WhenAll<AllOf, TakeSettled>;
 template <class... As>
   requires detail::CanBeGathered<As...>
 auto when_all_settled(As&&... awaitables) {
-  return detail::gather<detail::WhenAllSettled, As...>(awaitables...);
+  return detail::gather<detail::Until::all, detail::TakeSettled, As...>(awaitables...);
 }
 
 template <class... As>

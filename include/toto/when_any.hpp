@@ -6,7 +6,6 @@
 #define TOTO_WHEN_ANY_HPP
 
 #include <cstddef>
-#include <stdexcept>
 
 #include "detail/gather/awaiter.hpp"
 
@@ -18,26 +17,6 @@ struct WhenAnyResult {
   std::size_t index;
   T result;
 };
-
-namespace detail {
-
-struct WhenAny {
-  template <class Runtime>
-  using Gathering = FirstOf<Runtime>;
-
-  template <class Runtime>
-  static void examine(const FirstOf<Runtime>& gathering) {
-    if (gathering.empty()) {
-      throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
-    }
-  }
-  template <class Runtime, class Children>
-  static auto take(FirstOf<Runtime>& gathering, Children& children) {
-    return children.template take_one<WhenAnyResult>(gathering.decide());
-  }
-};
-
-}  // namespace detail
 
 /// Awaitable: waits until one of the arguments has ended, and returns its index and its result (void as std::monostate,
 /// T& as std::reference_wrapper; if the types differ, a variant with one alternative per argument), or throws its
@@ -56,7 +35,7 @@ struct WhenAny {
 template <class... As>
   requires(sizeof...(As) > 0 && detail::CanBeGathered<As...>)
 auto when_any(As&&... awaitables) {
-  return detail::gather<detail::WhenAny, As...>(awaitables...);
+  return detail::gather<detail::Until::first, detail::TakeElement, As...>(awaitables...);
 }
 
 /// Deleted: without arguments, nothing could end first.

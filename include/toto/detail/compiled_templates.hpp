@@ -9,8 +9,7 @@
 
 #include "../task_queue.hpp"
 #include "executor/timer.hpp"
-#include "gather/all_or_first.hpp"
-#include "gather/fail_fast.hpp"
+#include "gather/gathering.hpp"
 #include "ground/block_cache.hpp"
 #include "loop/loop_core.hpp"
 #include "pool/pool_core.hpp"
@@ -33,9 +32,7 @@
   declare template class detail::TaskState<StdRuntime>;    \
   declare template class detail::Supervisor<StdRuntime>;   \
   declare template class detail::LoopCore<StdRuntime>;     \
-  declare template class detail::AllOf<StdRuntime>;        \
-  declare template class detail::FirstOf<StdRuntime>;      \
-  declare template class detail::FailFast<StdRuntime>;     \
+  declare template class detail::Gathering<StdRuntime>;    \
   declare template class detail::PoolCore<StdRuntime>;     \
   declare template class BasicTaskQueue<StdRuntime>;
 

@@ -6,23 +6,27 @@
 #ifndef TOTO_DETAIL_GATHER_AWAITER_HPP
 #define TOTO_DETAIL_GATHER_AWAITER_HPP
 
-#include <coroutine>
 #include <cstddef>
+#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "../../errors.hpp"
+#include "../../task.hpp"
+#include "../ground/annotations.hpp"
 #include "../ground/lean_std.hpp"
-#include "../ground/ref.hpp"
 #include "../ground/temporaries.hpp"
-#include "all_or_first.hpp"
 #include "child.hpp"
-#include "fail_fast.hpp"
+#include "gathering.hpp"
 
-namespace toto::inline v0_1::detail {
+namespace toto::inline v0_1 {
+
+template <class T>
+struct WhenAnyResult;
+
+namespace detail {
 
 /// What one child contributes to a tuple or vector of results.
 template <class T>
@@ -140,20 +144,28 @@ class VectorOfChildren {
   std::vector<Child> children_;
 };
 
-/// `Kind` is a combinator: it names the Gathering, has take(gathering, children), which returns the result, and may
-/// have examine(gathering), which throws.
-template <class Kind, class Runtime, class Children>
-class GatheredBlock final : public Kind::template Gathering<Runtime> {
+/// The gathering of a combinator, and its children. Take makes a result of each child, if all are awaited.
+template <Until kUntil, class Take, class Runtime, class Children>
+class GatheredBlock final : public Gathering<Runtime> {
  public:
   template <class... As>
-  explicit GatheredBlock(As&... awaitables) : children_(awaitables...) {
+  explicit GatheredBlock(As&... awaitables) : Gathering<Runtime>(kUntil), children_(awaitables...) {
     children_.for_each([this](auto& child) { this->add(child); });
-    if constexpr (requires { Kind::examine(*this); }) {
-      Kind::examine(*this);
+    if (kUntil == Until::first && this->empty()) {
+      throw std::invalid_argument("toto: awaitables is empty: when_any of an empty range would never complete");
     }
   }
 
-  auto take() { return Kind::take(*this, children_); }
+  auto take() {
+    if constexpr (kUntil == Until::first) {
+      return children_.template take_one<WhenAnyResult>(this->detach_losers());
+    } else {
+      if (this->decider() != nullptr) {
+        this->decider()->rethrow();
+      }
+      return children_.take_all(Take());
+    }
+  }
 
  protected:
   ~GatheredBlock() override = default;
@@ -164,60 +176,27 @@ class GatheredBlock final : public Kind::template Gathering<Runtime> {
 
 /// Once.
 template <class Block>
-class GatherAwaiter {
+class GatherAwaiter : public GatherWait<Block> {
  public:
-  template <class... As>
-  explicit GatherAwaiter(std::in_place_t, As&... awaitables) : block_(Ref<Block>::adopt(new Block(awaitables...))) {}
-  GatherAwaiter(GatherAwaiter&&) noexcept = default;
-  GatherAwaiter& operator=(GatherAwaiter&&) = delete;
-  ~GatherAwaiter() {
-    if (block_) {
-      block_->leave();
-      block_->forsake();
-    }
-  }
+  using GatherWait<Block>::GatherWait;
 
-  bool await_ready() const {
-    if (block_.get() == nullptr) {
-      throw NoState("toto: this when_all, when_any or the like was already awaited; it can be awaited only once");
-    }
-    return block_->ready();
-  }
-  template <class Promise>
-  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    block_->arm(coroutine);
-    try {
-      // Children cannot resume the coroutine before all have been started: the coroutine, and with it *this, exists
-      // until then.
-      return !block_->start();  // after true, *this may be gone
-    } catch (...) {
-      block_->leave();
-      static_cast<void>(block_->continues());
-      throw;
-    }
-  }
-  auto await_resume() {
-    const Ref<Block> block = std::move(block_);
-    block->leave();
-    return block->take();
-  }
-
- private:
-  Ref<Block> block_;
+  auto await_resume() { return this->take(); }
 };
 
-/// The combinators that wait for all, and return what Take makes of each child.
-template <template <class> class AllOfThem, class Take>
-struct WhenAll {
-  template <class Runtime>
-  using Gathering = AllOfThem<Runtime>;
+TOTO_COROUTINES_BEGIN
 
-  template <class Runtime, class Children>
-  static auto take(AllOfThem<Runtime>& gathering, Children& children) {
-    gathering.rethrow_failure();
-    return children.take_all(Take());
+/// Cancels the others when one has failed, and then waits for them, too.
+template <class Block>
+auto await_or_cancel(GatherWait<Block> all) -> Task<decltype(all.take())> {
+  co_await all;
+  if (all->decider() != nullptr) {
+    all->cancel();
+    co_await all;
   }
-};
+  co_return all.take();
+}
+
+TOTO_COROUTINES_END
 
 /// What becomes of several awaitables, or of one range of them. As: deduced as for forwarding references.
 template <class... As>
@@ -234,13 +213,19 @@ struct Gathered<Range> {
   static constexpr bool kTemporary = kDestroyedTwice<Range>;
 };
 
-template <class Kind, class... As>
+template <Until kUntil, class Take, class... As>
 auto gather(std::remove_reference_t<As>&... awaitables) {
   using What = Gathered<As...>;
-  using Block = GatheredBlock<Kind, typename What::Runtime, typename What::Children>;
-  return Awaitable<GatherAwaiter<Block>, What::kTemporary>(std::in_place, awaitables...);
+  using Block = GatheredBlock<kUntil, Take, typename What::Runtime, typename What::Children>;
+  if constexpr (kUntil == Until::failure) {
+    return detail::stored_task<What::kTemporary>(
+        detail::await_or_cancel(GatherWait<Block>(std::in_place, awaitables...)));
+  } else {
+    return Awaitable<GatherAwaiter<Block>, What::kTemporary>(std::in_place, awaitables...);
+  }
 }
 
-}  // namespace toto::inline v0_1::detail
+}  // namespace detail
+}  // namespace toto::inline v0_1
 
 #endif  // TOTO_DETAIL_GATHER_AWAITER_HPP

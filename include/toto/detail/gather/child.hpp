@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What can be gathered: handles, Tasks, and anything else that can be awaited, which becomes a Task that does so. Read
-// next: all_or_first.hpp, awaiter.hpp.
+// next: gathering.hpp, awaiter.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_CHILD_HPP
 #define TOTO_DETAIL_GATHER_CHILD_HPP
@@ -98,16 +98,19 @@ class TaskChild final : public Child<Runtime>, private Strand {
   }
   void forsake() noexcept override {
     if (end(Word::over)) {
-      task_ = Task<T>();
-      end_strand();
+      destroy();
       this->gathering_->over(*this, nullptr, nullptr);
     }
   }
-  /// The same, but the frame stays until this child is destroyed.
+  /// The same, but the frame stays until destroy(), which the caller calls later.
   void give_up() noexcept {
     if (end(Word::over)) {
       this->gathering_->over(*this, nullptr, nullptr);
     }
+  }
+  void destroy() noexcept {
+    task_ = Task<T>();
+    end_strand();
   }
 
  private:
@@ -134,8 +137,7 @@ class TaskChild final : public Child<Runtime>, private Strand {
 
   void abandon() noexcept override {
     word_.exchange(Word::gone, std::memory_order_acq_rel);  // pairs with lose(), by an awaiter that is away
-    task_ = Task<T>();
-    end_strand();
+    destroy();
     this->gathering_->over(*this, nullptr, nullptr);
   }
   bool gone() const noexcept { return word_.load(std::memory_order_acquire) == Word::gone; }

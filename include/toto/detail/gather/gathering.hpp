@@ -2,17 +2,23 @@
 //
 // Folder: gather. Uses: ground executor queue task.
 // Awaiting several things as one. A Gathering is the join of a combinator or a group; each thing it waits for is a
-// Child, which notifies it once, when it has ended. Read next: child.hpp (what can be gathered), all_or_first.hpp and
-// fail_fast.hpp (what is waited for), awaiter.hpp (how a combinator is made of these), ../../task_group.hpp.
+// Child, which notifies it once, when it has ended. Read next: child.hpp (what can be gathered), awaiter.hpp (how a
+// combinator is made of these), ../../task_group.hpp.
 
 #ifndef TOTO_DETAIL_GATHER_GATHERING_HPP
 #define TOTO_DETAIL_GATHER_GATHERING_HPP
 
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
 #include <exception>
+#include <memory>
 #include <utility>
 
 #include "../../errors.hpp"
 #include "../ground/linked_list.hpp"
+#include "../ground/lock.hpp"
+#include "../ground/ref.hpp"
 #include "../task/join.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -30,7 +36,6 @@ class Child : public Observer<Runtime> {
   virtual ~Child() { Child::lose(); }
 
   bool is_task() const noexcept { return state_ == nullptr; }
-  bool ready() const noexcept { return state_ != nullptr && state_->ready(); }
   /// Starts it, or watches it: from now on it may notify `gathering` of its end.
   /// Throws: what starting a Task throws; then the child will not notify its gathering.
   virtual void start(Gathering<Runtime>& gathering) {
@@ -86,9 +91,10 @@ class Child : public Observer<Runtime> {
   // In the list of its gathering.
   Child* next = nullptr;
   Child* previous = nullptr;
-  /// Of a group's child, guarded by its mutex: it belongs to the list; it is over.
-  bool listed = false;
-  bool over = false;
+  // Of a group's child, guarded by its mutex.
+  bool listed = false;       // it belongs to the list
+  bool over = false;         // it has ended
+  std::size_t visitors = 0;  // that use it
 
  protected:
   explicit Child(TaskState<Runtime>* state) noexcept : state_(state) {}
@@ -105,60 +111,227 @@ class Child : public Observer<Runtime> {
   void forgotten() noexcept final { gathering_->forgotten(); }
 };
 
-/// A join of children that together own one reference to it, once it has been started. The last child to end releases
-/// it, so that no child needs its own.
+/// When a gathering lets its coroutine continue: when all children have ended, or already when the first one has ended,
+/// or has failed.
+enum class Until : unsigned char { all, first, failure };
+
+/// A join of children. With Until::failure, its coroutine then cancels the others, and awaits it again: it is at its
+/// home, and so cancelling, which runs user code, never happens in the middle of what ended a child.
+///
+/// Handles' tasks, when all are awaited, are watched one at a time, from the last to the first: the tasks of one queue
+/// mostly end in the order of adding, so nearly all have ended when the last one has, and cost nothing more. They count
+/// as one child.
+///
+/// Invariants:
+///  S1  decider_ is the first child that ended or failed, whichever the gathering is about. It is set once.
+///  S2  The coroutine counts as a child unless it waits. When a child has decided, it resumes the coroutine instead of
+///      being counted, and so the count cannot run out before the coroutine waits again.
+///  S3  A child owns the gathering from its start to its end.
 template <class Runtime>
 class Gathering : public Join<Runtime> {
  public:
-  using Join<Runtime>::Join;
+  using Worker = detail::Worker<Runtime>;
+
+  explicit Gathering(Until until) noexcept : until_(until) {}
 
   /// Only before it is awaited.
   void add(Child<Runtime>& child) noexcept { children_.push_back(child); }
   bool empty() const noexcept { return children_.empty(); }
 
-  /// `child` is over. Called on the thread where it ended; runs no user code. After this *this may be gone.
-  virtual void over(Child<Runtime>& child, Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept = 0;
-  /// Instead of over(): the coroutine has dropped a handle's task.
-  virtual void forgotten() noexcept { count(nullptr, nullptr); }
+  /// The coroutine waits. The first time, this starts the children. Returns false if the coroutine is suspended; then it
+  /// may be gone.
+  /// Throws: what starting a Task throws.
+  template <class Promise>
+  bool await(std::coroutine_handle<Promise> coroutine) {
+    this->arm(coroutine);
+    if (waits_ == 0) {
+      start();
+    }
+    ++waits_;
+    count(nullptr, nullptr);  // the coroutine itself
+    return this->started();
+  }
+  /// The child that has decided, or null.
+  Child<Runtime>* decider() const noexcept { return decider_.load(std::memory_order_relaxed); }
 
-  /// The coroutine is being destroyed.
+  /// Cancels all children but the one that has decided, from the last to the first: a task that stops at once must not
+  /// let the next one begin.
+  void cancel() noexcept {
+    for (Child<Runtime>* child = children_.back(); child != nullptr; child = child->previous) {
+      if (child != decider()) {
+        child->cancel();
+      }
+    }
+  }
+  /// The same, and detaches them. Returns the place of the one that has decided.
+  std::size_t detach_losers() noexcept {
+    cancel();
+    std::size_t place = 0;
+    std::size_t place_of_winner = 0;
+    for (Child<Runtime>* child = children_.front(); child != nullptr; child = child->next, ++place) {
+      if (child != decider()) {
+        child->lose();
+      } else {
+        place_of_winner = place;
+      }
+    }
+    return place_of_winner;
+  }
+  /// The coroutine is being destroyed, and has left.
   void forsake() noexcept {
+    {
+      const Lock lock(mutex_);
+      unseen_ = nullptr;
+    }
     for (Child<Runtime>* child = children_.front(); child != nullptr; child = child->next) {
       child->forsake();
-      child->lose();
+      if (until_ != Until::failure) {  // else over() may be looking at it
+        child->lose();
+      }
     }
   }
 
-  /// All have been started. Returns false if the coroutine is suspended; then it may be gone.
-  bool continues() noexcept {
-    if (!this->started()) {
-      return false;
+  /// `child` is over. Called on the thread where it ended, with the `queue` of a handle's task; runs no user code. After
+  /// this *this may be gone.
+  virtual void over(Child<Runtime>& child, Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    if (until_ == Until::all && queue != nullptr && watch_next()) {
+      return;
     }
-    this->release();
-    return true;
+    const bool may_decide = until_ == Until::first || (until_ == Until::failure && child.failed());
+    end(may_decide && decide(child), worker, queue);
   }
+  /// Instead of over(): the coroutine has dropped a handle's task.
+  void forgotten() noexcept { end(false, nullptr, nullptr); }
 
  protected:
   ~Gathering() override = default;
 
-  /// Counts one more child and starts it. After this the child may be gone.
+  /// Starts one more child. The caller knows of one that is not over. After this the child may be gone.
   /// Throws: what starting a Task throws; then the child does not count.
   void start_one(Child<Runtime>& child) {
-    this->expect();
+    expect();
     try {
       child.start(*this);
     } catch (...) {
-      count(nullptr, nullptr);
+      end(false, nullptr, nullptr);
       throw;
     }
   }
-  void count(Worker<Runtime>* worker, QueueCore<Runtime>* queue) noexcept {
-    if (this->child_over(worker, queue)) {
-      this->release();
+  /// Returns whether the child is the first that might decide. Relaxed: the join orders what the coroutine reads.
+  bool decide(Child<Runtime>& child) noexcept {
+    Child<Runtime>* nobody = nullptr;
+    return decider_.compare_exchange_strong(nobody, std::addressof(child), std::memory_order_relaxed);
+  }
+  /// A child is over, and has decided or not. After this *this may be gone.
+  void end(bool decided, Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    if (decided) {
+      this->happened(worker, queue, true);  // what has to be cancelled may be queued at its home
+    } else {
+      count(worker, queue);
+    }
+    this->release();
+  }
+  void count(Worker* worker, QueueCore<Runtime>* queue) noexcept {
+    // acq_rel: the one that makes it run out sees what every child before has written.
+    if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      this->happened(worker, queue);
+    }
+  }
+  bool none_left() const noexcept { return open_.load(std::memory_order_acquire) == 0; }
+  /// How often the coroutine has waited.
+  unsigned waits() const noexcept { return waits_; }
+
+  mutable typename Runtime::Mutex mutex_;  // keeps watch_next() and forsake() apart, and guards a group's list
+  LinkedList<Child<Runtime>> children_;
+
+  /// Handles first, because no Task begins once it is decided.
+  /// Throws: what starting a Task throws.
+  virtual void start() {
+    if (until_ != Until::all) {
+      start_those(false);
+    } else {
+      expect();
+      {
+        const Lock lock(mutex_);
+        unseen_ = children_.back();
+      }
+      if (!watch_next()) {
+        end(false, nullptr, nullptr);
+      }
+    }
+    start_those(true);
+  }
+
+ private:
+  void expect() noexcept {
+    open_.fetch_add(1, std::memory_order_relaxed);  // nothing to order: it cannot run out meanwhile
+    this->retain();
+  }
+  void start_those(bool tasks) {
+    for (Child<Runtime>* child = children_.front(); child != nullptr; child = child->next) {
+      const bool needed = decider() == nullptr || (until_ == Until::failure && !tasks);
+      if (child->is_task() == tasks && needed) {
+        start_one(*child);
+      }
+    }
+  }
+  /// Returns false if no handle's task is left to be watched. After true, *this may be gone.
+  bool watch_next() noexcept {
+    const Lock lock(mutex_);
+    while (unseen_ != nullptr) {
+      Child<Runtime>& child = *unseen_;
+      unseen_ = child.previous;
+      if (!child.is_task() && child.watch(*this)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  const Until until_;
+  unsigned waits_ = 0;
+  typename Runtime::template Atomic<std::size_t> open_{1};  // children that are not over, and the coroutine
+  typename Runtime::template Atomic<Child<Runtime>*> decider_{nullptr};
+  Child<Runtime>* unseen_ TOTO_GUARDED_BY(mutex_) = nullptr;
+};
+
+/// Owns a gathering, and awaits it. Only the coroutine that awaits it destroys it.
+template <class Block>
+class GatherWait {
+ public:
+  template <class... As>
+  explicit GatherWait(std::in_place_t, As&... arguments) : block_(Ref<Block>::adopt(new Block(arguments...))) {}
+  GatherWait(GatherWait&&) noexcept = default;
+  GatherWait& operator=(GatherWait&&) = delete;
+  ~GatherWait() {
+    if (block_) {
+      block_->leave();
+      block_->forsake();
     }
   }
 
-  LinkedList<Child<Runtime>> children_;
+  bool await_ready() const {
+    if (block_.get() == nullptr) {
+      throw NoState("toto: this when_all, when_any or the like was already awaited; it can be awaited only once");
+    }
+    return false;
+  }
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    return !block_->await(coroutine);  // after true, *this may be gone
+  }
+  static void await_resume() noexcept {}
+
+  Block* operator->() const noexcept { return block_.get(); }
+  /// Returns what has been awaited.
+  auto take() {
+    const Ref<Block> block = std::move(block_);
+    block->leave();
+    return block->take();
+  }
+
+ private:
+  Ref<Block> block_;
 };
 
 }  // namespace toto::inline v0_1::detail

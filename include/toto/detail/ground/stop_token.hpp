@@ -17,6 +17,7 @@
 #include "linked_list.hpp"
 #include "lock.hpp"
 #include "ref.hpp"
+#include "wait_list.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -72,11 +73,7 @@ class StopState final : public RefCounted<Runtime> {
       lock.lock();
       if (running_ == &node) {
         running_ = nullptr;
-        if (waiter_ != nullptr) {
-          // Under the lock: the waiter leaves, and takes its parker along, only with the lock.
-          waiter_->unpark();
-          waiter_ = nullptr;
-        }
+        over_.notify_all();
       }
     }
     return true;
@@ -95,24 +92,13 @@ class StopState final : public RefCounted<Runtime> {
   /// Once this has returned, the node is not touched again.
   /// Blocks: while another thread runs this very callback.
   void detach(StopNode& node) noexcept {
-    Lock lock(mutex_);
+    const Lock lock(mutex_);
     if (nodes_.holds(node)) {
       nodes_.remove(node);
-      return;
-    }
-    if (running_ != &node) {
-      return;
-    }
-    if (requester_ == this_thread()) {
+    } else if (running_ == &node && requester_ == this_thread()) {
       running_ = nullptr;  // the callback destroys itself
-      return;
-    }
-    typename Runtime::Parker parker;
-    waiter_ = &parker;  // alone: one node runs at a time, and a node has one destructor
-    while (running_ == &node) {
-      lock.unlock();
-      parker.park();
-      lock.lock();
+    } else {
+      over_.wait(mutex_, [&]() TOTO_REQUIRES(mutex_) { return running_ != &node; });
     }
   }
 
@@ -127,7 +113,7 @@ class StopState final : public RefCounted<Runtime> {
   typename Runtime::Mutex mutex_;
   LinkedList<StopNode> nodes_ TOTO_GUARDED_BY(mutex_);
   StopNode* running_ TOTO_GUARDED_BY(mutex_) = nullptr;
-  typename Runtime::Parker* waiter_ TOTO_GUARDED_BY(mutex_) = nullptr;
+  WaitList<Runtime> over_ TOTO_GUARDED_BY(mutex_);  // those who destroy the node that runs
   const void* requester_ TOTO_GUARDED_BY(mutex_) = nullptr;
 };
 

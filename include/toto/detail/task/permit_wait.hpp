@@ -33,12 +33,11 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
   /// Throws: std::bad_alloc.
   template <class Promise>
   PermitWait(Ref<Owner> owner, const Request& wanted, std::coroutine_handle<Promise> coroutine)
-      : Join<Runtime>(1),
-        LineWaiter<Request>(wanted),
+      : LineWaiter<Request>(wanted),
         owner_(std::move(owner)),
         queue_(Ref<QueueCore<Runtime>>::share(&owner_->queue_named({}))) {
     this->arm(coroutine);
-    static_cast<void>(this->started());  // false: its child is not over
+    static_cast<void>(this->started());  // false: nothing has happened yet
   }
 
   /// Returns a permit, or null if the coroutine will be resumed, or has been.
@@ -50,7 +49,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
       this->run = [](Continuation& node, Turn) noexcept {
         const Ref<PermitWait> self = Ref<PermitWait>::adopt(&static_cast<PermitWait&>(node));
         if (self->owner_->expire(*self, self->failure_)) {
-          self->child_over(nullptr, self->queue_.get());
+          self->happened(nullptr, self->queue_.get());
         }
       };
       TimerService<Runtime>::instance().arm(*this, *this);
@@ -63,7 +62,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
     return false;
   }
   bool proceed() noexcept final {
-    this->child_over(nullptr, queue_.get());
+    this->happened(nullptr, queue_.get());
     this->release();
     return true;
   }

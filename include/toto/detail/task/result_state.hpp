@@ -142,14 +142,10 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
   /// Throws: std::bad_alloc.
   template <class Promise>
   void come_home(std::coroutine_handle<Promise> coroutine, TaskState<Runtime>& state) {
-    JoinOfOne<Runtime>& join = way_home_.adopt(new JoinOfOne<Runtime>());
+    JoinOfTask<Runtime>& join = way_home_.adopt(new JoinOfTask<Runtime>());
     join.arm(coroutine, Home<Runtime>(executor_), true);
-    join.retain();                      // for the task
-    static_cast<void>(join.started());  // false: its child is not over
-    if (!state.observe(join)) {
-      join.child_over(nullptr, nullptr);
-      join.release();
-    }
+    static_cast<void>(join.started());  // false: it is not yet notified
+    join.observe(state);
   }
   /// Whether the coroutine is already where it is to continue, and need not move if the task is over.
   bool is_there() const noexcept {
@@ -158,7 +154,7 @@ class MovingHandleAwaiter : public HandleAwaiter<T, Runtime> {
 
   const Executor executor_;
   Journey journey_;
-  JoinOwner<JoinOfOne<Runtime>> way_home_;
+  JoinOwner<JoinOfTask<Runtime>> way_home_;
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -162,20 +162,16 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
 
   void add(bool booked) override {
     QueueCore<Runtime>& core = state_.core();
-    QueueObserver* const told = observer();
-    const TaskEvent event = event_on(0);
     announce();
     try {
-      if (!booked && asked_.load(std::memory_order_relaxed)) {
+      if (!booked && token_.stop_requested()) {
         core.add_beyond_bound(state_);  // what will never run needs no room, and must not wait for it
       } else {
         core.add(state_, booked);
       }
     } catch (...) {
-      core.task_list().remove(entry_);
-      if (told != nullptr) {
-        told->task_finished(event, TaskEnd::cancelled);
-      }
+      this->refused();
+      finished(nullptr);
       throw;
     }
   }
@@ -193,16 +189,16 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
   }
 
   void added() noexcept override {
-    added_.store(true, std::memory_order_seq_cst);  // pairs with ask_to_cancel(): one of the two sees the other
-    if (asked_.load(std::memory_order_seq_cst)) {
+    // Token and timer may have come before, and have not found the task: adding it has had the queue's mutex since.
+    if (token_.stop_requested()) {
       state_.cancel();
-    } else if (late()) {  // the timer may have come before
+    } else if (late()) {
       state_.cancel_queued(&too_late_);
     }
   }
 
   bool begin(Worker& worker, BegunTask<Runtime>* begun) noexcept override {
-    const bool asked = asked_.load(std::memory_order_acquire);  // if it comes later, it finds the task claimed
+    const bool asked = token_.stop_requested();  // if it comes later, it finds the task claimed
     if (asked || late()) {
       too_late_ = !asked;
       state_.core().count_unrun();
@@ -250,7 +246,8 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
 
   Supervisor(State& state, const Control<Runtime>& control)
       : Base(state, control.options().name.empty() ? state.what() : control.options().name,
-             TaskNumbers<Runtime>::next()) {
+             TaskNumbers<Runtime>::next()),
+        token_(control.token()) {
     state.supervised = true;
     this->run = [](Continuation& node, Turn) noexcept { static_cast<Supervisor&>(node).expire(); };
     this->deadline = control.options().start_by.is_never() ? (Runtime::Clock::time_point::max)()
@@ -258,8 +255,8 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
     if (timed()) {
       TimerService<Runtime>::instance().add(*this, nullptr);
     }
-    if (control.token().stop_possible()) {
-      on_stop_.emplace(control.token(), OnStop{*this});
+    if (token_.stop_possible()) {
+      on_stop_.emplace(token_, OnStop{*this});
     }
   }
 
@@ -268,18 +265,13 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
   /// On the timer thread: a task that has begun continues. Touches nothing after it has cancelled.
   void expire() noexcept {
     const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-    if (added_.load(std::memory_order_seq_cst)) {
-      state_.cancel_queued(&too_late_);
-    }
+    state_.cancel_queued(&too_late_);
   }
 
   /// On whatever thread, by the token. Touches nothing after it has cancelled.
   void ask_to_cancel() noexcept {
     const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
-    asked_.store(true, std::memory_order_seq_cst);
-    if (added_.load(std::memory_order_seq_cst)) {
-      state_.cancel();
-    }
+    state_.cancel();
   }
 
   using Base::event_on;
@@ -290,8 +282,7 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
   using Base::what_;
   bool announced_ = false;
   TrackedTask<Runtime> entry_;
-  typename Runtime::template Atomic<bool> asked_{false};
-  typename Runtime::template Atomic<bool> added_{false};
+  const typename Runtime::StopToken token_;
   std::optional<OnStopCallback> on_stop_;
 };
 

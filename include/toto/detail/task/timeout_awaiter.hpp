@@ -24,11 +24,11 @@ namespace toto::inline v0_1::detail {
 
 /// Shared by the coroutine, the task while it is observed, and the timer while it is armed.
 template <class Runtime>
-class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private TimerNode<Runtime> {
+class TimedWait final : public JoinOfTask<Runtime>, private TimerNode<Runtime> {
  public:
   using State = TaskState<Runtime>;
 
-  TimedWait(State& state, Duration limit) noexcept : Join<Runtime>(1), state_(state) {
+  TimedWait(State& state, Duration limit) noexcept : state_(state) {
     this->deadline = limit.after(Runtime::Clock::now());
     this->run = [](Continuation& node, Turn) noexcept { static_cast<TimedWait&>(node).expire(); };
   }
@@ -52,13 +52,11 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
                                   ": a task of queue '", state_.core().name(), "'", details_}));
   }
 
-  void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept override {
+  void happened(Worker<Runtime>* worker, QueueCore<Runtime>* queue, bool ahead) noexcept override {
     if (comes_first()) {
-      this->child_over(worker, &queue);
+      Join<Runtime>::happened(worker, queue, ahead);
     }
-    this->release();
   }
-  void forgotten() noexcept override { this->release(); }
 
  protected:
   ~TimedWait() override = default;
@@ -74,7 +72,7 @@ class TimedWait final : public Join<Runtime>, public Observer<Runtime>, private 
       const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
       note_details();
       cancelled_ = state_.cancel_queued();
-      this->child_over(nullptr, core.get());
+      Join<Runtime>::happened(nullptr, core.get());
     }
     this->release();
   }
@@ -114,10 +112,7 @@ class TimeoutAwaiter : public HandleAwaiter<T, Runtime> {
     TimedWait<Runtime>& wait = wait_.adopt(new TimedWait<Runtime>(state, limit_));
     wait.arm(coroutine);
     wait.start_timer();
-    wait.retain();  // for the task
-    if (!state.observe(wait)) {
-      wait.completed(nullptr, state.core());
-    }
+    wait.observe(state);
     return !wait.started();  // *this may be gone after this line
   }
 
