@@ -80,6 +80,7 @@ class Weakening:
 def plant(target):
     """Copies the headers there, with each order turned into a call. Returns the weakenings."""
     shutil.copytree(INCLUDE, target / "toto")
+    simulate_whereabouts(target)
     (target / "toto_weakened.hpp").write_text(HEADER)
     found, site = [], 0
     for path in sorted((target / "toto").rglob("*.hpp")):
@@ -111,6 +112,16 @@ def plant(target):
         path.write_text("\n".join(lines))
     simulate_futex(target)
     return found
+
+
+def simulate_whereabouts(target):
+    """A Task has no runtime policy, so what its strand refers to has StdRuntime's: here that is simulated like the rest."""
+    path = target / "toto/detail/executor/whereabouts.hpp"
+    text = path.read_text()
+    if "StdRuntime" not in text:
+        sys.exit("whereabouts.hpp: there is no StdRuntime any more")
+    text = text.replace("StdRuntime", "testing::SimRuntime")
+    path.write_text(text.replace('#include "../../runtime.hpp"\n', '#include "toto/testing/sim_runtime.hpp"\n'))
 
 
 def simulate_futex(target):
@@ -154,7 +165,8 @@ def compile_judge(include, flags, test, out):
 def check_races(work, flags, jobs):
     """All models, with the headers as they are."""
     (work / "include").mkdir()
-    (work / "include/toto").symlink_to(INCLUDE)
+    shutil.copytree(INCLUDE, work / "include/toto")
+    simulate_whereabouts(work / "include")
     (work / "include/toto_weakened.hpp").write_text("")
     # failed_allocation_test has an operator new of its own.
     tests = [path.name.removesuffix("_test.cpp") for path in sorted((ROOT / "tests/simulation").glob("*_test.cpp"))
