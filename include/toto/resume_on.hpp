@@ -29,12 +29,11 @@ class [[nodiscard("co_await it: only then does the coroutine continue on the exe
     return !executor_ || detail::is_same<Runtime>(core().get(), ThreadContext<Runtime>::current().executor);
   }
   template <class Promise>
-  TOTO_NOINLINE void await_suspend(std::coroutine_handle<Promise> coroutine) {
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     Join<Runtime>& move = move_.adopt(new Join<Runtime>());
     const bool homebound = journey_.begin(coroutine, core().get());
     move.arm(coroutine, Home<Runtime>(core()), homebound);
-    static_cast<void>(move.started());  // false: nothing has happened yet
-    move.happened(nullptr, nullptr);    // *this may be gone after this line
+    return move.send_home();  // if true, *this may be gone
   }
   void await_resume() noexcept { journey_.end<Runtime>(); }
 

@@ -425,6 +425,23 @@ TEST_CASE("resume_on moves a coroutine onto a program's own executor, a loop, a 
   CHECK((at.window && at.queue && at.loop && at.again));
 }
 
+TEST_CASE("a coroutine that asks again and again for an executor that has ended takes no stack", "[executor][H2]") {
+  toto::ExecutorRef ended;
+  {
+    toto::EventLoop loop;
+    ended = loop.executor();
+  }
+  constexpr int kMoves = 300'000;
+  int count = 0;
+  [](toto::ExecutorRef where, int& moved) -> FireAndForget {
+    for (int i = 0; i < kMoves; ++i) {
+      co_await toto::resume_on(where);
+      ++moved;
+    }
+  }(ended, count);
+  CHECK(count == kMoves);
+}
+
 TEST_CASE(
     "resume_on does not leave an executor to come back to it, and moves nowhere for none, or for one that has ended",
     "[executor][H2]") {

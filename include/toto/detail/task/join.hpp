@@ -62,6 +62,19 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
+  /// Instead of started(): the coroutine waits for nothing, and continues at its home. Returns false if that has ended: the
+  /// coroutine just continues. After true, it may be gone.
+  bool send_home() noexcept {
+    this->retain();  // for the node
+    word_.store(Word::posted, std::memory_order_relaxed);
+    if (home_.try_post(node_)) {
+      return true;
+    }
+    const bool here = may_continue();
+    this->release();
+    return !here;
+  }
+
   /// What the coroutine waits for, which is notified once each time it waits. `worker` if that was the end of a task on
   /// one; `queue` if it was that of a task. `ahead`: the coroutine continues ahead of what waits at its home. The caller
   /// is an owner.
@@ -141,12 +154,16 @@ class Join : public RefCounted<Runtime> {
         ((join.queue_ && join.queue_->post_front(node)) || detail::run_on_timers<Runtime>(node))) {
       return;
     }
-    const Ref<Whereabouts> keeper = join.take_keeper();  // the coroutine may go in this
-    Word posted = Word::posted;
-    if (!join.is_kept_away(keeper) && join.move(posted, Word::done)) {
+    if (join.may_continue()) {
       join.coroutine_.resume();
     }
     join.release();
+  }
+  /// Of a coroutine that was posted. It may go in this.
+  bool may_continue() noexcept {
+    const Ref<Whereabouts> keeper = take_keeper();
+    Word posted = Word::posted;
+    return !is_kept_away(keeper) && move(posted, Word::done);
   }
 
   typename Runtime::template Atomic<Word> word_{Word::done};
