@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// RepeatingTimer: what is called when its time has come, once or periodically. Shared by the BasicTimer that can stop it
-// and the place where it waits. Read next: ../../timer.hpp, ../task/delayed_task.hpp, ../loop/loop_timer.hpp.
+// RepeatingTimer: what is called when its time has come, once or periodically. Shared by the BasicTimer that can stop
+// it and the place where it waits. Read next: ../../timer.hpp, ../task/delayed_task.hpp, ../loop/loop_timer.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_REPEATING_TIMER_HPP
 #define TOTO_DETAIL_EXECUTOR_REPEATING_TIMER_HPP

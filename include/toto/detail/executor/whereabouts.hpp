@@ -52,8 +52,8 @@ class Whereabouts : public RefCounted<StdRuntime> {
   static constexpr std::size_t kOne = 2;
 
   void one_more() noexcept { word_.fetch_add(kOne, std::memory_order_relaxed); }  // the caller is where the owner looks
-  /// A strand that is away has ended, or is home, or a visitor leaves. After this the frames of all may be gone, if this
-  /// is forsaken.
+  /// A strand that is away has ended, or is home, or a visitor leaves. After this the frames of all may be gone, if
+  /// this is forsaken.
   void one_less() noexcept {
     // acq_rel: pairs with itself, with any_away() and with forsake(). Whoever destroys the frames comes last.
     if (word_.fetch_sub(kOne, std::memory_order_acq_rel) == (kOne | kForsaken)) {

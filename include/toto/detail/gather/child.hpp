@@ -117,8 +117,8 @@ class TaskChild final : public Child<Runtime>, private Strand {
   /// idle -> begun -> over | lost | gone; lost -> gone: it was destroyed with a scope.
   enum class Word : std::uint8_t { idle, begun, over, lost, gone };
 
-  /// Pairs with itself: the first to come releases, the second acquires. Of the task's end and its loss, whichever comes
-  /// second destroys the frame. Returns false if that is the caller, or if the task has not begun.
+  /// Pairs with itself: the first to come releases, the second acquires. Of the task's end and its loss, whichever
+  /// comes second destroys the frame. Returns false if that is the caller, or if the task has not begun.
   bool end(Word how) noexcept {
     Word seen = Word::begun;
     return word_.compare_exchange_strong(seen, how, std::memory_order_release, std::memory_order_acquire);

@@ -138,8 +138,8 @@ class Gathering : public Join<Runtime> {
   void add(Child<Runtime>& child) noexcept { children_.push_back(child); }
   bool empty() const noexcept { return children_.empty(); }
 
-  /// The coroutine waits. The first time, this starts the children. Returns false if the coroutine is suspended; then it
-  /// may be gone.
+  /// The coroutine waits. The first time, this starts the children. Returns false if the coroutine is suspended; then
+  /// it may be gone.
   /// Throws: what starting a Task throws.
   template <class Promise>
   bool await(std::coroutine_handle<Promise> coroutine) {
@@ -191,8 +191,8 @@ class Gathering : public Join<Runtime> {
     }
   }
 
-  /// `child` is over. Called on the thread where it ended, with the `queue` of a handle's task; runs no user code. After
-  /// this *this may be gone.
+  /// `child` is over. Called on the thread where it ended, with the `queue` of a handle's task; runs no user code.
+  /// After this *this may be gone.
   virtual void over(Child<Runtime>& child, Worker* worker, QueueCore<Runtime>* queue) noexcept {
     if (until_ == Until::all && queue != nullptr && watch_next()) {
       return;

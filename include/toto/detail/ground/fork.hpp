@@ -43,8 +43,8 @@ class ForkAware {
   ~ForkAware() = default;
 
   /// From now on this object takes part in forks. Last in the constructor of the final class: a fork on another thread
-  /// must not meet a half-constructed object. A process's only object of a type calls this whenever it is asked for, and
-  /// not in its constructor: the child of a fork would wait forever for a constructor that has waited for the fork.
+  /// must not meet a half-constructed object. A process's only object of a type calls this whenever it is asked for,
+  /// and not in its constructor: the child of a fork would wait forever for a constructor that has waited for the fork.
   void watch_forks() {
     if constexpr (Runtime::forks) {
       if (!watched_.load(std::memory_order_relaxed)) {

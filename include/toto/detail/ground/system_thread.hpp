@@ -169,8 +169,8 @@ inline void relax() noexcept {
 }
 
 /// Returns how many of the program's threads can run at the same time; 0 if that is unknown. On Linux a program can be
-/// confined to some of the processors (taskset, containers), which hardware_concurrency() does not tell. The main thread
-/// is asked: the calling one may have been given an affinity by a hook.
+/// confined to some of the processors (taskset, containers), which hardware_concurrency() does not tell. The main
+/// thread is asked: the calling one may have been given an affinity by a hook.
 inline unsigned count_processors() noexcept {
 #if defined(__linux__)
   cpu_set_t allowed;

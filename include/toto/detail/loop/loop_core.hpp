@@ -341,7 +341,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     mutex_.lock();
   }
   void after_fork(bool in_child) noexcept override TOTO_RELEASE(roots_.mutex(), mutex_) {
-    if (in_child) {  // other threads do not exist here: neither runners nor sleepers, nor who was about to wake this one
+    if (in_child) {  // there are no other threads here: neither runners nor sleepers, nor whoever was to wake this one
       runner_ = runner_ == this_thread() ? runner_ : nullptr;
       left_ = {};
       handed_over_ = {};

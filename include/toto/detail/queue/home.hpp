@@ -51,7 +51,7 @@ class Home {
   }
 
   /// Posts the continuation to its home, if there is a home that has not ended; `ahead` of what waits there, if the
-  /// home is a queue: only for a group's canceller. After true, the node and this may be gone.
+  /// home is a queue: only for a coroutine that is to cancel others. After true, the node and this may be gone.
   bool try_post(Continuation& node, bool ahead = false) noexcept {
     Home home = std::move(*this);  // this may live in the node's block
     Executor* const executor = home.executor();
@@ -63,8 +63,8 @@ class Home {
   }
 
   /// Posts the continuation to its home; if there is no home, or it has ended, to `worker`, which runs it after what it
-  /// is doing; or else to a worker of `queue`, ahead of queued tasks, or, if that has ended too, runs it here. After this
-  /// the node and this may be gone.
+  /// is doing; or else to a worker of `queue`, ahead of queued tasks, or, if that has ended too, runs it here. After
+  /// this the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
     if (try_post(node, ahead)) {
       return;

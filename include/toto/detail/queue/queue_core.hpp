@@ -252,8 +252,8 @@ class QueueCore final : public QueueGate<Runtime> {
     unlock_and_wake();
     return true;
   }
-  /// Whether what is added now would be the next that this worker claims. Without the mutex: what another thread adds at
-  /// the same time may be missed, and comes later.
+  /// Whether what is added now would be the next that this worker claims. Without the mutex: what another thread adds
+  /// at the same time may be missed, and comes later.
   bool would_be_next(const Worker& self) const noexcept {
     return this->runnable() == 0 && self.local.empty() && !self.resume_next && self.task_next == nullptr;
   }

@@ -159,7 +159,8 @@ class QueueGate : public QueueParts<Runtime> {
   bool refuses_locked(Entry entry) const noexcept TOTO_REQUIRES(mutex()) {
     return entry == Entry::hop ? ledger().ended() : ledger().closed();
   }
-  /// One step of prepare(). Returns false if nothing is missing. Whatever has released the mutex, everything is checked again.
+  /// One step of prepare(). Returns false if nothing is missing. Whatever has released the mutex, everything is checked
+  /// again.
   /// Throws, with the mutex held: as prepare_locked().
   bool prepare_further_locked(Entry entry, bool& booked) TOTO_REQUIRES(mutex()) {
     if (refuses_locked(entry)) {

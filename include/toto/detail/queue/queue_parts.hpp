@@ -12,7 +12,8 @@
 //
 // Invariants (docs/design.md justifies them; tests cite them as [inv.I1]):
 //  I1  A worker rests or leaves only in the critical section in which it saw the queue empty. A thread that is lost
-//      (it could not begin, is unwound by force, or has called exit) has another worker chosen, or the timers try again.
+//      (it could not begin, is unwound by force, or has called exit) has another worker chosen, or the timers try
+//      again.
 //  I2  If there is work, then a worker is on the way, or no worker is idle and no more may be started, or the last
 //      start failed and a live worker will come back to look, or the timers will try again, or whoever has posted
 //      silently has yet to call announce().

@@ -107,7 +107,8 @@ class TaskList {
     return times;
   }
 
-  /// Appends "; NAME runs on worker N for T" for the task that has run longest; nothing if none runs, or none is tracked.
+  /// Appends "; NAME runs on worker N for T" for the task that has run longest; nothing if none runs, or none is
+  /// tracked.
   TOTO_COLD void name_longest_running(std::string& text) const {
     const Lock lock(mutex_);
     const Entry* longest = nullptr;

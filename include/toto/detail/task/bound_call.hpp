@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// CallTraits: how a callable is called with its arguments, and the type of the result. call_on: calls one with an object
-// and further arguments. Read next: call_state.hpp.
+// CallTraits: how a callable is called with its arguments, and the type of the result. call_on: calls one with an
+// object and further arguments. Read next: call_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_BOUND_CALL_HPP
 #define TOTO_DETAIL_TASK_BOUND_CALL_HPP

@@ -14,7 +14,7 @@
 #include "../ground/temporaries.hpp"
 #include "../ground/wait_list.hpp"
 #include "coroutine_state.hpp"
-#include "supervisor.hpp"
+#include "submission.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -90,8 +90,8 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable fin
   }
 
   /// The coroutine is being destroyed while it waits.
-  /// Blocks: while the task runs, which is asked to stop. A task that is queued is taken out, and so is the continuation
-  /// of one that is over.
+  /// Blocks: while the task runs, which is asked to stop. A task that is queued is taken out, and so is the
+  /// continuation of one that is over.
   void abandon() noexcept {
     this->drop();
     if (!this->ready()) {
@@ -146,7 +146,8 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable fin
     Base::resume_posted(node, Turn::on_executor);
   }
 
-  /// Ahead of queued tasks. A worker that takes it from there waits for the mutex. Returns false if the queue has ended.
+  /// Ahead of queued tasks. A worker that takes it from there waits for the mutex. Returns false if the queue has
+  /// ended.
   bool post_to_queue() noexcept TOTO_REQUIRES(mutex_) {
     place_ = this->core().post_front(*this) ? &this->core() : nullptr;
     changed_.notify_all();

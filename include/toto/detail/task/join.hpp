@@ -62,8 +62,8 @@ class Join : public RefCounted<Runtime> {
     return true;
   }
 
-  /// Instead of started(): the coroutine waits for nothing, and continues at its home. Returns false if that has ended: the
-  /// coroutine just continues. After true, it may be gone.
+  /// Instead of started(): the coroutine waits for nothing, and continues at its home. Returns false if that has ended:
+  /// the coroutine just continues. After true, it may be gone.
   bool send_home() noexcept {
     this->retain();  // for the node
     word_.store(Word::posted, std::memory_order_relaxed);
@@ -76,8 +76,8 @@ class Join : public RefCounted<Runtime> {
   }
 
   /// What the coroutine waits for, which is notified once each time it waits. `worker` if that was the end of a task on
-  /// one; `queue` if it was that of a task. `ahead`: the coroutine continues ahead of what waits at its home. The caller
-  /// is an owner.
+  /// one; `queue` if it was that of a task. `ahead`: the coroutine continues ahead of what waits at its home. The
+  /// caller is an owner.
   virtual void happened(Worker* worker, QueueCore<Runtime>* queue, bool ahead = false) noexcept {
     Word seen = word_.load(std::memory_order_acquire);
     if (seen == Word::arming && move(seen, Word::happened)) {

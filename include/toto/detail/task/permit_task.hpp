@@ -14,7 +14,7 @@
 
 #include "coroutine_state.hpp"
 #include "permits.hpp"
-#include "supervisor.hpp"
+#include "submission.hpp"
 
 namespace toto::inline v0_1::detail {
 

@@ -75,7 +75,8 @@ class ResultState : public TaskState<Runtime> {
   };
 };
 
-/// Awaits one task. Takes the handle's place from the co_await on; if it is destroyed while suspended, it drops the task.
+/// Awaits one task. Takes the handle's place from the co_await on; if it is destroyed while suspended, it drops the
+/// task.
 template <class T, class Runtime>
 class HandleAwaiter {
  public:

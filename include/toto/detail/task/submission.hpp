@@ -21,6 +21,18 @@ namespace toto::inline v0_1::detail {
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
+/// Adds the task to its queue, by its supervisor if it has one. `booked`: the caller has reserved room. After this the
+/// task may be gone, unless it has a handle.
+/// Throws: what adding throws.
+template <class Runtime>
+TOTO_ALWAYS_INLINE void add_to_queue(TaskState<Runtime>& state, bool booked = false) {
+  if (state.supervised) {
+    state.supervisor()->add(booked);
+  } else {
+    state.core().add(state, booked);
+  }
+}
+
 /// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `booked`: the caller has
 /// reserved room.
 /// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
@@ -54,7 +66,7 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
     state->destroy();
     throw;
   }
-  if (make != nullptr) [[unlikely]] {  // its word is not yet `dropped`: the task cannot have freed it
+  if (make != nullptr) [[unlikely]] {  // the task frees its state only after drop(), below: it is still here
     state->supervisor()->added();
   }
   if constexpr (!kForgotten) {

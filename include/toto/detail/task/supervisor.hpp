@@ -286,18 +286,6 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
   std::optional<OnStopCallback> on_stop_;
 };
 
-/// Adds the task to its queue, by its supervisor if it has one. `booked`: the caller has reserved room. After this the
-/// task may be gone, unless it has a handle.
-/// Throws: what adding throws.
-template <class Runtime>
-TOTO_ALWAYS_INLINE void add_to_queue(TaskState<Runtime>& state, bool booked = false) {
-  if (state.supervised) {
-    state.supervisor()->add(booked);
-  } else {
-    state.core().add(state, booked);
-  }
-}
-
 template <class Runtime>
 TaskInfo TaskState<Runtime>::info() const noexcept {
   // Null although supervised: the state of a task that was refused is being destroyed, and its supervisor has gone.

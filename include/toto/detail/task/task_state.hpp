@@ -4,7 +4,8 @@
 // One task, from its submission to whoever waits for its result; the permits that tasks and coroutines hold.
 //
 // TaskState: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
-// block and who has come first, the worker or the waiter. Read next: join.hpp (waiting for several), ../loop/loop_core.hpp.
+// block and who has come first, the worker or the waiter. Read next: join.hpp (waiting for other things),
+// ../loop/loop_core.hpp.
 //
 // The word:
 //   pending    not over; the handle exists and nobody waits. The task and the handle, or the awaiter that has taken its
@@ -14,8 +15,8 @@
 //   blocked    not over; threads sleep in a list that the queue's mutex guards.
 //   dropped    not over, and no one will ask: the task owns the block and frees it at its end.
 //   done       over; the handle owns the block.
-//   posted     over; the awaiting coroutine's continuation is on its way and shares the block with the handle.
-//   abandoned  over; the coroutine was destroyed while its continuation was on its way: that frees the block.
+//   posted     over; the coroutine's continuation is on its way, and shares the block with the awaiter.
+//   abandoned  over; the coroutine was destroyed meanwhile: its continuation frees the block when it runs.
 //
 //   pending -> awaited | observed | blocked | dropped | done      awaited -> dropped | posted | done
 //   observed -> dropped | done      blocked -> done | pending (the last wait timed out)      dropped -> freed
@@ -167,13 +168,16 @@ class TaskState : public QueuedTask<Runtime> {
   bool is_awaited_here(Word seen, const Worker* worker) const noexcept {
     return seen == Word::awaited && home_.may_resume_here(worker);
   }
-  /// It will. A plain store: no other thread may destroy it meanwhile (docs/semantics.md, "Not promised").
+  /// Has `worker` resume the coroutine. A plain store: no other thread may destroy it meanwhile (docs/semantics.md,
+  /// "Not promised").
   void resume_here(Worker& worker) noexcept {
     worker.resume_next = waiter_.coroutine;
     word_.store(Word::done, std::memory_order_relaxed);  // for the wait graph: nobody else has a handle
   }
   TOTO_NOINLINE void complete_slowly(Worker* worker) noexcept;
-  bool advance(Word& from, Word to) noexcept {  // `from` has been acquired already
+  /// Release: pairs with the acquire of whoever comes second. The caller has seen `from` by an acquire, or has got the
+  /// block from an executor's mutex.
+  bool advance(Word& from, Word to) noexcept {
     return word_.compare_exchange_strong(from, to, std::memory_order_release, std::memory_order_acquire);
   }
   bool wake_blocked() noexcept;
