@@ -47,7 +47,8 @@ toto::Task<> use_a_pool(toto::InstancePool<Connection>& pool) {
     results.push_back(pool.await_transaction([i](Connection& c) { return double_in_transaction(c, i); }));
   }
   int sum = 0;
-  for (const int result : co_await toto::when_all(std::move(results))) {
+  const std::vector<int> counts = co_await toto::when_all(std::move(results));
+  for (const int result : counts) {
     sum += result;
   }
   expect(sum == 2450, "fifty transactions on three connections, none interleaved");

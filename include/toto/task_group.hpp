@@ -176,6 +176,9 @@ class GroupScope : public Gathering<Runtime> {
     while (!this->none_left()) {
       parker_.park();
     }
+    if (this->decider() != std::addressof(static_cast<Child&>(body))) {
+      this->decider()->lose();
+    }
     body.destroy();
   }
 

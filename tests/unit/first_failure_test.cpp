@@ -16,6 +16,7 @@
 #include "support/catch.hpp"
 #include "support/eventually.hpp"
 #include "support/gate.hpp"
+#include "support/lifetime_counter.hpp"
 
 using namespace toto_tests;
 using namespace std::chrono_literals;
@@ -174,4 +175,71 @@ TEST_CASE("after a race a coroutine cancels the losers before they begin on its 
   queue.wait_idle();
   CHECK(ran_before == 1);
   CHECK(ran == 1);
+}
+
+namespace {
+
+toto::Task<> end_on(TaskQueue& queue, bool fails, Counted) {
+  co_await queue.call([] {});
+  if (fails) {
+    fail();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a Task whose result is not taken because another one failed has gone when the coroutine continues",
+          "[when_all][task_group][G8]") {
+  Lifetimes parameters;
+  const auto left = [](TaskQueue& queue, Lifetimes& counted, Failing how) -> toto::Task<int> {
+    try {
+      auto first = end_on(queue, true, Counted(counted));
+      auto second = end_on(queue, false, Counted(counted));
+      if (how == Failing::task) {
+        auto both = toto::when_all(std::move(first), std::move(second));
+        co_await std::move(both);
+      } else if (how == Failing::task_of_handles) {
+        auto both = toto::when_all_or_cancel(std::move(first), std::move(second));
+        co_await std::move(both);
+      } else {
+        const auto body = [&](toto::TaskGroup& group) -> toto::Task<> {
+          group.spawn(std::move(first));
+          group.spawn(std::move(second));
+          co_return;
+        };
+        co_await toto::with_task_group(body);
+      }
+    } catch (const std::runtime_error&) {
+      co_return counted.alive();
+    }
+    co_return -1;
+  };
+  TaskQueue queue;
+  for (const Failing how : {Failing::task, Failing::task_of_handles, Failing::spawned}) {
+    toto::EventLoop loop;
+    CHECK(loop.run_sync(left(queue, parameters, how)) == 0);
+  }
+}
+
+TEST_CASE("a Task that has ended goes with the coroutine that awaits it and others", "[when_all][G8]") {
+  Lifetimes parameters;
+  Gate gate;
+  TaskQueue queue;
+  {
+    toto::EventLoop loop;
+    loop.spawn([](TaskQueue& on, Lifetimes& counted, Gate& until) -> toto::Task<> {
+      auto ended = [](Counted) -> toto::Task<int> { co_return 1; }(Counted(counted));
+      auto runs = on.yield_task([&until] {
+        until.wait();
+        return 1;
+      });
+      auto both = toto::when_all_or_cancel(std::move(ended), std::move(runs));
+      co_await std::move(both);
+    }(queue, parameters, gate));
+    loop.post([&loop] { loop.stop(); });
+    loop.run();
+    CHECK(parameters.alive() == 1);
+  }
+  CHECK(parameters.alive() == 0);
+  gate.open();
 }

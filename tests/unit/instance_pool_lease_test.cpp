@@ -28,6 +28,7 @@
 #include "toto/sync_wait.hpp"
 #include "toto/task.hpp"
 #include "toto/task_queue.hpp"
+#include "toto/task_scope.hpp"
 
 using namespace std::chrono_literals;
 using toto::EventLoop;
@@ -519,4 +520,18 @@ TEST_CASE("an awaited lease is not taken for a deadlock", "[instance_pool][lease
   };
   body();
   REQUIRE(pool(&Counter::increment) == 1);
+}
+
+TEST_CASE("an instance that was made for a coroutine comes back as soon as the coroutine has gone", "[pool][G8]") {
+  // Not with its loop, which still has the coroutine's continuation, and runs no longer.
+  InstancePool<Counter> pool([] { return std::make_unique<Counter>(); }, 1);
+  EventLoop loop;
+  {
+    toto::TaskScope scope(loop);
+    scope.spawn([](InstancePool<Counter>& from) -> Task<> { const auto lease = co_await from.lease(); }(pool));
+    loop.post([&loop] { loop.stop(); });
+    loop.run();
+    TaskQueue::instance("pool").wait_idle();
+  }
+  CHECK(pool.try_instance().has_value());
 }

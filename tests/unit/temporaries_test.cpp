@@ -123,7 +123,8 @@ TEST_CASE("a handle that is stored first may come from any callable and any argu
       std::vector<toto::TaskHandle<std::size_t>> several;
       several.push_back(tasks.yield_task([counted = Counted(lifetimes), text = kText] { return text.size(); }));
       several.push_back(tasks.yield_task(CountRow{kText}));
-      for (const std::size_t size : co_await toto::when_all(several)) {
+      const auto sizes = co_await toto::when_all(several);
+      for (const std::size_t size : sizes) {
         sum += size;
       }
       auto coroutine = tasks.yield_task(

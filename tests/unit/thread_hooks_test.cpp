@@ -92,6 +92,27 @@ TEST_CASE("a start hook that always throws keeps nobody waiting for a queue that
   CHECK(reports <= 1);
 }
 
+TEST_CASE("what a start hook throws may use the queue when it is destroyed", "[thread_hooks][I6]") {
+  struct Curious {
+    TaskQueue* queue;
+    explicit Curious(TaskQueue& of) : queue(&of) {}
+    Curious(const Curious&) = default;
+    Curious& operator=(const Curious&) = delete;
+    ~Curious() { static_cast<void>(queue->stats()); }  // it would wait for the queue's mutex
+  };
+  TaskQueue queue;
+  std::atomic<bool> fails{true};
+  queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+  queue.on_thread_start([&] {
+    if (fails.exchange(false)) {
+      throw Curious(queue);
+    }
+  });
+  queue.add_task([] {});
+  queue.yield_task([] {}).get();
+  CHECK_FALSE(fails);
+}
+
 TEST_CASE("what an end hook throws is reported, and a null hook is refused", "[thread_hooks][B17]") {
   std::atomic<int> reports{0};
   {

@@ -105,6 +105,14 @@ class TimerService final : private ForkAware<Runtime> {
     return true;
   }
 
+  /// On the timer thread, by a node that it is running and that a remove() may wait for: nothing touches the node any
+  /// more. Before what may run the user's code, which may wait for that remove().
+  void has_run() noexcept {
+    const Lock lock(mutex_);
+    firing_ = nullptr;
+    fired_.notify_all();
+  }
+
   /// The timer thread is about to call post() of a user's own executor, or has returned from it.
   void enter_post() noexcept {
     const Lock lock(mutex_);

@@ -122,10 +122,10 @@ class Strand {
       }
     }
   }
-  /// The strand's starter no longer needs it.
-  void detach() noexcept {
-    if (owner_ != nullptr && owner_->scoped_) {
-      const Lock lock(owner_->mutex_);
+  /// The strand's `starter` no longer needs it. On the starter's thread; this strand may be ending on its own.
+  void detach(const Strand* starter) noexcept {
+    if (starter != nullptr && starter->is_owned() && starter->owner_->scoped_) {
+      const Lock lock(starter->owner_->mutex_);  // they have the same owner
       detach_locked();
     }
   }

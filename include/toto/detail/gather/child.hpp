@@ -91,7 +91,7 @@ class TaskChild final : public Child<Runtime>, private Strand {
 
   void lose() noexcept override {
     if (end(Word::lost)) {
-      this->detach();
+      this->detach(this->gathering_->starter());
     } else if (!gone()) {
       task_ = Task<T>();
     }
@@ -127,6 +127,7 @@ class TaskChild final : public Child<Runtime>, private Strand {
   /// The task has ended, but is still on the calling thread's stack.
   static void task_ended(void* context) noexcept {
     auto& child = *static_cast<TaskChild*>(context);
+    child.task_failed_ = child.failure() != nullptr;
     if (!child.end(Word::over)) {
       child.task_ = Task<T>();  // it has lost
     }
@@ -136,6 +137,7 @@ class TaskChild final : public Child<Runtime>, private Strand {
   void end_strand() noexcept { Strand::end(); }
 
   void abandon() noexcept override {
+    this->task_failed_ = true;
     word_.exchange(Word::gone, std::memory_order_acq_rel);  // pairs with lose(), by an awaiter that is away
     destroy();
     this->gathering_->over(*this, nullptr, nullptr);

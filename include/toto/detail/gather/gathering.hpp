@@ -68,9 +68,7 @@ class Child : public Observer<Runtime> {
 
   /// Whether the child ended with an exception or was cancelled. Requires that it has ended, and that its result was
   /// not taken.
-  bool failed() const noexcept {
-    return state_ != nullptr ? state_->outcome() != Outcome::value : failure() != nullptr;
-  }
+  bool failed() const noexcept { return state_ != nullptr ? state_->outcome() != Outcome::value : task_failed_; }
   /// Whether that exception is a TaskCancelled.
   bool was_cancelled() const noexcept {
     const std::exception_ptr thrown = failure();
@@ -103,6 +101,7 @@ class Child : public Observer<Runtime> {
 
   TaskState<Runtime>* state_;                // of a handle's task; null for a Task
   Gathering<Runtime>* gathering_ = nullptr;  // once started
+  bool task_failed_ = false;                 // written before it says that it has ended
 
  private:
   void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept final {
@@ -185,12 +184,20 @@ class Gathering : public Join<Runtime> {
     }
     for (Child<Runtime>* child = children_.front(); child != nullptr; child = child->next) {
       child->forsake();
-      if (until_ != Until::failure) {  // else over() may be looking at it
+      if (until_ != Until::failure || child->is_task()) {  // else over() may be looking at it
         child->lose();
       }
     }
   }
 
+  /// All have ended, or will be destroyed at their ends: frames of Tasks go now, not with the block.
+  void lose_all() noexcept {
+    if (until_ != Until::first) {
+      for (Child<Runtime>* child = children_.front(); child != nullptr; child = child->next) {
+        child->lose();
+      }
+    }
+  }
   /// `child` is over. Called on the thread where it ended, with the `queue` of a handle's task; runs no user code.
   /// After this *this may be gone.
   virtual void over(Child<Runtime>& child, Worker* worker, QueueCore<Runtime>* queue) noexcept {
@@ -327,10 +334,17 @@ class GatherWait {
   auto take() {
     const Ref<Block> block = std::move(block_);
     block->leave();
+    const Rest rest{*block};
     return block->take();
   }
 
  private:
+  /// What is not taken goes now: the block may stay until the coroutine has ended.
+  struct Rest {
+    Block& block;
+    ~Rest() { block.lose_all(); }
+  };
+
   Ref<Block> block_;
 };
 

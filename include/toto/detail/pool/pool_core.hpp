@@ -156,14 +156,11 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
     }
     return *queue;
   }
-  TaskHandle<Held, Runtime> prepare(Held held) override {
+  TaskHandle<void, Runtime> prepare(Ref<PermitInWork<Runtime>> work) override {
     QueueCore<Runtime>& queue = queue_named({});
     return queue.beyond_bound([&](bool booked) {  // whoever has a permit does not wait for room
-      return detail::submit_call<TaskHandle<Held, Runtime>>(queue, {}, {}, booked, [held = std::move(held)]() mutable {
-        Permit& permit = *held.release();  // make_ready() returns it if it cannot be used
-        held.reset(held.get_deleter().owner->make_ready(permit) ? &permit : nullptr);
-        return std::move(held);
-      });
+      return detail::submit_call<TaskHandle<void, Runtime>>(queue, {}, {}, booked,
+                                                            PermitToPrepare<Runtime>(std::move(work)));
     });
   }
 

@@ -242,13 +242,16 @@ class WorkerLoop {
       }
     }
     core_.mutex().lock();
-    const bool known = std::exchange(core_.hooks().start_failed, failure != nullptr);
-    if (failure && !known) {
+    has_begun_ = !failure;
+    const bool known = std::exchange(core_.hooks().start_failed, !has_begun_);
+    if (failure) {
       core_.mutex().unlock();
-      core_.report(failure);
+      if (!known) {
+        core_.report(failure);
+      }
+      failure = nullptr;  // the user's exception may be destroyed in this
       core_.mutex().lock();
     }
-    has_begun_ = !failure;
     return has_begun_;
   }
 

@@ -78,7 +78,9 @@ class BoundState : public ResultState<typename CallTraits<Runtime, F, Args...>::
   /// Destroys the captures, if they are there.
   void unbind() noexcept {
     if (std::exchange(this->bound, false)) {
-      if constexpr (std::is_nothrow_destructible_v<Call>) {
+      if constexpr (std::is_trivially_destructible_v<Call>) {
+        // nothing to destroy, and what() may still read it
+      } else if constexpr (std::is_nothrow_destructible_v<Call>) {
         call_.~Call();
       } else {
         try {

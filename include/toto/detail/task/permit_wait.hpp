@@ -49,6 +49,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
       this->run = [](Continuation& node, Turn) noexcept {
         const Ref<PermitWait> self = Ref<PermitWait>::adopt(&static_cast<PermitWait&>(node));
         if (self->owner_->expire(*self, self->failure_)) {
+          TimerService<Runtime>::instance().has_run();
           self->happened(nullptr, self->queue_.get());
         }
       };
@@ -147,7 +148,17 @@ Task<HeldPermit<Runtime>> take_permit(Ref<Permits<Runtime>> owner, PermitRequest
         break;
       }
     }
-    held = co_await owner->prepare(std::move(held));
+    {
+      struct InWork {
+        explicit InWork(HeldPermit<Runtime> unready)
+            : shared(Ref<PermitInWork<Runtime>>::adopt(new PermitInWork<Runtime>(std::move(unready)))) {}
+        ~InWork() { static_cast<void>(shared->take()); }  // at once: the task, or its end, may be on its way for long
+        const Ref<PermitInWork<Runtime>> shared;
+      };
+      const InWork work(std::move(held));
+      co_await owner->prepare(work.shared);
+      held = work.shared->take();
+    }
     if (held != nullptr) {
       break;
     }

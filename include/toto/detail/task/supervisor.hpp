@@ -172,6 +172,7 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
     } catch (...) {
       this->refused();
       finished(nullptr);
+      refused_ = announced_ = false;  // a call() may be awaited again
       throw;
     }
   }

@@ -72,6 +72,7 @@ class TimedWait final : public JoinOfTask<Runtime>, private TimerNode<Runtime> {
       const auto core = Ref<QueueCore<Runtime>>::share(&state_.core());
       note_details();
       cancelled_ = state_.cancel_queued();
+      TimerService<Runtime>::instance().has_run();
       Join<Runtime>::happened(nullptr, core.get());
     }
     this->release();
