@@ -260,7 +260,7 @@ class GroupBlock final : public GroupScope<Runtime> {
 
   /// Throws: the first failure.
   R take() {
-    if (this->decider() != nullptr && this->decider() != &body_) {
+    if (this->decider() != nullptr && this->decider() != std::addressof(static_cast<detail::Child<Runtime>&>(body_))) {
       body_.lose();  // its result goes now
       this->decider()->rethrow();
     }
