@@ -224,8 +224,10 @@ class InstancePool {
   /// `fn`. If the queue has closed by then, the handle completes with QueueClosed. Cancelling the handle removes the
   /// transaction from the line. An `fn` that returns a Task<R> keeps its instance until that coroutine ends. The
   /// instance is back in the pool, or with the next user, before the handle is ready.
-  /// Throws: PoolClosed; QueueClosed; std::invalid_argument for a null `fn` or an empty queue name; std::bad_alloc;
-  /// std::system_error if no thread is alive and none can be started. In each case there is no transaction.
+  /// Blocks: while the queue is full, if an instance is free and the queue has a bound and Overflow::block.
+  /// Throws: PoolClosed; QueueClosed; QueueFull; std::invalid_argument for a null `fn` or an empty queue name;
+  /// std::bad_alloc; std::system_error if no thread is alive and none can be started. In each case there is no
+  /// transaction.
   template <class F>
   [[nodiscard("dropping it detaches the transaction; say std::move(handle).detach(), or use async_transaction")]] auto
   await_transaction(F&& fn, QueueChoice<Runtime> queue = {}, CallSite where = CallSite::current())

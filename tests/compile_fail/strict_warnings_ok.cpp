@@ -39,7 +39,7 @@ struct All {
     static_cast<void>(handle.wait_for(std::chrono::seconds(1)));
     static_cast<void>(std::move(handle).timeout(std::chrono::seconds(1)));
     static_cast<void>(queue.yield_task([] {}).resume_on(queue));
-    static_cast<void>(queue.call([](int number) { return number; }, 1).operator co_await());
+    static_cast<void>(queue.call([](int number) { return number; }, 1).await_ready());
     static_cast<void>(queue.schedule().await_ready());
     static_cast<void>(queue.admission().await_ready());
     auto timer = queue.add_task_every(std::chrono::seconds(1), [text] {});
