@@ -334,17 +334,15 @@ class GatherWait {
   auto take() {
     const Ref<Block> block = std::move(block_);
     block->leave();
-    const Rest rest{*block};
-    return block->take();
+    try {
+      return block->take();
+    } catch (...) {
+      block->lose_all();  // what was not taken goes now: the block may stay until the coroutine has ended
+      throw;
+    }
   }
 
  private:
-  /// What is not taken goes now: the block may stay until the coroutine has ended.
-  struct Rest {
-    Block& block;
-    ~Rest() { block.lose_all(); }
-  };
-
   Ref<Block> block_;
 };
 

@@ -78,7 +78,7 @@ class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
       std::string running;
       try {
         core_.task_list().name_longest_running(running);
-      } catch (...) {  // no memory: it is not told
+      } catch (...) {  // no memory: it is not reported
       }
       std::fprintf(stderr, "toto: queue '%s' starves: %zu task(s) wait, and none has begun for %.1f s%s\n",
                    core_.name().c_str(), queued, std::chrono::duration<double>(since.nanoseconds()).count(),
