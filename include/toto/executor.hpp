@@ -70,7 +70,8 @@ concept ExecutorWhosePostMayThrow = !UserExecutor<E, Runtime> && !requires(E& ex
 template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
-  explicit UserExecutorCore(UserExecutor& executor) noexcept : executor_(executor) {}
+  /// Throws: std::bad_alloc, for the first one of a process.
+  explicit UserExecutorCore(UserExecutor& executor) : executor_(executor), timers_(TimerService<Runtime>::instance()) {}
   /// Reports that no one will call this: the executor has dropped it, because its loop has ended. What follows is the
   /// same as when a loop ends.
   ~UserExecutorCore() override {
@@ -80,15 +81,16 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
     }
   }
 
-  bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override {
+  bool post_silently(Continuation& node, Notice<Runtime>& notice) noexcept override {
+    timers_.posts().begin(notice, identity(), timers_.is_this_thread());
     const Lock lock(mutex_);
-    ticket = node.ticket = ++tickets_;
+    notice.ticket = node.ticket = ++tickets_;
     nodes_.push_back(node);
     return true;
   }
-  void announce(std::uint64_t ticket) noexcept override {
-    const InPost<Runtime> here;
-    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), ticket));
+  void announce(Notice<Runtime>& notice) noexcept override {
+    executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), notice.ticket));
+    timers_.posts().end(notice);
   }
 
   void run_posted(std::uint64_t ticket) noexcept override {
@@ -132,6 +134,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   static inline char type_ = 0;  // its address: an executor and its first member may share theirs
 
   UserExecutor& executor_;
+  TimerService<Runtime>& timers_;
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::uint64_t tickets_ TOTO_GUARDED_BY(mutex_) = 0;
@@ -144,9 +147,9 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 ///
 /// A reference to one of the library's own queues or loops never dangles: if the queue or loop has ended, the coroutine
 /// continues as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that will continue on it. It must also outlive the queues
-/// and loops whose tasks are awaited, or a wait_idle() of these: once they have ended, or wait_idle() has returned, no
-/// thread is in post().
+/// Lifetime: a user's own executor must outlive every wait that will continue on it, and then one of these: an
+/// ExecutorScope for it, after whose end no thread is in post(); or the queues and loops whose tasks are awaited, or a
+/// wait_idle() of these, after which neither their threads nor the timer thread is in post().
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime>
 class BasicExecutorRef {
@@ -214,8 +217,14 @@ class BasicExecutorScope {
   /// Throws nothing itself; making the reference to a user's own executor may throw std::bad_alloc.
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::Access::core(executor_).get()) {}
-  /// Blocks: while the timer thread is in the executor's post().
-  ~BasicExecutorScope() { detail::TimerService<Runtime>::instance().wait_until_posted(); }
+  /// Blocks: while another thread is in the executor's post().
+  ~BasicExecutorScope() {
+    if (auto* const core = detail::Access::core(executor_).get()) {
+      detail::TimerService<Runtime>::instance().posts().wait_until(
+          (Runtime::Clock::time_point::max)(),
+          [core](const detail::Notice<Runtime>& notice) { return notice.executor == core->identity(); });
+    }
+  }
   BasicExecutorScope(const BasicExecutorScope&) = delete;
   BasicExecutorScope& operator=(const BasicExecutorScope&) = delete;
 

@@ -251,6 +251,30 @@ TEST_CASE("a program's own executor ends after wait_idle(), or a loop, or a scop
   });
 }
 
+TEST_CASE("an executor ends after its scope, while another thread returns an instance to a waiter there",
+          "[simulation][executor][pool]") {
+  explore("the end of an executor against a thread that returns an instance", {.deviations = 2, .spurious_wakeups = 0},
+          [](Simulation& sim) {
+            SimQueue queue(1, 5ms);
+            const auto checks = watch(sim, queue);
+            toto::InstancePool<int, SimRuntime> pool([] { return 1; }, 1);
+            std::optional<toto::Lease<int, SimRuntime>> lease(pool.instance());
+            bool over = false;
+            sim.run_threads({{"returns", [&] { lease.reset(); }},
+                             {"executor", [&] {
+                                SimExecutor executor;
+                                const toto::BasicExecutorScope<SimRuntime> scope(executor);
+                                [](toto::InstancePool<int, SimRuntime>& from, bool& done) -> Fire {
+                                  const auto mine = co_await from.lease();
+                                  done = true;
+                                }(pool, over);
+                                while (!over) {
+                                  executor.run();
+                                }
+                              }}});
+          });
+}
+
 TEST_CASE("a coroutine is destroyed while the thread of the timers is about to post it, and its executor after it",
           "[simulation][executor][timers]") {
   explore("the end of an executor against a sleeper that dies", {.deviations = 2, .spurious_wakeups = 0},

@@ -452,6 +452,20 @@ TEST_CASE("a coroutine on its way back to a loop that ends is not destroyed in t
 
 namespace {
 
+/// Resumes the coroutine on a new thread.
+struct OnThread {
+  std::shared_ptr<Gate> go;
+  std::thread& thread;
+  static bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) {
+    thread = std::thread([coroutine, when = go] {
+      when->wait();
+      coroutine.resume();
+    });
+  }
+  static void await_resume() noexcept {}
+};
+
 /// Its post() returns only when it may, long after what was posted may have run.
 class SlowToReturn {
  public:
@@ -495,6 +509,39 @@ TEST_CASE("after a queue, a loop, an ExecutorScope or wait_idle() has ended, the
   }
   CHECK(executor.returned);
   other.join();
+}
+
+TEST_CASE("after an ExecutorScope has ended, no thread of any kind is in post()", "[executor][shutdown]") {
+  SlowToReturn executor;
+  Gate over;
+  toto::InstancePool<int> pool([] { return 1; }, 1);
+  std::optional<toto::Lease<int>> lease(pool.instance());
+  auto scope = std::make_unique<toto::ExecutorScope>(executor);
+  std::thread returner;
+  SECTION("one that returns an instance") {
+    [](toto::InstancePool<int>& from, Gate& done) -> FireAndForget {
+      const auto mine = co_await from.lease();
+      done.open();
+    }(pool, over);
+    returner = std::thread([&lease] { lease.reset(); });
+  }
+  SECTION("one that ends a Task elsewhere") {
+    auto source = std::make_shared<Gate>();
+    std::thread other;
+    [](std::shared_ptr<Gate> go, std::thread& starter, toto::ExecutorRef home, Gate& done) -> FireAndForget {
+      co_await OnThread{go, starter};
+      co_await toto::resume_on(home);
+      done.open();
+    }(source, other, toto::current_executor(), over);
+    source->open();
+    returner = std::move(other);
+  }
+  REQUIRE(over.wait());
+  std::thread opener([&] { executor.may_return.open(); });
+  scope.reset();
+  CHECK(executor.returned);
+  returner.join();
+  opener.join();
 }
 
 namespace {

@@ -32,6 +32,19 @@ struct ExecutorIdentity {
   friend bool operator==(const ExecutorIdentity&, const ExecutorIdentity&) = default;
 };
 
+/// What post_silently() leaves to announce(), on the stack of the thread that posts.
+template <class Runtime>
+struct Notice {
+  std::uint64_t ticket = 0;  // the executor's own
+  // Of a user's own executor, for Posts.
+  ExecutorIdentity executor{};
+  const void* thread = nullptr;  // that is in post()
+  bool by_timers = false;        // that is the timer thread
+  std::uint64_t number = 0;
+  Notice* next = nullptr;
+  Notice* previous = nullptr;
+};
+
 template <class Runtime>
 class ExecutorCore : public RefCounted<Runtime> {
  public:
@@ -39,10 +52,10 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Returns false, and forgets the node, if this executor has ended.
   /// Thread-safe; the caller owns a reference.
   virtual bool post(Continuation& node) noexcept {
-    std::uint64_t ticket = 0;
-    const bool posted = post_silently(node, ticket);
+    Notice<Runtime> notice;
+    const bool posted = post_silently(node, notice);
     if (posted) {
-      announce(ticket);
+      announce(notice);
     }
     return posted;
   }
@@ -52,9 +65,9 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual bool post_front(Continuation& node) noexcept { return post(node); }
 
   /// The first half of post(), for a caller that holds a mutex: runs no user code, and starts no thread. After true,
-  /// announce() must be called with that ticket, without the mutex; the node may have run by then. Thread-safe.
-  virtual bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept = 0;
-  virtual void announce(std::uint64_t ticket) noexcept = 0;
+  /// announce() must be called with that notice, without the mutex; the node may have run by then. Thread-safe.
+  virtual bool post_silently(Continuation& node, Notice<Runtime>& notice) noexcept = 0;
+  virtual void announce(Notice<Runtime>& notice) noexcept = 0;
   /// Of a user's executor, on its thread: runs the node with that ticket, if it is still there.
   virtual void run_posted(std::uint64_t /*ticket*/) noexcept {}
 

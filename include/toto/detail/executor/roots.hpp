@@ -13,7 +13,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <initializer_list>
 #include <utility>
@@ -134,16 +133,16 @@ class Roots {
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
   void spawn(Root& root) noexcept {
     const auto home = Ref<ExecutorCore<Runtime>>::share(std::addressof(home_));
-    std::uint64_t ticket = 0;
+    Notice<Runtime> notice;
     Lock lock(mutex_);
-    const bool posted = !ended_ && home->post_silently(root, ticket);
+    const bool posted = !ended_ && home->post_silently(root, notice);
     if (posted) {
       root.queued_ = true;
       list_locked(root);
     }
     lock.unlock();
     if (posted) {
-      home->announce(ticket);
+      home->announce(notice);
     } else {
       root.drop();
     }
@@ -274,16 +273,16 @@ void Root<Runtime>::on_end(void* context) noexcept {
   Root& self = *static_cast<Root*>(context);
   const auto home = self.home_;
   Roots<Runtime>& roots = *home->roots();
-  std::uint64_t ticket = 0;
+  Notice<Runtime> notice;
   Lock lock(roots.mutex_);
   self.ended_ = true;
   if (self.over_) {
     return;  // resumed by what is destroyed before it: finish() destroys it next
   }
-  if (!self.let_go_ && home->post_silently(self, ticket)) {
+  if (!self.let_go_ && home->post_silently(self, notice)) {
     self.queued_ = true;
     lock.unlock();
-    home->announce(ticket);
+    home->announce(notice);
     return;
   }
   self.let_go_ = false;

@@ -7,8 +7,6 @@
 #ifndef TOTO_DETAIL_EXECUTOR_TIMER_HPP
 #define TOTO_DETAIL_EXECUTOR_TIMER_HPP
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
 #include <utility>
@@ -19,6 +17,7 @@
 #include "../ground/lock.hpp"
 #include "../ground/wait_list.hpp"
 #include "executor_core.hpp"
+#include "posts.hpp"
 #include "timer_heap.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -113,27 +112,15 @@ class TimerService final : private ForkAware<Runtime> {
     fired_.notify_all();
   }
 
-  /// The timer thread is about to call post() of a user's own executor, or has returned from it.
-  void enter_post() noexcept {
-    const Lock lock(mutex_);
-    ++in_posts_;
-  }
-  void leave_post() noexcept {
-    const Lock lock(mutex_);
-    leave_post_locked();
-  }
-  /// For an object that ends, or reports that everything has ended: once this has returned, no thread is in post() of
-  /// an executor because of something that was resumed, or destroyed, before. Returns false if the deadline has passed
-  /// first.
+  /// The calls of post() of users' own executors, by any thread.
+  Posts<Runtime>& posts() noexcept { return posts_; }
+
+  /// For an object that ends, or reports that everything has ended, and whose own threads were joined: once this has
+  /// returned, the timer thread is not in post() of an executor because of something that was resumed, or destroyed,
+  /// before. Returns false if the deadline has passed first.
   /// Blocks: for the rest of one call of post(), unless this is the timer thread.
   bool wait_until_posted(TimePoint deadline = (TimePoint::max)()) noexcept {
-    if (is_this_thread()) {
-      return true;
-    }
-    const Lock lock(mutex_);
-    const std::uint64_t before = posts_;
-    return posted_.wait_until(mutex_, deadline,
-                              [&]() TOTO_REQUIRES(mutex_) { return in_posts_ == 0 || posts_ != before; });
+    return posts_.wait_until(deadline, [](const Notice<Runtime>& notice) { return notice.by_timers; });
   }
 
   /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
@@ -190,15 +177,17 @@ class TimerService final : private ForkAware<Runtime> {
     }
   }
 
-  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) {
+    mutex_.lock();
+    posts_.before_fork();
+  }
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
+    posts_.after_fork(in_child);
     if (in_child) {  // the homes of the sleepers were threads that are gone
       heap_.forget();
       running_ = hurries_ = false;
       firing_ = nullptr;
       fired_ = {};
-      in_posts_ = 0;
-      posted_ = {};
       if (thread_.joinable()) {
         static_cast<void>(new (std::nothrow) typename Runtime::Thread(std::move(thread_)));  // not to be joined
       }
@@ -251,13 +240,12 @@ class TimerService final : private ForkAware<Runtime> {
     heap_.remove(node);
     ExecutorCore<Runtime>* const home = node.home;
     // Under the mutex, so that remove() finds the node either here or at its home.
-    std::uint64_t ticket = 0;
-    const bool posted = home != nullptr && home->post_silently(node, ticket);
+    Notice<Runtime> notice;
+    const bool posted = home != nullptr && home->post_silently(node, notice);
     firing_ = posted ? nullptr : &node;
-    in_posts_ += posted ? 1U : 0U;  // now: the coroutine may be destroyed before post() has returned
     mutex_.unlock();
     if (posted) {
-      home->announce(ticket);
+      home->announce(notice);
     } else {
       node.run(node, Turn::on_executor);  // it has no executor, or none any more
     }
@@ -265,19 +253,8 @@ class TimerService final : private ForkAware<Runtime> {
       home->release();
     }
     mutex_.lock();
-    if (posted) {
-      leave_post_locked();
-    }
     firing_ = nullptr;
     fired_.notify_all();
-  }
-
-  void leave_post_locked() noexcept TOTO_REQUIRES(mutex_) {
-    in_posts_ -= in_posts_ > 0 ? 1U : 0U;  // in the child of a fork from within post(), none are left
-    if (in_posts_ == 0) {                  // they may nest, where post() runs things in place
-      ++posts_;
-      posted_.notify_all();
-    }
   }
 
   TOTO_COLD void stop() noexcept {
@@ -299,33 +276,9 @@ class TimerService final : private ForkAware<Runtime> {
   bool stopped_ TOTO_GUARDED_BY(mutex_) = false;          // the process is ending
   const Node* firing_ TOTO_GUARDED_BY(mutex_) = nullptr;  // running on the timer's own thread
   WaitList<Runtime> fired_ TOTO_GUARDED_BY(mutex_);
-  std::size_t in_posts_ TOTO_GUARDED_BY(mutex_) = 0;  // calls of post() that the timer thread is in
-  std::uint64_t posts_ TOTO_GUARDED_BY(mutex_) = 0;   // and how often the outermost one has returned
-  WaitList<Runtime> posted_ TOTO_GUARDED_BY(mutex_);
+  Posts<Runtime> posts_;
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
-};
-
-/// Exists while a thread is in post() of a user's own executor. Workers are joined before their queue has ended; the
-/// timer thread cannot be joined, but one can wait until it has returned.
-template <class Runtime>
-class InPost {
- public:
-  InPost() noexcept {
-    if (on_timers_) {
-      TimerService<Runtime>::instance().enter_post();
-    }
-  }
-  ~InPost() {
-    if (on_timers_) {
-      TimerService<Runtime>::instance().leave_post();
-    }
-  }
-  InPost(const InPost&) = delete;
-  InPost& operator=(const InPost&) = delete;
-
- private:
-  const bool on_timers_ = TimerService<Runtime>::is_this_thread();
 };
 
 /// Lets the timer thread run `node` at once, because no other thread is left to do it. Returns false if there is no

@@ -58,18 +58,18 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
     this->watch_forks();
   }
 
-  bool post_silently(Continuation& node, std::uint64_t& ticket) noexcept override {
+  bool post_silently(Continuation& node, Notice<Runtime>& notice) noexcept override {
     const Lock lock(mutex_);
     if (gone_) {
       return false;
     }
     nodes_.push_back(node);
-    ticket = std::exchange(sleeping_, false) ? 1 : 0;
+    notice.ticket = std::exchange(sleeping_, false) ? 1 : 0;
     return true;
   }
   /// Without the mutex: the thread that is woken may run at once, instead of the one that wakes it, and needs it.
-  void announce(std::uint64_t wake) noexcept override {
-    if (wake != 0) {
+  void announce(Notice<Runtime>& notice) noexcept override {
+    if (notice.ticket != 0) {
       parker_.unpark();
     }
   }

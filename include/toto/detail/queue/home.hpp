@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "../executor/executor_core.hpp"
+#include "../executor/timer.hpp"
 #include "../ground/ref.hpp"
 #include "queue_core.hpp"
 
@@ -63,15 +64,15 @@ class Home {
   }
 
   /// Posts the continuation to its home; if there is no home, or it has ended, to `worker`, which runs it after what it
-  /// is doing; or else to a worker of `queue`, ahead of queued tasks, or, if that has ended too, runs it here. After
-  /// this the node and this may be gone.
+  /// is doing; or else to a worker of `queue`, ahead of queued tasks; or, if that has ended too, to the timer thread,
+  /// so that many of these do not nest; without one, runs it here. After this the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
     if (try_post(node, ahead)) {
       return;
     }
     if (worker != nullptr) {
       worker->local.push_back(node);
-    } else if (!queue.post_front(node)) {
+    } else if (!queue.post_front(node) && !detail::run_on_timers<Runtime>(node)) {
       node.run(node, Turn::on_executor);  // no other thread is left to do it
     }
   }

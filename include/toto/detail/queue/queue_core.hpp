@@ -210,14 +210,16 @@ class QueueCore final : public QueueGate<Runtime> {
   bool post_front(Continuation& node) noexcept override { return post_node(node, true); }
   /// announce() picks the worker to wake: starting a thread may fail, and that needs the timers, whose mutex the caller
   /// may hold.
-  bool post_silently(Continuation& node, std::uint64_t&) noexcept override {
+  bool post_silently(Continuation& node, Notice<Runtime>&) noexcept override {
     const Lock lock(mutex());
     if (!ledger().ended()) {
       order().push_back(node);
     }
     return !ledger().ended();
   }
-  void announce(std::uint64_t) noexcept override {
+  void announce(Notice<Runtime>&) noexcept override { wake(); }
+  /// Wakes or starts a worker, if one is needed.
+  void wake() noexcept {
     mutex().lock();
     unlock_and_wake();
   }

@@ -87,7 +87,7 @@ void start_again(QueueCore<Runtime>& core) noexcept {
     again->run = [](Continuation& node, Turn turn) noexcept {
       const std::unique_ptr<Again> self(&static_cast<Again&>(node));
       if (turn == Turn::on_executor && self->core->stranded()) {
-        self->core->announce(0);  // begins again if that fails, too
+        self->core->wake();  // begins again if that fails, too
       }
     };
     TimerService<Runtime>::instance().add(*again, nullptr);

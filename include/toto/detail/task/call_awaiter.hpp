@@ -113,11 +113,11 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable fin
 
   void hand_over(Worker<Runtime>* worker) noexcept override {
     auto home = Ref<ExecutorCore<Runtime>>::share(this->home());
-    std::uint64_t posted = 0;
+    Notice<Runtime> notice;
     {
       const Lock lock(mutex_);
       this->run = &run_posted;
-      if (home && home->post_silently(*this, posted)) {
+      if (home && home->post_silently(*this, notice)) {
         place_ = home.get();
         changed_.notify_all();
       } else {
@@ -131,7 +131,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable fin
       }
     }
     if (home) {
-      home->announce(posted);  // *this may be gone
+      home->announce(notice);  // *this may be gone
     }
   }
 
