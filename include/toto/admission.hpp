@@ -114,7 +114,7 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   ~AdmissionAwaiter() { leave(); }
 
   bool await_ready() {
-    if (core_->book_room_until((Runtime::Clock::time_point::min)())) {
+    if (core_->reserve_room_until((Runtime::Clock::time_point::min)())) {
       reserved_ = Access::make<Admission<Runtime>>(core_);
     }
     return reserved_.valid();
@@ -123,8 +123,8 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     AdmissionWait<Runtime>& wait = wait_.adopt(new AdmissionWait<Runtime>(*core_));
     wait.arm(coroutine);
-    static_cast<void>(wait.started());      // false: nothing has happened yet
-    if (!core_->book_room_or_wait(wait)) {  // then *this may be gone
+    static_cast<void>(wait.started());         // false: nothing has happened yet
+    if (!core_->reserve_room_or_wait(wait)) {  // then *this may be gone
       return true;
     }
     reserved_ = Access::make<Admission<Runtime>>(core_);

@@ -18,6 +18,7 @@
 #include "detail/gather/child.hpp"
 #include "detail/ground/ref.hpp"
 #include "detail/ground/temporaries.hpp"
+#include "detail/ground/text.hpp"
 #include "detail/task/result_state.hpp"
 #include "detail/task/supervisor.hpp"
 #include "detail/task/task_state.hpp"

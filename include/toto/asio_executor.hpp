@@ -36,8 +36,8 @@ class BasicAsioExecutor {
   /// Throws: QueueClosed, std::bad_alloc, std::system_error.
   template <class Function>
   void execute(Function&& function) const {
-    core_->beyond_bound([&](bool booked) {
-      detail::submit_call<void>(*core_, {}, detail::Control<Runtime>(), booked, std::forward<Function>(function));
+    core_->beyond_bound([&](bool reserved) {
+      detail::submit_call<void>(*core_, {}, detail::Control<Runtime>(), reserved, std::forward<Function>(function));
     });
   }
   static detail::net::execution_context& query(detail::net::execution::context_t) noexcept {

@@ -102,14 +102,14 @@ class QueueView {
   QueueView(detail::Ref<Core> core, detail::Ref<Lane> lane) noexcept : core_(std::move(core)), lane_(std::move(lane)) {}
 
   template <class Handle, class F, class... Args>
-  Handle submit(bool booked, F&& fn, Args&&... args) const {
-    return detail::submit_call<Handle>(*core_, lane_, control_, booked, std::forward<F>(fn),
+  Handle submit(bool reserved, F&& fn, Args&&... args) const {
+    return detail::submit_call<Handle>(*core_, lane_, control_, reserved, std::forward<F>(fn),
                                        std::forward<Args>(args)...);
   }
 
   template <class F, class... Args>
   bool try_add_until(typename Core::TimePoint deadline, F&& fn, Args&&... args) const {
-    if (!core_->book_room_until(deadline)) {
+    if (!core_->reserve_room_until(deadline)) {
       return false;
     }
     try {

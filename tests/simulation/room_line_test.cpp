@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Models of who gets room under the bound of a queue: those who wait in line, in order; and Overflow::discard_oldest,
-// which makes room for itself while others wait in line, or have booked all there is.
+// which makes room for itself while others wait in line, or have reserved all there is.
 
 #include <string>
 #include <utility>

@@ -189,7 +189,7 @@ TEST_CASE("a task whose token was stopped beforehand needs no room", "[bounds][K
   CHECK_FALSE(ran);
 }
 
-TEST_CASE("dump tells who has booked room, and who waits for it", "[bounds][insight]") {
+TEST_CASE("dump tells who has reserved room, and who waits for it", "[bounds][insight]") {
   TaskQueue queue(bounded(1, Overflow::block));
   HeldWorker worker(queue);
   REQUIRE(worker.held());
@@ -198,7 +198,7 @@ TEST_CASE("dump tells who has booked room, and who waits for it", "[bounds][insi
     auto room = co_await queue.admission();
     std::thread adder([&] { queue.add_task([] {}); });
     CHECK(eventually([&] {
-      return contains("room for 1 queued task(s), of which 1 booked and not used yet; 1 wait(s) in line for room")
+      return contains("room for 1 queued task(s), of which 1 reserved and not used yet; 1 wait(s) in line for room")
           .match(queue.dump());
     }));
     room.add_task([] {});

@@ -329,7 +329,7 @@ TEST_CASE("a transaction that has waited for its instance joins a full queue, wh
   }
 }
 
-TEST_CASE("a transaction that does not join its bounded queue after all books no room there",
+TEST_CASE("a transaction that does not join its bounded queue after all reserves no room there",
           "[instance_pool][bounds][Q18]") {
   InstancePool pool(Counter{});
   TaskQueue queue({.max_queued = 1});
@@ -338,7 +338,7 @@ TEST_CASE("a transaction that does not join its bounded queue after all books no
   queue.close();
   held.reset();
   REQUIRE_THROWS_AS(handle.get(), QueueClosed);
-  REQUIRE_THAT(queue.dump(), contains("of which 0 booked"));
+  REQUIRE_THAT(queue.dump(), contains("of which 0 reserved"));
   REQUIRE(pool.stats().free == 1);
 }
 

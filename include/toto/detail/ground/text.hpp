@@ -21,6 +21,21 @@
 
 namespace toto::inline v0_1::detail {
 
+/// The name of a type, as the compiler writes it.
+template <class T>
+consteval std::string_view type_name() {
+#if defined(_MSC_VER) && !defined(__clang__)
+  const std::string_view function = __FUNCSIG__;
+  const std::size_t begin = function.find("type_name<") + 10;
+  return function.substr(begin, function.rfind(">(") - begin);
+#else
+  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = X; ...]", "... [T = X]"
+  const std::size_t begin = function.find("T = ") + 4;
+  const std::size_t end = function.find(';', begin);
+  return function.substr(begin, (end == std::string_view::npos ? function.size() - 1 : end) - begin);
+#endif
+}
+
 /// An integer in decimal digits: a part of a text.
 class Digits {
  public:

@@ -158,8 +158,8 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   }
   TaskHandle<void, Runtime> prepare(Ref<PermitInWork<Runtime>> work) override {
     QueueCore<Runtime>& queue = queue_named({});
-    return queue.beyond_bound([&](bool booked) {  // whoever has a permit does not wait for room
-      return detail::submit_call<TaskHandle<void, Runtime>>(queue, {}, {}, booked,
+    return queue.beyond_bound([&](bool reserved) {  // whoever has a permit does not wait for room
+      return detail::submit_call<TaskHandle<void, Runtime>>(queue, {}, {}, reserved,
                                                             PermitToPrepare<Runtime>(std::move(work)));
     });
   }

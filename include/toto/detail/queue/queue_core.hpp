@@ -75,27 +75,27 @@ class QueueCore final : public QueueGate<Runtime> {
   template <class Fill>
   void add_closure(Fill fill) {
     mutex().lock();
-    bool booked = false;
+    bool reserved = false;
     if (needs_preparation_locked() || !order().closures().has_memory()) [[unlikely]] {
-      prepare_locked(Entry::closure, booked);
+      prepare_locked(Entry::closure, reserved);
     }
     fill(order().push_closure());
-    count_added_locked(booked);
+    count_added_locked(reserved);
     unlock_and_wake();
   }
 
   /// Adds a task that is more than a closure, and makes it an owner of this core. If its lane is full, the
   /// task waits there, not the caller.
-  /// `booked`: the caller has booked room, which is used up if this does not throw.
+  /// `reserved`: the caller has reserved room, which is used up if this does not throw.
   /// Throws: as add_closure().
-  void add(QueuedTask& task, bool booked = false) {
+  void add(QueuedTask& task, bool reserved = false) {
     mutex().lock();
     if (needs_preparation_locked()) [[unlikely]] {
-      prepare_locked(Entry::task, booked);
+      prepare_locked(Entry::task, reserved);
     }
     const bool runnable = order().push(task);
     ledger().take_reference(*this);  // a closure needs none: the queue's owner waits for it
-    count_added_locked(booked);
+    count_added_locked(reserved);
     if (runnable) {
       unlock_and_wake();
     } else {
@@ -106,7 +106,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// The same for a task that needs no room: never waits for it.
   /// Throws: as add_closure(), except QueueFull.
   void add_beyond_bound(QueuedTask& task) {
-    this->beyond_bound([&](bool booked) { add(task, booked); });
+    this->beyond_bound([&](bool reserved) { add(task, reserved); });
   }
 
   /// Queues the hop of a coroutine (`co_await queue.schedule()`) behind everything queued now. Returns false if the hop
@@ -118,8 +118,8 @@ class QueueCore final : public QueueGate<Runtime> {
     }
     mutex().lock();
     if (needs_preparation_locked()) [[unlikely]] {
-      bool booked = false;
-      prepare_locked(Entry::hop, booked);
+      bool reserved = false;
+      prepare_locked(Entry::hop, reserved);
     }
     order().push_back(node);
     unlock_and_wake();
@@ -236,9 +236,9 @@ class QueueCore final : public QueueGate<Runtime> {
 
   ~QueueCore() override = default;
 
-  void count_added_locked(bool& booked) noexcept TOTO_REQUIRES(mutex()) {
+  void count_added_locked(bool& reserved) noexcept TOTO_REQUIRES(mutex()) {
     ledger().count_submitted();
-    room().fill(booked);
+    room().fill(reserved);
   }
   bool post_node(Continuation& node, bool first) noexcept {
     mutex().lock();

@@ -40,32 +40,32 @@ class QueueGate : public QueueParts<Runtime> {
 
   // Room under the bound. Thread-safe.
 
-  /// Books room for one task. False if there was none until the deadline; a worker of this queue does not wait.
+  /// Reserves room for one task. False if there was none until the deadline; a worker of this queue does not wait.
   /// Throws: QueueClosed.
-  TOTO_COLD bool book_room_until(TimePoint deadline) {
+  TOTO_COLD bool reserve_room_until(TimePoint deadline) {
     const Lock lock(mutex());
-    bool booked = !ledger().closed() && room().book(order().tasks());
+    bool reserved = !ledger().closed() && room().reserve(order().tasks());
     // A worker might wait for itself.
-    if (!ledger().closed() && !booked && deadline > Clock::now() && this_worker() == nullptr) {
-      wait_for_room_locked(deadline, booked);
+    if (!ledger().closed() && !reserved && deadline > Clock::now() && this_worker() == nullptr) {
+      wait_for_room_locked(deadline, reserved);
     }
-    if (ledger().closed() && !booked) {
+    if (ledger().closed() && !reserved) {
       throw closed_error();
     }
-    return booked;
+    return reserved;
   }
   /// Reserves room for one task, or puts `waiter` in line for room, to be notified.
   /// Throws: QueueClosed.
-  TOTO_COLD bool book_room_or_wait(RoomWaiter& waiter) {
+  TOTO_COLD bool reserve_room_or_wait(RoomWaiter& waiter) {
     const Lock lock(mutex());
     if (ledger().closed()) {
       throw closed_error();
     }
-    const bool booked = room().book(order().tasks());
-    if (!booked) {
+    const bool reserved = room().reserve(order().tasks());
+    if (!reserved) {
       room().line().join(waiter);
     }
-    return booked;
+    return reserved;
   }
   /// The waiter leaves the line, if it is there. Returns true if it was granted room.
   bool leave_line(RoomWaiter& waiter) noexcept {
@@ -73,19 +73,19 @@ class QueueGate : public QueueParts<Runtime> {
     room().line().withdraw(waiter);
     return waiter.request.granted;
   }
-  /// Returns `add(booked)`, which is to add one task, with room booked for it whether there is any or not.
+  /// Returns `add(reserved)`, which is to add one task, with room reserved for it whether there is any or not.
   /// Throws: what `add` throws; then the room is given back.
   template <class Add>
   auto beyond_bound(Add add) {
-    const bool booked = bounded();
-    if (booked) {
+    const bool reserved = bounded();
+    if (reserved) {
       const Lock lock(mutex());
-      room().book_beyond_limit();
+      room().reserve_beyond_limit();
     }
     try {
-      return add(booked);
+      return add(reserved);
     } catch (...) {
-      if (booked) {
+      if (reserved) {
         give_back_room();
       }
       throw;
@@ -93,8 +93,8 @@ class QueueGate : public QueueParts<Runtime> {
   }
   void give_back_room() noexcept {
     mutex().lock();
-    bool booked = true;
-    room().give_back(booked);
+    bool reserved = true;
+    room().give_back(reserved);
     this->unlock_and_give_room({});
   }
 
@@ -126,15 +126,15 @@ class QueueGate : public QueueParts<Runtime> {
   }
 
   /// What prepare_locked() does, compiled where a queue is made.
-  TOTO_COLD static void prepare(QueueCore<Runtime>& core, Entry entry, bool& booked) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+  TOTO_COLD static void prepare(QueueCore<Runtime>& core, Entry entry, bool& reserved) TOTO_NO_THREAD_SAFETY_ANALYSIS {
     QueueGate& gate = core;
-    const bool given = booked;
+    const bool given = reserved;
     try {
-      while (gate.prepare_further_locked(entry, booked)) {
+      while (gate.prepare_further_locked(entry, reserved)) {
       }
     } catch (...) {
       if (!given) {
-        gate.room().give_back(booked);
+        gate.room().give_back(reserved);
       }
       gate.unlock_and_give_room({});
       throw;
@@ -151,8 +151,8 @@ class QueueGate : public QueueParts<Runtime> {
   /// Makes sure that there is memory for a closure, a thread to run it, and room under the bound. May release the mutex
   /// on the way.
   /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
-  void prepare_locked(Entry entry, bool& booked) TOTO_REQUIRES(mutex()) {
-    this->functions().prepare(static_cast<QueueCore<Runtime>&>(*this), entry, booked);
+  void prepare_locked(Entry entry, bool& reserved) TOTO_REQUIRES(mutex()) {
+    this->functions().prepare(static_cast<QueueCore<Runtime>&>(*this), entry, reserved);
   }
 
  private:
@@ -162,7 +162,7 @@ class QueueGate : public QueueParts<Runtime> {
   /// One step of prepare(). Returns false if nothing is missing. Whatever has released the mutex, everything is checked
   /// again.
   /// Throws, with the mutex held: as prepare_locked().
-  bool prepare_further_locked(Entry entry, bool& booked) TOTO_REQUIRES(mutex()) {
+  bool prepare_further_locked(Entry entry, bool& reserved) TOTO_REQUIRES(mutex()) {
     if (refuses_locked(entry)) {
       throw closed_error();
     }
@@ -176,12 +176,12 @@ class QueueGate : public QueueParts<Runtime> {
       order().closures().add_spare(chunk);
     } else if (crew().secured() == 0) {
       secure_first_worker_locked(entry);
-    } else if (entry == Entry::hop || booked || room().available(order().tasks())) {
+    } else if (entry == Entry::hop || reserved || room().available(order().tasks())) {
       return false;
     } else if (options().overflow == Overflow::block && this_worker() != nullptr) {
       return false;  // it would wait for itself
     } else {
-      make_room_locked(booked);
+      make_room_locked(reserved);
     }
     return true;
   }
@@ -212,38 +212,38 @@ class QueueGate : public QueueParts<Runtime> {
 
   /// The queue is full: makes room, or waits for some.
   /// Throws: QueueFull.
-  void make_room_locked(bool& booked) TOTO_REQUIRES(mutex()) {
+  void make_room_locked(bool& reserved) TOTO_REQUIRES(mutex()) {
     if (options().overflow == Overflow::reject) {
       throw QueueFull(detail::join(
           {"toto: queue '", this->name(), "' is full: ", Digits(room().limit()), " task(s) are waiting for a thread"}));
     }
     if (options().overflow == Overflow::block) {
-      wait_for_room_locked((TimePoint::max)(), booked);
+      wait_for_room_locked((TimePoint::max)(), reserved);
       return;
     }
     ContinuationList tasks;
     const bool found = order().take_oldest_task(tasks);
-    room().book_beyond_limit();  // its room, before anybody who waits for some; or, if all is booked, beyond the bound
-    booked = true;
+    room().reserve_beyond_limit();  // the task's room, before anybody who waits; beyond the bound if all is reserved
+    reserved = true;
     if (found) {
       discard_and_relock(tasks, tasks.empty() ? 1 : 0);
     }
   }
 
   /// Stands in line until there is room, the queue has closed, or the deadline has passed.
-  void wait_for_room_locked(TimePoint deadline, bool& booked) TOTO_REQUIRES(mutex()) {
+  void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex()) {
     if (ThreadContext<Runtime>::current().worker != nullptr) {
       mutex().unlock();
       run_local_here();
       mutex().lock();
-      booked = !ledger().closed() && room().book(order().tasks());
-      if (ledger().closed() || booked) {
+      reserved = !ledger().closed() && room().reserve(order().tasks());
+      if (ledger().closed() || reserved) {
         return;
       }
     }
     LineThread<Runtime, RoomRequest> self(RoomRequest{});
     self.wait(mutex(), room().line(), deadline, [] {});
-    booked = self.request.granted;
+    reserved = self.request.granted;
   }
 
   TOTO_COLD QueueClosed closed_error() const {

@@ -48,8 +48,8 @@ TOTO_COLD std::string dump_of(const QueueCore<Runtime>& core) {
   }
   if (core.bounded()) {
     const Room& room = core.room();
-    detail::append(text, {"  room for ", Digits(room.limit()), " queued task(s), of which ", Digits(room.booked())});
-    detail::append(text, {" booked and not used yet; ", Digits(room.line().size()), " wait(s) in line for room\n"});
+    detail::append(text, {"  room for ", Digits(room.limit()), " queued task(s), of which ", Digits(room.reserved())});
+    detail::append(text, {" reserved and not used yet; ", Digits(room.line().size()), " wait(s) in line for room\n"});
   }
   for (const Worker<Runtime>* worker = core.crew().all(); worker != nullptr; worker = worker->next_of_all) {
     if (!worker->secured) {

@@ -140,7 +140,7 @@ template <class Runtime>
 struct QueueFunctions {
   using Core = QueueCore<Runtime>;
   /// Makes sure that `entry` can be added: QueueGate::prepare().
-  void (*prepare)(Core& core, Entry entry, bool& booked) = nullptr;
+  void (*prepare)(Core& core, Entry entry, bool& reserved) = nullptr;
   /// Starts a thread: start_worker(). Returns why that has failed, or null.
   std::exception_ptr (*start_thread)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
   /// After such a failure: start_again().

@@ -17,6 +17,7 @@
 
 #include "../ground/block_cache.hpp"
 #include "../ground/callable.hpp"
+#include "../ground/text.hpp"
 #include "bound_call.hpp"
 #include "result_state.hpp"
 #include "supervisor.hpp"

@@ -135,8 +135,8 @@ class DelayedTask final : public RepeatingTimer<Runtime> {
     }
     stage_.store(Stage::queued, std::memory_order_relaxed);
     try {
-      core_->beyond_bound([this](bool booked) {  // the timer thread cannot wait for room
-        detail::submit_call<void>(*core_, lane_, control_, booked, Call{Round(*this)});
+      core_->beyond_bound([this](bool reserved) {  // the timer thread cannot wait for room
+        detail::submit_call<void>(*core_, lane_, control_, reserved, Call{Round(*this)});
       });
     } catch (const QueueClosed&) {
       this->end();

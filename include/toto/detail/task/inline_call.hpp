@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "../ground/callable.hpp"
+#include "../ground/text.hpp"
 #include "../queue/queue_core.hpp"
 #include "call_state.hpp"
 #include "submission.hpp"

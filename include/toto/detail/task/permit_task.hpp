@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "../ground/text.hpp"
 #include "coroutine_state.hpp"
 #include "permits.hpp"
 #include "submission.hpp"

@@ -21,25 +21,25 @@ namespace toto::inline v0_1::detail {
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
-/// Adds the task to its queue, by its supervisor if it has one. `booked`: the caller has reserved room. After this the
-/// task may be gone, unless it has a handle.
+/// Adds the task to its queue, by its supervisor if it has one. `reserved`: the caller has reserved room. After this
+/// the task may be gone, unless it has a handle.
 /// Throws: what adding throws.
 template <class Runtime>
-TOTO_ALWAYS_INLINE void add_to_queue(TaskState<Runtime>& state, bool booked = false) {
+TOTO_ALWAYS_INLINE void add_to_queue(TaskState<Runtime>& state, bool reserved = false) {
   if (state.supervised) {
-    state.supervisor()->add(booked);
+    state.supervisor()->add(reserved);
   } else {
-    state.core().add(state, booked);
+    state.core().add(state, reserved);
   }
 }
 
-/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `booked`: the caller has
+/// Adds `fn(args...)` to the queue, in a lane or none, and gives its handle; for void, none. `reserved`: the caller has
 /// reserved room.
 /// Throws: std::bad_alloc, std::system_error, QueueClosed, QueueFull, what copying throws, std::invalid_argument for a
 /// null callable.
 template <class Handle, class Runtime, class F, class... Args>
 Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, const Control<Runtime>& control,
-                   bool booked, F&& fn, Args&&... args) {
+                   bool reserved, F&& fn, Args&&... args) {
   detail::require_callable<Runtime, F, Args...>();
   using State = StateFor<Runtime, Stored<F>, Stored<Args>...>;
   constexpr bool kForgotten = std::is_void_v<Handle>;
@@ -61,7 +61,7 @@ Handle submit_call(QueueCore<Runtime>& core, const Ref<Lane<Runtime>>& lane, con
     if (make != nullptr) [[unlikely]] {
       static_cast<Supervised*>(state)->supervise(make, control);
     }
-    detail::add_to_queue(*state, booked);
+    detail::add_to_queue(*state, reserved);
   } catch (...) {
     state->destroy();
     throw;

@@ -26,21 +26,6 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The name of a type, as the compiler writes it.
-template <class T>
-consteval std::string_view type_name() {
-#if defined(_MSC_VER) && !defined(__clang__)
-  const std::string_view function = __FUNCSIG__;
-  const std::size_t begin = function.find("type_name<") + 10;
-  return function.substr(begin, function.rfind(">(") - begin);
-#else
-  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = X; ...]", "... [T = X]"
-  const std::size_t begin = function.find("T = ") + 4;
-  const std::size_t end = function.find(';', begin);
-  return function.substr(begin, (end == std::string_view::npos ? function.size() - 1 : end) - begin);
-#endif
-}
-
 /// Numbers the tasks of a process that somebody follows.
 template <class Runtime>
 struct TaskNumbers {
@@ -66,7 +51,7 @@ class SupervisorBase {
 
   /// Adds the task to its queue. After this the task may be gone, unless it has a handle.
   /// Throws: what adding throws; then it is over for whoever follows it.
-  virtual void add(bool booked) = 0;
+  virtual void add(bool reserved) = 0;
 
   /// The task is about to be added, for the first time or again.
   virtual void announce() noexcept = 0;
@@ -160,14 +145,14 @@ class Supervisor final : public SupervisorBase<Runtime>, private TimerNode<Runti
     }
   }
 
-  void add(bool booked) override {
+  void add(bool reserved) override {
     QueueCore<Runtime>& core = state_.core();
     announce();
     try {
-      if (!booked && token_.stop_requested()) {
+      if (!reserved && token_.stop_requested()) {
         core.add_beyond_bound(state_);  // what will never run needs no room, and must not wait for it
       } else {
-        core.add(state_, booked);
+        core.add(state_, reserved);
       }
     } catch (...) {
       this->refused();
