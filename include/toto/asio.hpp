@@ -120,7 +120,7 @@ template <class T>
 struct AsioSignature {
   static_assert(
       std::is_default_constructible_v<T>,
-      "toto: async_get passes a default-constructed result along with an exception, as Asio does: let the task "
+      "toto: async_get passes a default-constructed result along with an exception, as Asio does: have the task "
       "return a std::optional or a pointer");
   using Type = void(std::exception_ptr, T);
 };

@@ -20,7 +20,7 @@ namespace toto::inline v0_1 {
 
 namespace detail {
 
-/// One call of a wrapper, as it is passed to the queue, with a shared reference to the object.
+/// One call through a wrapper, as passed to the queue, with its own reference to the object.
 template <class T, class Runtime, class F>
 struct InstanceCall {
   template <class... Args>

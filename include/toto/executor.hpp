@@ -70,7 +70,7 @@ concept ExecutorWhosePostMayThrow = !UserExecutor<E, Runtime> && !requires(E& ex
 template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
-  /// Throws: std::bad_alloc, for the first one of a process.
+  /// Throws: std::bad_alloc, but only if this is the first in the process.
   explicit UserExecutorCore(UserExecutor& executor) : executor_(executor), timers_(TimerService<Runtime>::instance()) {}
   /// Reports that no one will call this: the executor has dropped it, because its loop has ended. What follows is the
   /// same as when a loop ends.

@@ -309,11 +309,11 @@ struct StdRuntime {
 #endif
 };
 
-/// Through which a running task is asked to stop: std::stop_token where the standard library has it, otherwise a class
-/// with the same interface.
+/// The token through which a running task is asked to stop: std::stop_token where the standard library has it,
+/// otherwise a class with the same interface.
 using StopToken = StdRuntime::StopToken;
-/// What a StopToken belongs to: std::stop_source where the standard library has it, otherwise a class with the same
-/// interface.
+/// The source of StopTokens, through which a stop is requested: std::stop_source where the standard library has it,
+/// otherwise a class with the same interface.
 using StopSource = StdRuntime::StopSource;
 
 }  // namespace toto::inline v0_1

@@ -116,7 +116,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     return view().try_add_task(std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// The same if there is room within `limit`. A thread of this queue does not wait.
+  /// The same, but waits up to `limit` for room, unless a thread of this queue calls it.
   /// Blocks: for at most `limit`.
   /// Throws: as add_task, but not QueueFull; std::invalid_argument for NaN.
   template <class F, class... Args>
@@ -273,14 +273,14 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   void on_error(Hook&& hook) {
     using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
     static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
-                  "toto: the hook returns a Task, which no one would run; let it add the coroutine to a queue");
+                  "toto: the hook returns a Task, which no one would run; have it add the coroutine to a queue");
     set_hook(&detail::Hooks<Runtime>::error, detail::ErrorHook<Runtime>::make(std::forward<Hook>(hook)));
   }
   void on_error(std::nullptr_t) noexcept { set_hook(&detail::Hooks<Runtime>::error, {}); }
 
-  /// Makes each thread of the queue that starts from now on call `fn()` before its first task, to set up what the
-  /// thread needs, such as an affinity, COM, or mysql_thread_init. If `fn` throws, the thread ends, and the exception
-  /// goes to on_error; further ones are not reported until a thread has begun. The next task tries again with another
+  /// Sets a hook: each thread of the queue that starts from now on calls `fn()` before its first task, to set up what
+  /// it needs, such as an affinity, COM, or mysql_thread_init. If `fn` throws, the thread ends, and the exception goes
+  /// to on_error; later exceptions are not reported until a thread has begun. The next task tries again with another
   /// thread; so does the queue itself after ten milliseconds, if it has no thread and work is waiting. So a hook that
   /// always throws keeps tasks, and the destructor, waiting until close(Pending::cancel).
   /// Throws: std::invalid_argument for a null callable; std::bad_alloc; what copying or moving `fn` throws.
@@ -304,8 +304,8 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     return detail::Access::make<BasicExecutorRef<Runtime>>(detail::Ref<detail::ExecutorCore<Runtime>>(core_));
   }
 
-  /// Returns the queue to which the calling thread belongs, or null. Its destructor may already be waiting. Null also
-  /// if one of the queue's own tasks has destroyed it.
+  /// Returns the queue to which the calling thread belongs, or null. Its destructor may already be waiting. Also
+  /// null if one of the queue's own tasks has destroyed it.
   static BasicTaskQueue* current() noexcept {
     const auto* const worker = detail::ThreadContext<Runtime>::current().worker;
     return worker == nullptr ? nullptr

@@ -76,7 +76,7 @@ struct TimerAccess {
   }
 };
 
-/// Of a timer: `period` is never() for a single call after `first`.
+/// Checks the times of a timer; `period` is never() for a single call after `first`.
 /// Throws: std::invalid_argument.
 inline void check_times(Duration first, Duration period) {
   if (period.is_never()) {

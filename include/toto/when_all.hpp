@@ -17,7 +17,7 @@ namespace toto::inline v0_1 {
 /// another, each up to its first suspension. Anything else that can be awaited and moved, such as sleep_for or another
 /// when_all, is treated like a Task. Named arguments are consumed, too. If the awaiting coroutine is destroyed, handles
 /// are detached and Tasks destroyed.
-/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice, and std::bad_alloc; the
+/// Throws: at once, NoState for an empty handle or Task, or if the same one is passed twice, and std::bad_alloc; the
 /// handles consumed so far are then detached, and their tasks run.
 /// Resumes on: the home of the coroutine. The runtime policy of this and its relatives is that of the first handle, or
 /// StdRuntime if there is no handle.

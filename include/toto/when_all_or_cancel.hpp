@@ -12,7 +12,7 @@ namespace toto::inline v0_1 {
 /// Awaitable: as when_all, but as soon as one argument has failed, the others are cancelled as by TaskHandle::cancel():
 /// tasks that have not begun never will; a Task that has begun runs to its end. In any case, it waits until all have
 /// ended, then throws the failure that came first.
-/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
+/// Throws: at once, NoState for an empty handle or Task, or if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine; the others are cancelled there, too.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>

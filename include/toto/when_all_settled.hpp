@@ -84,9 +84,9 @@ struct TakeSettled {
 
 }  // namespace detail
 
-/// Awaitable: as when_all, but returns a tuple of Settled (for a range a vector of Settled, also for void), and does
+/// Awaitable: as when_all, but returns a tuple of Settled (for a range a vector of Settled, even for void), and does
 /// not throw failures.
-/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::bad_alloc.
+/// Throws: at once, NoState for an empty handle or Task, or if the same one is passed twice; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.
 template <class... As>

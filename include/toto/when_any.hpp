@@ -28,7 +28,7 @@ struct WhenAnyResult {
 /// to its end and is destroyed there, so it must not refer to anything that is destroyed with the awaiting coroutine.
 /// If handles are ready when this is awaited, the first of them in argument order wins, and no Task is started. If the
 /// awaiting coroutine is destroyed, handles are detached and Tasks destroyed.
-/// Throws: at once, NoState for an empty handle or Task, also if the same one is passed twice; std::invalid_argument
+/// Throws: at once, NoState for an empty handle or Task, or if the same one is passed twice; std::invalid_argument
 /// for an empty range; std::bad_alloc.
 /// Resumes on: the home of the coroutine.
 /// Thread safety: Thread-safe, except with other uses of the arguments.

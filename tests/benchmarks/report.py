@@ -157,7 +157,7 @@ def markdown(results, plot_files, quick):
              "",
              "All contenders run in turn, round after round, and their medians are compared. The baseline is the kind of "
              "pool people write by hand: a mutex, a condition variable, `std::function`, `std::future`. The other peers "
-             "are Debian packages and, with `--peers DIR`, checkouts in that directory; the last were concurrencpp 0.1.7, "
+             "are Debian packages and, with `--peers DIR`, checkouts in that directory: most recently concurrencpp 0.1.7, "
              "TooManyCooks 1.6.1 (without hwloc), BS::thread_pool 5.1.0 and Taskflow 4.1.0. *concurrencpp worker* and "
              "*TooManyCooks st* are their executors for a single thread. T is the number of workers. The comment at the top of "
              "each file in `tests/benchmarks` describes its workload.", "",
@@ -167,12 +167,12 @@ def markdown(results, plot_files, quick):
              "BS::thread_pool have no coroutines; there, a thread outside the pool blocks. In oneTBB and Taskflow, the waiting "
              "task runs the other one in place.",
              "- *Hand-over* goes from a thread outside the pool, or an event loop, to a worker that has just finished a task "
-             "and may still be spinning; *wake-up* goes to a pool that has been idle for 1 ms or 300 ms. There, waking one thread "
-             "costs the same with each pool; which processor the system picks for it decides a factor of two.",
+             "and may still be spinning; *wake-up* goes to a pool that has been idle for 1 ms or 300 ms. There, waking a thread "
+             "costs the same with every pool; the cost varies by a factor of two with the processor that the system picks.",
              "- *Batch* adds 1,000 tasks from a thread outside the pool. Each returns a handle or future for its result, except in "
              "oneTBB: there, tasks write into an array, and the thread waits for the whole group and runs tasks itself "
              "meanwhile.", "",
-             "The table in the [README](../README.md) has T1 of *fire*, *round trip*, *hand-over, get()* and *batch*, and for "
+             "The table in the [README](../README.md) shows T1 of *fire*, *round trip*, *hand-over, get()* and *batch*, and for "
              "concurrencpp and TooManyCooks the faster of their two executors.", "",
              f"This run: {os.cpu_count()} processors, {platform.machine()}, {platform.system()}; {extent}.", ""]
     if missing := missing_peers(results):

@@ -210,7 +210,7 @@ class WaitGraph final : private ForkAware<Runtime> {
       before = "; ";
       waits = " waits for ";
     }
-    text += "; none of them can go on: co_await instead of blocking, or add threads or instances";
+    text += "; none of them can continue: co_await instead of blocking, or add threads or instances";
     return text;
   }
 

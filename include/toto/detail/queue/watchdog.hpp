@@ -80,7 +80,7 @@ class Watchdog final : public RefCounted<Runtime>, private TimerNode<Runtime> {
         core_.task_list().name_longest_running(running);
       } catch (...) {  // no memory: it is not reported
       }
-      std::fprintf(stderr, "toto: queue '%s' starves: %zu task(s) wait, and none has begun for %.1f s%s\n",
+      std::fprintf(stderr, "toto: queue '%s' is starved: %zu task(s) are waiting, and none has begun for %.1f s%s\n",
                    core_.name().c_str(), queued, std::chrono::duration<double>(since.nanoseconds()).count(),
                    running.c_str());
     }

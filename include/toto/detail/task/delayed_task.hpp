@@ -164,7 +164,7 @@ BasicTimer<Runtime> add_delayed(QueueCore<Runtime>& core, const Ref<Lane<Runtime
   detail::check_callable(fn);
   using Task = DelayedTask<Runtime, std::decay_t<F>>;
   static_assert(CallTraits<Runtime, typename Task::Call>::kValid,
-                "toto: fn cannot be called repeatedly, either without arguments or with a StopToken");
+                "toto: fn must be callable repeatedly, without arguments or with a StopToken");
   return TimerAccess::start<Runtime>(
       new Task(core, lane, control, first.after(Runtime::Clock::now()), period, std::forward<F>(fn)));
 }
