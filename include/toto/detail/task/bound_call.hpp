@@ -44,7 +44,15 @@ consteval void require_callable() {
   static_assert(!kResult,
                 "toto: this is a Task or a value; pass the function that returns it, and its arguments: "
                 "yield_task(fn, args...) and not yield_task(fn(args...))");
-  static_assert(kResult || CallTraits<Runtime, F, Args...>::kValid,
+  constexpr bool kValid = kResult || CallTraits<Runtime, F, Args...>::kValid;
+  constexpr bool kTokenLast = [] {
+    if constexpr (!kValid) {
+      return std::is_invocable_v<Stored<F>, Stored<Args>..., typename Runtime::StopToken>;
+    }
+    return false;
+  }();
+  static_assert(!kTokenLast, "toto: fn takes its StopToken last; let it be the first parameter: fn(token, args...)");
+  static_assert(kValid || kTokenLast,
                 "toto: fn cannot be called with these arguments; they are copied or moved as with std::thread: use "
                 "std::ref to pass a reference");
 }
