@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "detail/ground/text.hpp"
+#include "detail/queue/queue_gate.hpp"
 #include "detail/queue/room.hpp"
 #include "detail/task/join.hpp"
 #include "detail/task/submission.hpp"
@@ -114,7 +115,7 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   ~AdmissionAwaiter() { leave(); }
 
   bool await_ready() {
-    if (core_->reserve_room_until((Runtime::Clock::time_point::min)())) {
+    if (QueueGate(*core_).reserve_room_until((Runtime::Clock::time_point::min)())) {
       reserved_ = Access::make<Admission<Runtime>>(core_);
     }
     return reserved_.valid();
@@ -123,8 +124,8 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
     AdmissionWait<Runtime>& wait = wait_.adopt(new AdmissionWait<Runtime>(*core_));
     wait.arm(coroutine);
-    static_cast<void>(wait.started());         // false: nothing has happened yet
-    if (!core_->reserve_room_or_wait(wait)) {  // then *this may be gone
+    static_cast<void>(wait.started());                    // false: nothing has happened yet
+    if (!QueueGate(*core_).reserve_room_or_wait(wait)) {  // then *this may be gone
       return true;
     }
     reserved_ = Access::make<Admission<Runtime>>(core_);
@@ -141,7 +142,7 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
  private:
   void leave() noexcept {
     if (wait_) {
-      if (core_->leave_line(*wait_)) {
+      if (QueueGate(*core_).leave_line(*wait_)) {
         reserved_ = Access::make<Admission<Runtime>>(core_);
       }
       wait_.abandon();

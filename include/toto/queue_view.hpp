@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "detail/queue/queue_gate.hpp"
 #include "detail/queue/queued_task.hpp"
 #include "detail/task/delayed_task.hpp"
 #include "detail/task/submission.hpp"
@@ -109,7 +110,7 @@ class QueueView {
 
   template <class F, class... Args>
   bool try_add_until(typename Core::TimePoint deadline, F&& fn, Args&&... args) const {
-    if (!core_->reserve_room_until(deadline)) {
+    if (!detail::QueueGate(*core_).reserve_room_until(deadline)) {
       return false;
     }
     try {

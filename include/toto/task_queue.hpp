@@ -19,6 +19,7 @@
 #include "detail/ground/text.hpp"
 #include "detail/queue/queue_core.hpp"
 #include "detail/queue/queue_end.hpp"
+#include "detail/queue/queue_gate.hpp"
 #include "detail/queue/queue_report.hpp"
 #include "detail/queue/schedule.hpp"
 #include "detail/queue/worker_start.hpp"
@@ -56,16 +57,17 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   /// Throws: std::invalid_argument naming the parameter; std::bad_alloc.
   explicit BasicTaskQueue(std::size_t thread_count = 1, Duration idle_timeout = std::chrono::seconds(60),
                           std::string_view name = "TaskQueue")
-      : core_(make_core(
-            this, QueueOptions{thread_count, idle_timeout, name},
-            {&Core::prepare, &detail::start_worker<Runtime>, &detail::start_again<Runtime>, &detail::dump_of})) {}
+      : core_(make_core(this, QueueOptions{thread_count, idle_timeout, name},
+                        {&detail::QueueGate<Runtime>::prepare, &detail::start_worker<Runtime>,
+                         &detail::start_again<Runtime>, &detail::dump_of})) {}
 
   /// The same with named options: `TaskQueue queue({.thread_count = 4, .name = "db"});`
   /// Throws: also std::system_error if there is a watchdog and the timer thread cannot be started.
   explicit BasicTaskQueue(const QueueOptions& options)
-      : core_(make_core(this, options,
-                        {&Core::prepare, &detail::start_worker<Runtime>, &detail::start_again<Runtime>,
-                         &detail::dump_of, &detail::add_with_state<Runtime>, &detail::Supervisor<Runtime>::make})) {
+      : core_(make_core(
+            this, options,
+            {&detail::QueueGate<Runtime>::prepare, &detail::start_worker<Runtime>, &detail::start_again<Runtime>,
+             &detail::dump_of, &detail::add_with_state<Runtime>, &detail::Supervisor<Runtime>::make})) {
     if (!options.watchdog.is_never()) {
       core_->watch(options.watchdog);
     }

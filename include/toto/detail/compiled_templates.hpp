@@ -14,6 +14,7 @@
 #include "loop/loop_core.hpp"
 #include "pool/pool_core.hpp"
 #include "queue/queue_core.hpp"
+#include "queue/queue_gate.hpp"
 #include "queue/watchdog.hpp"
 #include "task/supervisor.hpp"
 #include "task/task_state.hpp"

@@ -7,7 +7,8 @@
 // QueueCore: what can be done with a queue by a task, a handle or a coroutine: adding, cancelling, coming back, waiting
 // for room. Shared state that outlives the TaskQueue object for as long as a worker, a handle or a waiting coroutine
 // refers to it. Read next: order.hpp and queue_parts.hpp (what it is made of), worker_loop.hpp (the life of a worker);
-// queue_end.hpp and queue_report.hpp (what the owner of a queue needs).
+// queue_gate.hpp (what an add does when something is missing); queue_end.hpp and queue_report.hpp (what the owner of a
+// queue needs).
 //
 // Invariants (docs/design.md justifies them; tests cite them as [inv.I7]):
 //  I7  A task that was queued is claimed, cancelled or discarded by taking it out of the Order, under the mutex: one of
@@ -28,7 +29,7 @@
 #include "../executor/timer.hpp"
 #include "../ground/aligned_memory.hpp"
 #include "../ground/lock.hpp"
-#include "queue_gate.hpp"
+#include "queue_parts.hpp"
 #include "watchdog.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -36,26 +37,21 @@ namespace toto::inline v0_1::detail {
 /// What tasks, handles and coroutines do with a queue.
 /// Thread safety: Thread-safe, unless a name ends in _locked.
 template <class Runtime>
-class QueueCore final : public QueueGate<Runtime> {
+class QueueCore final : public QueueParts<Runtime> {
  public:
-  using Gate = QueueGate<Runtime>;
-  using Gate::bounded;
-  using Gate::crew;
-  using Gate::discard_and_relock;
-  using Gate::ledger;
-  using Gate::mutex;
-  using Gate::order;
-  using Gate::room;
-  using Gate::this_worker;
-  using Gate::unlock_and_wake;
-  using typename Gate::Choice;
-  using typename Gate::Clock;
-  using typename Gate::QueuedTask;
-  using typename Gate::TimePoint;
-  using typename Gate::Worker;
+  using Parts = QueueParts<Runtime>;
+  using Parts::crew;
+  using Parts::ledger;
+  using Parts::mutex;
+  using Parts::order;
+  using Parts::room;
+  using Parts::this_worker;
+  using Parts::unlock_and_wake;
+  using typename Parts::Worker;
+  using QueuedTask = detail::QueuedTask<Runtime>;
 
   TOTO_COLD QueueCore(const QueueOptions& options, const QueueFunctions<Runtime>& functions)
-      : Gate(options, functions) {
+      : Parts(options, functions) {
     TimerService<Runtime>::instance();  // older than this queue, so that at exit its timers end later
   }
 
@@ -106,7 +102,32 @@ class QueueCore final : public QueueGate<Runtime> {
   /// The same for a task that needs no room: never waits for it.
   /// Throws: as add_closure(), except QueueFull.
   void add_beyond_bound(QueuedTask& task) {
-    this->beyond_bound([&](bool reserved) { add(task, reserved); });
+    beyond_bound([&](bool reserved) { add(task, reserved); });
+  }
+
+  /// Returns `add(reserved)`, which is to add one task, with room reserved for it whether there is any or not.
+  /// Throws: what `add` throws; then the room is given back.
+  template <class Add>
+  auto beyond_bound(Add add) {
+    const bool reserved = this->bounded();
+    if (reserved) {
+      const Lock lock(mutex());
+      room().reserve_beyond_limit();
+    }
+    try {
+      return add(reserved);
+    } catch (...) {
+      if (reserved) {
+        give_back_room();
+      }
+      throw;
+    }
+  }
+  void give_back_room() noexcept {
+    mutex().lock();
+    bool reserved = true;
+    room().give_back(reserved);
+    this->unlock_and_give_room({});
   }
 
   /// Queues the hop of a coroutine (`co_await queue.schedule()`) behind everything queued now. Returns false if the hop
@@ -131,7 +152,7 @@ class QueueCore final : public QueueGate<Runtime> {
   /// await_suspend(), the worker does not return at once: then the task waits until that await_suspend() returns, or
   /// blocks in the library.)
   bool keep_next(Worker& self, QueuedTask& task) noexcept {
-    if (&self.core != this || !would_be_next(self) || task.supervised || this->needs_states() || bounded() ||
+    if (&self.core != this || !would_be_next(self) || task.supervised || this->needs_states() || this->bounded() ||
         this->closed() || Tally(self.tally.load(std::memory_order_relaxed)).unqueued >= Tally::kMostUnqueued) {
       return false;
     }
@@ -155,7 +176,7 @@ class QueueCore final : public QueueGate<Runtime> {
     }
     ContinuationList tasks;
     tasks.push_back(task);
-    discard_and_relock(tasks, 0);
+    this->discard_and_relock(tasks, 0);
     this->unlock_and_give_room({});
     return true;
   }
@@ -195,6 +216,14 @@ class QueueCore final : public QueueGate<Runtime> {
       unlock_and_wake();
     }
   }
+  /// If the calling thread is a worker, of any queue, finishes the coroutine tasks that have ended on it. Called by a
+  /// thread that is about to sleep, because what it waits for may depend on such a task. Runs user code: no lock may be
+  /// held.
+  static void run_local_here() noexcept {
+    if (Worker* const worker = ThreadContext<Runtime>::current().worker) {
+      worker->core.run_local(*worker);
+    }
+  }
   /// Queues what the worker was to run next, for any worker.
   void queue_next_locked(Worker& self) noexcept TOTO_REQUIRES(mutex()) {
     if (QueuedTask* const task = std::exchange(self.task_next, nullptr)) {
@@ -231,11 +260,15 @@ class QueueCore final : public QueueGate<Runtime> {
   }
 
  private:
-  using Gate::needs_preparation_locked;
-  using Gate::prepare_locked;
-
   ~QueueCore() override = default;
 
+  bool needs_preparation_locked() const noexcept TOTO_REQUIRES(mutex()) {
+    return ledger().closed() || crew().secured() == 0 || this->bounded();
+  }
+  /// May release the mutex on the way, and throws without it: see QueueGate::prepare().
+  void prepare_locked(Entry entry, bool& reserved) TOTO_REQUIRES(mutex()) {
+    this->functions().prepare(*this, entry, reserved);
+  }
   void count_added_locked(bool& reserved) noexcept TOTO_REQUIRES(mutex()) {
     ledger().count_submitted();
     room().fill(reserved);

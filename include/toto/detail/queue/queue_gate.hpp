@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// QueueGate: checks before a task may enter a queue: the queue is open, a thread is known to exist, there is memory,
-// and there is room under the bound, or the caller waits for it. Read next: queue_core.hpp.
+// QueueGate: what has to be so before a task may enter a queue: the queue is open, a thread is known to exist, there is
+// memory, and there is room under the bound, or the caller waits for it. Used where something of this is missing. Read
+// next: queue_core.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP
 #define TOTO_DETAIL_QUEUE_QUEUE_GATE_HPP
 
-#include <cstddef>
 #include <exception>
 #include <new>
 
@@ -14,42 +14,28 @@
 #include "../../options.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/text.hpp"
-#include "queue_parts.hpp"
+#include "queue_core.hpp"
 
 namespace toto::inline v0_1::detail {
 
-/// Lets tasks in.
 template <class Runtime>
-class QueueGate : public QueueParts<Runtime> {
+class QueueGate {
  public:
-  using Parts = QueueParts<Runtime>;
-  using typename Parts::Choice;
-  using typename Parts::Clock;
-  using typename Parts::TimePoint;
-  using typename Parts::Worker;
-  using QueuedTask = detail::QueuedTask<Runtime>;
-  using Parts::bounded;
-  using Parts::changed;
-  using Parts::crew;
-  using Parts::ledger;
-  using Parts::mutex;
-  using Parts::options;
-  using Parts::order;
-  using Parts::room;
-  using Parts::this_worker;
+  using Core = QueueCore<Runtime>;
+  using TimePoint = typename Core::TimePoint;
 
-  // Room under the bound. Thread-safe.
+  explicit QueueGate(Core& core) noexcept : core_(core) {}
 
   /// Reserves room for one task. False if there was none until the deadline; a worker of this queue does not wait.
   /// Throws: QueueClosed.
   TOTO_COLD bool reserve_room_until(TimePoint deadline) {
-    const Lock lock(mutex());
-    bool reserved = !ledger().closed() && room().reserve(order().tasks());
+    const Lock lock(core_.mutex());
+    bool reserved = !core_.ledger().closed() && core_.room().reserve(core_.order().tasks());
     // A worker might wait for itself.
-    if (!ledger().closed() && !reserved && deadline > Clock::now() && this_worker() == nullptr) {
+    if (!core_.ledger().closed() && !reserved && deadline > Runtime::Clock::now() && core_.this_worker() == nullptr) {
       wait_for_room_locked(deadline, reserved);
     }
-    if (ledger().closed() && !reserved) {
+    if (core_.ledger().closed() && !reserved) {
       throw closed_error();
     }
     return reserved;
@@ -57,128 +43,65 @@ class QueueGate : public QueueParts<Runtime> {
   /// Reserves room for one task, or puts `waiter` in line for room, to be notified.
   /// Throws: QueueClosed.
   TOTO_COLD bool reserve_room_or_wait(RoomWaiter& waiter) {
-    const Lock lock(mutex());
-    if (ledger().closed()) {
+    const Lock lock(core_.mutex());
+    if (core_.ledger().closed()) {
       throw closed_error();
     }
-    const bool reserved = room().reserve(order().tasks());
+    const bool reserved = core_.room().reserve(core_.order().tasks());
     if (!reserved) {
-      room().line().join(waiter);
+      core_.room().line().join(waiter);
     }
     return reserved;
   }
   /// The waiter leaves the line, if it is there. Returns true if it was granted room.
   bool leave_line(RoomWaiter& waiter) noexcept {
-    const Lock lock(mutex());
-    room().line().withdraw(waiter);
+    const Lock lock(core_.mutex());
+    core_.room().line().withdraw(waiter);
     return waiter.request.granted;
   }
-  /// Returns `add(reserved)`, which is to add one task, with room reserved for it whether there is any or not.
-  /// Throws: what `add` throws; then the room is given back.
-  template <class Add>
-  auto beyond_bound(Add add) {
-    const bool reserved = bounded();
-    if (reserved) {
-      const Lock lock(mutex());
-      room().reserve_beyond_limit();
-    }
-    try {
-      return add(reserved);
-    } catch (...) {
-      if (reserved) {
-        give_back_room();
-      }
-      throw;
-    }
-  }
-  void give_back_room() noexcept {
-    mutex().lock();
-    bool reserved = true;
-    room().give_back(reserved);
-    this->unlock_and_give_room({});
-  }
 
-  // Tasks that leave the queue without having begun.
-
-  /// Completes with TaskCancelled the tasks that were taken out, and the `dropped` closures. Returns with the mutex
-  /// held.
-  void discard_and_relock(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex()) {
-    ledger().count_cancelled(dropped + tasks.size());
-    ledger().begin_completing();  // the queue does not end meanwhile
-    auto* const surplus = order().closures().take_surplus();
-    mutex().unlock();
-    ClosureLine<Runtime>::free_all(surplus);
-    while (!tasks.empty()) {
-      static_cast<QueuedTask&>(tasks.pop_front()).discard();
-    }
-    mutex().lock();
-    ledger().end_completing();
-    this->announce_quiet_locked();
-  }
-
-  /// If the calling thread is a worker, of any queue, finishes the coroutine tasks that have ended on it. Called by a
-  /// thread that is about to sleep, because what it waits for may depend on such a task. Runs user code: no lock may be
-  /// held.
-  static void run_local_here() noexcept {
-    if (Worker* const worker = ThreadContext<Runtime>::current().worker) {
-      worker->core.run_local(*worker);
-    }
-  }
-
-  /// What prepare_locked() does, compiled where a queue is made.
-  TOTO_COLD static void prepare(QueueCore<Runtime>& core, Entry entry, bool& reserved) TOTO_NO_THREAD_SAFETY_ANALYSIS {
-    QueueGate& gate = core;
+  /// Makes sure that nothing is missing for `entry`: memory for a closure, a thread to run it, room under the bound.
+  /// Enters and returns with the mutex held, but may release it on the way. Sets `reserved` if it has reserved room.
+  /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
+  TOTO_COLD static void prepare(Core& core, Entry entry, bool& reserved) TOTO_NO_THREAD_SAFETY_ANALYSIS {
+    QueueGate gate(core);
     const bool given = reserved;
     try {
       while (gate.prepare_further_locked(entry, reserved)) {
       }
     } catch (...) {
       if (!given) {
-        gate.room().give_back(reserved);
+        core.room().give_back(reserved);
       }
-      gate.unlock_and_give_room({});
+      core.unlock_and_give_room({});
       throw;
     }
   }
 
- protected:
-  using Parts::Parts;
-  ~QueueGate() override = default;
-
-  bool needs_preparation_locked() const noexcept TOTO_REQUIRES(mutex()) {
-    return ledger().closed() || crew().secured() == 0 || bounded();
-  }
-  /// Makes sure that there is memory for a closure, a thread to run it, and room under the bound. May release the mutex
-  /// on the way.
-  /// Throws, without the mutex: QueueClosed, QueueFull, std::bad_alloc, std::system_error.
-  void prepare_locked(Entry entry, bool& reserved) TOTO_REQUIRES(mutex()) {
-    this->functions().prepare(static_cast<QueueCore<Runtime>&>(*this), entry, reserved);
-  }
-
  private:
-  bool refuses_locked(Entry entry) const noexcept TOTO_REQUIRES(mutex()) {
-    return entry == Entry::hop ? ledger().ended() : ledger().closed();
+  bool refuses_locked(Entry entry) const noexcept TOTO_REQUIRES(core_.mutex()) {
+    return entry == Entry::hop ? core_.ledger().ended() : core_.ledger().closed();
   }
   /// One step of prepare(). Returns false if nothing is missing. Whatever has released the mutex, everything is checked
   /// again.
-  /// Throws, with the mutex held: as prepare_locked().
-  bool prepare_further_locked(Entry entry, bool& reserved) TOTO_REQUIRES(mutex()) {
+  /// Throws, with the mutex held: as prepare().
+  bool prepare_further_locked(Entry entry, bool& reserved) TOTO_REQUIRES(core_.mutex()) {
     if (refuses_locked(entry)) {
       throw closed_error();
     }
-    if (entry == Entry::closure && !order().closures().has_memory()) {
-      mutex().unlock();
+    if (entry == Entry::closure && !core_.order().closures().has_memory()) {
+      core_.mutex().unlock();
       auto* const chunk = ClosureLine<Runtime>::Chunk::make();
-      mutex().lock();
+      core_.mutex().lock();
       if (chunk == nullptr) {
         throw std::bad_alloc();
       }
-      order().closures().add_spare(chunk);
-    } else if (crew().secured() == 0) {
+      core_.order().closures().add_spare(chunk);
+    } else if (core_.crew().secured() == 0) {
       secure_first_worker_locked(entry);
-    } else if (entry == Entry::hop || reserved || room().available(order().tasks())) {
+    } else if (entry == Entry::hop || reserved || core_.room().available(core_.order().tasks())) {
       return false;
-    } else if (options().overflow == Overflow::block && this_worker() != nullptr) {
+    } else if (core_.options().overflow == Overflow::block && core_.this_worker() != nullptr) {
       return false;  // it would wait for itself
     } else {
       make_room_locked(reserved);
@@ -187,68 +110,71 @@ class QueueGate : public QueueParts<Runtime> {
   }
 
   /// Starts the first thread, or waits for the adder that is starting it (I4).
-  void secure_first_worker_locked(Entry entry) TOTO_REQUIRES(mutex()) {
+  void secure_first_worker_locked(Entry entry) TOTO_REQUIRES(core_.mutex()) {
     Runtime::point("no worker is secured");
-    crew().promise();  // keeps the new worker from leaving before this adder has pushed
+    core_.crew().promise();  // keeps the new worker from leaving before this adder has pushed
     std::exception_ptr failure;
-    if (crew().searching() || crew().live() == this->thread_count()) {  // somebody is starting one
+    if (core_.crew().searching() || core_.crew().live() == core_.thread_count()) {  // somebody is starting one
       // Whatever ends this wait must change what the next step does; otherwise it would come here again.
-      changed().wait(mutex(), [this, entry]() TOTO_REQUIRES(mutex()) {
-        return crew().secured() > 0 || refuses_locked(entry) ||
-               !(crew().searching() || crew().live() == this->thread_count());
+      core_.changed().wait(core_.mutex(), [this, entry]() TOTO_REQUIRES(core_.mutex()) {
+        return core_.crew().secured() > 0 || refuses_locked(entry) ||
+               !(core_.crew().searching() || core_.crew().live() == core_.thread_count());
       });
     } else {
-      crew().begin_search();
-      const Choice choice = crew().count_start();
-      mutex().unlock();
-      failure = this->functions().start_thread(static_cast<QueueCore<Runtime>&>(*this), choice.worker, true);
-      mutex().lock();
+      core_.crew().begin_search();
+      const auto choice = core_.crew().count_start();
+      core_.mutex().unlock();
+      failure = core_.functions().start_thread(core_, choice.worker, true);
+      core_.mutex().lock();
     }
-    crew().keep_promise();
-    if (failure && crew().secured() == 0) {
+    core_.crew().keep_promise();
+    if (failure && core_.crew().secured() == 0) {
       std::rethrow_exception(failure);
     }
   }
 
   /// The queue is full: makes room, or waits for some.
   /// Throws: QueueFull.
-  void make_room_locked(bool& reserved) TOTO_REQUIRES(mutex()) {
-    if (options().overflow == Overflow::reject) {
-      throw QueueFull(detail::join(
-          {"toto: queue '", this->name(), "' is full: ", Digits(room().limit()), " task(s) are waiting for a thread"}));
+  void make_room_locked(bool& reserved) TOTO_REQUIRES(core_.mutex()) {
+    if (core_.options().overflow == Overflow::reject) {
+      throw QueueFull(detail::join({"toto: queue '", core_.name(), "' is full: ", Digits(core_.room().limit()),
+                                    " task(s) are waiting for a thread"}));
     }
-    if (options().overflow == Overflow::block) {
+    if (core_.options().overflow == Overflow::block) {
       wait_for_room_locked((TimePoint::max)(), reserved);
       return;
     }
     ContinuationList tasks;
-    const bool found = order().take_oldest_task(tasks);
-    room().reserve_beyond_limit();  // the task's room, before anybody who waits; beyond the bound if all is reserved
+    const bool found = core_.order().take_oldest_task(tasks);
+    core_.room()
+        .reserve_beyond_limit();  // the task's room, before anybody who waits; beyond the bound if all is reserved
     reserved = true;
     if (found) {
-      discard_and_relock(tasks, tasks.empty() ? 1 : 0);
+      core_.discard_and_relock(tasks, tasks.empty() ? 1 : 0);
     }
   }
 
   /// Stands in line until there is room, the queue has closed, or the deadline has passed.
-  void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(mutex()) {
+  void wait_for_room_locked(TimePoint deadline, bool& reserved) TOTO_REQUIRES(core_.mutex()) {
     if (ThreadContext<Runtime>::current().worker != nullptr) {
-      mutex().unlock();
-      run_local_here();
-      mutex().lock();
-      reserved = !ledger().closed() && room().reserve(order().tasks());
-      if (ledger().closed() || reserved) {
+      core_.mutex().unlock();
+      Core::run_local_here();
+      core_.mutex().lock();
+      reserved = !core_.ledger().closed() && core_.room().reserve(core_.order().tasks());
+      if (core_.ledger().closed() || reserved) {
         return;
       }
     }
     LineThread<Runtime, RoomRequest> self(RoomRequest{});
-    self.wait(mutex(), room().line(), deadline, [] {});
+    self.wait(core_.mutex(), core_.room().line(), deadline, [] {});
     reserved = self.request.granted;
   }
 
   TOTO_COLD QueueClosed closed_error() const {
-    return QueueClosed(detail::join({"toto: queue '", this->name(), "' is closed and takes no more tasks"}));
+    return QueueClosed(detail::join({"toto: queue '", core_.name(), "' is closed and takes no more tasks"}));
   }
+
+  Core& core_;
 };
 
 }  // namespace toto::inline v0_1::detail

@@ -41,6 +41,7 @@
 #include "hooks.hpp"
 #include "ledger.hpp"
 #include "order.hpp"
+#include "queued_task.hpp"
 #include "room.hpp"
 #include "task_list.hpp"
 #include "worker.hpp"
@@ -204,6 +205,22 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
       }
     }
     changed_.notify_all();
+  }
+
+  /// Completes with TaskCancelled the tasks that were taken out, and the `dropped` closures. Returns with the mutex
+  /// held.
+  void discard_and_relock(ContinuationList& tasks, std::size_t dropped) noexcept TOTO_REQUIRES(mutex_) {
+    ledger_.count_cancelled(dropped + tasks.size());
+    ledger_.begin_completing();  // the queue does not end meanwhile
+    auto* const surplus = order_.closures().take_surplus();
+    mutex_.unlock();
+    ClosureLine<Runtime>::free_all(surplus);
+    while (!tasks.empty()) {
+      static_cast<QueuedTask<Runtime>&>(tasks.pop_front()).discard();
+    }
+    mutex_.lock();
+    ledger_.end_completing();
+    announce_quiet_locked();
   }
 
   /// Of threads that wait for a task.
