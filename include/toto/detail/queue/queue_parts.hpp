@@ -41,6 +41,7 @@
 #include "hooks.hpp"
 #include "ledger.hpp"
 #include "order.hpp"
+#include "queue_functions.hpp"
 #include "queued_task.hpp"
 #include "room.hpp"
 #include "task_list.hpp"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Worker: what a queue knows of one of its threads. The objects are kept for the life of the queue and used for one
-// thread after another, so that a late wake-up is at worst spurious. QueueFunctions: how a queue gets its workers. Read
-// next: crew.hpp, worker_loop.hpp.
+// thread after another, so that a late wake-up is at worst spurious. Read next: crew.hpp, worker_loop.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_WORKER_HPP
 #define TOTO_DETAIL_QUEUE_WORKER_HPP
@@ -11,8 +10,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <string>
 
 #include "../executor/continuation.hpp"
 #include "../ground/annotations.hpp"
@@ -25,12 +22,6 @@ template <class Runtime>
 class BlockedThread;
 template <class Runtime>
 class QueueCore;
-template <class Runtime>
-class Control;
-template <class Runtime>
-class SupervisorBase;
-template <class Runtime>
-class TaskState;
 
 /// What a worker has done since it was last at the queue's mutex, in one word, so that a reader never sees half an
 /// update: tasks completed and failed, and tasks that it ran without queueing them, which count as submitted and begun;
@@ -124,33 +115,6 @@ class Worker {
     on_top = nullptr;
     in_coroutine.store(false, std::memory_order_relaxed);
   }
-};
-
-/// Makes a Supervisor in `memory`.
-/// Throws: std::bad_alloc, std::system_error.
-template <class Runtime>
-using MakeSupervisor = SupervisorBase<Runtime>* (*)(void* memory, TaskState<Runtime>& state,
-                                                    const Control<Runtime>& control);
-
-/// What enters a queue. A hop is not a task: a coroutine that runs may still hop to a closed queue.
-enum class Entry { closure, task, hop };
-
-/// Functions compiled in the files that make a queue, so that files that merely use one do not compile them.
-template <class Runtime>
-struct QueueFunctions {
-  using Core = QueueCore<Runtime>;
-  /// Makes sure that `entry` can be added: QueueGate::prepare().
-  void (*prepare)(Core& core, Entry entry, bool& reserved) = nullptr;
-  /// Starts a thread: start_worker(). Returns why that has failed, or null.
-  std::exception_ptr (*start_thread)(Core& core, Worker<Runtime>* worker, bool searches) noexcept = nullptr;
-  /// After such a failure: start_again().
-  void (*start_later)(Core& core) noexcept = nullptr;
-  /// The queue's report about itself: dump_of().
-  std::string (*dump)(const Core& core) = nullptr;
-  /// Adds a closure to a queue whose tasks need states: add_with_state(). Null without options.
-  void (*add_with_state)(Core& core, const Closure& closure) = nullptr;
-  /// Null without options.
-  MakeSupervisor<Runtime> make_supervisor = nullptr;
 };
 
 }  // namespace toto::inline v0_1::detail
