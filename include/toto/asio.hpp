@@ -30,7 +30,7 @@ inline namespace TOTO_DETAIL_ASIO {
 
 /// What async_get() keeps until the handler is called.
 template <class T, class Runtime, class Handler>
-class AsioGet final : public AsioWait<Runtime>, public Observer<Runtime> {
+class AsioGet final : public AsioWait<Runtime>, public EndObserver<Runtime> {
  public:
   /// Throws: std::bad_alloc; whatever moving the handler throws. In either case nothing is awaited.
   static void start(TaskHandle<T, Runtime>& handle, Handler&& handler) {

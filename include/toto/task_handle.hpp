@@ -11,6 +11,7 @@
 
 #include "detail/ground/lean_std.hpp"
 #include "detail/ground/temporaries.hpp"
+#include "detail/task/blocking.hpp"
 #include "detail/task/moving_awaiter.hpp"
 #include "detail/task/result_state.hpp"
 #include "detail/task/timeout_awaiter.hpp"

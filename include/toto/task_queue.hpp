@@ -22,6 +22,7 @@
 #include "detail/queue/queue_gate.hpp"
 #include "detail/queue/queue_report.hpp"
 #include "detail/queue/schedule.hpp"
+#include "detail/queue/wait_graph.hpp"
 #include "detail/queue/worker_start.hpp"
 #include "detail/task/call_awaiter.hpp"
 #include "detail/task/inline_call.hpp"

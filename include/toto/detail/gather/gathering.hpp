@@ -29,7 +29,7 @@ class Gathering;
 /// One of several things that are awaited: a handle's task, which runs already, or a Task, which its gathering starts.
 /// It lives in one block with its gathering, or is owned by a group's list.
 template <class Runtime>
-class Child : public Observer<Runtime> {
+class Child : public EndObserver<Runtime> {
  public:
   Child(Child&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   Child& operator=(Child&&) = delete;

@@ -177,7 +177,7 @@ class Join : public RefCounted<Runtime> {
 
 /// Notified by the end of a task that it observes, or by whoever else calls happened().
 template <class Runtime>
-class JoinOfTask : public Join<Runtime>, public Observer<Runtime> {
+class JoinOfTask : public Join<Runtime>, public EndObserver<Runtime> {
  public:
   /// After this the coroutine is notified, as soon as the task has ended.
   void observe(TaskState<Runtime>& state) noexcept {

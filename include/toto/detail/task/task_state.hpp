@@ -4,8 +4,9 @@
 // One task, from its submission to whoever waits for its result; the permits that tasks and coroutines hold.
 //
 // TaskState: what a task and its handle share, in one block of recycled memory. One atomic word says who owns the
-// block and who has come first, the worker or the waiter. Read next: join.hpp (waiting for other things),
-// ../loop/loop_core.hpp.
+// block and who has come first, the worker or the waiter. EndObserver: notified of the end of a task, where neither a
+// coroutine nor a thread waits for it directly: when_all and its relatives, time limits, Asio. Read next:
+// ../queue/home.hpp; blocking.hpp (how a thread waits).
 //
 // The word:
 //   pending    not over; the handle exists and nobody waits. The task and the handle, or the awaiter that has taken its
@@ -38,12 +39,27 @@
 #include "../ground/result.hpp"
 #include "../queue/home.hpp"
 #include "../queue/queue_core.hpp"
-#include "observer.hpp"
 
 namespace toto::inline v0_1::detail {
 
 template <class Runtime>
 class SupervisorBase;
+template <class Runtime>
+class WaitGraph;
+
+/// Notified when a task has ended.
+template <class Runtime>
+class EndObserver {
+ public:
+  /// Once for each task observed, on the thread that completed it: `worker` if that is a worker at the end of a task.
+  /// `queue` is the task's. Runs no user code.
+  virtual void completed(Worker<Runtime>* worker, QueueCore<Runtime>& queue) noexcept = 0;
+  /// Instead of completed(), if the handle was dropped before the end.
+  virtual void forgotten() noexcept = 0;
+
+ protected:
+  ~EndObserver() = default;
+};
 
 template <class Runtime>
 class TaskState : public QueuedTask<Runtime> {
@@ -105,7 +121,7 @@ class TaskState : public QueuedTask<Runtime> {
   }
 
   /// The observer will be notified when the task has ended. Returns false, and does not, if it has ended already.
-  bool observe(Observer<Runtime>& observer) noexcept {
+  bool observe(EndObserver<Runtime>& observer) noexcept {
     waiter_.observer = &observer;
     Word seen = Word::pending;
     return word_.compare_exchange_strong(seen, Word::observed, std::memory_order_release, std::memory_order_acquire);
@@ -131,7 +147,7 @@ class TaskState : public QueuedTask<Runtime> {
   /// Whether it may come to its end, for all that the graph knows; see Awaited.
   virtual bool may_end(const WaitGraph<Runtime>& graph);
   /// What it waits for itself, if that is not a worker of its queue; see Awaited.
-  virtual std::string blocking_details() const { return detail::lane_words(*core_, *this); }
+  virtual std::string blocking_details() const;
 
  protected:
   explicit TaskState(Core& core) noexcept : core_(&core) {}
@@ -192,7 +208,7 @@ class TaskState : public QueuedTask<Runtime> {
   /// Who waits; the word says which of them.
   mutable union {
     std::coroutine_handle<> coroutine;
-    Observer<Runtime>* observer;
+    EndObserver<Runtime>* observer;
     WaitList<Runtime> blocked;
   } waiter_{};
   Home<Runtime> home_;
@@ -238,7 +254,7 @@ void TaskState<Runtime>::complete_slowly(Worker* worker) noexcept {
         }
         break;
       case Word::observed: {
-        Observer<Runtime>* const observer = waiter_.observer;
+        EndObserver<Runtime>* const observer = waiter_.observer;
         Core& core = *core_;
         if (advance(seen, Word::done)) {
           observer->completed(worker, core);
@@ -264,65 +280,6 @@ void TaskState<Runtime>::complete_slowly(Worker* worker) noexcept {
   }
 }
 
-/// Publishes the end to sleeping threads. False if the last of them has given up.
-template <class Runtime>
-bool TaskState<Runtime>::wake_blocked() noexcept {
-  const Lock lock(core_->mutex());
-  if (word_.load(std::memory_order_relaxed) != Word::blocked) {
-    return false;
-  }
-  waiter_.blocked.notify_all();
-  // Last: a thread that polls ready() may free this block as soon as it sees it. The sleepers come when the
-  // mutex is free.
-  word_.store(Word::done, std::memory_order_release);
-  return true;
-}
-
-template <class Runtime>
-bool TaskState<Runtime>::may_end(const WaitGraph<Runtime>& graph) {
-  if (BlockedThread<Runtime>* const runner = graph.find_runner(*this)) {
-    return !graph.is_stuck(runner);
-  }
-  if (this->supervised && supervisor()->timed()) {
-    return true;  // it may be too late for it to begin
-  }
-  // A coroutine, too, ends on a worker of its queue. ready() comes last: who completes it from outside counts as busy.
-  return detail::may_run(*core_, *this, graph) || ready();
-}
-
-template <class Runtime>
-bool TaskState<Runtime>::wait_until(TimePoint deadline) {
-  if (ready()) {
-    return true;
-  }
-  if (ThreadContext<Runtime>::current().worker == nullptr) {
-    core_->spins.spin([this] { return ready(); });
-    core_->spins.paid(ready());
-  } else {
-    Core::run_local_here();  // the task may be a coroutine that has ended on this very thread
-  }
-  if (ready()) {
-    return true;
-  }
-  const AwaitedTask<Runtime> end(*this);
-  BlockedThread<Runtime> blocked;
-  if (deadline == (TimePoint::max)()) {
-    blocked.enter(end);
-  }
-  const Lock lock(core_->mutex());
-  Word seen = word_.load(std::memory_order_relaxed);
-  if (seen == Word::pending) {
-    waiter_.blocked = {};
-    word_.compare_exchange_strong(seen, Word::blocked, std::memory_order_relaxed);  // wake_blocked() takes the mutex
-  }
-  const bool over = ready() || waiter_.blocked.wait_until(core_->mutex(), deadline, [this] { return ready(); });
-  if (!over && waiter_.blocked.empty()) {
-    // The completer changes `blocked` only with the mutex, which is held here.
-    word_.store(Word::pending, std::memory_order_relaxed);
-  }
-  return over;
-}
-
 template <class Runtime>
 void TaskState<Runtime>::drop() noexcept {
   Word seen = word_.load(std::memory_order_acquire);
@@ -335,7 +292,7 @@ void TaskState<Runtime>::drop() noexcept {
         }
         break;
       case Word::observed: {
-        Observer<Runtime>* const observer = waiter_.observer;
+        EndObserver<Runtime>* const observer = waiter_.observer;
         if (advance(seen, Word::dropped)) {
           observer->forgotten();
           return;
