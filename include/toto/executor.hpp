@@ -105,7 +105,7 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
       }
     }
     if (node != nullptr) {
-      const ExecutorScope<Runtime> here(this);
+      const CurrentExecutor<Runtime> here(this);
       node->run(*node, Turn::on_executor);
     }
   }
@@ -230,7 +230,7 @@ class BasicExecutorScope {
 
  private:
   BasicExecutorRef<Runtime> executor_;
-  detail::ExecutorScope<Runtime> scope_;
+  detail::CurrentExecutor<Runtime> scope_;
 };
 using ExecutorScope = BasicExecutorScope<StdRuntime>;
 

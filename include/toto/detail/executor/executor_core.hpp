@@ -121,15 +121,15 @@ struct ThreadContext {
 
 /// Makes an executor the thread's current one for a scope.
 template <class Runtime>
-class ExecutorScope {
+class CurrentExecutor {
  public:
-  explicit ExecutorScope(ExecutorCore<Runtime>* executor) noexcept
+  explicit CurrentExecutor(ExecutorCore<Runtime>* executor) noexcept
       : before_(ThreadContext<Runtime>::current().executor) {
     ThreadContext<Runtime>::current().executor = executor;
   }
-  ~ExecutorScope() { ThreadContext<Runtime>::current().executor = before_; }
-  ExecutorScope(const ExecutorScope&) = delete;
-  ExecutorScope& operator=(const ExecutorScope&) = delete;
+  ~CurrentExecutor() { ThreadContext<Runtime>::current().executor = before_; }
+  CurrentExecutor(const CurrentExecutor&) = delete;
+  CurrentExecutor& operator=(const CurrentExecutor&) = delete;
 
  private:
   ExecutorCore<Runtime>* before_;

@@ -96,7 +96,7 @@ class Result {
   /// Keeps how `function` ends: what it returns, or what it throws.
   /// Throws: a forced unwind (pthread_exit), and nothing else; the outcome is `unwound` then.
   template <class F>
-  void settle(F&& function) {
+  void keep_end_of(F&& function) {
     std::exception_ptr failure;
     try {
       set_from(std::forward<F>(function));

@@ -164,11 +164,11 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
   T run_one(Task<T> task) {
     struct Forget {
       LoopCore& core;
-      Awaited<T>& root;
+      SyncRoot<T>& root;
       ~Forget() { core.roots_.end(root); }
     };
     const auto kept = Ref<LoopCore>::share(this);  // until the last line
-    auto* const root = new Awaited<T>(*this, std::move(task));
+    auto* const root = new SyncRoot<T>(*this, std::move(task));
     const Forget at_the_end{*this, *root};
     if (!run([root] { root->begin(); }, [root] { return root->collected; })) {
       if (event_loop() != nullptr) {
@@ -214,7 +214,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
       ~Leave() { core.leave(); }
     };
     const Leave at_the_end{*this};
-    const ExecutorScope<Runtime> here(this);
+    const CurrentExecutor<Runtime> here(this);
     start();
     Lock lock(mutex_);
     for (;;) {
@@ -321,7 +321,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
 
   /// What run_one() waits for.
   template <class T>
-  class Awaited final : public StartedTask<T, Runtime> {
+  class SyncRoot final : public StartedTask<T, Runtime> {
    public:
     using StartedTask<T, Runtime>::StartedTask;
     bool collected = false;  // the loop's thread only

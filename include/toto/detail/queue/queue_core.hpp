@@ -90,7 +90,7 @@ class QueueCore final : public QueueParts<Runtime> {
       prepare_locked(Entry::task, reserved);
     }
     const bool runnable = order().push(task);
-    ledger().take_reference(*this);  // a closure needs none: the queue's owner waits for it
+    ledger().take_reference(*this);  // a closure needs none: it is gone before the worker that runs it lets go of this
     count_added_locked(reserved);
     if (runnable) {
       unlock_and_wake();

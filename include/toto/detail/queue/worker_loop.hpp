@@ -25,7 +25,7 @@ class WorkerLoop {
 
   WorkerLoop(Core& core, Worker& self) noexcept : core_(core), self_(self) {}
 
-  /// The whole of the thread. `searches`: its starter has begun a search in its name (I3).
+  /// The whole of the thread. `searches`: its starter has begun a search in its name (I3 in crew.hpp).
   void run(bool searches) {
     begin_and_lock(searches);
     if (!start_hook_locked()) {

@@ -129,7 +129,7 @@ class CallState : public BoundState<Runtime, F, Args...> {
     }
     worker.running = this;
     try {
-      this->result_.settle([this]() -> decltype(auto) { return this->call(); });
+      this->result_.keep_end_of([this]() -> decltype(auto) { return this->call(); });
     } catch (...) {
       end(worker, nullptr);  // a forced unwind: the thread is ending, and resumes nothing
       throw;

@@ -80,7 +80,7 @@ class CoroutineState : public BoundState<Runtime, F, Args...> {
   }
 
   void collect() noexcept {
-    this->result_.settle([this]() -> decltype(auto) { return TaskAccess::take(task_); });
+    this->result_.keep_end_of([this]() -> decltype(auto) { return TaskAccess::take(task_); });
     end(this->core().this_worker());
   }
 

@@ -86,7 +86,7 @@ class HandleAwaiter {
     }
   }
 
-  /// For each handle that is awaited: not a call, however much has been compiled before.
+  /// Always inlined, because it is run for each handle that is awaited.
   TOTO_ALWAYS_INLINE bool await_ready() const {
     if (state_ == nullptr) {
       throw_no_task();

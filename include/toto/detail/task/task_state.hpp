@@ -184,11 +184,12 @@ class TaskState : public QueuedTask<Runtime> {
   bool is_awaited_here(Word seen, const Worker* worker) const noexcept {
     return seen == Word::awaited && home_.may_resume_here(worker);
   }
-  /// Has `worker` resume the coroutine. A plain store: no other thread may destroy it meanwhile (docs/semantics.md,
-  /// "Not promised").
+  /// Leaves the coroutine to the loop of `worker`. The word need not be compared before it is changed: only the end of
+  /// the awaiter could change it now, and while a coroutine may be resumed here, no other thread may destroy it
+  /// (docs/semantics.md, "Not promised").
   void resume_here(Worker& worker) noexcept {
     worker.resume_next = waiter_.coroutine;
-    word_.store(Word::done, std::memory_order_relaxed);  // for the wait graph: nobody else has a handle
+    word_.store(Word::done, std::memory_order_relaxed);  // for the WaitGraph: there is no handle any more
   }
   TOTO_NOINLINE void complete_slowly(Worker* worker) noexcept;
   /// Release: pairs with the acquire of whoever comes second. The caller has seen `from` by an acquire, or has got the
