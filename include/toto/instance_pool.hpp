@@ -127,7 +127,7 @@ class InstancePool {
     static_assert(detail::Verdict<std::decay_t<F>&, T&>,
                   "toto: validate takes a callable that is given an instance and returns a bool: whether the "
                   "instance is good");
-    core_->set_validate(detail::make_check<T>(std::forward<F>(check)));
+    core_->set_validate(detail::make_check<T, Runtime>(std::forward<F>(check)));
   }
 
   /// Sets a hook, called when an instance comes back, on the thread that returns it: `hook(instance)`, or
@@ -139,7 +139,7 @@ class InstancePool {
     static_assert(detail::ReturnHook<std::decay_t<F>&, T>,
                   "toto: on_return takes a callable that is given an instance, or an instance and a bool, and "
                   "returns nothing, or a bool: whether the instance is good");
-    core_->set_on_return(detail::make_check<T>(std::forward<F>(hook)));
+    core_->set_on_return(detail::make_check<T, Runtime>(std::forward<F>(hook)));
   }
 
   // On the calling thread.

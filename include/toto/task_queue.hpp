@@ -277,7 +277,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     using Returned = std::invoke_result_t<std::decay_t<Hook>&, std::exception_ptr, const TaskInfo&>;
     static_assert(!detail::IsTask<std::remove_cvref_t<Returned>>::value,
                   "toto: the hook returns a Task, which no one would run; have it add the coroutine to a queue");
-    set_hook(&detail::Hooks<Runtime>::error, detail::ErrorHook<Runtime>::make(std::forward<Hook>(hook)));
+    set_hook(&detail::Hooks<Runtime>::error, detail::ErrorHook<Runtime>(std::forward<Hook>(hook)));
   }
   void on_error(std::nullptr_t) noexcept { set_hook(&detail::Hooks<Runtime>::error, {}); }
 
@@ -291,7 +291,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     requires std::is_invocable_v<std::decay_t<F>&>
   void on_thread_start(F&& fn) {
     detail::check_callable(fn);
-    set_hook(&detail::Hooks<Runtime>::thread_start, detail::Hook<Runtime>::make(std::forward<F>(fn)));
+    set_hook(&detail::Hooks<Runtime>::thread_start, detail::ThreadHook<Runtime>(std::forward<F>(fn)));
   }
   /// The same at the end of each thread that has begun, after its last task. Exceptions from `fn` go to on_error. The
   /// destructor waits for the call.
@@ -299,7 +299,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
     requires std::is_invocable_v<std::decay_t<F>&>
   void on_thread_end(F&& fn) {
     detail::check_callable(fn);
-    set_hook(&detail::Hooks<Runtime>::thread_end, detail::Hook<Runtime>::make(std::forward<F>(fn)));
+    set_hook(&detail::Hooks<Runtime>::thread_end, detail::ThreadHook<Runtime>(std::forward<F>(fn)));
   }
 
   /// Returns this queue as a place to continue on: `std::move(handle).resume_on(queue)`.
@@ -331,8 +331,7 @@ class BasicTaskQueue : public NamedQueues<Runtime, BasicTaskQueue<Runtime>> {
   }
 
   template <class Hook>
-  void set_hook(detail::Ref<Hook> detail::Hooks<Runtime>::* which,
-                std::type_identity_t<detail::Ref<Hook>> hook) noexcept {
+  void set_hook(Hook detail::Hooks<Runtime>::* which, std::type_identity_t<Hook> hook) noexcept {
     const detail::Lock lock(core_->mutex());
     std::swap(core_->hooks().*which, hook);  // the former one is destroyed after the lock
   }

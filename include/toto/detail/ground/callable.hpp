@@ -2,19 +2,19 @@
 //
 // Callables without <functional>, which takes compilers longer than all of this library's declarations: invoke, as
 // std::invoke; may_take, what a parameter's type is; check_callable, which refuses null ones; AnyFunction, as
-// std::move_only_function.
+// std::function, for callables that need not be copied.
 
 #ifndef TOTO_DETAIL_GROUND_CALLABLE_HPP
 #define TOTO_DETAIL_GROUND_CALLABLE_HPP
 
 #include <cstddef>
-#include <memory>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "../../version.hpp"
+#include "ref.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -150,40 +150,39 @@ void check_callable(const F& function, const Args&... args) {
   }
 }
 
-template <class Signature>
+template <class Runtime, class Signature>
 class AnyFunction;
 
-/// Holds a callable, or none.
-template <class R, class... Args>
-class AnyFunction<R(Args...)> {
+/// Holds a callable, or none. Copies share it.
+template <class Runtime, class R, class... Args>
+class AnyFunction<Runtime, R(Args...)> {
  public:
   AnyFunction() noexcept = default;
+  /// Holds none if `function` is null.
   /// Throws: std::bad_alloc; what copying or moving the callable throws.
   template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, AnyFunction>)
-  explicit AnyFunction(F&& function) : held_(std::make_unique<Of<std::decay_t<F>>>(std::forward<F>(function))) {}
+  explicit AnyFunction(F&& function)
+      : held_(Ref<Any>::adopt(detail::is_null(function) ? nullptr
+                                                        : new Of<std::decay_t<F>>(std::forward<F>(function)))) {}
 
-  explicit operator bool() const noexcept { return held_ != nullptr; }
+  explicit operator bool() const noexcept { return static_cast<bool>(held_); }
   /// Must not be empty. Throws: what the callable throws.
   R operator()(Args... args) const { return held_->call(std::forward<Args>(args)...); }
 
  private:
-  struct Any {
-    Any() = default;
-    Any(const Any&) = delete;
-    Any& operator=(const Any&) = delete;
-    virtual ~Any() = default;
+  struct Any : RefCounted<Runtime> {
     virtual R call(Args... args) = 0;
   };
   template <class F>
   struct Of final : Any {
-    explicit Of(F&& of) : function(std::move(of)) {}
-    explicit Of(const F& of) : function(of) {}
+    template <class Given>
+    explicit Of(Given&& given) : function(std::forward<Given>(given)) {}
     R call(Args... args) override { return static_cast<R>(function(std::forward<Args>(args)...)); }
     F function;
   };
 
-  std::unique_ptr<Any> held_;
+  Ref<Any> held_;
 };
 
 }  // namespace toto::inline v0_1::detail

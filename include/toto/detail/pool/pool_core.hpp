@@ -45,6 +45,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   using typename Base::Claim, typename Base::Clock, typename Base::TimePoint;
   using typename Base::Held, typename Base::Line, typename Base::Permit;
   using Instance = PooledInstance<Runtime>;
+  using InstanceCheck = detail::InstanceCheck<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
   using Loss = std::uint64_t PoolStats::*;  // the count for the reason why there is one instance less
 

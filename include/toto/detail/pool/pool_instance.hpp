@@ -92,12 +92,13 @@ enum class LeaseKind { frame, blocking, awaited };
 /// May be empty. Called without any lock, by several threads at a time. A new place has the type that `make` needs.
 template <class Runtime>
 struct InstanceFactory {
-  AnyFunction<void(PooledInstance<Runtime>& vacant)> make;
+  AnyFunction<Runtime, void(PooledInstance<Runtime>& vacant)> make;
   PooledInstance<Runtime>* (*new_place)() = nullptr;
 };
 
 /// Whether an instance is good. `failed`: an exception ended its use. Called like a factory.
-using InstanceCheck = AnyFunction<bool(void* object, bool failed)>;
+template <class Runtime>
+using InstanceCheck = AnyFunction<Runtime, bool(void* object, bool failed)>;
 
 /// The type of the instances in a pool made from a Source: of a range, its elements.
 template <class Source>
@@ -249,8 +250,8 @@ InstanceFactory<Runtime> make_factory(F&& factory, std::size_t max) {
   if (max == 0 || max > kMost) {
     refuse_argument({"toto: max is ", Digits(max), "; it must be from 1 to ", Digits(kMost)});
   }
-  return {AnyFunction<void(PooledInstance<Runtime>&)>([function = std::decay_t<F>(std::forward<F>(factory))](
-                                                          PooledInstance<Runtime>& vacant) mutable {
+  return {AnyFunction<Runtime, void(PooledInstance<Runtime>&)>([function = std::decay_t<F>(std::forward<F>(factory))](
+                                                                   PooledInstance<Runtime>& vacant) mutable {
             static_cast<Place&>(vacant).fill(function);
             if (vacant.object == nullptr) {
               throw std::invalid_argument("toto: the pool's factory returned a null pointer instead of an instance");
@@ -276,10 +277,10 @@ concept ReturnHook =
 
 /// `hook` is called with a T&, or with a T& and `failed`.
 /// Throws: std::invalid_argument if it is null; std::bad_alloc; what copying or moving it throws.
-template <class T, class F>
-InstanceCheck make_check(F&& hook) {
+template <class T, class Runtime, class F>
+InstanceCheck<Runtime> make_check(F&& hook) {
   detail::check_callable(hook);
-  return InstanceCheck([hook = std::decay_t<F>(std::forward<F>(hook))](void* object, bool failed) mutable {
+  return InstanceCheck<Runtime>([hook = std::decay_t<F>(std::forward<F>(hook))](void* object, bool failed) mutable {
     if constexpr (ToldOfFailure<std::decay_t<F>&, T>) {
       return detail::invoke_check(hook, *static_cast<T*>(object), failed);
     } else {

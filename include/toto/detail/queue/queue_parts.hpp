@@ -106,14 +106,14 @@ class QueueParts : public ExecutorCore<Runtime>, private ForkAware<Runtime> {
     const Worker* const worker = this_worker();
     task.queue = name_;
     task.worker = worker != nullptr ? worker->number : 0;
-    Ref<ErrorHook<Runtime>> hook;
+    ErrorHook<Runtime> hook;
     {
       const Lock lock(mutex_);
       hook = hooks_.error;
     }
     if (hook) {
       try {
-        (*hook)(failure, task);
+        hook(failure, task);
       } catch (...) {  // there is nobody left to see it
       }
     } else if (task.name.empty()) {

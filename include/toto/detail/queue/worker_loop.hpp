@@ -230,7 +230,7 @@ class WorkerLoop {
     core_.mutex().unlock();
     std::exception_ptr failure;
     try {
-      (*start)();
+      start();
       start = {};  // it may be the last owner: not with the mutex held
     } catch (...) {
       start = {};
@@ -277,7 +277,7 @@ class WorkerLoop {
     auto predecessor = core_.crew().leave(self_, core_.ledger().orphaned());
     // After a forced unwind. A thread that could not begin leaves it to the next task, or the timers.
     const auto choice = has_begun_ ? core_.choose_locked() : typename Core::Choice{};
-    const auto end = has_begun_ ? core_.hooks().thread_end : Ref<Hook<Runtime>>();
+    const auto end = has_begun_ ? core_.hooks().thread_end : ThreadHook<Runtime>();
     core_.announce_quiet_locked();
     core_.changed().notify_all();
     QueueObserver* const observer = core_.observer();
@@ -289,7 +289,7 @@ class WorkerLoop {
     }
     if (end) {
       try {
-        (*end)();
+        end();
       } catch (...) {
         core_.report(std::current_exception());
       }
