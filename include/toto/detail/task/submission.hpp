@@ -17,8 +17,8 @@
 
 namespace toto::inline v0_1::detail {
 
-/// The type of the handle for a call. With GCC before 13 it may be one that must be stored before it is awaited, because
-/// of the temporaries that it was made from: see temporaries.hpp.
+/// The type of the handle for a call. With GCC before 13 it may be one that must be stored before it is awaited,
+/// because of the temporaries that it was made from: see temporaries.hpp.
 template <class Runtime, class F, class... Args>
 using HandleFor = HandleFrom<typename CallTraits<Runtime, F, Args...>::Result, Runtime, F, Args...>;
 
