@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Folder: asio. Uses: ground executor queue task gather.
+// Folder: asio. Uses: ground executor queue task.
 //
 // What the headers for Asio share: which Asio it is, and the waits that end with an execution context. Read next:
 // ../../asio.hpp, ../../asio_executor.hpp.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Home: where a coroutine that awaits continues. Read next: ../task/task_state.hpp.
+// Home: where a coroutine that awaits continues. Read next: ../task/result_state.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_HOME_HPP
 #define TOTO_DETAIL_QUEUE_HOME_HPP

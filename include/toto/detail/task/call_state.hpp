@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// CallState: the state of a task made from a callable and its arguments. Read next: result_state.hpp;
+// CallState: the state of a task made from a callable and its arguments. Read next: task_state.hpp;
 // coroutine_state.hpp.
 
 #ifndef TOTO_DETAIL_TASK_CALL_STATE_HPP

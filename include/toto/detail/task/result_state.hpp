@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // ResultState<R>: a task's state with room for its result. HandleAwaiter: how a coroutine waits for that, and takes it.
-// Read next: ../queue/home.hpp.
+// Read next: ../../task_handle.hpp.
 
 #ifndef TOTO_DETAIL_TASK_RESULT_STATE_HPP
 #define TOTO_DETAIL_TASK_RESULT_STATE_HPP
