@@ -112,18 +112,11 @@ template <class Clock, class From, class To>
 constexpr Duration time_between(std::chrono::time_point<Clock, From> from,
                                 std::chrono::time_point<Clock, To> to) noexcept {
   const Duration end(to.time_since_epoch());
-  if (end.is_nan() || end.is_never()) {
+  if (end.is_nan()) {
     return end;
   }
-  const std::int64_t begun = Duration(from.time_since_epoch()).nanoseconds().count();
-  const std::int64_t ended = end.nanoseconds().count();
-  if (begun < 0 && ended > (std::numeric_limits<std::int64_t>::max)() + begun) {
-    return Duration::never();
-  }
-  if (begun > 0 && ended < (std::numeric_limits<std::int64_t>::min)() + begun) {
-    return (std::chrono::nanoseconds::min)();
-  }
-  return std::chrono::nanoseconds(ended - begun);
+  const std::chrono::time_point<Clock, std::chrono::nanoseconds> back(-Duration(from.time_since_epoch()).nanoseconds());
+  return end.after(back).time_since_epoch();
 }
 
 }  // namespace detail
