@@ -73,7 +73,8 @@ class TaskState : public QueuedTask<Runtime> {
   /// Thread-safe.
   bool ready() const noexcept final { return is_over(word_.load(std::memory_order_acquire)); }
 
-  /// Waits until the task is over or the deadline has passed; true if it is over. Several threads may wait.
+  /// Waits until the task is over or the deadline has passed; true if it is over. Several threads may wait. This, and
+  /// what the WaitGraph asks, is defined in blocking.hpp.
   /// Throws: DeadlockError.
   bool wait_until(TimePoint deadline);
 
