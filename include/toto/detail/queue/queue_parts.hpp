@@ -31,14 +31,15 @@
 #include <utility>
 
 #include "../../options.hpp"
+#include "../../stats.hpp"
 #include "../executor/executor_core.hpp"
+#include "../ground/callable.hpp"
 #include "../ground/fork.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/ref.hpp"
 #include "../ground/unseen.hpp"
 #include "../ground/wait_list.hpp"
 #include "crew.hpp"
-#include "hooks.hpp"
 #include "ledger.hpp"
 #include "order.hpp"
 #include "queue_functions.hpp"
@@ -48,6 +49,21 @@
 #include "worker.hpp"
 
 namespace toto::inline v0_1::detail {
+
+template <class Runtime>
+using ErrorHook = AnyFunction<Runtime, void(std::exception_ptr, const TaskInfo&)>;
+template <class Runtime>
+using ThreadHook = AnyFunction<Runtime, void()>;
+
+/// What the user has set. Guarded by the queue's mutex. Whoever calls one copies it first, and calls it without the
+/// mutex, maybe on several threads at a time: it may do anything.
+template <class Runtime>
+struct Hooks {
+  ThreadHook<Runtime> thread_start;
+  ThreadHook<Runtime> thread_end;
+  bool start_failed = false;  // `thread_start` has thrown, has been reported, and has not succeeded since
+  ErrorHook<Runtime> error;   // for exceptions that no one will observe
+};
 
 /// The mutex, the four parts that it guards, and what needs several of them.
 template <class Runtime>
