@@ -342,6 +342,28 @@ TEST_CASE("orders: a small group that is destroyed with its loop while its task 
           });
 }
 
+TEST_CASE("orders: a small group that is destroyed with its loop while its task fails",
+          "[simulation][orders][G8][inv.S1]") {
+  explore("orders: small group failed and destroyed",
+          {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000, .weak = 4}, [](Simulation&) {
+            SimQueue queue(1, 5ms);
+            queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+            SimLoop loop;
+            loop.spawn([](SimQueue& on) -> toto::Task<> {
+              const auto add = [&on](toto::BasicTaskGroup<SimRuntime>& group) -> toto::Task<> {
+                group.add(on, [] { throw 1; });
+                co_return;
+              };
+              co_await toto::with_task_group<SimRuntime>(add);
+            }(queue));
+            loop.post([&] { loop.stop(); });
+            try {
+              loop.run();
+            } catch (int) {
+            }
+          });
+}
+
 TEST_CASE("orders: a loop or a scope ends, and whoever comes last destroys what a child has written elsewhere",
           "[simulation][orders][task_scope][L19][inv.W1]") {
   const auto roam = [](SimQueue& on, Counted kept) -> toto::Task<> {
