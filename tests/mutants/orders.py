@@ -32,7 +32,7 @@ JUDGES = ["memory_orders"]
 FEW_SCHEDULES = 400  # of each model
 SCHEDULES = 6000  # if that was not enough
 RACE_SCHEDULES = 2000  # the same for --races
-FEW_LIMIT = 60  # seconds for one program with few schedules: a weakening may make it loop forever
+FEW_LIMIT = 120  # seconds for one program with few schedules: a weakening may make it loop forever
 LIMIT = 600
 
 # Without an order that is stronger than relaxed, or the simulator itself.
