@@ -67,7 +67,7 @@ class PermitInWork final : public RefCounted<Runtime> {
   explicit PermitInWork(HeldPermit<Runtime> held) noexcept
       : owner_(held.get_deleter().owner), permit_(held.release()) {}
   HeldPermit<Runtime> take() noexcept {
-    return detail::in_hand(*owner_, permit_.exchange(nullptr, std::memory_order_acq_rel));  // pairs with itself
+    return detail::in_hand(*owner_, permit_.exchange(nullptr, std::memory_order_acquire));  // pairs with put()
   }
   void put(HeldPermit<Runtime> ready) noexcept { permit_.store(ready.release(), std::memory_order_release); }
   Permits<Runtime>& owner() const noexcept { return *owner_; }
