@@ -71,7 +71,9 @@ template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
   /// Throws: std::bad_alloc, but only if this is the first in the process.
-  explicit UserExecutorCore(UserExecutor& executor) : executor_(executor), timers_(TimerService<Runtime>::instance()) {}
+  explicit UserExecutorCore(UserExecutor& executor) : ExecutorCore<Runtime>(true), executor_(executor) {
+    TimerService<Runtime>::instance();
+  }
   /// Reports that no one will call this: the executor has dropped it, because its loop has ended. What follows is the
   /// same as when a loop ends.
   ~UserExecutorCore() override {
@@ -82,7 +84,6 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   }
 
   bool post_silently(Continuation& node, Notice<Runtime>& notice) noexcept override {
-    timers_.posts().begin(notice, identity(), timers_.is_this_thread());
     const Lock lock(mutex_);
     notice.ticket = node.ticket = ++tickets_;
     nodes_.push_back(node);
@@ -90,7 +91,6 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   }
   void announce(Notice<Runtime>& notice) noexcept override {
     executor_.post(BasicResumption<Runtime>(Ref<ExecutorCore<Runtime>>::share(this), notice.ticket));
-    timers_.posts().end(notice);
   }
 
   void run_posted(std::uint64_t ticket) noexcept override {
@@ -134,7 +134,6 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
   static inline char type_ = 0;  // its address: an executor and its first member may share theirs
 
   UserExecutor& executor_;
-  TimerService<Runtime>& timers_;
   typename Runtime::Mutex mutex_;
   ContinuationList nodes_ TOTO_GUARDED_BY(mutex_);
   std::uint64_t tickets_ TOTO_GUARDED_BY(mutex_) = 0;
@@ -217,10 +216,12 @@ class BasicExecutorScope {
   /// Throws nothing itself; making the reference to a user's own executor may throw std::bad_alloc.
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::Access::core(executor_).get()) {}
-  /// Blocks: while another thread is in the executor's post().
+  /// Blocks: while another thread is in the executor's post(); but not inside another ExecutorScope for the same
+  /// executor, or in its post().
   ~BasicExecutorScope() {
-    if (auto* const core = detail::Access::core(executor_).get()) {
-      detail::TimerService<Runtime>::instance().posts().wait_until(
+    const auto* const core = detail::Access::core(executor_).get();
+    if (core != nullptr && !detail::is_same<Runtime>(core, scope_.before())) {
+      detail::Posts<Runtime>::instance().wait_until(
           (Runtime::Clock::time_point::max)(),
           [core](const detail::Notice<Runtime>& notice) { return notice.executor == core->identity(); });
     }

@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -273,6 +274,81 @@ TEST_CASE("an executor ends after its scope, while another thread returns an ins
                                 }
                               }}});
           });
+}
+
+TEST_CASE("a coroutine is destroyed while another thread is about to post it, and its executor after it",
+          "[simulation][executor][pool][bounds]") {
+  // One thread lets the coroutine continue, the other one has its executor, and ends both.
+  const auto against = [](Simulation& sim, const std::function<void()>& notify, const auto& start) {
+    sim.run_threads({{"notifies", notify}, {"executor", [&] {
+                                              SimExecutor executor;
+                                              const toto::BasicExecutorScope<SimRuntime> scope(executor);
+                                              const Owned waiter = start();
+                                              waiter.coroutine.destroy();
+                                            }}});
+  };
+  constexpr Exploration kModel{.deviations = 2, .spurious_wakeups = 0};
+  explore("the end of a waiter and its executor against a lease that ends", kModel, [&](Simulation& sim) {
+    toto::InstancePool<int, SimRuntime> pool([] { return 1; }, 1);
+    std::optional<toto::Lease<int, SimRuntime>> lease(pool.instance());
+    against(
+        sim, [&] { lease.reset(); },
+        [&] { return [](auto& from) -> Owned { const auto mine = co_await from.lease(); }(pool); });
+  });
+  explore("the end of a waiter and its executor against room that is made", kModel, [&](Simulation& sim) {
+    SimGate gate;
+    SimQueue queue(toto::QueueOptions{.thread_count = 1, .idle_timeout = 5ms, .max_queued = 1});
+    const auto checks = watch(sim, queue);
+    queue.add_task([&] { gate.wait(); });
+    while (queue.stats().queued != 0) {
+      sim.sleep_for(1us);
+    }
+    auto queued = queue.yield_task([] {});
+    against(
+        sim, [&] { queued.cancel(); },
+        [&] { return [](SimQueue& to) -> Owned { const auto room = co_await to.admission(); }(queue); });
+    gate.open();
+  });
+  explore("the end of a waiter and its executor against a task that is cancelled", kModel, [&](Simulation& sim) {
+    SimGate gate;
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    queue.add_task([&] { gate.wait(); });
+    auto queued = queue.yield_task([] {});
+    against(
+        sim, [&] { queue.cancel_queued(); },
+        [&] {
+          return [](SimHandle<void> handle) -> Owned {
+            try {
+              co_await handle;
+            } catch (const toto::TaskCancelled&) {
+            }
+          }(std::move(queued));
+        });
+    gate.open();
+  });
+  explore("the end of a waiter and its executor against a task that ends", kModel, [&](Simulation& sim) {
+    SimQueue queue(1, 5ms);
+    const auto checks = watch(sim, queue);
+    against(
+        sim, [] {}, [&] { return [](SimHandle<void> handle) -> Owned { co_await handle; }(queue.yield_task([] {})); });
+  });
+  explore("the end of a waiter and its executor against the end of its time", kModel, [&](Simulation& sim) {
+    toto::InstancePool<int, SimRuntime> pool([] { return 1; }, 1);
+    const auto lease = pool.instance();
+    against(
+        sim, [&] { sim.sleep_for(1ms); },
+        [&] {
+          const Owned waiter = [](auto& from) -> Owned {
+            try {
+              const auto mine = co_await from.lease_for(1ms);
+            } catch (const toto::TimedOut&) {
+            }
+          }(pool);
+          sim.sleep_for(1ms);
+          return waiter;
+        });
+  });
 }
 
 TEST_CASE("a coroutine is destroyed while the thread of the timers is about to post it, and its executor after it",

@@ -5,7 +5,7 @@
 //
 // ExecutorCore: the shared part of anything coroutines come back to: a queue, a loop, a user's own executor. Waiting
 // states own a reference to it, never a bare pointer to the queue or loop, so an executor that has ended is noticed
-// rather than touched. ThreadContext: which executor and worker this thread is, right now.
+// rather than touched.
 
 #ifndef TOTO_DETAIL_EXECUTOR_EXECUTOR_CORE_HPP
 #define TOTO_DETAIL_EXECUTOR_EXECUTOR_CORE_HPP
@@ -15,6 +15,7 @@
 
 #include "../ground/ref.hpp"
 #include "continuation.hpp"
+#include "posts.hpp"
 
 namespace toto::inline v0_1::detail {
 
@@ -25,26 +26,6 @@ class QueueCore;
 template <class Runtime>
 class Roots;
 
-/// What all cores of one executor have in common: a user's own executor may have several cores.
-struct ExecutorIdentity {
-  const void* object;
-  const void* type;
-  friend bool operator==(const ExecutorIdentity&, const ExecutorIdentity&) = default;
-};
-
-/// What post_silently() leaves to announce(), on the stack of the thread that posts.
-template <class Runtime>
-struct Notice {
-  std::uint64_t ticket = 0;  // the executor's own
-  // Of a user's own executor, for Posts.
-  ExecutorIdentity executor{};
-  const void* thread = nullptr;  // that is in post()
-  bool by_timers = false;        // that is the timer thread
-  std::uint64_t number = 0;
-  Notice* next = nullptr;
-  Notice* previous = nullptr;
-};
-
 template <class Runtime>
 class ExecutorCore : public RefCounted<Runtime> {
  public:
@@ -52,7 +33,7 @@ class ExecutorCore : public RefCounted<Runtime> {
   /// Returns false, and forgets the node, if this executor has ended.
   /// Thread-safe; the caller owns a reference.
   virtual bool post(Continuation& node) noexcept {
-    Notice<Runtime> notice;
+    Notice<Runtime> notice(this);
     const bool posted = post_silently(node, notice);
     if (posted) {
       announce(notice);
@@ -65,7 +46,8 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual bool post_front(Continuation& node) noexcept { return post(node); }
 
   /// The first half of post(), for a caller that holds a mutex: runs no user code, and starts no thread. After true,
-  /// announce() must be called with that notice, without the mutex; the node may have run by then. Thread-safe.
+  /// announce() must be called with that notice, without the mutex; the node may have run by then. The notice was made
+  /// before anyone could see that the node will be posted. Thread-safe.
   virtual bool post_silently(Continuation& node, Notice<Runtime>& notice) noexcept = 0;
   virtual void announce(Notice<Runtime>& notice) noexcept = 0;
   /// Of a user's executor, on its thread: runs the node with that ticket, if it is still there.
@@ -87,6 +69,7 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
   virtual ExecutorIdentity identity() const noexcept { return {this, nullptr}; }
+  bool is_users() const noexcept { return is_users_; }
 
   /// The EventLoop this is the core of, or null.
   virtual void* event_loop() noexcept { return nullptr; }
@@ -96,44 +79,28 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual Roots<Runtime>* roots() noexcept { return nullptr; }
   /// Reports what a coroutine that was started here has thrown. Called on this executor. Not called for queues.
   virtual void fail(std::exception_ptr /*failure*/) noexcept {}  // NOLINT(performance-unnecessary-value-param): to keep
+
+ protected:
+  explicit ExecutorCore(bool is_users = false) noexcept : is_users_(is_users) {}
+  ~ExecutorCore() override = default;
+
+ private:
+  const bool is_users_;  // a user's own executor
 };
+
+template <class Runtime>
+Notice<Runtime>::Notice(const ExecutorCore<Runtime>* to) noexcept
+    : executor(to != nullptr && to->is_users() ? to->identity() : ExecutorIdentity{}) {
+  if (executor.object != nullptr) [[unlikely]] {
+    Posts<Runtime>::instance().begin(*this);
+  }
+}
 
 /// Whether both are the same executor, or both are null.
 template <class Runtime>
 bool is_same(const ExecutorCore<Runtime>* a, const ExecutorCore<Runtime>* b) noexcept {
   return a == b || (a != nullptr && b != nullptr && a->identity() == b->identity());
 }
-
-template <class Runtime>
-class Worker;
-
-template <class Runtime>
-struct ThreadContext {
-  /// Where a coroutine that suspends on this thread continues; null: it has no home.
-  ExecutorCore<Runtime>* executor = nullptr;
-  /// The worker this thread is; null: not a worker.
-  Worker<Runtime>* worker = nullptr;
-  /// The queue this thread was a worker of, while its thread-locals are being destroyed. Compared only.
-  const void* left = nullptr;
-
-  static ThreadContext& current() noexcept { return Runtime::template Local<ThreadContext, ThreadContext>::get(); }
-};
-
-/// Makes an executor the thread's current one for a scope.
-template <class Runtime>
-class CurrentExecutor {
- public:
-  explicit CurrentExecutor(ExecutorCore<Runtime>* executor) noexcept
-      : before_(ThreadContext<Runtime>::current().executor) {
-    ThreadContext<Runtime>::current().executor = executor;
-  }
-  ~CurrentExecutor() { ThreadContext<Runtime>::current().executor = before_; }
-  CurrentExecutor(const CurrentExecutor&) = delete;
-  CurrentExecutor& operator=(const CurrentExecutor&) = delete;
-
- private:
-  ExecutorCore<Runtime>* before_;
-};
 
 }  // namespace toto::inline v0_1::detail
 

@@ -1,67 +1,106 @@
 // SPDX-License-Identifier: MIT
 //
-// Posts: the calls of post() of users' own executors that threads are in, so that whoever ends such an executor can
-// wait until nobody is. Read next: timer.hpp, ../../executor.hpp.
+// Notice: a thread posts a continuation, or is about to. Posts: those that go to users' own executors, so that whoever
+// ends such an executor can wait until no thread is in its post(), or on the way there. Read next: executor_core.hpp.
 
 #ifndef TOTO_DETAIL_EXECUTOR_POSTS_HPP
 #define TOTO_DETAIL_EXECUTOR_POSTS_HPP
 
 #include <cstdint>
 
+#include "../ground/annotations.hpp"
+#include "../ground/fork.hpp"
 #include "../ground/linked_list.hpp"
 #include "../ground/lock.hpp"
 #include "../ground/wait_list.hpp"
-#include "executor_core.hpp"
+#include "thread_context.hpp"
 
 namespace toto::inline v0_1::detail {
 
+/// What all cores of one executor have in common: a user's own executor may have several cores.
+struct ExecutorIdentity {
+  const void* object;
+  const void* type;
+  friend bool operator==(const ExecutorIdentity&, const ExecutorIdentity&) = default;
+};
+
+/// On the stack of the thread that posts, from before anyone can see that the continuation will be posted until it has
+/// been: as soon as somebody sees it, the coroutine may be resumed or destroyed, and may end the executor.
+template <class Runtime>
+struct Notice {
+  /// Null: nowhere in particular.
+  explicit Notice(const ExecutorCore<Runtime>* to) noexcept;
+  ~Notice();
+  Notice(const Notice&) = delete;
+  Notice& operator=(const Notice&) = delete;
+
+  std::uint64_t ticket = 0;         // given by the executor, for itself
+  const ExecutorIdentity executor;  // a user's own; null: it is none
+  // For Posts.
+  const ThreadContext<Runtime>* thread = nullptr;
+  std::uint64_t number = 0;
+  Notice* next = nullptr;
+  Notice* previous = nullptr;
+};
+
 /// No other mutex is taken under its own. Thread-safe.
 template <class Runtime>
-class Posts {
+class Posts final : private ForkAware<Runtime> {
  public:
-  using Notice = detail::Notice<Runtime>;
   using TimePoint = typename Runtime::Clock::time_point;
 
-  /// The calling thread is about to post to `executor`, and nobody sees the continuation there yet: as soon as somebody
-  /// does, the coroutine may be resumed or destroyed, and may end the executor.
-  void begin(Notice& notice, const ExecutorIdentity& executor, bool by_timers) noexcept {
-    notice.executor = executor;
-    notice.by_timers = by_timers;
-    notice.thread = this_thread();
+  /// Throws: std::bad_alloc, the first time.
+  static Posts& instance() {
+    Posts& posts = Runtime::template global<Posts>();
+    posts.watch_forks();
+    return posts;
+  }
+
+  Posts() : ForkAware<Runtime>(ForkRank::posts) {}
+
+  void begin(Notice<Runtime>& notice) noexcept {
+    notice.thread = &ThreadContext<Runtime>::current();
     const Lock lock(mutex_);
     notice.number = ++begun_;
     under_way_.push_back(notice);
   }
-  void end(Notice& notice) noexcept {
+  void end(Notice<Runtime>& notice) noexcept {
     const Lock lock(mutex_);
     under_way_.remove(notice);
     ended_.notify_all();
   }
 
-  /// Waits until each call for which `concerns(notice)` is true has returned, if it had begun before this was called,
-  /// on another thread. Returns false if the deadline has passed first.
+  /// Waits until each post for which `concerns(notice)` is true is over, if it had begun before this was called. Returns
+  /// false if the deadline has passed first. A thread that is in such a post itself does not wait: others might wait for
+  /// that one.
   template <class Concerns>
   bool wait_until(TimePoint deadline, Concerns concerns) noexcept {
     const Lock lock(mutex_);
     const std::uint64_t last = begun_;
     return ended_.wait_until(mutex_, deadline, [&]() TOTO_REQUIRES(mutex_) {
-      const Notice* notice = under_way_.front();
-      while (notice != nullptr && (notice->number > last || notice->thread == this_thread() || !concerns(*notice))) {
-        notice = notice->next;
+      bool any = false;
+      for (const Notice<Runtime>* notice = under_way_.front(); notice != nullptr; notice = notice->next) {
+        if (notice->number <= last && concerns(*notice)) {
+          if (notice->thread == &ThreadContext<Runtime>::current()) {
+            return true;
+          }
+          any = true;
+        }
       }
-      return notice == nullptr;
+      return !any;
     });
   }
 
-  void before_fork() noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
-  /// In the child, only the forking thread is still in a call.
-  TOTO_COLD void after_fork(bool in_child) noexcept TOTO_NO_THREAD_SAFETY_ANALYSIS {
+ private:
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
+  /// In the child, only the forking thread still posts.
+  TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
     if (in_child) {
       ended_ = {};
-      LinkedList<Notice> mine;
+      LinkedList<Notice<Runtime>> mine;
       while (!under_way_.empty()) {
-        Notice& notice = under_way_.pop_front();
-        if (notice.thread == this_thread()) {
+        Notice<Runtime>& notice = under_way_.pop_front();
+        if (notice.thread == &ThreadContext<Runtime>::current()) {
           mine.push_back(notice);
         }
       }
@@ -70,15 +109,18 @@ class Posts {
     mutex_.unlock();
   }
 
- private:
-  /// Identifies a thread, and has no other use.
-  static const void* this_thread() noexcept { return &ThreadContext<Runtime>::current(); }
-
   typename Runtime::Mutex mutex_;
-  LinkedList<Notice> under_way_ TOTO_GUARDED_BY(mutex_);
+  LinkedList<Notice<Runtime>> under_way_ TOTO_GUARDED_BY(mutex_);
   std::uint64_t begun_ TOTO_GUARDED_BY(mutex_) = 0;
   WaitList<Runtime> ended_ TOTO_GUARDED_BY(mutex_);
 };
+
+template <class Runtime>
+Notice<Runtime>::~Notice() {
+  if (executor.object != nullptr) [[unlikely]] {
+    Posts<Runtime>::instance().end(*this);
+  }
+}
 
 }  // namespace toto::inline v0_1::detail
 

@@ -133,7 +133,7 @@ class Roots {
   /// Owns `root` from now on. It begins in its turn, unless the home has ended. Thread-safe.
   void spawn(Root& root) noexcept {
     const auto home = Ref<ExecutorCore<Runtime>>::share(std::addressof(home_));
-    Notice<Runtime> notice;
+    Notice<Runtime> notice(home.get());
     Lock lock(mutex_);
     const bool posted = !ended_ && home->post_silently(root, notice);
     if (posted) {
@@ -273,7 +273,7 @@ void Root<Runtime>::on_end(void* context) noexcept {
   Root& self = *static_cast<Root*>(context);
   const auto home = self.home_;
   Roots<Runtime>& roots = *home->roots();
-  Notice<Runtime> notice;
+  Notice<Runtime> notice(home.get());
   Lock lock(roots.mutex_);
   self.ended_ = true;
   if (self.over_) {

@@ -17,7 +17,6 @@
 #include "../ground/lock.hpp"
 #include "../ground/wait_list.hpp"
 #include "executor_core.hpp"
-#include "posts.hpp"
 #include "timer_heap.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -38,10 +37,10 @@ class TimerService final : private ForkAware<Runtime> {
     return service;
   }
 
-  /// Whether the calling thread is the timer thread.
-  static bool& is_this_thread() noexcept { return Runtime::template Local<bool, TimerService>::get(); }
+  static bool is_this_thread() noexcept { return ThreadContext<Runtime>::current().is_timers; }
 
   TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
+    Posts<Runtime>::instance();  // what ends must not have to make it
     Runtime::at_exit([] { instance().stop(); });
   }
   /// Called only under the simulator, at the end of a schedule. Timers that are not due are dropped.
@@ -112,15 +111,13 @@ class TimerService final : private ForkAware<Runtime> {
     fired_.notify_all();
   }
 
-  /// The calls of post() of users' own executors, by any thread.
-  Posts<Runtime>& posts() noexcept { return posts_; }
-
   /// For an object that ends, or reports that everything has ended, and whose own threads were joined: once this has
   /// returned, the timer thread is not in post() of an executor because of something that was resumed, or destroyed,
   /// before. Returns false if the deadline has passed first.
   /// Blocks: for the rest of one call of post(), unless this is the timer thread.
   bool wait_until_posted(TimePoint deadline = (TimePoint::max)()) noexcept {
-    return posts_.wait_until(deadline, [](const Notice<Runtime>& notice) { return notice.by_timers; });
+    return Posts<Runtime>::instance().wait_until(
+        deadline, [](const Notice<Runtime>& notice) { return notice.thread->is_timers; });
   }
 
   /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
@@ -177,12 +174,8 @@ class TimerService final : private ForkAware<Runtime> {
     }
   }
 
-  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) {
-    mutex_.lock();
-    posts_.before_fork();
-  }
+  void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   TOTO_COLD void after_fork(bool in_child) noexcept override TOTO_RELEASE(mutex_) {
-    posts_.after_fork(in_child);
     if (in_child) {  // the homes of the sleepers were threads that are gone
       heap_.forget();
       running_ = hurries_ = false;
@@ -211,7 +204,7 @@ class TimerService final : private ForkAware<Runtime> {
   }
 
   TOTO_COLD void watch() noexcept {
-    is_this_thread() = true;
+    ThreadContext<Runtime>::current().is_timers = true;
     mutex_.lock();
     for (TimePoint idle_since = Clock::now(); !stopped_;) {
       const TimePoint now = Clock::now();
@@ -240,7 +233,7 @@ class TimerService final : private ForkAware<Runtime> {
     heap_.remove(node);
     ExecutorCore<Runtime>* const home = node.home;
     // Under the mutex, so that remove() finds the node either here or at its home.
-    Notice<Runtime> notice;
+    Notice<Runtime> notice(home);
     const bool posted = home != nullptr && home->post_silently(node, notice);
     firing_ = posted ? nullptr : &node;
     mutex_.unlock();
@@ -276,7 +269,6 @@ class TimerService final : private ForkAware<Runtime> {
   bool stopped_ TOTO_GUARDED_BY(mutex_) = false;          // the process is ending
   const Node* firing_ TOTO_GUARDED_BY(mutex_) = nullptr;  // running on the timer's own thread
   WaitList<Runtime> fired_ TOTO_GUARDED_BY(mutex_);
-  Posts<Runtime> posts_;
   typename Runtime::Thread thread_;
   typename Runtime::Parker parker_;
 };

@@ -18,7 +18,7 @@
 namespace toto::inline v0_1::detail {
 
 /// The order in which mutexes are taken. An object's mutex may be held while one of a later rank is taken.
-enum class ForkRank { registry, timers, waits, pools, executors, memory };
+enum class ForkRank { registry, timers, waits, pools, executors, posts, memory };
 
 template <class Runtime>
 class ForkAware {
@@ -97,7 +97,7 @@ class ForkAware {
       Everything& all = everything();
       all.mutex_.lock();
       for (const ForkRank rank : {ForkRank::registry, ForkRank::timers, ForkRank::waits, ForkRank::pools,
-                                  ForkRank::executors, ForkRank::memory}) {
+                                  ForkRank::executors, ForkRank::posts, ForkRank::memory}) {
         for (ForkAware* object = all.first_; object != nullptr; object = object->next_) {
           if (object->rank_ == rank) {
             object->before_fork();

@@ -113,7 +113,7 @@ class [[nodiscard("co_await it: call() alone calls nothing")]] CallAwaitable fin
 
   void hand_over(Worker<Runtime>* worker) noexcept override {
     auto home = Ref<ExecutorCore<Runtime>>::share(this->home());
-    Notice<Runtime> notice;
+    Notice<Runtime> notice(home.get());
     {
       const Lock lock(mutex_);
       this->run = &run_posted;

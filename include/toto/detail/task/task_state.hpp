@@ -244,17 +244,19 @@ void TaskState<Runtime>::complete_slowly(Worker* worker) noexcept {
           return;
         }
         break;
-      case Word::awaited:
+      case Word::awaited: {
         if (is_awaited_here(seen, worker)) {
           resume_here(*worker);
           return;
         }
+        const Notice<Runtime> notice(home());  // from here on the coroutine may be destroyed, and its home after it
         if (advance(seen, Word::posted)) {
           this->run = &resume_posted;  // still ours: whoever destroys the coroutine now only says `abandoned`
           hand_over(worker);
           return;
         }
         break;
+      }
       case Word::observed: {
         EndObserver<Runtime>* const observer = waiter_.observer;
         Core& core = *core_;
