@@ -156,11 +156,11 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
     }
     return *queue;
   }
-  TaskHandle<void, Runtime> prepare(Ref<PermitInWork<Runtime>> work) override {
+  TaskHandle<Held, Runtime> prepare(Held held) override {
     QueueCore<Runtime>& queue = queue_named({});
     return queue.beyond_bound([&](bool reserved) {  // whoever has a permit does not wait for room
-      return detail::submit_call<TaskHandle<void, Runtime>>(queue, {}, {}, reserved,
-                                                            PermitToPrepare<Runtime>(std::move(work)));
+      return detail::submit_call<TaskHandle<Held, Runtime>>(queue, {}, {}, reserved,
+                                                            PermitToPrepare<Runtime>{std::move(held)});
     });
   }
 

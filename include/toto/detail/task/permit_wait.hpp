@@ -2,8 +2,8 @@
 //
 // How a coroutine waits for a permit. PermitWait: its place in line, which it shares with whoever will resume it: the
 // permit is granted under the mutex, the coroutine is resumed without the mutex, and may be destroyed in between.
-// PermitAwaiter: what is awaited. take_permit(): waits until it has one that is ready. Read next: join.hpp,
-// ../pool/pool_use.hpp.
+// PermitAwaiter: what is awaited. PreparedPermit: awaits the task that makes it ready. take_permit(): waits until it has
+// one that is ready. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
 #define TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
@@ -136,6 +136,26 @@ class PermitAwaiter {
   HeldPermit<Runtime> taken_;
 };
 
+/// Awaits the task that makes a permit ready, by a join. So if the coroutine is destroyed after the task has ended, the
+/// permit is given back at once, even if the coroutine's home keeps the continuation for long: that is the join's.
+template <class Runtime>
+class PreparedPermit : public HandleAwaiter<HeldPermit<Runtime>, Runtime> {
+ public:
+  explicit PreparedPermit(TaskHandle<HeldPermit<Runtime>, Runtime> task) noexcept
+      : HandleAwaiter<HeldPermit<Runtime>, Runtime>(task.operator co_await()) {}
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    JoinOfTask<Runtime>& join = join_.adopt(new JoinOfTask<Runtime>());
+    join.arm(coroutine);
+    join.observe(*this->state());
+    return !join.started();  // *this may be gone after this line
+  }
+
+ private:
+  JoinOwner<JoinOfTask<Runtime>> join_;
+};
+
 TOTO_COROUTINES_BEGIN
 /// Returns a permit that is ready. `held`: one that is not, or none.
 template <class Runtime>
@@ -148,17 +168,7 @@ Task<HeldPermit<Runtime>> take_permit(Ref<Permits<Runtime>> owner, PermitRequest
         break;
       }
     }
-    {
-      struct InWork {
-        explicit InWork(HeldPermit<Runtime> unready)
-            : shared(Ref<PermitInWork<Runtime>>::adopt(new PermitInWork<Runtime>(std::move(unready)))) {}
-        ~InWork() { static_cast<void>(shared->take()); }  // at once: the task, or its end, may be on its way for long
-        const Ref<PermitInWork<Runtime>> shared;
-      };
-      const InWork work(std::move(held));
-      co_await owner->prepare(work.shared);
-      held = work.shared->take();
-    }
+    held = co_await PreparedPermit<Runtime>(owner->prepare(std::move(held)));
     if (held != nullptr) {
       break;
     }
