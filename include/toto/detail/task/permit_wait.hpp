@@ -2,8 +2,8 @@
 //
 // How a coroutine waits for a permit. PermitWait: its place in line, which it shares with whoever will resume it: the
 // permit is granted under the mutex, the coroutine is resumed without the mutex, and may be destroyed in between.
-// PermitAwaiter: what is awaited. PreparedPermit: awaits the task that makes it ready. take_permit(): waits until it has
-// one that is ready. Read next: join.hpp, ../pool/pool_use.hpp.
+// PermitAwaiter: what is awaited. PreparedPermit: awaits the task that makes a permit ready. take_permit(): waits until
+// it has one that is ready. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
 #define TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
