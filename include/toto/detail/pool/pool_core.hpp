@@ -134,15 +134,7 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
 
   /// Without a name, the default queue. If it has to be made, with one thread per instance.
   QueueCore<Runtime>& queue_named(std::string_view name) override {
-    const bool named = !name.empty();
-    QueueCore<Runtime>* queue = named ? nullptr : default_queue_.load(std::memory_order_acquire);
-    if (queue == nullptr) {
-      queue = &named_queue_({.thread_count = threads_, .name = named ? name : default_name_});
-      if (!named) {
-        default_queue_.store(queue, std::memory_order_release);  // pairs with the load above
-      }
-    }
-    return *queue;
+    return named_queue_({.thread_count = threads_, .name = name.empty() ? default_name_ : name});
   }
 
  protected:
@@ -239,7 +231,6 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   const std::size_t min_instances_;
   const NamedQueue named_queue_;
   const InstanceFactory<Runtime> factory_;
-  typename Runtime::template Atomic<QueueCore<Runtime>*> default_queue_{nullptr};
 
   // May be empty. Constant since the first lease, which is granted under the mutex: whoever holds an instance may read
   // them.
