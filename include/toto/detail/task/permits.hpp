@@ -99,12 +99,13 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return taken;
   }
-  /// Returns null if the waiter is in line now; it may have left the line already. `again`: see PermitLine::join().
+  /// Returns true if there is a permit in the waiter's request. False: the waiter is in line now, and may have left it
+  /// already. `again`: see PermitLine::join().
   /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
-  Permit* take_or_wait(Waiter& waiter, bool again = false) {
+  bool take_or_wait(Waiter& waiter, bool again = false) {
     const Lock lock(mutex_);
-    Permit* const taken = take_locked(waiter.request.claim);
-    if (taken == nullptr) {
+    const bool taken = (waiter.request.permit = take_locked(waiter.request.claim)) != nullptr;
+    if (!taken) {
       if (waiter.request.deadline != (TimePoint::max)() && waiter.request.deadline <= Clock::now()) {
         throw late_error_locked(waiter.request);
       }
