@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How a coroutine waits for a permit. PermitWait: its place in line, perhaps for a limited time. PermitAwaiter: what is awaited. PreparedPermit: awaits the task that makes a permit ready. take_permit(): waits until
-// it has one that is ready. Read next: join.hpp, ../pool/pool_use.hpp.
+// How a coroutine waits for a permit. PermitWait: its place in line, perhaps for a limited time. PermitAwaiter: what is
+// awaited. PreparedPermit: awaits the task that makes a permit ready. take_permit(): waits until it has one that is
+// ready. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
 #define TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
