@@ -32,7 +32,8 @@ JUDGES = ["memory_orders"]
 FEW_SCHEDULES = 400  # of each model
 SCHEDULES = 6000  # if that was not enough
 RACE_SCHEDULES = 2000  # the same for --races
-LIMIT = 600  # seconds for one program
+FEW_LIMIT = 120  # seconds for one program with few schedules: a weakening may make it loop forever
+LIMIT = 600
 
 # Without an order that is stronger than relaxed, or the simulator itself.
 OUTSIDE = ("runtime.hpp", "testing/")
@@ -187,12 +188,12 @@ def check_races(work, flags, jobs):
     return 0 if failed == 0 and tests else 1
 
 
-def run(program, number, schedules):
+def run(program, number, schedules, limit=LIMIT):
     """The first test case that fails with that weakening, or None."""
     environment = dict(os.environ, TOTO_SCHEDULES=f"weak {schedules}", TOTO_WEAKENED=str(number))
     try:
         result = subprocess.run([str(program), "--abort"], env=environment, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=LIMIT)
+                                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit)
     except subprocess.TimeoutExpired:
         return "no end within the time"
     if result.returncode == 0:
@@ -205,9 +206,10 @@ def run(program, number, schedules):
 
 
 def noticed_by(programs, number, listed):
-    for schedules in (FEW_SCHEDULES,) if listed else (FEW_SCHEDULES, SCHEDULES):  # most are noticed soon
+    few, many = (FEW_SCHEDULES, FEW_LIMIT), (SCHEDULES, LIMIT)
+    for schedules, limit in (few,) if listed else (few, many):  # most are noticed soon
         for program in programs:
-            found = run(program, number, schedules)
+            found = run(program, number, schedules, limit)
             if found is not None:
                 return found
     return None

@@ -12,6 +12,7 @@
 #include "support/coroutines.hpp"
 #include "support/explore.hpp"
 #include "toto/instance_pool.hpp"
+#include "toto/task_scope.hpp"
 
 #if __has_include("toto_simulated_futex.hpp")  // tests/mutants/orders.py makes it
 #include "toto_simulated_futex.hpp"
@@ -341,6 +342,75 @@ TEST_CASE("orders: a small group that is destroyed with its loop while its task 
           });
 }
 
+TEST_CASE("orders: a small group that is destroyed with its loop while its task fails",
+          "[simulation][orders][G8][inv.S1]") {
+  explore("orders: small group failed and destroyed",
+          {.deviations = 1, .spurious_wakeups = 0, .random_schedules = 1'000, .weak = 4}, [](Simulation&) {
+            SimQueue queue(1, 5ms);
+            queue.on_error([](const std::exception_ptr&, const toto::TaskInfo&) {});
+            SimLoop loop;
+            loop.spawn([](SimQueue& on) -> toto::Task<> {
+              const auto add = [&on](toto::BasicTaskGroup<SimRuntime>& group) -> toto::Task<> {
+                group.add(on, [] { throw 1; });
+                co_return;
+              };
+              co_await toto::with_task_group<SimRuntime>(add);
+            }(queue));
+            loop.post([&] { loop.stop(); });
+            try {
+              loop.run();
+            } catch (int) {
+            }
+          });
+}
+
+TEST_CASE("orders: a loop or a scope ends, and whoever comes last destroys what a child has written elsewhere",
+          "[simulation][orders][task_scope][L19][inv.W1]") {
+  const auto roam = [](SimQueue& on, Counted kept) -> toto::Task<> {
+    struct Reader {
+      const int& written;
+      ~Reader() { require(written <= 1, "nobody writes it any more"); }
+    };
+    const auto write = [](SimQueue& queue, int& into) -> toto::Task<> {
+      co_await queue.schedule();
+      into = 1;
+    };
+    int written = 0;
+    auto plain = on.yield_task([] {});
+    auto all = toto::when_all(plain, write(on, written)).operator co_await();
+    const Reader reader{written};  // destroyed before the children, whose ends are ordered by themselves
+    co_await all;
+    static_cast<void>(kept);
+  };
+  explore("orders: the end of a loop", kSmall, [&](Simulation& sim) {
+    Tally living;
+    SimQueue queue(2, 5ms);
+    {
+      SimLoop loop;
+      loop.spawn(roam(queue, Counted(living)));
+      loop.post([&] { loop.stop(); });
+      loop.run();
+    }
+    while (living != 0) {
+      sim.sleep_for(1ms);
+    }
+  });
+  explore("orders: the end of a scope", kSmall, [&](Simulation&) {
+    Tally living;
+    SimQueue queue(2, 5ms);
+    SimLoop loop;
+    std::optional<toto::BasicTaskScope<SimRuntime>> scope(std::in_place, loop.executor());
+    scope->spawn(roam(queue, Counted(living)));
+    loop.post([&] {
+      scope.reset();
+      loop.stop();
+    });
+    loop.run();
+    queue.wait_idle();
+    require(living == 0, "the last has destroyed it");
+  });
+}
+
 TEST_CASE("orders: who asks whether a stop is requested sees what was written before it",
           "[simulation][orders][inv.T1]") {
   explore("orders: stop_requested", kSmall, [](Simulation& sim) {
@@ -450,6 +520,25 @@ TEST_CASE("orders: two threads that are the first to need a pool's default queue
     toto::InstancePool<int, SimRuntime> pool{1, 2};
     const auto use = [&] { static_cast<void>(pool.await_transaction([](int& one) { return ++one; }).get()); };
     sim.run_threads({{"one", use}, {"other", use}});
+  });
+}
+
+TEST_CASE("orders: an instance that is validated for a coroutine that is destroyed",
+          "[simulation][orders][pool][Q19]") {
+  explore("orders: validated for nobody", kSmall, [](Simulation& sim) {
+    SimQueue::set_exit_limit(toto::Duration::never());
+    toto::InstancePool<int, SimRuntime> pool{0};
+    pool.validate([](int& one) { return ++one > 0; });
+    sim.run_threads({{"coroutine",
+                      [&] {
+                        SimLoop loop;
+                        loop.spawn([](toto::InstancePool<int, SimRuntime>& from) -> toto::Task<> {
+                          const auto mine = co_await from.lease();
+                        }(pool));
+                        loop.post([&] { loop.stop(); });
+                        loop.run();
+                      }},
+                     {"thread", [&] { require(pool([](const int& one) { return one; }) > 0, "valid"); }}});
   });
 }
 

@@ -32,7 +32,8 @@ class Whereabouts : public RefCounted<StdRuntime> {
   bool any_away() const noexcept { return word_.load(std::memory_order_acquire) >= kOne; }  // pairs with one_less()
 
   /// Whether the owner has gone: none of these strands is resumed at home any more.
-  bool forsaken() const noexcept { return (word_.load(std::memory_order_acquire) & kForsaken) != 0; }
+  /// Relaxed: on home's thread, or where a lock has ordered what comes from there.
+  bool forsaken() const noexcept { return (word_.load(std::memory_order_relaxed) & kForsaken) != 0; }
   /// The owner ends, on home's thread. Destroys the strands that are suspended there, except frames to which strands
   /// that are away may refer: these are destroyed when the last strand that is away has ended, or would come home.
   void forsake() noexcept;
@@ -60,11 +61,12 @@ class Whereabouts : public RefCounted<StdRuntime> {
       stranded();
     }
   }
-  /// Keeps the frames of forsaken strands until one_less(). Returns false if they are being destroyed.
+  /// Keeps the frames of forsaken strands until one_less(). Returns false if they are being destroyed. Relaxed, like
+  /// one_more(): it only must not count from nothing.
   bool visit() noexcept {
-    std::size_t seen = word_.load(std::memory_order_acquire);
+    std::size_t seen = word_.load(std::memory_order_relaxed);
     while (seen >= kOne) {
-      if (word_.compare_exchange_weak(seen, seen + kOne, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      if (word_.compare_exchange_weak(seen, seen + kOne, std::memory_order_relaxed)) {
         return true;
       }
     }
@@ -219,9 +221,8 @@ class Strand {
 
 inline void Whereabouts::forsake() noexcept {
   const auto kept = Ref<Whereabouts>::share(this);
-  const bool any_away = word_.fetch_add(kOne, std::memory_order_acq_rel) >= kOne;  // a visitor
-  word_.fetch_or(kForsaken, std::memory_order_acq_rel);
-  if (!any_away) {
+  // Once, and as a visitor. Acquire: pairs with one_less(), and the one at the end releases what was written here.
+  if (word_.fetch_add(kOne + kForsaken, std::memory_order_acquire) < kOne) {
     stranded();
   }
   for (Strand* leaf = nullptr;;) {

@@ -138,11 +138,12 @@ class TaskChild final : public Child<Runtime>, private Strand {
 
   void abandon() noexcept override {
     this->task_failed_ = true;
-    word_.exchange(Word::gone, std::memory_order_acq_rel);  // pairs with lose(), by an awaiter that is away
+    word_.store(Word::gone, std::memory_order_relaxed);  // only the frame goes with it, and that is left alone then
     destroy();
     this->gathering_->over(*this, nullptr, nullptr);
   }
-  bool gone() const noexcept { return word_.load(std::memory_order_acquire) == Word::gone; }
+  /// Relaxed: after end(), or ordered by the join.
+  bool gone() const noexcept { return word_.load(std::memory_order_relaxed) == Word::gone; }
   void check_not_gone() const {
     if (gone()) {
       throw TaskCancelled("toto: this coroutine belonged to a scope that has ended");

@@ -224,10 +224,12 @@ class Gathering : public Join<Runtime> {
       throw;
     }
   }
-  /// Returns whether the child is the first that might decide. Relaxed: the join orders what the coroutine reads.
+  /// Returns whether the child is the first that might decide. Pairs with itself: a group that is destroyed lets go of
+  /// the first. Otherwise the join orders what the coroutine reads.
   bool decide(Child<Runtime>& child) noexcept {
     Child<Runtime>* nobody = nullptr;
-    return decider_.compare_exchange_strong(nobody, std::addressof(child), std::memory_order_relaxed);
+    return decider_.compare_exchange_strong(nobody, std::addressof(child), std::memory_order_release,
+                                            std::memory_order_acquire);
   }
   /// A child is over, and has decided or not. After this *this may be gone.
   void end(bool decided, Worker* worker, QueueCore<Runtime>* queue) noexcept {

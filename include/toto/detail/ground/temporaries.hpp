@@ -15,9 +15,9 @@
 #include "annotations.hpp"
 #include "callable.hpp"
 
-#define TOTO_STORE_THE_HANDLE_FIRST                                                                           \
-  "toto: GCC before 13 destroys such a temporary twice; store the handle first: auto handle = ...; co_await " \
-  "handle;"
+#define TOTO_STORE_THE_HANDLE_FIRST                                                                         \
+  "toto: GCC before 13 destroys such a temporary twice; store the handle first, and await it by its name: " \
+  "auto handle = ...; co_await handle;"
 
 namespace toto::inline v0_1 {
 

@@ -129,7 +129,8 @@ class Join : public RefCounted<Runtime> {
     if (keeper_.load(std::memory_order_relaxed) == nullptr) [[likely]] {
       return {};
     }
-    return Ref<Whereabouts>::adopt(keeper_.exchange(nullptr, std::memory_order_acq_rel));  // pairs with itself
+    // Relaxed: of those who know of the await, one gets it.
+    return Ref<Whereabouts>::adopt(keeper_.exchange(nullptr, std::memory_order_relaxed));
   }
 
   /// Whoever owns the coroutine has gone: it is not resumed any more, and may be destroyed by this.
@@ -137,7 +138,7 @@ class Join : public RefCounted<Runtime> {
     if (keeper.get() == nullptr || !keeper->forsaken()) {
       return false;
     }
-    Strand::keep_away(*strand_, *keeper, [this] { return word_.load(std::memory_order_acquire) == Word::posted; });
+    Strand::keep_away(*strand_, *keeper, [this] { return word_.load(std::memory_order_relaxed) == Word::posted; });
     return true;
   }
 
