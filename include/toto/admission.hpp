@@ -18,35 +18,6 @@
 
 namespace toto::inline v0_1 {
 
-namespace detail {
-
-/// A coroutine's place in the line; the queue shares its ownership while it is there.
-template <class Runtime>
-class AdmissionWait final : public Join<Runtime>, public RoomWaiter {
- public:
-  explicit AdmissionWait(QueueCore<Runtime>& core) noexcept
-      : RoomWaiter(RoomRequest{}), core_(Ref<QueueCore<Runtime>>::share(&core)) {}
-
-  bool told_locked() noexcept override {
-    this->retain();  // the coroutine may be destroyed as soon as the mutex is free
-    return false;
-  }
-  bool proceed() noexcept override {
-    this->happened(nullptr, core_.get());
-    this->release();
-    return true;
-  }
-  bool survives_fork() const noexcept override { return true; }
-
- protected:
-  ~AdmissionWait() override = default;
-
- private:
-  const Ref<QueueCore<Runtime>> core_;
-};
-
-}  // namespace detail
-
 /// Room for one task, reserved until the task is added or the Admission is destroyed.
 /// Thread safety: One thread at a time.
 template <class Runtime = StdRuntime>
@@ -122,9 +93,7 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    AdmissionWait<Runtime>& wait = wait_.adopt(new AdmissionWait<Runtime>(*core_));
-    wait.arm(coroutine);
-    static_cast<void>(wait.started());                    // false: nothing has happened yet
+    Wait& wait = wait_.adopt(new Wait(coroutine, *core_, RoomRequest{}));
     if (!QueueGate(*core_).reserve_room_or_wait(wait)) {  // then *this may be gone
       return true;
     }
@@ -140,6 +109,8 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   }
 
  private:
+  using Wait = LineJoin<Runtime, RoomRequest>;
+
   void leave() noexcept {
     if (wait_) {
       if (QueueGate(*core_).leave_line(*wait_)) {
@@ -150,7 +121,7 @@ class [[nodiscard("co_await it: nothing is reserved before that")]] AdmissionAwa
   }
 
   const Ref<QueueCore<Runtime>> core_;
-  JoinOwner<AdmissionWait<Runtime>> wait_;
+  JoinOwner<Wait> wait_;
   Admission<Runtime> reserved_ = Access::make<Admission<Runtime>>(Ref<QueueCore<Runtime>>());
 };
 

@@ -23,9 +23,11 @@
 #include "detail/pool/pool_use.hpp"
 #include "duration.hpp"
 #include "lease.hpp"
+#include "options.hpp"
 #include "pool_options.hpp"
 #include "queue_choice.hpp"
 #include "runtime.hpp"
+#include "task_queue.hpp"
 
 namespace toto::inline v0_1 {
 
@@ -270,7 +272,11 @@ class InstancePool {
   InstancePool(typename Core::Instances instances, detail::InstanceFactory<Runtime> factory, std::size_t max,
                const PoolOptions& options) {
     detail::check_options(options, max);
-    core_ = detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), max, options));
+    core_ =
+        detail::Ref<Core>::adopt(new Core(std::move(instances), std::move(factory), max, options,
+                                          [](const QueueOptions& wanted) -> detail::QueueCore<Runtime>& {
+                                            return detail::QueueAccess::core(BasicTaskQueue<Runtime>::instance(wanted));
+                                          }));
   }
 
   Lease<T, Runtime> take(detail::LeaseKind kind, const char* how, CallSite where) {
@@ -279,7 +285,7 @@ class InstancePool {
   }
   detail::QueueCore<Runtime>& queue_of(const QueueChoice<Runtime>& choice) const {
     return choice.core(
-        [this](std::string_view name) -> detail::QueueCore<Runtime>& { return core_->base().queue_named(name); });
+        [this](std::string_view name) -> detail::QueueCore<Runtime>& { return core_->queue_named(name); });
   }
 
   detail::Ref<Core> core_;

@@ -5,7 +5,7 @@
 //
 // PermitLine: a line, first come, first served, of those who wait for a permit: an instance of a pool, room in a queue,
 // a turn. Threads, coroutines and tasks wait in the same line. LineWaiter is a place in it, LineThread the place of a
-// blocked thread; a coroutine's is in ../task/permit_wait.hpp, and a task stands in line itself.
+// blocked thread; a coroutine's is a LineJoin (../task/join.hpp), and a task stands in line itself.
 //
 // The line belongs to an owner, whose mutex guards it, and which defines what a permit is: a Request stores what the
 // owner knows of a waiter, and what the owner grants. A waiter leaves the line once, under the mutex: it is granted a

@@ -30,10 +30,13 @@
 #include <utility>
 #include <vector>
 
+#include "../../options.hpp"
 #include "../../pool_options.hpp"
-#include "../../task_queue.hpp"
+#include "../../task_handle.hpp"
 #include "../executor/timer.hpp"
+#include "../queue/queue_core.hpp"
 #include "../task/permits.hpp"
+#include "../task/submission.hpp"
 #include "pool_instance.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -47,16 +50,19 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   using Instance = PooledInstance<Runtime>;
   using InstanceCheck = detail::InstanceCheck<Runtime>;
   using Instances = std::vector<std::unique_ptr<Instance>>;
-  using Loss = std::uint64_t PoolStats::*;  // the count for the reason why there is one instance less
+  using Loss = std::uint64_t PoolStats::*;                          // the count for the reason why there is one less
+  using NamedQueue = QueueCore<Runtime>& (*)(const QueueOptions&);  // returns the queue of that name, or makes it
 
   /// A pool of these instances, at least one; or, with a factory, of up to `max` instances.
-  PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options)
+  PoolCore(Instances instances, InstanceFactory<Runtime> factory, std::size_t max, const PoolOptions& options,
+           NamedQueue named_queue)
       : Base("no instance of the pool", "an instance of a pool",
              !options.idle_timeout.is_never()),  // used in turn, none would ever retire
         default_name_(options.default_queue),
         threads_(factory.make ? max : instances.size()),
         idle_timeout_(options.idle_timeout),
         min_instances_(options.min_instances),
+        named_queue_(named_queue),
         factory_(std::move(factory)) {
     counts_.capacity = threads_;
     counts_.made = counts_.instances = instances.size();
@@ -126,8 +132,11 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
                          this->waiters_locked("\n  waiting: "), "\n"});
   }
   void describe(std::string& text) const override { text += dump(); }
-  /// To call what is compiled only where pools are made: to name this class's own functions would compile them.
-  Base& base() noexcept { return *this; }
+
+  /// Without a name, the default queue. If it has to be made, with one thread per instance.
+  QueueCore<Runtime>& queue_named(std::string_view name) override {
+    return named_queue_({.thread_count = threads_, .name = name.empty() ? default_name_ : name});
+  }
 
  protected:
   ~PoolCore() override {
@@ -143,25 +152,11 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
       delete &instance(permits.pop_front());
     }
   }
-  /// Without a name, the default queue. If it has to be made, with one thread per instance.
-  QueueCore<Runtime>& queue_named(std::string_view name) override {
-    const bool named = !name.empty();
-    QueueCore<Runtime>* queue = named ? nullptr : default_queue_.load(std::memory_order_acquire);
-    if (queue == nullptr) {
-      const std::string_view wanted = named ? name : default_name_;
-      queue =
-          &QueueAccess::core(BasicTaskQueue<Runtime>::instance(QueueOptions{.thread_count = threads_, .name = wanted}));
-      if (!named) {
-        default_queue_.store(queue, std::memory_order_release);  // pairs with the load above
-      }
-    }
-    return *queue;
-  }
-  TaskHandle<void, Runtime> prepare(Ref<PermitInWork<Runtime>> work) override {
+  TaskHandle<Held, Runtime> prepare(Held held) override {
     QueueCore<Runtime>& queue = queue_named({});
     return queue.beyond_bound([&](bool reserved) {  // whoever has a permit does not wait for room
-      return detail::submit_call<TaskHandle<void, Runtime>>(queue, {}, {}, reserved,
-                                                            PermitToPrepare<Runtime>(std::move(work)));
+      return detail::submit_call<TaskHandle<Held, Runtime>>(queue, {}, {}, reserved,
+                                                            PermitToPrepare<Runtime>{std::move(held)});
     });
   }
 
@@ -235,8 +230,8 @@ class PoolCore final : public Permits<Runtime>, private TimerNode<Runtime> {
   const std::size_t threads_;
   const Duration idle_timeout_;
   const std::size_t min_instances_;
+  const NamedQueue named_queue_;
   const InstanceFactory<Runtime> factory_;
-  typename Runtime::template Atomic<QueueCore<Runtime>*> default_queue_{nullptr};
 
   // May be empty. Constant since the first lease, which is granted under the mutex: whoever holds an instance may read
   // them.
@@ -377,7 +372,7 @@ void PoolCore<Runtime>::look_after_idle(bool in_queue) noexcept {
       this->run = [](Continuation& node, Turn) noexcept { static_cast<PoolCore&>(node).look_after_idle(true); };
       this->retain();  // for the continuation
       try {
-        if (base().queue_named({}).post(*this)) {
+        if (queue_named({}).post(*this)) {
           return;
         }
       } catch (...) {  // no memory for the queue

@@ -7,8 +7,6 @@
 #define TOTO_DETAIL_POOL_POOL_INSTANCE_HPP
 
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -134,37 +132,17 @@ inline void check_options(const PoolOptions& options, std::size_t max) {
   }
 }
 
-struct NumberedInstance {
-  std::uintptr_t address;
-  std::size_t index;
-
-  /// For std::qsort: without <algorithm>.
-  static int compare(const void* one, const void* other) noexcept {
-    const auto& a = *static_cast<const NumberedInstance*>(one);
-    const auto& b = *static_cast<const NumberedInstance*>(other);
-    return a.address != b.address ? (a.address < b.address ? -1 : 1) : (a.index < b.index ? -1 : 1);
+/// Throws: std::invalid_argument if the next instance is null, or one of those before it.
+inline void check_address(const std::vector<const volatile void*>& before, const volatile void* next) {
+  if (next == nullptr) {
+    refuse_argument({"toto: instances[", Digits(before.size()), "] is null; pass an instance"});
   }
-};
-
-/// Throws: std::invalid_argument naming the first instance that is null, or there for the second time.
-inline void check_addresses(std::vector<NumberedInstance> all) {
-  if (all.empty()) {
-    return;
-  }
-  std::qsort(all.data(), all.size(), sizeof(NumberedInstance), &NumberedInstance::compare);
-  const NumberedInstance* wrong = nullptr;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const bool bad = all[i].address == 0 || (i > 0 && all[i].address == all[i - 1].address);
-    if (bad && (wrong == nullptr || all[i].index < wrong->index)) {
-      wrong = &all[i];
+  const volatile void* const* const first = before.data();
+  for (std::size_t i = 0, count = before.size(); i < count; ++i) {
+    if (first[i] == next) {
+      refuse_argument({"toto: instances[", Digits(count), "] is the same instance as instances[", Digits(i),
+                       "]; two holders would use it at the same time"});
     }
-  }
-  if (wrong != nullptr && wrong->address == 0) {
-    refuse_argument({"toto: instances[", Digits(wrong->index), "] is null; pass an instance"});
-  }
-  if (wrong != nullptr) {
-    refuse_argument({"toto: instances[", Digits(wrong->index), "] is the same instance as instances[",
-                     Digits(wrong[-1].index), "]; two holders would use it at the same time"});
   }
 }
 
@@ -172,18 +150,18 @@ inline void check_addresses(std::vector<NumberedInstance> all) {
 template <class T, class Range>
 std::size_t check_instances(Range& range) {
   std::size_t count = 0;
-  std::vector<NumberedInstance> numbered;
+  std::vector<const volatile void*> addresses;
   for (auto&& element : range) {
     if constexpr (kPoints<ElementOf<Range>, T>) {
       const volatile void* const address = std::to_address(element);
-      numbered.push_back({reinterpret_cast<std::uintptr_t>(address), count});
+      detail::check_address(addresses, address);
+      addresses.push_back(address);
     }
     ++count;
   }
   if (count == 0) {
     refuse_argument({"toto: instances is empty; a pool needs one instance or more"});
   }
-  detail::check_addresses(std::move(numbered));
   return count;
 }
 

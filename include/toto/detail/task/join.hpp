@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Join: resumes a coroutine, once, when what it waits for has happened. It is shared by the awaiting coroutine, which
-// may be destroyed meanwhile, and by whoever notifies it. JoinOfTask: notified by the end of a task. JoinOwner: what an
-// awaiter has of it. Read next: ../gather/gathering.hpp.
+// may be destroyed meanwhile, and by whoever notifies it. JoinOfTask: notified by the end of a task. LineJoin: notified
+// when it leaves a line. JoinOwner: what an awaiter has of it. Read next: ../gather/gathering.hpp.
 
 #ifndef TOTO_DETAIL_TASK_JOIN_HPP
 #define TOTO_DETAIL_TASK_JOIN_HPP
@@ -14,6 +14,7 @@
 
 #include "../executor/timer.hpp"
 #include "../executor/whereabouts.hpp"
+#include "../line/permit_line.hpp"
 #include "task_state.hpp"
 
 namespace toto::inline v0_1::detail {
@@ -197,6 +198,38 @@ class JoinOfTask : public Join<Runtime>, public EndObserver<Runtime> {
 
  protected:
   ~JoinOfTask() override = default;
+};
+
+/// A coroutine's place in a line, which whoever lets it leave shares until the coroutine is notified: a permit is
+/// granted under the mutex, the coroutine is resumed without the mutex, and may be destroyed in between.
+template <class Runtime, class Request>
+class LineJoin : public Join<Runtime>, public LineWaiter<Request> {
+ public:
+  /// The coroutine is suspended, and will continue at its home; without one, in `queue`.
+  template <class Promise>
+  LineJoin(std::coroutine_handle<Promise> coroutine, QueueCore<Runtime>& queue, const Request& wanted)
+      : LineWaiter<Request>(wanted), queue_(Ref<QueueCore<Runtime>>::share(&queue)) {
+    this->arm(coroutine);
+    static_cast<void>(this->started());  // false: nothing has happened yet
+  }
+
+  bool told_locked() noexcept final {
+    this->retain();  // the coroutine may be destroyed as soon as the mutex is free
+    return false;
+  }
+  bool proceed() noexcept final {
+    notify();
+    this->release();
+    return true;
+  }
+  bool survives_fork() const noexcept final { return true; }
+
+ protected:
+  ~LineJoin() override = default;
+  void notify() noexcept { this->happened(nullptr, queue_.get()); }
+
+ private:
+  const Ref<QueueCore<Runtime>> queue_;
 };
 
 /// Part of an awaiter: the join on which its coroutine waits, or none. It can be moved before it is awaited.

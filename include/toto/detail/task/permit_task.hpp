@@ -58,14 +58,14 @@ class PermitSlot : public LineWaiter<PermitRequest<Runtime>>, protected HoldingT
     if (!owner_->ready(*this->request.permit)) {
       const Ref<Permits<Runtime>> owner = owner_;  // this may be gone before the mutex is free
       try {
-        Permit* ready = std::exchange(this->request.permit, nullptr);
-        while (ready != nullptr && !owner->make_ready(*ready)) {
-          ready = owner->take_or_wait(*this, true);
-        }
-        if (ready == nullptr) {
-          return false;
-        }
-        this->request.permit = ready;
+        do {
+          Permit* const taken = std::exchange(this->request.permit, nullptr);
+          if (owner->make_ready(*taken)) {
+            this->request.permit = taken;
+            return true;
+          }
+        } while (owner->take_or_wait(*this, true));
+        return false;
       } catch (...) {
         failure_ = std::current_exception();
         if (!failure_) {
@@ -112,8 +112,7 @@ class PermitTask final : public PermitSlot<Runtime>, public SupervisedState<Runt
     }
     try {
       Ref<Queue> queue = Ref<Queue>::share(&this->core());
-      if (Permit<Runtime>* const taken = this->owner_->take_or_wait(*this)) {
-        this->request.permit = taken;
+      if (this->owner_->take_or_wait(*this)) {
         detail::add_to_queue(*this);
       } else {
         queue.leak();  // to the state, which has got it by now

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How a coroutine waits for a permit. PermitWait: its place in line, which it shares with whoever will resume it: the
-// permit is granted under the mutex, the coroutine is resumed without the mutex, and may be destroyed in between.
-// PermitAwaiter: what is awaited. take_permit(): waits until it has one that is ready. Read next: join.hpp,
-// ../pool/pool_use.hpp.
+// How a coroutine waits for a permit. PermitWait: its place in line, perhaps for a limited time. PermitAwaiter: what is
+// awaited. PreparedPermit: awaits the task that makes a permit ready. take_permit(): waits until it has one that is
+// ready. Read next: join.hpp, ../pool/pool_use.hpp.
 
 #ifndef TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
 #define TOTO_DETAIL_TASK_PERMIT_WAIT_HPP
@@ -23,26 +22,20 @@ namespace toto::inline v0_1::detail {
 
 /// Owned by the coroutine until it leaves, by its timer, and by the thread that has granted the permit, or refused it.
 template <class Runtime>
-class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<Runtime>>, private TimerNode<Runtime> {
+class PermitWait final : public LineJoin<Runtime, PermitRequest<Runtime>>, private TimerNode<Runtime> {
  public:
   using Owner = Permits<Runtime>;
-  using Permit = detail::Permit<Runtime>;
   using Request = PermitRequest<Runtime>;
 
   /// The suspended coroutine will continue on the calling thread's executor.
   /// Throws: std::bad_alloc.
   template <class Promise>
   PermitWait(Ref<Owner> owner, const Request& wanted, std::coroutine_handle<Promise> coroutine)
-      : LineWaiter<Request>(wanted),
-        owner_(std::move(owner)),
-        queue_(Ref<QueueCore<Runtime>>::share(&owner_->queue_named({}))) {
-    this->arm(coroutine);
-    static_cast<void>(this->started());  // false: nothing has happened yet
-  }
+      : LineJoin<Runtime, Request>(coroutine, owner->queue_named({}), wanted), owner_(std::move(owner)) {}
 
-  /// Returns a permit, or null if the coroutine will be resumed, or has been.
+  /// Returns true if the coroutine has a permit; false: it will be resumed, or has been.
   /// Throws: why it does not wait, or why there is no timer.
-  Permit* begin(bool again) {
+  bool begin(bool again) {
     this->deadline = this->request.deadline;
     timed_ = this->deadline != (Runtime::Clock::time_point::max)() && this->deadline > Runtime::Clock::now();
     if (timed_) {
@@ -50,7 +43,7 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
         const Ref<PermitWait> self = Ref<PermitWait>::adopt(&static_cast<PermitWait&>(node));
         if (self->owner_->expire(*self, self->failure_)) {
           TimerService<Runtime>::instance().has_run();
-          self->happened(nullptr, self->queue_.get());
+          self->notify();
         }
       };
       TimerService<Runtime>::instance().arm(*this, *this);
@@ -58,33 +51,21 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
     return owner_->take_or_wait(*this, again);  // if the time is up by now, that is seen under the mutex
   }
 
-  bool told_locked() noexcept final {
-    this->retain();  // the coroutine may be destroyed as soon as the mutex is free
-    return false;
-  }
-  bool proceed() noexcept final {
-    this->happened(nullptr, queue_.get());
-    this->release();
-    return true;
-  }
-  bool survives_fork() const noexcept final { return true; }
-
   /// The coroutine continues.
   /// Throws: why it gets no permit.
-  Permit& get() {
-    Permit* const granted = std::exchange(this->request.permit, nullptr);
+  HeldPermit<Runtime> get() {
+    HeldPermit<Runtime> granted = detail::in_hand(*owner_, std::exchange(this->request.permit, nullptr));
     if (granted == nullptr) {
       std::rethrow_exception(failure_ ? std::exchange(failure_, nullptr) : owner_->refusal());
     }
-    return *granted;
+    return granted;
   }
-  /// The coroutine has what it wanted, or is being destroyed. After this the block may be gone.
-  void leave() noexcept {
+  /// The coroutine has what it wanted, or is being destroyed.
+  void end() noexcept {
     if (timed_) {
       TimerService<Runtime>::instance().disarm(*this, *this);
     }
     owner_->leave(*this);
-    this->abandon();
   }
 
  protected:
@@ -92,7 +73,6 @@ class PermitWait final : public Join<Runtime>, public LineWaiter<PermitRequest<R
 
  private:
   const Ref<Owner> owner_;
-  const Ref<QueueCore<Runtime>> queue_;
   std::exception_ptr failure_;
   bool timed_ = false;
 };
@@ -107,33 +87,46 @@ class PermitAwaiter {
   PermitAwaiter(const PermitAwaiter&) = delete;
   PermitAwaiter& operator=(const PermitAwaiter&) = delete;
   ~PermitAwaiter() {
-    if (wait_ != nullptr) {
-      wait_->leave();
+    if (wait_) {
+      wait_->end();
     }
   }
 
   static bool await_ready() noexcept { return false; }
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-    wait_ = new PermitWait<Runtime>(Ref<Permits<Runtime>>::share(&owner_), wanted_, coroutine);
-    const auto kept = Ref<PermitWait<Runtime>>::share(wait_);
-    Permit<Runtime>* const taken = kept->begin(again_);
-    if (taken != nullptr) {
-      taken_ = detail::in_hand(owner_, taken);
-    }
-    return taken == nullptr;  // if so, *this may be gone
+    const auto kept = Ref<PermitWait<Runtime>>::share(
+        &wait_.adopt(new PermitWait<Runtime>(Ref<Permits<Runtime>>::share(&owner_), wanted_, coroutine)));
+    return !kept->begin(again_);  // *this may be gone after this line
   }
   /// The permit may not be ready.
-  HeldPermit<Runtime> await_resume() {
-    return taken_ != nullptr ? std::move(taken_) : detail::in_hand(owner_, &wait_->get());
-  }
+  HeldPermit<Runtime> await_resume() { return wait_->get(); }
 
  private:
   Permits<Runtime>& owner_;
   const PermitRequest<Runtime>& wanted_;
   const bool again_;
-  PermitWait<Runtime>* wait_ = nullptr;
-  HeldPermit<Runtime> taken_;
+  JoinOwner<PermitWait<Runtime>> wait_;
+};
+
+/// Awaits the task that makes a permit ready, by a join. So if the coroutine is destroyed after the task has ended, the
+/// permit is given back at once, even if the coroutine's home keeps the continuation for long: that is the join's.
+template <class Runtime>
+class PreparedPermit : public HandleAwaiter<HeldPermit<Runtime>, Runtime> {
+ public:
+  explicit PreparedPermit(TaskHandle<HeldPermit<Runtime>, Runtime> task) noexcept
+      : HandleAwaiter<HeldPermit<Runtime>, Runtime>(task.operator co_await()) {}
+
+  template <class Promise>
+  TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+    JoinOfTask<Runtime>& join = join_.adopt(new JoinOfTask<Runtime>());
+    join.arm(coroutine);
+    join.observe(*this->state());
+    return !join.started();  // *this may be gone after this line
+  }
+
+ private:
+  JoinOwner<JoinOfTask<Runtime>> join_;
 };
 
 TOTO_COROUTINES_BEGIN
@@ -148,17 +141,7 @@ Task<HeldPermit<Runtime>> take_permit(Ref<Permits<Runtime>> owner, PermitRequest
         break;
       }
     }
-    {
-      struct InWork {
-        explicit InWork(HeldPermit<Runtime> unready)
-            : shared(Ref<PermitInWork<Runtime>>::adopt(new PermitInWork<Runtime>(std::move(unready)))) {}
-        ~InWork() { static_cast<void>(shared->take()); }  // at once: the task, or its end, may be on its way for long
-        const Ref<PermitInWork<Runtime>> shared;
-      };
-      const InWork work(std::move(held));
-      co_await owner->prepare(work.shared);
-      held = work.shared->take();
-    }
+    held = co_await PreparedPermit<Runtime>(owner->prepare(std::move(held)));
     if (held != nullptr) {
       break;
     }

@@ -59,45 +59,15 @@ HeldPermit<Runtime> in_hand(Permits<Runtime>& owner, Permit<Runtime>* permit) no
   return HeldPermit<Runtime>(permit, {Ref<Permits<Runtime>>::share(&owner)});
 }
 
-/// A permit that a task makes ready for a coroutine. Whichever of the two takes it has it; the last to go gives it
-/// back.
+/// What a task calls that makes a permit ready for a coroutine. The result: null if it cannot be used.
 template <class Runtime>
-class PermitInWork final : public RefCounted<Runtime> {
- public:
-  explicit PermitInWork(HeldPermit<Runtime> held) noexcept
-      : owner_(held.get_deleter().owner), permit_(held.release()) {}
-  HeldPermit<Runtime> take() noexcept {
-    return detail::in_hand(*owner_, permit_.exchange(nullptr, std::memory_order_acquire));  // pairs with put()
+struct PermitToPrepare {
+  HeldPermit<Runtime> operator()() {
+    Permit<Runtime>* const permit = held.release();  // make_ready() gives it back if it cannot be used
+    held.reset(held.get_deleter().owner->make_ready(*permit) ? permit : nullptr);
+    return std::move(held);
   }
-  void put(HeldPermit<Runtime> ready) noexcept { permit_.store(ready.release(), std::memory_order_release); }
-  Permits<Runtime>& owner() const noexcept { return *owner_; }
-
- protected:
-  ~PermitInWork() override { static_cast<void>(take()); }
-
- private:
-  const Ref<Permits<Runtime>> owner_;
-  typename Runtime::template Atomic<Permit<Runtime>*> permit_;
-};
-
-/// What the task calls that makes it ready.
-template <class Runtime>
-class PermitToPrepare {
- public:
-  explicit PermitToPrepare(Ref<PermitInWork<Runtime>> work) noexcept : work_(std::move(work)) {}
-
-  void operator()() const {
-    HeldPermit<Runtime> held = work_->take();
-    if (held != nullptr) {  // or else the coroutine has gone
-      Permit<Runtime>& permit = *held.release();
-      if (work_->owner().make_ready(permit)) {  // if not, the owner has it back
-        work_->put(detail::in_hand(work_->owner(), &permit));
-      }
-    }
-  }
-
- private:
-  Ref<PermitInWork<Runtime>> work_;
+  HeldPermit<Runtime> held;
 };
 
 /// Thread-safe. The mutex also guards the requests.
@@ -129,12 +99,13 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
     }
     return taken;
   }
-  /// Returns null if the waiter is in line now; it may have left the line already. `again`: see PermitLine::join().
+  /// Returns true if there is a permit in the waiter's request. False: the waiter is in line now, and may have left it
+  /// already. `again`: see PermitLine::join().
   /// Throws: TimedOut: it is too late to wait. Then it does not stand in line.
-  Permit* take_or_wait(Waiter& waiter, bool again = false) {
+  bool take_or_wait(Waiter& waiter, bool again = false) {
     const Lock lock(mutex_);
-    Permit* const taken = take_locked(waiter.request.claim);
-    if (taken == nullptr) {
+    const bool taken = (waiter.request.permit = take_locked(waiter.request.claim)) != nullptr;
+    if (!taken) {
       if (waiter.request.deadline != (TimePoint::max)() && waiter.request.deadline <= Clock::now()) {
         throw late_error_locked(waiter.request);
       }
@@ -196,9 +167,9 @@ class Permits : public RefCounted<Runtime>, private ForkAware<Runtime> {
   /// home has ended. Makes the queue if there is none.
   /// Throws: std::bad_alloc.
   virtual QueueCore<Runtime>& queue_named(std::string_view name) = 0;
-  /// Makes the permit ready in that queue, for a coroutine. Afterwards there is none in it if it cannot be used.
+  /// Makes the permit ready in that queue, for a coroutine. The handle's result: null if it cannot be used.
   /// Throws: what adding a task throws. The task throws what make_ready() throws.
-  virtual TaskHandle<void, Runtime> prepare(Ref<PermitInWork<Runtime>>) { return {}; }
+  virtual TaskHandle<Held, Runtime> prepare(Held) { return {}; }
 
   // The rest.
 
