@@ -70,9 +70,9 @@ class Posts final : private ForkAware<Runtime> {
     ended_.notify_all();
   }
 
-  /// Waits until each post for which `concerns(notice)` is true is over, if it had begun before this was called. Returns
-  /// false if the deadline has passed first. A thread that is in such a post itself does not wait: others might wait for
-  /// that one.
+  /// Waits until each post for which `concerns(notice)` is true is over, if it had begun before this was called.
+  /// Returns false if the deadline has passed first. A thread that is in such a post itself does not wait: others might
+  /// wait for that one.
   template <class Concerns>
   bool wait_until(TimePoint deadline, Concerns concerns) noexcept {
     const Lock lock(mutex_);
