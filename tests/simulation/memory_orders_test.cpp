@@ -514,12 +514,19 @@ TEST_CASE("orders: a call of a timer sees what the one before has written, on wh
   });
 }
 
-TEST_CASE("orders: two threads that are the first to need a pool's default queue", "[simulation][orders][pool]") {
-  explore("orders: default queue", kSmall, [](Simulation& sim) {
-    SimQueue::set_exit_limit(toto::Duration::never());
-    toto::InstancePool<int, SimRuntime> pool{1, 2};
-    const auto use = [&] { static_cast<void>(pool.await_transaction([](int& one) { return ++one; }).get()); };
-    sim.run_threads({{"one", use}, {"other", use}});
+TEST_CASE("orders: who joins a scope sees what its coroutines have written", "[simulation][orders][inv.W3]") {
+  explore("orders: join of a scope", kSmall, [](Simulation& sim) {
+    int written = 0;
+    SimLoop loop;
+    toto::BasicTaskScope<SimRuntime> scope(loop);
+    scope.spawn([](int& into) -> toto::Task<> {
+      into = 1;
+      co_return;
+    }(written));
+    sim.run_threads({{"loop", [&] { loop.run(); }}, {"joiner", [&] {
+                                                       toto::sync_wait<SimRuntime>(scope.join());
+                                                       require(written == 1, "it has ended");
+                                                     }}});
   });
 }
 

@@ -32,7 +32,8 @@ namespace toto::inline v0_1::detail {
 template <class Runtime>
 class RootScope : public RefCounted<Runtime> {
  public:
-  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  /// Acquire: whoever sees that none is left, on any thread, sees what they have done. Pairs with count_locked().
+  std::size_t size() const noexcept { return size_.load(std::memory_order_acquire); }
 
  protected:
   ~RootScope() override = default;
@@ -247,7 +248,7 @@ class Roots {
   }
   void count_locked(Root& root, int by) noexcept TOTO_REQUIRES(mutex_) {
     const auto add = [by](typename Runtime::template Atomic<std::size_t>& size) {
-      size.store(size.load(std::memory_order_relaxed) + static_cast<std::size_t>(by), std::memory_order_relaxed);
+      size.store(size.load(std::memory_order_relaxed) + static_cast<std::size_t>(by), std::memory_order_release);
     };
     add(size_);
     if (root.scope_) {
