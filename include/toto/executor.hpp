@@ -222,8 +222,9 @@ class BasicExecutorScope {
     const auto* const core = detail::Access::core(executor_).get();
     if (core != nullptr && !detail::is_same<Runtime>(core, scope_.before())) {
       detail::Posts<Runtime>::instance().wait_until(
-          (Runtime::Clock::time_point::max)(),
-          [core](const detail::Notice<Runtime>& notice) { return notice.executor == core->identity(); });
+          (Runtime::Clock::time_point::max)(), [core](const detail::Notice<Runtime>& notice) {
+            return notice.executor.object == core->identity().object;  // also if it is known as its base class
+          });
     }
   }
   BasicExecutorScope(const BasicExecutorScope&) = delete;

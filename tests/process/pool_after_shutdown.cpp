@@ -3,7 +3,7 @@
 // covers: [G21][Q4]
 //
 // Coroutines without a home wait for the instance of a pool whose queue has ended, as at the end of a program. When it
-// comes back, each passes it to the next; they do not resume each other on one stack.
+// comes back, each passes it to the next; only some of them do so on top of each other, on one stack.
 
 #include <atomic>
 #include <chrono>

@@ -7,6 +7,7 @@
 #define TOTO_DETAIL_ASIO_ASIO_AWAIT_HPP
 
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "../../errors.hpp"
 #include "../../executor.hpp"
 #include "../../task.hpp"
+#include "../executor/posts.hpp"
 #include "../executor/roots.hpp"
 #include "../ground/ref.hpp"
 #include "../task/started_task.hpp"
@@ -105,7 +107,8 @@ class AsioAwait final : public AsioWait<Runtime> {
 
     void post(BasicResumption<Runtime> resumption) noexcept {
       Passage passage(std::move(resumption));
-      static_cast<void>(wait.waits_->visit(wait, [&] { net::post(executor, std::move(passage)); }));
+      const auto waits = wait.waits_;  // in this, the last owner of `wait` may go
+      static_cast<void>(waits->visit(wait, [&] { net::post(executor, std::move(passage)); }));
     }
   };
   /// A resumption that is not lost with its context: the coroutine was forsaken before, and is destroyed rather than
@@ -171,7 +174,12 @@ class AsioAwait final : public AsioWait<Runtime> {
         home_(Ref<UserExecutorCore<Runtime, Place>>::adopt(new UserExecutorCore<Runtime, Place>(place_))),
         scope_(Ref<Scope>::adopt(new Scope)),
         handler_(std::move(handler)) {}
-  ~AsioAwait() override = default;
+  /// Blocks: while another thread posts the coroutine, which takes the place from here.
+  ~AsioAwait() override {
+    Posts<Runtime>::instance().wait_until((Runtime::Clock::time_point::max)(), [this](const Notice<Runtime>& notice) {
+      return notice.executor.object == std::addressof(place_);
+    });
+  }
 
   /// On the handler's executor.
   void finish() noexcept {

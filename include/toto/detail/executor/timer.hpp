@@ -63,13 +63,15 @@ class TimerService final : private ForkAware<Runtime> {
     start_ = &TimerService::start_thread;
     add_locked(node, home);
   }
-  /// The same without a home, for files that do not compile the thread. Returns false if no file has used a timer yet.
+  /// The same without a home, for files that do not compile the thread. Returns false if no file has used a timer yet,
+  /// or the process is ending.
   bool add_if_used(Node& node) {
     const Lock lock(mutex_);
-    if (start_ != nullptr) {
+    const bool can = start_ != nullptr && !stopped_;
+    if (can) {
       add_locked(node, nullptr);
     }
-    return start_ != nullptr;
+    return can;
   }
   /// From now on add_if_used() returns true, and arm() may be called.
   void use() noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Home: where a coroutine that awaits continues. Read next: ../task/result_state.hpp.
+// Home: where a coroutine that awaits continues. run_in_place(): if that is nowhere. Read next:
+// ../task/result_state.hpp.
 
 #ifndef TOTO_DETAIL_QUEUE_HOME_HPP
 #define TOTO_DETAIL_QUEUE_HOME_HPP
@@ -8,12 +9,36 @@
 #include <cstdint>
 #include <utility>
 
+#include "../executor/continuation.hpp"
 #include "../executor/executor_core.hpp"
-#include "../executor/timer.hpp"
+#include "../ground/annotations.hpp"
 #include "../ground/ref.hpp"
 #include "queue_core.hpp"
 
 namespace toto::inline v0_1::detail {
+
+/// Runs the node here, because no other thread is left to do it. What is run in the same way meanwhile nests to a
+/// limited depth; the rest follows.
+template <class Runtime>
+TOTO_COLD void run_in_place(Continuation& node) noexcept {
+  struct Nested {
+    int depth = 0;
+    ContinuationList later;
+  };
+  constexpr int kDeepest = 100;
+  Nested& nested = Runtime::template Local<Nested, Nested>::get();
+  if (nested.depth == kDeepest) {
+    nested.later.push_back(node);
+    return;
+  }
+  ++nested.depth;
+  node.run(node, Turn::on_executor);
+  while (nested.depth == 1 && !nested.later.empty()) {
+    Continuation& next = nested.later.pop_front();
+    next.run(next, Turn::on_executor);
+  }
+  --nested.depth;
+}
 
 /// Where a coroutine that awaits continues: on an executor, or nowhere in particular.
 template <class Runtime>
@@ -64,16 +89,16 @@ class Home {
   }
 
   /// Posts the continuation to its home; if there is no home, or it has ended, to `worker`, which runs it after what it
-  /// is doing; or else to a worker of `queue`, ahead of queued tasks; or, if that has ended too, to the timer thread,
-  /// so that many of these do not nest; without one, runs it here. After this the node and this may be gone.
+  /// is doing; or else to a worker of `queue`, ahead of queued tasks; or, if that has ended too, runs it here. After
+  /// this the node and this may be gone.
   void post(Continuation& node, Worker<Runtime>* worker, QueueCore<Runtime>& queue, bool ahead = false) noexcept {
     if (try_post(node, ahead)) {
       return;
     }
     if (worker != nullptr) {
       worker->local.push_back(node);
-    } else if (!queue.post_front(node) && !detail::run_on_timers<Runtime>(node)) {
-      node.run(node, Turn::on_executor);  // no other thread is left to do it
+    } else if (!queue.post_front(node)) {
+      detail::run_in_place<Runtime>(node);
     }
   }
 

@@ -148,7 +148,7 @@ class Join : public RefCounted<Runtime> {
     if (queue != nullptr) {
       home_.post(node_, worker, *queue, ahead);
     } else if (!home_.try_post(node_, ahead)) {
-      run_posted(node_, Turn::on_executor);  // nowhere in particular: here
+      detail::run_in_place<Runtime>(node_);  // nowhere in particular
     }
   }
   static void run_posted(Continuation& node, Turn turn) noexcept {
