@@ -65,6 +65,13 @@ class [[nodiscard("co_await it: it takes no instance before that")]] LeaseAwaite
     return Lease<T, Runtime>(LeaseKind::awaited, pool_, *taken_.release());
   }
 
+  template <class Self = LeaseAwaiter>
+  T* operator->() const {
+    static_assert(!std::is_same_v<Self, LeaseAwaiter>,
+                  "toto: pool.lease() is no lease before it is awaited: auto lease = co_await pool.lease()");
+    return nullptr;
+  }
+
  private:
   PermitRequest<Runtime> request() const noexcept {
     PermitRequest<Runtime> wanted{Claim<Runtime>::here("lease awaited", where_)};
