@@ -70,12 +70,12 @@ concept ExecutorWhosePostMayThrow = !UserExecutor<E, Runtime> && !requires(E& ex
 template <class Runtime, class UserExecutor>
 class UserExecutorCore final : public ExecutorCore<Runtime> {
  public:
-  /// Throws: std::bad_alloc, but only if this is the first in the process.
+  /// Throws: std::bad_alloc, but only if this makes the TimerService of the process.
   explicit UserExecutorCore(UserExecutor& executor) : ExecutorCore<Runtime>(true), executor_(executor) {
     TimerService<Runtime>::instance();
   }
-  /// Reports that no one will call this: the executor has dropped it, because its loop has ended. What follows is the
-  /// same as when a loop ends.
+  /// Reports to the remaining continuations that no one will run them: the executor has dropped what was posted,
+  /// because its loop has ended. What follows is the same as when a loop ends.
   ~UserExecutorCore() override {
     while (!nodes_.empty()) {
       Continuation& node = nodes_.pop_front();
@@ -146,9 +146,10 @@ class UserExecutorCore final : public ExecutorCore<Runtime> {
 ///
 /// A reference to one of the library's own queues or loops never dangles: if the queue or loop has ended, the coroutine
 /// continues as if it had no home.
-/// Lifetime: a user's own executor must outlive every wait that will continue on it, and then one of these: an
-/// ExecutorScope for it, after whose end no thread is in post(); or the queues and loops whose tasks are awaited, or a
-/// wait_idle() of these, after which neither their threads nor the timer thread is in post().
+/// Lifetime: a user's own executor must outlive every wait that will continue on it. Nor may it be destroyed until
+/// an ExecutorScope for it has ended, after which no thread is in post(); or until the queues and loops whose tasks are
+/// awaited have ended, or a wait_idle() of those queues has returned, after which neither their threads nor the timer
+/// thread is in post().
 /// Thread safety: Thread-safe, except with assignment and destruction.
 template <class Runtime>
 class BasicExecutorRef {
@@ -216,8 +217,8 @@ class BasicExecutorScope {
   /// Throws nothing itself; making the reference to a user's own executor may throw std::bad_alloc.
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::Access::core(executor_).get()) {}
-  /// Blocks: while another thread is in the executor's post(); but not inside another ExecutorScope for the same
-  /// executor, or in its post().
+  /// Blocks: while another thread is in the executor's post(), unless this runs inside another ExecutorScope for the
+  /// same executor, or inside that executor's post().
   ~BasicExecutorScope() {
     const auto* const core = detail::Access::core(executor_).get();
     if (core != nullptr && !detail::is_same<Runtime>(core, scope_.before())) {

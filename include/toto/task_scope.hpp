@@ -106,7 +106,7 @@ class [[nodiscard("co_await it: join() alone does not wait")]] ScopeJoinAwaiter 
 /// executor itself (a loop) has ended, the scope may end on any thread. Failures are handled as with spawn(), except
 /// that TaskCancelled, QueueClosed and TimedOut are ignored. If a coroutine fails after the scope has ended, a line
 /// goes to stderr.
-/// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away. Destroy it on the
+/// Lifetime: a user's own executor must outlive the scope, and the coroutines that are away. Destroy the scope on the
 /// executor's thread, as the last action of a callback, and not in one of the scope's own coroutines.
 /// Thread safety: Thread-safe, except with construction and destruction.
 template <class Runtime = StdRuntime>
@@ -129,7 +129,7 @@ class BasicTaskScope {
     home_->roots()->end(*state_);
   }
 
-  /// Starts the coroutine on the executor, behind what waits there. Its result is discarded.
+  /// Starts the coroutine on the executor, after what is already queued there. Its result is discarded.
   /// Throws: std::invalid_argument for an empty task; std::bad_alloc.
   template <class T>
   void spawn(Task<T> task) {
@@ -147,7 +147,7 @@ class BasicTaskScope {
 
   /// Requests a stop through stop_token(). Does not destroy any coroutine.
   void request_stop() noexcept { state_->stop.request_stop(); }
-  /// Returns the token that is asked to stop by request_stop(), or when the scope ends.
+  /// Returns the token through which request_stop() and the scope's destructor request a stop.
   typename Runtime::StopToken stop_token() const noexcept { return state_->stop.get_token(); }
 
   /// Returns how many coroutines have not ended. Snapshot: may be stale on return.
