@@ -177,6 +177,7 @@ class AnyFunction<Runtime, R(Args...)> {
   template <class F>
   struct Of final : Any {
     template <class Given>
+      requires(!std::is_same_v<std::remove_cvref_t<Given>, Of>)
     explicit Of(Given&& given) : function(std::forward<Given>(given)) {}
     R call(Args... args) override { return static_cast<R>(function(std::forward<Args>(args)...)); }
     F function;
