@@ -32,6 +32,7 @@ class TimerService final : private ForkAware<Runtime> {
   /// older than the service is destroyed. So whatever may need timers later calls this first.
   /// Throws: std::bad_alloc, the first time.
   static TimerService& instance() {
+    Posts<Runtime>::instance();  // what ends must not have to make it; not in the constructor: see watch_forks()
     TimerService& service = Runtime::template global<TimerService>();
     service.watch_forks();
     return service;
@@ -40,7 +41,6 @@ class TimerService final : private ForkAware<Runtime> {
   static bool is_this_thread() noexcept { return ThreadContext<Runtime>::current().is_timers; }
 
   TOTO_COLD TimerService() : ForkAware<Runtime>(ForkRank::timers) {
-    Posts<Runtime>::instance();  // what ends must not have to make it
     Runtime::at_exit([] { instance().stop(); });
   }
   /// Called only under the simulator, at the end of a schedule. Timers that are not due are dropped.
