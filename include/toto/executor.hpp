@@ -217,8 +217,8 @@ class BasicExecutorScope {
   /// Throws nothing itself; making the reference to a user's own executor may throw std::bad_alloc.
   explicit BasicExecutorScope(BasicExecutorRef<Runtime> executor) noexcept
       : executor_(std::move(executor)), scope_(detail::Access::core(executor_).get()) {}
-  /// Blocks: while another thread is in the executor's post(), unless this runs inside another ExecutorScope for the
-  /// same executor, or inside that executor's post().
+  /// Blocks: while another thread is in the executor's post(), unless this is directly inside another ExecutorScope
+  /// for the same executor, or inside that executor's post().
   ~BasicExecutorScope() {
     const auto* const core = detail::Access::core(executor_).get();
     if (core != nullptr && !detail::is_same<Runtime>(core, scope_.before())) {

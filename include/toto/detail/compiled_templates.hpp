@@ -16,6 +16,7 @@
 #include "queue/queue_core.hpp"
 #include "queue/queue_gate.hpp"
 #include "queue/watchdog.hpp"
+#include "task/blocking.hpp"
 #include "task/supervisor.hpp"
 #include "task/task_state.hpp"
 

@@ -255,7 +255,7 @@ class Actor {
         }
         case 1: {
           if (bench->blocks()) {
-            break;  // booked room, and a thread that waits for room before it comes to use it, would be a deadlock
+            break;  // reserved room, and a thread that waits for room before it comes to use it, would be a deadlock
           }
           auto room = co_await bench->queue.admission();
           give(*bench->ledger, [&] { room.add_task(Work(*bench, dice)); });

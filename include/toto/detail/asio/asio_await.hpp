@@ -177,7 +177,8 @@ class AsioAwait final : public AsioWait<Runtime> {
   /// Blocks: while another thread posts the coroutine, which takes the place from here.
   ~AsioAwait() override {
     Posts<Runtime>::instance().wait_until((Runtime::Clock::time_point::max)(), [this](const Notice<Runtime>& notice) {
-      return notice.executor.object == std::addressof(place_);
+      // Not this thread: in what it posts, nothing touches this any more.
+      return notice.thread != &ThreadContext<Runtime>::current() && notice.executor.object == std::addressof(place_);
     });
   }
 

@@ -274,21 +274,22 @@ void Root<Runtime>::on_end(void* context) noexcept {
   Root& self = *static_cast<Root*>(context);
   const auto home = self.home_;
   Roots<Runtime>& roots = *home->roots();
-  Notice<Runtime> notice(home.get());
-  Lock lock(roots.mutex_);
-  self.ended_ = true;
-  if (self.over_) {
-    return;  // resumed by what is destroyed before it: finish() destroys it next
+  {
+    Notice<Runtime> notice(home.get());
+    Lock lock(roots.mutex_);
+    self.ended_ = true;
+    if (self.over_) {
+      return;  // resumed by what is destroyed before it: finish() destroys it next
+    }
+    if (!self.let_go_ && home->post_silently(self, notice)) {
+      self.queued_ = true;
+      lock.unlock();
+      home->announce(notice);
+      return;
+    }
+    self.let_go_ = false;
+    roots.unlist_locked(self);
   }
-  if (!self.let_go_ && home->post_silently(self, notice)) {
-    self.queued_ = true;
-    lock.unlock();
-    home->announce(notice);
-    return;
-  }
-  self.let_go_ = false;
-  roots.unlist_locked(self);
-  lock.unlock();
   self.report(self.failure(), Turn::homeless);
   const auto scope = self.scope_;
   self.drop();

@@ -276,7 +276,7 @@ class TimerService final : private ForkAware<Runtime> {
 };
 
 /// Lets the timer thread run `node` at once, because no other thread is left to do it. Returns false if there is no
-/// memory for that, no thread, or if no timer has been used yet.
+/// memory for that, no thread, if no timer has been used yet, or if the process is ending.
 template <class Runtime>
 TOTO_COLD bool run_on_timers(Continuation& node) noexcept {
   struct Stray : TimerNode<Runtime> {

@@ -89,7 +89,7 @@ class Join : public RefCounted<Runtime> {
     }
     queue_ = Ref<QueueCore<Runtime>>::share(queue);
     if (!home_.may_resume_here(worker)) {
-      const Notice<Runtime> notice(home_.executor());  // now the coroutine may be destroyed, and its home after it
+      Notice<Runtime> notice(home_.executor());  // now the coroutine may be destroyed, and its home after it
       if (move(seen, Word::posted)) {
         post(worker, queue, ahead);
       }

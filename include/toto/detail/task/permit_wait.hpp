@@ -116,6 +116,13 @@ class PreparedPermit : public HandleAwaiter<HeldPermit<Runtime>, Runtime> {
  public:
   explicit PreparedPermit(TaskHandle<HeldPermit<Runtime>, Runtime> task) noexcept
       : HandleAwaiter<HeldPermit<Runtime>, Runtime>(task.operator co_await()) {}
+  /// If the coroutine is being destroyed, a task that has not begun gives the permit back now.
+  ~PreparedPermit() {
+    if (this->state() != nullptr) {
+      join_.abandon();
+      this->state()->cancel_queued();
+    }
+  }
 
   template <class Promise>
   TOTO_NOINLINE bool await_suspend(std::coroutine_handle<Promise> coroutine) {

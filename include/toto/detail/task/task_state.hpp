@@ -249,7 +249,7 @@ void TaskState<Runtime>::complete_slowly(Worker* worker) noexcept {
           resume_here(*worker);
           return;
         }
-        const Notice<Runtime> notice(home());  // from here on the coroutine may be destroyed, and its home after it
+        Notice<Runtime> notice(home());  // from here on the coroutine may be destroyed, and its home after it
         if (advance(seen, Word::posted)) {
           this->run = &resume_posted;  // still ours: whoever destroys the coroutine now only says `abandoned`
           hand_over(worker);
