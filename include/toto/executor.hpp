@@ -221,10 +221,10 @@ class BasicExecutorScope {
   /// for the same executor, or inside that executor's post().
   ~BasicExecutorScope() {
     const auto* const core = detail::Access::core(executor_).get();
-    if (core != nullptr && !detail::is_same<Runtime>(core, scope_.before())) {
+    if (core != nullptr && core->is_users_own() && !detail::is_same<Runtime>(core, scope_.before())) {
       detail::Posts<Runtime>::instance().wait_until(
           (Runtime::Clock::time_point::max)(), [core](const detail::Notice<Runtime>& notice) {
-            return notice.executor.object == core->identity().object;  // also if it is known as its base class
+            return notice.executor == core->identity().object;  // also if it is known as its base class
           });
     }
   }

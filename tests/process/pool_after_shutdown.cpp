@@ -7,28 +7,16 @@
 
 #include <atomic>
 #include <chrono>
-#include <coroutine>
-#include <cstdint>
-#include <exception>
 #include <optional>
 #include <toto/tasks.hpp>
 
+#include "support/coroutines.hpp"
 #include "support/expect.hpp"
 
 using namespace std::chrono_literals;
 using namespace toto_tests;
 
 namespace {
-
-struct FireAndForget {
-  struct promise_type {
-    static FireAndForget get_return_object() noexcept { return {}; }
-    static std::suspend_never initial_suspend() noexcept { return {}; }
-    static std::suspend_never final_suspend() noexcept { return {}; }
-    static void return_void() noexcept {}
-    static void unhandled_exception() noexcept { std::terminate(); }
-  };
-};
 
 constexpr int kWaiters = 100'000;
 std::atomic<int> served{0};

@@ -3,14 +3,13 @@
 // Models of the end of a loop whose coroutines come and go, of a loop that is destroyed while it runs, and of the end
 // of a user's own executor while the timer thread is in its post().
 
-#include <coroutine>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "support/coroutines.hpp"
 #include "support/explore.hpp"
 
 using namespace toto_tests;
@@ -52,26 +51,6 @@ class SimExecutor {
   toto::detail::WaitList<SimRuntime> waiting_;
   std::vector<SimResumption> posted_;
   int inside_ = 0;
-};
-
-/// A coroutine without an owner.
-struct Fire {
-  struct promise_type {
-    static Fire get_return_object() noexcept { return {}; }
-    static std::suspend_never initial_suspend() noexcept { return {}; }
-    static std::suspend_never final_suspend() noexcept { return {}; }
-    static void return_void() noexcept {}
-    static void unhandled_exception() noexcept { std::terminate(); }
-  };
-};
-
-/// One that whoever has started it destroys.
-struct Owned {
-  struct promise_type : Fire::promise_type {
-    Owned get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    static std::suspend_always final_suspend() noexcept { return {}; }
-  };
-  std::coroutine_handle<> coroutine;
 };
 
 /// A coroutine that has lost its loop may still be on the timer thread.
@@ -211,7 +190,7 @@ TEST_CASE("a program's own executor ends after its queue, which has waited for t
               SimExecutor executor;
               SimQueue queue(1, 5ms);
               const auto checks = watch(sim, queue);
-              [](SimExecutor& mine, bool& done) -> Fire {
+              [](SimExecutor& mine, bool& done) -> FireAndForget {
                 co_await toto::resume_on<SimRuntime>(mine);
                 co_await toto::sleep_for<SimRuntime>(1ms);
                 done = true;
@@ -235,7 +214,7 @@ TEST_CASE("a program's own executor ends after wait_idle(), or a loop, or a scop
       if (way == 0) {
         scope.emplace(executor);
       }
-      [](SimExecutor& mine, bool& done) -> Fire {
+      [](SimExecutor& mine, bool& done) -> FireAndForget {
         co_await toto::resume_on<SimRuntime>(mine);
         co_await toto::sleep_for<SimRuntime>(1ms);
         done = true;
@@ -265,7 +244,7 @@ TEST_CASE("an executor ends after its scope, while another thread returns an ins
                              {"executor", [&] {
                                 SimExecutor executor;
                                 const toto::BasicExecutorScope<SimRuntime> scope(executor);
-                                [](toto::InstancePool<int, SimRuntime>& from, bool& done) -> Fire {
+                                [](toto::InstancePool<int, SimRuntime>& from, bool& done) -> FireAndForget {
                                   const auto mine = co_await from.lease();
                                   done = true;
                                 }(pool, over);
@@ -283,8 +262,8 @@ TEST_CASE("a coroutine is destroyed while another thread is about to post it, an
     sim.run_threads({{"notifies", notify}, {"executor", [&] {
                                               SimExecutor executor;
                                               const toto::BasicExecutorScope<SimRuntime> scope(executor);
-                                              const Owned waiter = start();
-                                              waiter.coroutine.destroy();
+                                              Owned waiter = start();
+                                              waiter.destroy();
                                             }}});
   };
   constexpr Exploration kModel{.deviations = 2, .spurious_wakeups = 0};
@@ -339,7 +318,7 @@ TEST_CASE("a coroutine is destroyed while another thread is about to post it, an
     against(
         sim, [&] { sim.sleep_for(1ms); },
         [&] {
-          const Owned waiter = [](auto& from) -> Owned {
+          Owned waiter = [](auto& from) -> Owned {
             try {
               const auto mine = co_await from.lease_for(1ms);
             } catch (const toto::TimedOut&) {
@@ -359,10 +338,10 @@ TEST_CASE("a coroutine is destroyed while the thread of the timers is about to p
             SimQueue queue(1, 5ms);
             const auto checks = watch(sim, queue);
             std::optional<toto::BasicExecutorScope<SimRuntime>> scope(executor);
-            const Owned sleeper = []() -> Owned { co_await toto::sleep_for<SimRuntime>(1ms); }();
+            Owned sleeper = []() -> Owned { co_await toto::sleep_for<SimRuntime>(1ms); }();
             scope.reset();
             sim.sleep_for(1ms);
-            sleeper.coroutine.destroy();
+            sleeper.destroy();
           });
 }
 

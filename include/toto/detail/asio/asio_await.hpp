@@ -178,7 +178,7 @@ class AsioAwait final : public AsioWait<Runtime> {
   ~AsioAwait() override {
     Posts<Runtime>::instance().wait_until((Runtime::Clock::time_point::max)(), [this](const Notice<Runtime>& notice) {
       // Not this thread: in what it posts, nothing touches this any more.
-      return notice.thread != &ThreadContext<Runtime>::current() && notice.executor.object == std::addressof(place_);
+      return notice.thread != &ThreadContext<Runtime>::current() && notice.executor == std::addressof(place_);
     });
   }
 

@@ -26,6 +26,13 @@ class QueueCore;
 template <class Runtime>
 class Roots;
 
+/// What all cores of one executor have in common: a user's own executor may have several cores.
+struct ExecutorIdentity {
+  const void* object;
+  const void* type;
+  friend bool operator==(const ExecutorIdentity&, const ExecutorIdentity&) = default;
+};
+
 template <class Runtime>
 class ExecutorCore : public RefCounted<Runtime> {
  public:
@@ -69,7 +76,8 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual bool remove_timer([[maybe_unused]] TimerNode<Runtime>& node) noexcept { return false; }
 
   virtual ExecutorIdentity identity() const noexcept { return {this, nullptr}; }
-  bool is_users() const noexcept { return is_users_; }
+  /// Whether this is a user's own executor.
+  bool is_users_own() const noexcept { return is_users_own_; }
 
   /// The EventLoop this is the core of, or null.
   virtual void* event_loop() noexcept { return nullptr; }
@@ -81,17 +89,16 @@ class ExecutorCore : public RefCounted<Runtime> {
   virtual void fail(std::exception_ptr /*failure*/) noexcept {}  // NOLINT(performance-unnecessary-value-param): to keep
 
  protected:
-  explicit ExecutorCore(bool is_users = false) noexcept : is_users_(is_users) {}
-  ~ExecutorCore() override = default;
+  explicit ExecutorCore(bool is_users_own = false) noexcept : is_users_own_(is_users_own) {}
 
  private:
-  const bool is_users_;  // a user's own executor
+  const bool is_users_own_;
 };
 
 template <class Runtime>
 Notice<Runtime>::Notice(const ExecutorCore<Runtime>* to) noexcept
-    : executor(to != nullptr && to->is_users() ? to->identity() : ExecutorIdentity{}) {
-  if (executor.object != nullptr) [[unlikely]] {
+    : executor(to != nullptr && to->is_users_own() ? to->identity().object : nullptr) {
+  if (executor != nullptr) [[unlikely]] {
     Posts<Runtime>::instance().begin(*this);
   }
 }

@@ -17,13 +17,6 @@
 
 namespace toto::inline v0_1::detail {
 
-/// What all cores of one executor have in common: a user's own executor may have several cores.
-struct ExecutorIdentity {
-  const void* object;
-  const void* type;
-  friend bool operator==(const ExecutorIdentity&, const ExecutorIdentity&) = default;
-};
-
 /// On the stack of the thread that posts, from before anyone can see that the continuation will be posted until it has
 /// been: as soon as somebody sees it, the coroutine may be resumed or destroyed, and may end the executor.
 template <class Runtime>
@@ -34,8 +27,8 @@ struct Notice {
   Notice(const Notice&) = delete;
   Notice& operator=(const Notice&) = delete;
 
-  std::uint64_t ticket = 0;         // given by the executor, for itself
-  const ExecutorIdentity executor;  // a user's own; null: it is none
+  std::uint64_t ticket = 0;    // given by the executor, for itself
+  const void* const executor;  // a user's own; null: it is none
   // For Posts.
   const ThreadContext<Runtime>* thread = nullptr;
   std::uint64_t number = 0;
@@ -91,6 +84,14 @@ class Posts final : private ForkAware<Runtime> {
     });
   }
 
+  /// For an object that ends, or reports that everything has ended, and whose own threads were joined: once this has
+  /// returned, the timer thread is not in post() of an executor because of something that was resumed, or destroyed,
+  /// before. Returns false if the deadline has passed first.
+  /// Blocks: for the rest of one call of post(), unless this is the timer thread.
+  bool wait_for_timers(TimePoint deadline = (TimePoint::max)()) noexcept {
+    return wait_until(deadline, [](const Notice<Runtime>& notice) { return notice.thread->is_timers; });
+  }
+
  private:
   void before_fork() noexcept override TOTO_ACQUIRE(mutex_) { mutex_.lock(); }
   /// In the child, only the forking thread still posts.
@@ -117,7 +118,7 @@ class Posts final : private ForkAware<Runtime> {
 
 template <class Runtime>
 Notice<Runtime>::~Notice() {
-  if (executor.object != nullptr) [[unlikely]] {
+  if (executor != nullptr) [[unlikely]] {
     Posts<Runtime>::instance().end(*this);
   }
 }

@@ -113,15 +113,6 @@ class TimerService final : private ForkAware<Runtime> {
     fired_.notify_all();
   }
 
-  /// For an object that ends, or reports that everything has ended, and whose own threads were joined: once this has
-  /// returned, the timer thread is not in post() of an executor because of something that was resumed, or destroyed,
-  /// before. Returns false if the deadline has passed first.
-  /// Blocks: for the rest of one call of post(), unless this is the timer thread.
-  bool wait_until_posted(TimePoint deadline = (TimePoint::max)()) noexcept {
-    return Posts<Runtime>::instance().wait_until(
-        deadline, [](const Notice<Runtime>& notice) { return notice.thread->is_timers; });
-  }
-
   /// Adds a timer without a home that is part of `owner`, a RefCounted object, and keeps `owner` alive until disarm()
   /// has returned, or until the timer has run, on either turn, and has released its owner. Somebody has called use():
   /// this does not compile the thread.

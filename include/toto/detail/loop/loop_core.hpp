@@ -198,7 +198,7 @@ class LoopCore final : public ExecutorCore<Runtime>, private ForkAware<Runtime> 
         return;
       }
     }
-    TimerService<Runtime>::instance().wait_until_posted();
+    Posts<Runtime>::instance().wait_for_timers();
   }
 
  private:

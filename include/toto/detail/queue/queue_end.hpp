@@ -53,7 +53,7 @@ class QueueEnd {
         return false;
       }
     }
-    return TimerService<Runtime>::instance().wait_until_posted(deadline);
+    return Posts<Runtime>::instance().wait_for_timers(deadline);
   }
 
   /// Waits until everything is done, every thread has left and the last one was joined.
@@ -112,7 +112,7 @@ class QueueEnd {
     if (credit > 0) {
       core_.release(credit);  // never the last: the caller owns one
     }
-    TimerService<Runtime>::instance().wait_until_posted();
+    Posts<Runtime>::instance().wait_for_timers();
   }
 
   /// The calling thread, if it is one of this queue's workers, will never return to the queue: it has called exit().

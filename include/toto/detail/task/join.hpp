@@ -208,7 +208,7 @@ class LineJoin : public Join<Runtime>, public LineWaiter<Request> {
   /// The coroutine is suspended, and will continue at its home; without one, in `queue`.
   template <class Promise>
   LineJoin(std::coroutine_handle<Promise> coroutine, QueueCore<Runtime>& queue, const Request& wanted)
-      : LineWaiter<Request>(wanted), queue_(Ref<QueueCore<Runtime>>::share(&queue)) {
+      : LineWaiter<Request>(wanted), without_home_(Ref<QueueCore<Runtime>>::share(&queue)) {
     this->arm(coroutine);
     static_cast<void>(this->started());  // false: nothing has happened yet
   }
@@ -226,10 +226,10 @@ class LineJoin : public Join<Runtime>, public LineWaiter<Request> {
 
  protected:
   ~LineJoin() override = default;
-  void notify() noexcept { this->happened(nullptr, queue_.get()); }
+  void notify() noexcept { this->happened(nullptr, without_home_.get()); }
 
  private:
-  const Ref<QueueCore<Runtime>> queue_;
+  const Ref<QueueCore<Runtime>> without_home_;
 };
 
 /// Part of an awaiter: the join on which its coroutine waits, or none. It can be moved before it is awaited.
